@@ -1,0 +1,9 @@
+//! Small tools that know nothing of tasks or time. Floor 0.
+
+mod id;
+mod quiet;
+pub(crate) mod slab;
+pub(crate) mod sync;
+
+pub use id::Id;
+pub(crate) use quiet::{Payload, caught, drop_quietly, wake_quietly};

@@ -1,0 +1,64 @@
+//! Calls into user code that may panic where a panic must not travel.
+//!
+//! A destructor, a waker or an output's destructor belongs to somebody else and may panic; the loop that calls it
+//! has other tasks to run. The panic hook has printed the message by the time we catch it, so nothing is silent.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+/// What a panic carried.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Runs `f` and gives its panic as a value.
+///
+/// The caller answers for state that `f` may have left half-changed; everything that is called through here is
+/// dropped or never touched again.
+pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Drops a value; a panic of its destructor ends here.
+pub(crate) fn drop_quietly<T>(value: T) {
+    if std::mem::needs_drop::<T>() {
+        end_here(caught(|| drop(value)));
+    }
+}
+
+/// Wakes; a panic of a foreign waker ends here.
+pub(crate) fn wake_quietly(waker: Waker) {
+    end_here(caught(|| waker.wake()));
+}
+
+/// Ends a panic. A payload whose own destructor panics is leaked rather than let loose.
+fn end_here(result: Result<(), Payload>) {
+    if let Err(payload) = result
+        && let Err(second) = caught(|| drop(payload))
+    {
+        std::mem::forget(second);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bomb(u32);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 > 0 {
+                std::panic::panic_any(Bomb(self.0 - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panicking_destructor_ends_here() {
+        drop_quietly(Bomb(1));
+    }
+
+    #[test]
+    fn a_payload_that_panics_when_dropped_ends_here_too() {
+        drop_quietly(Bomb(3));
+    }
+}
