@@ -1,0 +1,234 @@
+//! Every public error of the crate. Floor 0: pure values, no runtime.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::util::Id;
+
+/// Why something was cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Somebody called `cancel()` or `cancel_with(message)`; the message, where there was one.
+    Explicit(Option<Arc<str>>),
+    /// A deadline passed.
+    Timeout,
+    /// Another member of the same group failed.
+    SiblingFailed,
+    /// The group it belongs to was cancelled.
+    GroupCancelled,
+    /// The runtime is shutting down, or has ended.
+    Shutdown,
+    /// The program was interrupted from the terminal.
+    CtrlC,
+    /// Whoever awaited the task has gone: a handle that had been awaited was dropped before the task ended.
+    AwaiterGone,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Explicit(Some(message)) => message,
+            Self::Explicit(None) => "cancel was called",
+            Self::Timeout => "the time was up",
+            Self::SiblingFailed => "a sibling failed",
+            Self::GroupCancelled => "the group was cancelled",
+            Self::Shutdown => "the runtime is shutting down",
+            Self::CtrlC => "interrupted",
+            Self::AwaiterGone => "the awaiter has gone",
+        })
+    }
+}
+
+/// A cancellation: the value that travels where asyncio raises `CancelledError`.
+///
+/// It says [why](Cancelled::reason) and, where a task asked for it, [who](Cancelled::by). Cloning is cheap.
+/// [`catch_cancel`](crate::catch_cancel) gives it to whoever cleans up, [`resume`](Cancelled::resume) passes it on.
+#[derive(Clone, thiserror::Error)]
+#[error("cancelled: {}", .0.reason)]
+pub struct Cancelled(Arc<Cancellation>);
+
+/// What all clones of one [`Cancelled`] share.
+#[derive(Debug)]
+struct Cancellation {
+    /// Why.
+    reason: Reason,
+    /// The task that asked, if one did.
+    by: Option<Id>,
+}
+
+impl Cancelled {
+    /// A new cancellation.
+    pub(crate) fn new(reason: Reason, by: Option<Id>) -> Self {
+        Self(Arc::new(Cancellation { reason, by }))
+    }
+
+    /// Why the cancellation was asked for.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.0.reason
+    }
+
+    /// True when both are clones of one cancellation.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The task that asked for it; `None` when that was code outside of any task, or another thread.
+    #[must_use]
+    pub fn by(&self) -> Option<Id> {
+        self.0.by
+    }
+}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancelled")
+            .field("reason", &self.0.reason)
+            .field("by", &self.0.by)
+            .finish()
+    }
+}
+
+/// A panic that ended a task, caught so that only its awaiter hears of it.
+pub struct Panic {
+    /// What `panic!` carried. The mutex only makes a `Send` payload `Sync`; the outer box keeps
+    /// [`JoinError`], for which every task has room, at two words.
+    payload: Box<Mutex<Box<dyn Any + Send>>>,
+}
+
+impl Panic {
+    /// Keeps what a caught panic carried.
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+        Self {
+            payload: Box::new(Mutex::new(payload)),
+        }
+    }
+
+    /// The panic's message, where it carried text (as `panic!("...")` does).
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        let payload = self.payload.lock().unwrap_or_else(PoisonError::into_inner);
+        text(&**payload).map(str::to_owned)
+    }
+
+    /// Gives what the panic carried.
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the panic go on in the calling task, without running the panic hook again.
+    ///
+    /// # Panics
+    /// Always: that is what it is for.
+    pub fn resume(self) -> ! {
+        std::panic::resume_unwind(self.into_payload())
+    }
+}
+
+/// The text of a panic's payload, if it carried text.
+fn text(payload: &(dyn Any + Send)) -> Option<&str> {
+    match payload.downcast_ref::<&'static str>() {
+        Some(text) => Some(text),
+        None => payload.downcast_ref::<String>().map(String::as_str),
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panic")
+            .field("message", &self.message())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message() {
+            Some(message) => write!(f, "panicked: {message}"),
+            None => f.write_str("panicked with a value that is not text"),
+        }
+    }
+}
+
+/// Why a task gave no value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The task was cancelled, and nothing in it swallowed the cancellation.
+    #[error("the task was {0}")]
+    Cancelled(Cancelled),
+    /// The task panicked.
+    #[error("the task {0}")]
+    Panicked(Panic),
+    /// The task is a group's child and ended with an error, which went to the group.
+    #[error("the task failed, and its error went to its group")]
+    Failed,
+}
+
+impl JoinError {
+    /// True when the task was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled(_))
+    }
+
+    /// True when the task panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self, Self::Panicked(_))
+    }
+}
+
+/// The time given to [`timeout`](crate::timeout) or [`timeout_at`](crate::timeout_at) was up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the time was up before the future was done")]
+pub struct Elapsed(pub(crate) ());
+
+/// There is no runtime on this thread at this moment.
+///
+/// The `try_` forms give it where the plain forms panic: a library can then fall back or report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no wheelhouse runtime is running on this thread: call this from inside `wheelhouse::run(..)` or `Runtime::block_on(..)`"
+)]
+pub struct NoRuntime(pub(crate) ());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cross_thread<T: Send + Sync + std::error::Error + 'static>() {}
+
+    #[test]
+    fn errors_travel_between_threads() {
+        cross_thread::<JoinError>();
+        cross_thread::<Cancelled>();
+        cross_thread::<Elapsed>();
+        cross_thread::<NoRuntime>();
+    }
+
+    #[test]
+    fn a_join_error_is_two_words() {
+        assert_eq!(size_of::<JoinError>(), 2 * size_of::<usize>());
+    }
+
+    #[test]
+    fn messages_read_as_sentences() {
+        let cancelled = Cancelled::new(Reason::Explicit(Some("enough".into())), None);
+        assert_eq!(
+            JoinError::Cancelled(cancelled).to_string(),
+            "the task was cancelled: enough"
+        );
+        let panic = Panic::new(Box::new("boom"));
+        assert_eq!(panic.message().as_deref(), Some("boom"));
+        assert_eq!(
+            JoinError::Panicked(panic).to_string(),
+            "the task panicked: boom"
+        );
+    }
+}
