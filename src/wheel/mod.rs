@@ -1,0 +1,294 @@
+//! Timers as arithmetic: a hierarchical timing wheel.
+//!
+//! The scheme is from G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987.
+//! A [`Wheel`] knows neither a clock nor a thread nor tasks: it is told the time, and gives back what
+//! is due. Floor F1: imports `util` only.
+//!
+//! # The wheel
+//!
+//! Time is counted in ticks of 1,024 ns and written with digits of six bits. An entry stands in the
+//! level of the highest digit in which its tick differs from the wheel's own, `elapsed`, and there in
+//! the slot that this digit names. So level 0 holds what comes within the present 64 ticks, a tick a
+//! slot; all of it comes before anything in level 1, and so on; and no level wraps around.
+//!
+//! ```text
+//!   elapsed = … 0  3  7 (in digits)              entry at … 0  3  9 ──▶ level 0, slot 9
+//!                                                entry at … 0  5  1 ──▶ level 1, slot 5
+//!   level 0    · · · · · · ·[7]· ■ · · … ·  63   each slot  1 tick,     1.0 µs
+//!   level 1    · · ·[3]· ■ ■ · · · · · … ·  63   each slot 64 ticks,     66 µs
+//!   level 2   [0]· · · ■ · · · · · · · … ·  63   each slot 64² ticks,   4.2 ms
+//!     ⋮                                            ⋮    level 3: 0.27 s, 4: 17 s, 5: 18 min, …
+//!   level 8    · · · · · · · · · · · · … ·  63   each slot 64⁸ ticks,   9.1 years
+//!   level 9    · ■                               never: a deadline of u64::MAX
+//!
+//!   ■ a taken slot: a bit in the level's word, a list of entries, a lower bound of their ticks
+//!   [ ] the digit of elapsed: what stands in this slot of a level above 0 has a lower level instead
+//! ```
+//!
+//! # The life of an entry
+//!
+//! ```text
+//!             insert            place_fresh              pop_due: its slot has begun
+//!   (value) ──────────▶ fresh ─────────────▶ in a slot ───────────────────────────────┐
+//!                         │                   │  │  ▲                                 │
+//!                         │ remove            │  │  └─────────────────────────────────┘
+//!                         ▼            remove │  │      cascade: now of a lower level
+//!                       value ◀───────────────┘  │
+//!                         ▲                      │ pop_due: its tick has come
+//!                         └──────────────────────┘
+//! ```
+//!
+//! However the value leaves, its key finds nothing from then on. The last few insertions stay *fresh*,
+//! in no slot, until the wheel is asked about time: most timers guard something that is over sooner,
+//! and then neither come nor go by way of a slot. The place of the others is not stored: it follows
+//! from their tick and `elapsed`, because [`Wheel::pop_due`] never moves `elapsed` into a slot without
+//! emptying it.
+//!
+//! # Guarantees
+//!
+//! - Nothing comes out early: a deadline is rounded up to a tick, the present is rounded down.
+//! - What is inserted comes out once, through [`Wheel::pop_due`] or [`Wheel::remove`].
+//! - Entries come out in the order of their ticks, and those of one tick in the order in which they
+//!   were inserted. An entry whose tick was over when it was inserted counts as one of the tick at
+//!   which the wheel stands, so it comes before all that lies ahead.
+//! - Insertion and removal take constant time, however many entries there are (insertion in the mean:
+//!   it may place the 64 before it). An entry moves at most nine times, each time to a lower level.
+//! - There is no growth by copying: see [`slab`](crate::util::slab).
+//!
+//! # What it does not promise
+//!
+//! - Entries less than a tick apart may come out in the order of insertion instead of the deadlines'.
+//! - After removals [`Wheel::next_deadline`] may be earlier than what is left; never later.
+//! - One call of [`Wheel::pop_due`] is constant only in the mean: the call with which a crowded slot
+//!   begins moves all entries of that slot.
+
+mod fresh;
+mod list;
+mod place;
+mod tick;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::mem;
+
+pub(crate) use crate::util::slab::Key;
+use crate::util::slab::{NONE, Slab};
+
+use fresh::{FRESH, Fresh};
+use list::{Entry, List};
+use place::{PLACES, Place, Taken};
+use tick::Tick;
+
+/// Values that wait for their time. See the [module](self) for its promises.
+///
+/// Deadlines and the present are nanoseconds since a base that the caller chooses. No value is
+/// dropped in here, except with the wheel itself, so no foreign code runs inside any method.
+pub(crate) struct Wheel<T> {
+    /// The timers.
+    entries: Slab<Entry<T>>,
+    /// Entries without a place yet.
+    fresh: Fresh,
+    /// Which lists have entries.
+    taken: Taken,
+    /// The lists, by [`Place`].
+    ///
+    /// Invariant: an entry that is not fresh is in the list of [`Place::of`] its tick and `elapsed`.
+    lists: Box<[List; PLACES]>,
+    /// How far the wheel has turned. Invariant: no tick of an entry that has a place is before it.
+    elapsed: Tick,
+}
+
+impl<T> Wheel<T> {
+    /// Makes an empty wheel that stands at 0.
+    pub(crate) fn new() -> Wheel<T> {
+        Wheel {
+            entries: Slab::new(),
+            fresh: Fresh::EMPTY,
+            taken: Taken::NONE,
+            lists: Box::new([List::EMPTY; PLACES]),
+            elapsed: Tick::ZERO,
+        }
+    }
+
+    /// Counts the outstanding entries.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Tells whether nothing is outstanding.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Tells how far the wheel has turned, in nanoseconds: never beyond the latest `now` it was told.
+    pub(crate) fn elapsed(&self) -> u64 {
+        self.elapsed.nanos().unwrap_or(u64::MAX)
+    }
+
+    /// Adds a value that comes out as soon as `deadline` has come; `u64::MAX` never comes.
+    ///
+    /// # Panics
+    ///
+    /// When some 2^32 entries are outstanding.
+    #[inline]
+    pub(crate) fn insert(&mut self, deadline: u64, value: T) -> Key {
+        if self.fresh.is_full() || self.entries.is_full() {
+            return self.make_room_and_insert(deadline, value);
+        }
+        let key = self.entries.insert(Entry {
+            value,
+            tick: Tick::from_deadline(deadline),
+            prev: FRESH,
+            next: self.fresh.end(),
+        });
+        self.fresh.push(key.index());
+        key
+    }
+
+    /// Takes an entry out before its time; `None` if it has come out already.
+    #[inline]
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        let entry = self.entries.remove(key)?;
+        if entry.prev == FRESH {
+            self.fresh.remove(entry.next);
+        } else {
+            let place = Place::of(entry.tick, self.elapsed);
+            self.unlink(place, entry.prev, entry.next);
+        }
+        Some(entry.value)
+    }
+
+    /// Borrows the value of an entry; `None` if it has come out already.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        Some(&mut self.entries.get_mut(key)?.value)
+    }
+
+    /// Gives a moment, in nanoseconds, before which nothing is due, or `None` if nothing ever will be.
+    ///
+    /// It is the moment at which the next entry comes out, if nothing was removed or only one entry
+    /// is left; otherwise it may be earlier. It always lies after the present for which
+    /// [`pop_due`](Wheel::pop_due) last gave `None`, if nothing was inserted since. Entries that
+    /// never come count as nothing.
+    #[inline]
+    pub(crate) fn next_deadline(&mut self) -> Option<u64> {
+        if !self.fresh.is_empty() {
+            self.place_fresh();
+        }
+        self.lists[self.taken.first()?.index()].earliest().nanos()
+    }
+
+    /// Takes out the next entry that is due at `now`; `None` when no more of them is.
+    ///
+    /// To be called until it gives `None`, or as often as the caller likes: the rest stays due. Time
+    /// that runs backwards is taken for time that stands still.
+    #[inline]
+    pub(crate) fn pop_due(&mut self, now: u64) -> Option<T> {
+        if !self.fresh.is_empty() {
+            self.place_fresh();
+        }
+        let now = Tick::from_now(now).max(self.elapsed);
+        while let Some(place) = self.taken.first() {
+            let list = self.lists[place.index()];
+            if !place.has_begun(list.earliest(), now) {
+                break;
+            }
+            self.elapsed = list.earliest().min(now);
+            if place.level() == 0 {
+                let entry = self.entries.vacate(list.head())?;
+                self.unlink(place, entry.prev, entry.next);
+                return Some(entry.value);
+            }
+            self.cascade(place);
+        }
+        self.elapsed = now;
+        None
+    }
+
+    /// Gives the memory of entries that are gone back to the allocator, if none is outstanding.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink();
+    }
+
+    /// Does what [`insert`](Wheel::insert) does when there is no room.
+    ///
+    /// Called in last place, it leaves the common case nothing to keep over a call.
+    #[cold]
+    #[inline(never)]
+    fn make_room_and_insert(&mut self, deadline: u64, value: T) -> Key {
+        self.place_fresh();
+        if self.entries.is_full() {
+            self.entries.grow();
+        }
+        self.insert(deadline, value)
+    }
+
+    /// Gives each fresh entry its place.
+    #[inline(never)]
+    fn place_fresh(&mut self) {
+        for position in 0..self.fresh.end() {
+            self.place(self.fresh.at(position));
+        }
+        self.fresh.clear();
+    }
+
+    /// Moves the entries of a slot that `elapsed` has just entered to lower levels, in their order.
+    #[inline(never)]
+    fn cascade(&mut self, place: Place) {
+        let list = mem::replace(&mut self.lists[place.index()], List::EMPTY);
+        self.taken.clear(place);
+        let mut index = list.head();
+        while let Some(next) = self.place(index) {
+            index = next;
+        }
+    }
+
+    /// Puts the entry in a slot at the end of the list where it belongs; gives the `next` it had.
+    #[inline]
+    fn place(&mut self, index: u32) -> Option<u32> {
+        let entry = self.entries.at_mut(index)?;
+        let tick = entry.tick.max(self.elapsed);
+        let place = Place::of(tick, self.elapsed);
+        let list = &mut self.lists[place.index()];
+        entry.tick = tick;
+        entry.prev = list.tail();
+        let next = mem::replace(&mut entry.next, NONE);
+        if list.is_empty() {
+            *list = List::of(index, tick);
+            self.taken.set(place);
+        } else {
+            list.append(index, tick, &mut self.entries);
+        }
+        Some(next)
+    }
+
+    /// Takes an entry that has left the slab out of its list, given its links.
+    #[inline]
+    fn unlink(&mut self, place: Place, prev: u32, next: u32) {
+        // Two neighbours are never the same entry, so this says that there is none.
+        if prev == next {
+            self.lists[place.index()] = List::EMPTY;
+            self.taken.clear(place);
+        } else {
+            self.lists[place.index()].unlink(prev, next, &mut self.entries);
+        }
+    }
+}
+
+impl<T> Default for Wheel<T> {
+    fn default() -> Wheel<T> {
+        Wheel::new()
+    }
+}
+
+impl<T> fmt::Debug for Wheel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wheel")
+            .field("len", &self.len())
+            .field("elapsed", &self.elapsed)
+            .finish_non_exhaustive()
+    }
+}
