@@ -1,0 +1,294 @@
+//! F1: how another thread ends the sleep of the loop, for at most one system call a sleep.
+//!
+//! What to do stands in a queue that is not part of this file; the bell only answers whether someone must be roused.
+//!
+//! ```text
+//!                 prepare_sleep (home)               ring (anyone): strikes the chime
+//!     ┌───────┐ ──────────────────────► ┌────────┐ ──────────────────────► ┌──────┐
+//!     │ AWAKE │                         │ ASLEEP │                         │ RUNG │
+//!     └───────┘ ◄────────────────────── └────────┘                         └──────┘
+//!       │   ▲     awake (home)                                                │ │ ▲
+//!       └───┘     ▲                                          awake (home)     │ └─┘ ring: nothing
+//!   ring: nothing └───────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! The two sides each write one thing and then read the other's, so one of them must see the other:
+//!
+//! ```text
+//!   home                                   elsewhere
+//!   state = ASLEEP      (prepare_sleep)    push to the queue
+//!   fence SeqCst        (prepare_sleep)    fence SeqCst          (ring)
+//!   is the queue empty?                    is the state ASLEEP?  (ring)
+//! ```
+//!
+//! Were both answers to miss the other's write, each fence would have to come before the other in the one order that
+//! all `SeqCst` fences have. So either home sees the entry and calls [`awake`](Bell::awake) in place of sleeping, or
+//! the other thread sees `ASLEEP` and strikes; when both happen, one sleep ends early and finds nothing, which is
+//! harmless. The chime keeps a stroke that comes between the look at the queue and the sleep.
+
+use crate::util::sync::atomic::{AtomicU8, Ordering, fence};
+use crate::util::sync::{Mutex, MutexGuard};
+
+/// Something that ends the home thread's wait, also one that has not begun yet.
+pub(crate) trait Strike {
+    /// Ends it.
+    fn strike(&self);
+}
+
+/// Home is busy and will look at the queue before it sleeps.
+const AWAKE: u8 = 0;
+/// Home sleeps, or is about to.
+const ASLEEP: u8 = 1;
+/// Home was asleep and has been struck awake.
+const RUNG: u8 = 2;
+
+/// The shared bell.
+#[derive(Debug)]
+pub(crate) struct Bell<C> {
+    /// One of [`AWAKE`], [`ASLEEP`], [`RUNG`].
+    state: AtomicU8,
+    /// What makes the noise, until [`close`](Self::close). Locked only for a stroke that is really needed.
+    chime: Mutex<Option<C>>,
+}
+
+impl<C: Strike> Bell<C> {
+    /// A bell in an awake house.
+    pub(crate) fn new(chime: C) -> Self {
+        Self {
+            state: AtomicU8::new(AWAKE),
+            chime: Mutex::new(Some(chime)),
+        }
+    }
+
+    /// Home: says that it will sleep, unless the queue, looked at *after* this call, has something.
+    pub(crate) fn prepare_sleep(&self) {
+        self.state.store(ASLEEP, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Home: is up, or did not lie down after all.
+    pub(crate) fn awake(&self) {
+        self.state.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// Any thread: makes sure that home looks at the queue, into which the caller has *already* put something.
+    ///
+    /// After [`close`](Self::close) it does nothing.
+    pub(crate) fn ring(&self) {
+        fence(Ordering::SeqCst);
+        if self.state.load(Ordering::Relaxed) == ASLEEP && self.claim() {
+            self.strike();
+        }
+    }
+
+    /// Takes on the duty to strike, which only one of many ringers gets in one sleep.
+    #[must_use = "who claims must strike"]
+    fn claim(&self) -> bool {
+        let claimed =
+            self.state
+                .compare_exchange(ASLEEP, RUNG, Ordering::Relaxed, Ordering::Relaxed);
+        claimed.is_ok()
+    }
+
+    /// Home, at its end: silences the bell for good and gives the chime's resources back.
+    pub(crate) fn close(&self) {
+        let chime = self.lock().take();
+        drop(chime);
+    }
+
+    /// Makes the noise.
+    #[cold]
+    fn strike(&self) {
+        if let Some(chime) = &*self.lock() {
+            chime.strike();
+        }
+    }
+
+    /// The lock; a panic elsewhere cannot have left the option half changed.
+    fn lock(&self) -> MutexGuard<'_, Option<C>> {
+        self.chime
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Counts its strokes.
+    #[derive(Default)]
+    struct Counter(Cell<u32>);
+
+    impl Strike for &Counter {
+        fn strike(&self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    #[test]
+    fn many_rings_in_one_sleep_strike_once() {
+        let counter = Counter::default();
+        let bell = Bell::new(&counter);
+        bell.prepare_sleep();
+        for _ in 0..10 {
+            bell.ring();
+        }
+        assert_eq!(counter.0.get(), 1);
+        bell.awake();
+        bell.prepare_sleep();
+        bell.ring();
+        assert_eq!(counter.0.get(), 2);
+    }
+
+    #[test]
+    fn a_ring_at_an_awake_home_strikes_nothing() {
+        let counter = Counter::default();
+        let bell = Bell::new(&counter);
+        bell.ring();
+        bell.prepare_sleep();
+        bell.awake();
+        bell.ring();
+        assert_eq!(counter.0.get(), 0);
+    }
+
+    #[test]
+    fn a_ring_after_the_close_does_nothing() {
+        let counter = Counter::default();
+        let bell = Bell::new(&counter);
+        bell.prepare_sleep();
+        bell.close();
+        bell.ring();
+        bell.close();
+        assert_eq!(counter.0.get(), 0);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use loom::sync::{Arc, Notify};
+    use loom::thread;
+
+    use super::*;
+
+    /// Stands for the eventfd: keeps a stroke until someone waits, and counts.
+    #[derive(Clone)]
+    struct Chime {
+        stroke: Arc<Notify>,
+        strokes: Arc<AtomicUsize>,
+    }
+
+    impl Chime {
+        fn new() -> Self {
+            Self {
+                stroke: Arc::new(Notify::new()),
+                strokes: Arc::new(AtomicUsize::new(0)),
+            }
+        }
+    }
+
+    impl Strike for Chime {
+        fn strike(&self) {
+            self.strokes.fetch_add(1, Relaxed);
+            self.stroke.notify();
+        }
+    }
+
+    /// Stands for the lock-free queue: an entry is one atomic addition, and gives no order beyond its own.
+    struct Queue(AtomicUsize);
+
+    /// The home thread: works until it has seen `expected` entries; gives how often it set out to sleep.
+    fn home(bell: &Bell<Chime>, queue: &Queue, chime: &Chime, expected: usize) -> usize {
+        let (mut seen, mut prepared) = (0, 0);
+        loop {
+            seen += queue.0.swap(0, Relaxed);
+            if seen == expected {
+                return prepared;
+            }
+            prepared += 1;
+            bell.prepare_sleep();
+            if queue.0.load(Relaxed) == 0 {
+                chime.stroke.wait();
+            }
+            bell.awake();
+        }
+    }
+
+    /// Runs the model with some threads that each push and ring once.
+    fn check(ringers: usize) {
+        loom::model(move || {
+            let chime = Chime::new();
+            let shared = Arc::new((Bell::new(chime.clone()), Queue(AtomicUsize::new(0))));
+            let threads: Vec<_> = (0..ringers)
+                .map(|_| {
+                    let shared = Arc::clone(&shared);
+                    thread::spawn(move || {
+                        shared.1.0.fetch_add(1, Relaxed);
+                        shared.0.ring();
+                    })
+                })
+                .collect();
+            let prepared = home(&shared.0, &shared.1, &chime, ringers);
+            for thread in threads {
+                thread.join().expect("no ringer panics");
+            }
+            assert!(chime.strokes.load(Relaxed) <= prepared.min(ringers));
+        });
+    }
+
+    #[test]
+    fn an_entry_is_never_slept_over() {
+        check(1);
+    }
+
+    #[test]
+    fn of_two_ringers_none_is_slept_over() {
+        check(2);
+    }
+
+    #[test]
+    fn a_ring_while_the_house_closes_strikes_at_most_once() {
+        loom::model(|| {
+            let chime = Chime::new();
+            let bell = Arc::new(Bell::new(chime.clone()));
+            bell.prepare_sleep();
+            let ringers: Vec<_> = (0..2)
+                .map(|_| {
+                    let bell = Arc::clone(&bell);
+                    thread::spawn(move || bell.ring())
+                })
+                .collect();
+            bell.close();
+            for ringer in ringers {
+                ringer.join().expect("no ringer panics");
+            }
+            assert!(chime.strokes.load(Relaxed) <= 1);
+            bell.awake();
+            bell.prepare_sleep();
+            bell.ring();
+            assert!(chime.strokes.load(Relaxed) <= 1);
+        });
+    }
+
+    /// Without the fence on one side the model must find the lost wake; it shows that the test can fail.
+    #[test]
+    #[should_panic(expected = "deadlock")]
+    fn the_model_notices_a_missing_fence() {
+        loom::model(|| {
+            let chime = Chime::new();
+            let shared = Arc::new((Bell::new(chime.clone()), Queue(AtomicUsize::new(0))));
+            let other = Arc::clone(&shared);
+            let ringer = thread::spawn(move || {
+                other.1.0.fetch_add(1, Relaxed);
+                if other.0.state.load(Relaxed) == ASLEEP && other.0.claim() {
+                    other.0.strike();
+                }
+            });
+            home(&shared.0, &shared.1, &chime, 1);
+            ringer.join().expect("the ringer does not panic");
+        });
+    }
+}

@@ -1,0 +1,120 @@
+//! F1: the one way in which all I/O waits.
+//!
+//! Reading, writing, accepting, connecting and receiving differ in their system call and in nothing else. So the call
+//! is an argument, and everything around it stands here once:
+//!
+//! ```text
+//!              ┌──────────────────────────────────────────────┐
+//!              ▼                                              │ EAGAIN: blocked
+//!   ask ──► standing ── ready ──────────────────────────► the call ── interrupted: once more
+//!              │  │                                           │
+//!              │  └── gone ──► Ready(Err)                     └── value or error ──► Ready, drained if it was short
+//!              │
+//!              └── not ready ──► the waker is in the line ──► Pending
+//! ```
+//!
+//! The reactor is borrowed three times for a moment and never while the call runs, a waker is cloned, or one is woken.
+
+use std::io::{self, ErrorKind};
+use std::task::{Poll, Waker};
+
+use super::{Direction, Reactor, Standing};
+use crate::util::slab::Key;
+
+/// A door to the reactor, which the floor above owns.
+pub(crate) trait Access {
+    /// Lends the reactor to `work`, which calls no foreign code.
+    fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R;
+}
+
+/// One direction of one source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side {
+    /// The source.
+    pub(crate) key: Key,
+    /// The direction.
+    pub(crate) direction: Direction,
+}
+
+/// What a call that succeeded gives, and whether it proves that the kernel has no more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done<T> {
+    /// The result.
+    value: T,
+    /// Whether the next call is known to block.
+    drained: bool,
+}
+
+impl<T> Done<T> {
+    /// A result that says nothing about the next call: an accepted connection, a datagram.
+    pub(crate) fn with(value: T) -> Self {
+        Self {
+            value,
+            drained: false,
+        }
+    }
+}
+
+impl Done<usize> {
+    /// A number of bytes of a stream, of the `room` that there was. None at all is an end and not a short count.
+    pub(crate) fn bytes(count: usize, room: usize) -> Self {
+        Self {
+            value: count,
+            drained: 0 < count && count < room,
+        }
+    }
+}
+
+/// Makes `call` when `side` may be ready, or parks `waker` until it is.
+///
+/// `call` must not block. A [`Side`] whose source is gone gives [`ErrorKind::NotConnected`].
+pub(crate) fn poll_io<T>(
+    door: &impl Access,
+    side: Side,
+    waker: &Waker,
+    mut call: impl FnMut() -> io::Result<Done<T>>,
+) -> Poll<io::Result<T>> {
+    loop {
+        match door.with_reactor(|reactor| reactor.standing(side, waker)) {
+            Standing::Ready => {}
+            Standing::Parked => return Poll::Pending,
+            Standing::Unparked => {
+                park(door, side, waker);
+                return Poll::Pending;
+            }
+            Standing::Gone => return Poll::Ready(Err(gone())),
+        }
+        match call() {
+            Ok(done) => {
+                if done.drained {
+                    door.with_reactor(|reactor| reactor.drained(side));
+                }
+                return Poll::Ready(Ok(done.value));
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                door.with_reactor(|reactor| reactor.blocked(side));
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+    }
+}
+
+/// Puts a clone of `waker` into the line, and wakes whoever had to make room.
+#[cold]
+fn park(door: &impl Access, side: Side, waker: &Waker) {
+    let own = waker.clone();
+    let displaced = door.with_reactor(|reactor| reactor.park(side, own));
+    if let Some(displaced) = displaced {
+        displaced.wake();
+    }
+}
+
+/// What a call on a source that is no longer there gives.
+#[cold]
+fn gone() -> io::Error {
+    io::Error::new(
+        ErrorKind::NotConnected,
+        "the I/O source is no longer registered with its runtime",
+    )
+}

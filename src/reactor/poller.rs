@@ -1,0 +1,307 @@
+//! F1: the operating system's part of the reactor, and the only file of it that knows Linux.
+//!
+//! Every descriptor is added once, for both directions and edge-triggered, and never touched again until it is
+//! deleted. The poller knows tokens, no sources, and remembers nothing about a descriptor.
+//!
+//! # How it waits
+//!
+//! epoll's own timeout counts whole milliseconds. `epoll_pwait2` counts nanoseconds, but is missing from kernels
+//! before 5.11, from older sandboxes, and from valgrind; and a long wait by it ends late by a thousandth of its
+//! length, because that is the slack that the kernel allows a timer. So a wait with a timeout goes in two strides:
+//!
+//! ```text
+//!           timeout is long                                   little time is left
+//!   wait ──────────────────► epoll_pwait, whole milliseconds ─────────────────────► ppoll on the epoll descriptor,
+//!                            rounded down, a 512th early                            nanoseconds
+//!                              │                                                      │            │
+//!                              │ events: one call                             nothing │     events │
+//!                              ▼                                                      ▼            ▼
+//!                            done                                                   done      epoll_pwait, at once
+//! ```
+//!
+//! Without a timeout, with a timeout of zero, and for a long timeout that an event cuts short, this is one system
+//! call. The second stride is one call when the time runs out, two when an event comes. When the last wait ended by
+//! the clock, the next one most likely will: then the first stride is left out for anything but long waits, and a
+//! program that only sleeps also pays one call a sleep.
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::num::NonZeroU64;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::Errno;
+use rustix::thread::{current_timer_slack, set_current_timer_slack};
+
+use super::bell::Strike;
+use super::readiness::Readiness;
+
+/// How many events one wait can bring; what does not fit comes with the next. Tests see to it with few descriptors.
+pub(super) const EVENTS: usize = if cfg!(test) { 16 } else { 1024 };
+
+/// The longest wait that is worth no first stride when the clock is likely to end it: up to here, a thousandth of it
+/// hides in the timer slack that every thread has anyway.
+const SHORT: Duration = Duration::from_millis(50);
+
+/// The longest first stride; a timeout beyond it just takes several.
+const STRIDE: Duration = Duration::from_secs(3600);
+
+/// An epoll instance and the events that its last wait brought.
+pub(super) struct Poller {
+    /// The instance.
+    epoll: OwnedFd,
+    /// What the last wait brought.
+    events: Vec<Event>,
+    /// Whether the last wait with a timeout lasted to its end.
+    ended_by_clock: bool,
+}
+
+impl Poller {
+    /// Opens an instance.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            events: Vec::with_capacity(EVENTS),
+            ended_by_clock: false,
+        })
+    }
+
+    /// Listens to all edges of `fd` from now on; what is ready already makes the first edge.
+    pub(super) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        let edges = EventFlags::IN | EventFlags::OUT | EventFlags::PRI | EventFlags::RDHUP;
+        let data = EventData::new_u64(token);
+        Ok(epoll::add(&self.epoll, fd, data, edges | EventFlags::ET)?)
+    }
+
+    /// Listens to a chime. It is never read: each stroke is an edge of its own.
+    pub(super) fn add_chime(&self, chime: &Chime, token: u64) -> io::Result<()> {
+        let data = EventData::new_u64(token);
+        Ok(epoll::add(
+            &self.epoll,
+            &chime.0,
+            data,
+            EventFlags::IN | EventFlags::ET,
+        )?)
+    }
+
+    /// Stops listening to `fd`.
+    pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, fd)?)
+    }
+
+    /// Waits until there is an event, the time is over, or a signal came; which it was, [`events`](Self::events) tells.
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.events.clear();
+        match self.wait_in_strides(timeout) {
+            Err(Errno::INTR) => Ok(()),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// What the last wait brought.
+    pub(super) fn events(&self) -> impl Iterator<Item = (u64, Readiness)> {
+        self.events
+            .iter()
+            .map(|event| (event.data.u64(), readiness(event.flags)))
+    }
+
+    /// Decides between a wait without a clock and one with.
+    fn wait_in_strides(&mut self, timeout: Option<Duration>) -> Result<(), Errno> {
+        match timeout {
+            None => self.collect(None),
+            Some(Duration::ZERO) => self.collect(Some(Duration::ZERO)),
+            Some(timeout) => match Instant::now().checked_add(timeout) {
+                Some(deadline) => self.wait_until(deadline, timeout),
+                None => self.collect(None),
+            },
+        }
+    }
+
+    /// Takes strides until there is an event or `left`, the time up to `deadline`, has gone.
+    fn wait_until(&mut self, deadline: Instant, mut left: Duration) -> Result<(), Errno> {
+        while self.events.is_empty() && !left.is_zero() {
+            match first_stride(left, self.ended_by_clock) {
+                Some(stride) => self.collect(Some(stride))?,
+                None if self.doze(left)? => self.collect(Some(Duration::ZERO))?,
+                None => {}
+            }
+            left = deadline.saturating_duration_since(Instant::now());
+        }
+        self.ended_by_clock = self.events.is_empty();
+        Ok(())
+    }
+
+    /// Waits in epoll itself and takes the events; a timeout must be in whole milliseconds.
+    fn collect(&mut self, timeout: Option<Duration>) -> Result<(), Errno> {
+        let timeout = timeout.map(timespec);
+        epoll::wait(
+            &self.epoll,
+            spare_capacity(&mut self.events),
+            timeout.as_ref(),
+        )?;
+        Ok(())
+    }
+
+    /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to collect.
+    fn doze(&self, timeout: Duration) -> Result<bool, Errno> {
+        let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
+        Ok(poll(&mut fds, Some(&timespec(timeout)))? > 0)
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+impl fmt::Debug for Poller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poller")
+            .field("epoll", &self.epoll)
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The part of a timeout to be waited for in whole milliseconds, if there is one.
+fn first_stride(timeout: Duration, clock_will_end_it: bool) -> Option<Duration> {
+    let early = timeout.min(STRIDE) - timeout.min(STRIDE) / 512;
+    let stride = Duration::from_millis(early.as_millis().try_into().ok()?);
+    let skip = stride.is_zero() || (clock_will_end_it && timeout <= SHORT);
+    (!skip).then_some(stride)
+}
+
+/// A timeout as the kernel takes it; none comes here that is longer than an hour and a bit.
+fn timespec(timeout: Duration) -> Timespec {
+    Timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    }
+}
+
+/// What epoll's flags mean.
+fn readiness(flags: EventFlags) -> Readiness {
+    let meanings = [
+        (EventFlags::IN, Readiness::READABLE),
+        (EventFlags::OUT, Readiness::WRITABLE),
+        (EventFlags::PRI, Readiness::URGENT),
+        (EventFlags::RDHUP, Readiness::READ_CLOSED),
+        (
+            EventFlags::HUP,
+            Readiness::READ_CLOSED | Readiness::WRITE_CLOSED,
+        ),
+        (EventFlags::ERR, Readiness::ERROR),
+    ];
+    let told = meanings.iter().filter(|(flag, _)| flags.contains(*flag));
+    told.fold(Readiness::NONE, |sum, (_, meaning)| sum | *meaning)
+}
+
+/// An eventfd, which rouses the home thread from its wait.
+#[derive(Debug)]
+pub(crate) struct Chime(OwnedFd);
+
+impl Chime {
+    /// Opens one.
+    pub(super) fn new() -> io::Result<Self> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Self(eventfd(0, flags)?))
+    }
+}
+
+impl Strike for Chime {
+    fn strike(&self) {
+        // It could only fail after as many strokes as a u64 can count.
+        let written = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        debug_assert_eq!(written, Ok(8));
+    }
+}
+
+/// The timer slack of this thread, lowered for as long as the value lives.
+///
+/// The kernel lets each wait end late by the slack, 50 µs unless told otherwise, to serve several timers by one
+/// interrupt. Lower means more punctual and more wake-ups.
+#[derive(Debug)]
+pub(crate) struct Punctual {
+    /// What to go back to.
+    before: Option<NonZeroU64>,
+    /// The slack belongs to the thread, so the value stays on it.
+    _home: PhantomData<*const ()>,
+}
+
+impl Punctual {
+    /// Lowers the slack to `slack`, at least a nanosecond; gives `None` where the system does not allow that.
+    pub(crate) fn new(slack: Duration) -> Option<Self> {
+        let before = NonZeroU64::new(current_timer_slack().ok()?);
+        let nanos = u64::try_from(slack.as_nanos()).ok()?.max(1);
+        set_current_timer_slack(NonZeroU64::new(nanos)).ok()?;
+        Some(Self {
+            before,
+            _home: PhantomData,
+        })
+    }
+}
+
+impl Drop for Punctual {
+    fn drop(&mut self) {
+        // What was read from the kernel can be written back to it.
+        let restored = set_current_timer_slack(self.before);
+        debug_assert!(restored.is_ok());
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_stride_is_whole_milliseconds_and_ends_early() {
+        for micros in (0..200_000).step_by(37) {
+            let timeout = Duration::from_micros(micros);
+            let Some(stride) = first_stride(timeout, false) else {
+                assert!(timeout < Duration::from_micros(1_002), "{timeout:?}");
+                continue;
+            };
+            assert!(stride <= timeout && !stride.is_zero(), "{timeout:?}");
+            assert_eq!(stride.subsec_nanos() % 1_000_000, 0, "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_that_the_clock_will_end_has_no_first_stride_unless_it_is_long() {
+        assert_eq!(first_stride(SHORT, true), None);
+        assert!(first_stride(SHORT + Duration::from_nanos(1), true).is_some());
+    }
+
+    #[test]
+    fn any_timeout_makes_a_stride_that_the_kernel_takes() {
+        for timeout in [Duration::from_secs(86_400 * 365), Duration::MAX] {
+            assert!(first_stride(timeout, false).is_some_and(|stride| stride <= STRIDE));
+        }
+    }
+
+    #[test]
+    fn hanging_up_makes_both_directions_final() {
+        use super::super::readiness::Direction::{Read, Write};
+        for flag in [EventFlags::HUP, EventFlags::ERR] {
+            let told = readiness(flag);
+            for direction in [Read, Write] {
+                assert!(told.is_ready(direction) && told.is_final(direction));
+            }
+        }
+        assert!(!readiness(EventFlags::RDHUP).is_ready(Write));
+    }
+
+    #[test]
+    fn the_timer_slack_is_lowered_and_restored() {
+        let before = current_timer_slack().expect("readable");
+        let punctual = Punctual::new(Duration::from_micros(1)).expect("allowed");
+        assert_eq!(current_timer_slack(), Ok(1_000));
+        drop(punctual);
+        assert_eq!(current_timer_slack(), Ok(before));
+    }
+}

@@ -1,0 +1,220 @@
+//! The reactor against real sockets of this machine.
+
+mod edges;
+mod waiters;
+mod waiting;
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Poll, Wake, Waker};
+use std::time::Duration;
+
+use super::Direction::{Read as Reading, Write as Writing};
+use super::*;
+
+/// Longer than any event of a healthy test takes; it only bounds a failing one.
+const LONG: Duration = Duration::from_secs(20);
+
+/// A door as the runtime will have one.
+impl Access for RefCell<Reactor> {
+    fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R {
+        work(&mut self.borrow_mut())
+    }
+}
+
+/// A waker that counts.
+#[derive(Default)]
+struct Counter(AtomicUsize);
+
+impl Counter {
+    /// A fresh count and a waker that adds to it.
+    fn new() -> (Arc<Self>, Waker) {
+        let counter = Arc::new(Self::default());
+        (Arc::clone(&counter), Waker::from(counter))
+    }
+
+    /// How often it was woken.
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A reactor behind its door, with the habits of a loop.
+struct World {
+    /// The reactor.
+    door: RefCell<Reactor>,
+}
+
+impl World {
+    /// A reactor with nothing registered.
+    fn new() -> Self {
+        let reactor = Reactor::new().expect("a reactor");
+        Self {
+            door: RefCell::new(reactor),
+        }
+    }
+
+    /// Registers something about which nothing is known.
+    fn register(&self, fd: &impl AsFd) -> Key {
+        let mut reactor = self.door.borrow_mut();
+        reactor
+            .register(fd.as_fd(), Readiness::NONE)
+            .expect("registered")
+    }
+
+    /// One wait as the loop makes it: gathers, lets go, wakes.
+    fn turn(&self, timeout: Duration) -> usize {
+        let mut woken = Vec::new();
+        let events = self
+            .door
+            .borrow_mut()
+            .wait(Some(timeout), &mut woken)
+            .expect("waited");
+        woken.into_iter().for_each(Waker::wake);
+        events
+    }
+
+    /// Takes in what has happened up to now.
+    fn catch_up(&self) {
+        while self.turn(Duration::ZERO) > 0 {}
+    }
+
+    /// Whether a call would be tried.
+    fn is_ready(&self, key: Key, direction: Direction) -> bool {
+        self.standing(key, direction) == Standing::Ready
+    }
+
+    /// How no one in particular stands with a source.
+    fn standing(&self, key: Key, direction: Direction) -> Standing {
+        self.door
+            .borrow()
+            .standing(Side { key, direction }, Waker::noop())
+    }
+
+    /// Waits until a direction is ready.
+    fn until_ready(&self, key: Key, direction: Direction) {
+        while !self.is_ready(key, direction) {
+            assert!(self.turn(LONG) > 0, "nothing came");
+        }
+    }
+
+    /// Reads by the contract, with a count of the calls that were made.
+    fn read(
+        &self,
+        key: Key,
+        mut from: impl Read,
+        room: usize,
+        waker: &Waker,
+    ) -> (Poll<io::Result<usize>>, usize) {
+        let (mut calls, mut buffer) = (0, vec![0; room]);
+        let result = poll_io(
+            &self.door,
+            Side {
+                key,
+                direction: Reading,
+            },
+            waker,
+            || {
+                calls += 1;
+                from.read(&mut buffer).map(|count| Done::bytes(count, room))
+            },
+        );
+        (result, calls)
+    }
+
+    /// Writes by the contract, with a count of the calls that were made.
+    fn write(
+        &self,
+        key: Key,
+        mut to: impl Write,
+        bytes: &[u8],
+        waker: &Waker,
+    ) -> (Poll<io::Result<usize>>, usize) {
+        let mut calls = 0;
+        let result = poll_io(
+            &self.door,
+            Side {
+                key,
+                direction: Writing,
+            },
+            waker,
+            || {
+                calls += 1;
+                to.write(bytes).map(|count| Done::bytes(count, bytes.len()))
+            },
+        );
+        (result, calls)
+    }
+
+    /// Reads to the end, waiting where needed.
+    fn read_all(&self, key: Key, mut from: impl Read, room: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut buffer = vec![0; room];
+        loop {
+            let result = poll_io(
+                &self.door,
+                Side {
+                    key,
+                    direction: Reading,
+                },
+                Waker::noop(),
+                || from.read(&mut buffer).map(|count| Done::bytes(count, room)),
+            );
+            match result {
+                Poll::Ready(Ok(0)) => return all,
+                Poll::Ready(Ok(count)) => all.extend(&buffer[..count]),
+                Poll::Ready(Err(error)) => panic!("{error}"),
+                Poll::Pending => assert!(self.turn(LONG) > 0, "the end was slept over"),
+            }
+        }
+    }
+}
+
+/// What a poll that must be over gave.
+fn ready<T>(result: (Poll<T>, usize)) -> T {
+    match result.0 {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("pending"),
+    }
+}
+
+/// Two connected Unix streams that do not block.
+fn unix_pair() -> (UnixStream, UnixStream) {
+    let pair = UnixStream::pair().expect("a pair");
+    pair.0.set_nonblocking(true).expect("non-blocking");
+    pair.1.set_nonblocking(true).expect("non-blocking");
+    pair
+}
+
+/// Two connected TCP streams; the first does not block.
+fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    let peer = TcpStream::connect(address).expect("connected");
+    let (own, _) = listener.accept().expect("accepted");
+    own.set_nonblocking(true).expect("non-blocking");
+    (own, peer)
+}
+
+/// Fills the way to the peer by the contract, until a write is parked; gives the number of bytes.
+fn fill(world: &World, key: Key, to: &impl AsFd, waker: &Waker) -> usize {
+    let socket = socket2::SockRef::from(to);
+    let (block, mut sum) = (vec![7; 100_000], 0);
+    loop {
+        match world.write(key, &*socket, &block, waker).0 {
+            Poll::Ready(count) => sum += count.expect("written"),
+            Poll::Pending => return sum,
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Who is woken, who is given back, and who finds nothing.
+
+use super::*;
+
+/// Counters and wakers of several tasks.
+fn tasks(count: usize) -> Vec<(Arc<Counter>, Waker)> {
+    (0..count).map(|_| Counter::new()).collect()
+}
+
+/// How often each was woken.
+fn counts(tasks: &[(Arc<Counter>, Waker)]) -> Vec<usize> {
+    tasks.iter().map(|(counter, _)| counter.count()).collect()
+}
+
+#[test]
+fn each_direction_wakes_its_own() {
+    let world = World::new();
+    let (own, mut peer) = unix_pair();
+    let key = world.register(&own);
+    world.catch_up();
+    let (reader, reading) = Counter::new();
+    let (writer, writing) = Counter::new();
+    let sum = fill(&world, key, &own, &writing);
+    assert!(world.read(key, &own, 8, &reading).0.is_pending());
+    assert_eq!(
+        world.door.borrow().waiting(),
+        1,
+        "one source, though two wait for it"
+    );
+
+    peer.write_all(b"x").expect("written");
+    while reader.count() == 0 {
+        assert!(world.turn(LONG) > 0);
+    }
+    assert_eq!(writer.count(), 0);
+
+    peer.read_exact(&mut vec![0; sum]).expect("read");
+    while writer.count() == 0 {
+        assert!(world.turn(LONG) > 0);
+    }
+    assert_eq!((reader.count(), writer.count()), (1, 1));
+    assert_eq!(world.door.borrow().waiting(), 0);
+}
+
+#[test]
+fn all_who_wait_for_one_direction_are_woken_once() {
+    let world = World::new();
+    let (own, mut peer) = unix_pair();
+    let key = world.register(&own);
+    world.catch_up();
+    let tasks = tasks(5);
+    for _ in 0..3 {
+        for (_, waker) in &tasks {
+            assert!(world.read(key, &own, 8, waker).0.is_pending());
+        }
+    }
+    peer.write_all(b"x").expect("written");
+    world.catch_up();
+    assert_eq!(counts(&tasks), [1; 5]);
+    peer.write_all(b"y").expect("written");
+    world.catch_up();
+    assert_eq!(counts(&tasks), [1; 5], "who was woken is out of the line");
+}
+
+#[test]
+fn beyond_the_bound_the_oldest_is_woken_and_may_come_back() {
+    let world = World::new();
+    let (own, mut peer) = unix_pair();
+    let key = world.register(&own);
+    world.catch_up();
+    let tasks = tasks(source::MOST + 1);
+    for (_, waker) in &tasks {
+        assert!(world.read(key, &own, 8, waker).0.is_pending());
+    }
+    assert_eq!((tasks[0].0.count(), tasks[1].0.count()), (1, 0));
+    assert!(world.read(key, &own, 8, &tasks[0].1).0.is_pending());
+    assert_eq!((tasks[0].0.count(), tasks[1].0.count()), (1, 1));
+    peer.write_all(b"x").expect("written");
+    world.catch_up();
+    assert!(
+        counts(&tasks).iter().all(|count| *count >= 1),
+        "no one is lost"
+    );
+}
+
+#[test]
+fn a_waker_that_left_is_given_back_and_not_woken() {
+    let world = World::new();
+    let (own, mut peer) = unix_pair();
+    let key = world.register(&own);
+    world.catch_up();
+    let (counter, waker) = Counter::new();
+    let side = Side {
+        key,
+        direction: Reading,
+    };
+    assert!(world.read(key, &own, 8, &waker).0.is_pending());
+    assert_eq!(world.door.borrow().standing(side, &waker), Standing::Parked);
+    let left = world.door.borrow_mut().unpark(side, &waker);
+    assert!(left.is_some_and(|left| left.will_wake(&waker)));
+    assert!(world.door.borrow_mut().unpark(side, &waker).is_none());
+    assert_eq!(world.door.borrow().waiting(), 0);
+    peer.write_all(b"x").expect("written");
+    world.catch_up();
+    assert_eq!(counter.count(), 0);
+}
+
+#[test]
+fn parking_at_a_source_that_became_ready_gives_the_waker_back() {
+    let world = World::new();
+    let (own, _peer) = unix_pair();
+    let key = world.register(&own);
+    world.until_ready(key, Writing);
+    let (_, waker) = Counter::new();
+    let side = Side {
+        key,
+        direction: Writing,
+    };
+    let owed = world.door.borrow_mut().park(side, waker.clone());
+    assert!(owed.is_some_and(|owed| owed.will_wake(&waker)));
+}
+
+#[test]
+fn the_end_of_a_source_gives_back_all_who_wait() {
+    let world = World::new();
+    let (own, _peer) = unix_pair();
+    let key = world.register(&own);
+    world.catch_up();
+    let tasks = tasks(3);
+    fill(&world, key, &own, &tasks[0].1);
+    for (_, waker) in &tasks[1..] {
+        assert!(world.read(key, &own, 8, waker).0.is_pending());
+    }
+    let mut woken = Vec::new();
+    let done = world
+        .door
+        .borrow_mut()
+        .deregister(key, own.as_fd(), &mut woken);
+    assert!(done.is_ok());
+    assert_eq!(woken.len(), 3);
+    assert_eq!(
+        (world.door.borrow().len(), world.door.borrow().waiting()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_stale_key_finds_nothing_though_its_slot_lives_again() {
+    let world = World::new();
+    let (first, _first_peer) = unix_pair();
+    let (second, mut second_peer) = unix_pair();
+    let stale = world.register(&first);
+    assert!(
+        world
+            .door
+            .borrow_mut()
+            .deregister(stale, first.as_fd(), &mut Vec::new())
+            .is_ok()
+    );
+    let fresh = world.register(&second);
+    assert_eq!(fresh.index(), stale.index(), "the test needs the same slot");
+    second_peer.write_all(b"x").expect("written");
+    world.until_ready(fresh, Reading);
+
+    let (_, waker) = Counter::new();
+    let side = Side {
+        key: stale,
+        direction: Reading,
+    };
+    assert_eq!(world.door.borrow().standing(side, &waker), Standing::Gone);
+    assert!(world.door.borrow_mut().park(side, waker.clone()).is_some());
+    world.door.borrow_mut().drained(side);
+    world.door.borrow_mut().blocked(side);
+    assert!(!world.door.borrow_mut().remove(stale, &mut Vec::new()));
+    assert!(
+        world
+            .door
+            .borrow_mut()
+            .deregister(stale, second.as_fd(), &mut Vec::new())
+            .is_ok()
+    );
+    assert!(
+        world.is_ready(fresh, Reading),
+        "nothing of this touched the other"
+    );
+    let error = ready(world.read(stale, &first, 8, &waker)).expect_err("gone");
+    assert_eq!(error.kind(), ErrorKind::NotConnected);
+    second_peer.write_all(b"y").expect("written");
+    assert!(world.turn(LONG) > 0, "and it is still listened to");
+}
+
+#[test]
+fn events_of_a_removed_source_that_lives_on_elsewhere_concern_no_one() {
+    let world = World::new();
+    let (own, mut peer) = unix_pair();
+    let elsewhere = own.try_clone().expect("a second descriptor");
+    let stale = world.register(&own);
+    let (counter, waker) = Counter::new();
+    world.catch_up();
+    assert!(world.read(stale, &own, 8, &waker).0.is_pending());
+    let mut woken = Vec::new();
+    drop(own);
+    assert!(world.door.borrow_mut().remove(stale, &mut woken));
+    assert_eq!((woken.len(), world.door.borrow().waiting()), (1, 0));
+
+    let (other, _other_peer) = unix_pair();
+    let fresh = world.register(&other);
+    assert_eq!(fresh.index(), stale.index(), "the test needs the same slot");
+    world.catch_up();
+    peer.write_all(b"x").expect("written");
+    assert_eq!(world.turn(LONG), 1, "the kernel still tells of the old one");
+    assert!(!world.is_ready(fresh, Reading));
+    assert_eq!(counter.count(), 0);
+    drop(elsewhere);
+}
+
+#[test]
+fn a_descriptor_is_registered_once_at_a_time() {
+    let world = World::new();
+    let (own, _peer) = unix_pair();
+    let key = world.register(&own);
+    let again = world
+        .door
+        .borrow_mut()
+        .register(own.as_fd(), Readiness::NONE);
+    assert_eq!(again.expect_err("twice").kind(), ErrorKind::AlreadyExists);
+    assert_eq!(world.door.borrow().len(), 1);
+    assert!(
+        world
+            .door
+            .borrow_mut()
+            .deregister(key, own.as_fd(), &mut Vec::new())
+            .is_ok()
+    );
+    world.register(&own);
+}
+
+#[test]
+fn a_plain_file_is_refused_and_leaves_nothing_behind() {
+    let world = World::new();
+    let file = std::fs::File::open("/proc/self/exe").expect("a file");
+    let refused = world
+        .door
+        .borrow_mut()
+        .register(file.as_fd(), Readiness::NONE);
+    assert_eq!(
+        refused.expect_err("refused").kind(),
+        ErrorKind::PermissionDenied
+    );
+    assert_eq!(world.door.borrow().len(), 0);
+}
+
+thread_local! {
+    /// A world that wakers can reach.
+    static WORLD: World = World::new();
+}
+
+/// A waker that goes into the reactor at once.
+struct Intruder(AtomicUsize);
+
+impl Wake for Intruder {
+    fn wake(self: Arc<Self>) {
+        WORLD.with(|world| {
+            self.0
+                .store(world.door.borrow_mut().len(), Ordering::Relaxed)
+        });
+    }
+}
+
+#[test]
+fn whoever_is_woken_may_enter_the_reactor() {
+    WORLD.with(|world| {
+        let (own, mut peer) = unix_pair();
+        let key = world.register(&own);
+        world.catch_up();
+        let intruders: Vec<_> = (0..=source::MOST)
+            .map(|_| Arc::new(Intruder(AtomicUsize::new(0))))
+            .collect();
+        for intruder in &intruders {
+            assert!(
+                world
+                    .read(key, &own, 8, &Waker::from(Arc::clone(intruder)))
+                    .0
+                    .is_pending()
+            );
+        }
+        assert_eq!(
+            intruders[0].0.load(Ordering::Relaxed),
+            1,
+            "by being displaced"
+        );
+        peer.write_all(b"x").expect("written");
+        world.catch_up();
+        assert!(
+            intruders
+                .iter()
+                .all(|intruder| intruder.0.load(Ordering::Relaxed) == 1),
+            "by an edge"
+        );
+    });
+}
+
+#[test]
+fn a_call_may_end_its_own_source() {
+    let world = World::new();
+    let (own, _peer) = unix_pair();
+    let key = world
+        .door
+        .borrow_mut()
+        .register(own.as_fd(), Readiness::READABLE)
+        .expect("registered");
+    let side = Side {
+        key,
+        direction: Reading,
+    };
+    let result = poll_io(&world.door, side, Waker::noop(), || {
+        world.door.borrow_mut().remove(key, &mut Vec::new());
+        Err::<Done<()>, _>(ErrorKind::WouldBlock.into())
+    });
+    assert!(matches!(result, Poll::Ready(Err(error)) if error.kind() == ErrorKind::NotConnected));
+}
