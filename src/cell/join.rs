@@ -1,0 +1,237 @@
+//! The one typed reference to a task: the join handle's, through which the output leaves the cell.
+//!
+//! It is not counted: the state word's `HANDLE` bit keeps the cell, and whoever ends last, task or handle, gives it
+//! up. Third part of the door described in [`raw`](super::raw).
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+use super::away::Release;
+use super::label::Label;
+use super::raw::{Header, Home, Letter};
+use super::refs::{TaskRef, free_merged, reference};
+use super::state::{OnHandleGone, State};
+use crate::error::{Cancelled, JoinError, Reason};
+
+/// What a handle says when its result is asked for a second time.
+const TAKEN: &str = "the result of this JoinHandle was already taken: a task gives its result once, to the first \
+                     `.await` or `try_join()`; keep the value, or share it with an `Rc`";
+
+/// What a handle says when it is awaited on a foreign thread.
+const AWAY: &str = "a JoinHandle was awaited away from its runtime: await it on the thread, and inside the runtime, \
+                    that runs its task; from other threads use `Remote::spawn`";
+
+/// The handle's reference.
+pub(crate) struct Join<T, H: Home> {
+    /// The cell.
+    header: NonNull<Header<H>>,
+    /// True once somebody awaited the task through this handle: then dropping it cancels the task.
+    awaited: bool,
+    /// The output is the handle's to take.
+    output: PhantomData<T>,
+}
+
+// SAFETY: rules 2 and 3; away from home the handle looks at the state word, posts letters, and takes the output of a
+// finished task, which `T: Send` allows. `'static`, since a posted removal may run after anything borrowed has gone.
+unsafe impl<T: Send + 'static, H: Home> Send for Join<T, H> {}
+// SAFETY: as above; through a shared reference there is no way to the output.
+unsafe impl<T: Send + 'static, H: Home> Sync for Join<T, H> {}
+
+impl<T, H: Home> Unpin for Join<T, H> {}
+
+impl<T, H: Home> Join<T, H> {
+    /// The handle of a new task.
+    ///
+    /// # Safety
+    /// The cell's word says `HANDLE`, this is its only handle, and `T` is the output of its future.
+    pub(super) unsafe fn new(header: NonNull<Header<H>>) -> Self {
+        Self {
+            header,
+            awaited: false,
+            output: PhantomData,
+        }
+    }
+
+    /// The task's header.
+    fn header(&self) -> &Header<H> {
+        // SAFETY: rule 1, the HANDLE bit keeps the cell.
+        unsafe { self.header.as_ref() }
+    }
+
+    /// A counted reference to the task.
+    pub(crate) fn task(&self) -> TaskRef<H> {
+        // SAFETY: rule 1, the HANDLE bit keeps the cell.
+        unsafe { reference(self.header) }
+    }
+
+    /// True when the task has ended.
+    pub(crate) fn is_done(&self) -> bool {
+        self.header().state().is_done()
+    }
+
+    /// True when the task ended without a value. The output must still be there.
+    pub(crate) fn has_failed(&self) -> bool {
+        assert!(self.header().state().has_output(), "{TAKEN}");
+        // SAFETY: rule 3; done, and the output is the handle's.
+        unsafe { (self.header().vtable.has_failed)(self.header) }
+    }
+
+    /// The task's number in its runtime.
+    pub(crate) fn number(&self) -> u64 {
+        self.header().number
+    }
+
+    /// Location and name.
+    pub(crate) fn label(&self) -> &Label {
+        &self.header().label
+    }
+
+    /// The runtime the task belongs to.
+    pub(crate) fn home(&self) -> &H {
+        self.header().home()
+    }
+
+    /// Cancels the task; `false` when it has ended.
+    pub(crate) fn cancel(&self, cancelled: Cancelled) -> bool {
+        !self.is_done() && self.task().cancel(cancelled)
+    }
+
+    /// Dropping the handle will leave the task alone.
+    pub(crate) fn disown(&mut self) {
+        self.awaited = false;
+    }
+
+    /// The output, as a future gives it; awaiting owns.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        if !self.is_done() {
+            self.register(cx);
+            self.awaited = true;
+            return Poll::Pending;
+        }
+        Poll::Ready(self.take())
+    }
+
+    /// Whether the task has ended; if not, the context's waker is woken when it does. Does not own.
+    pub(crate) fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_done() {
+            self.register(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// The output of a finished task. Panics when it was taken before.
+    pub(crate) fn take(&mut self) -> Result<T, JoinError> {
+        assert!(self.header().state().has_output(), "{TAKEN}");
+        self.header().step(|state| (state.take_output(), ()));
+        let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
+        let target = NonNull::from(&mut output).cast();
+        // SAFETY: rule 3; done, the output was there and is ours; T is its type by the promise to `new`.
+        unsafe { (self.header().vtable.take_output)(self.header, target) };
+        // SAFETY: the call above filled it.
+        unsafe { output.assume_init() }
+    }
+
+    /// Makes the context's waker the joiner.
+    fn register(&self, cx: &mut Context<'_>) {
+        assert!(self.header().home().is_here(), "{AWAY}");
+        let joiner = &self.header().joiner;
+        let old = joiner.take();
+        if old.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
+            joiner.set(old);
+            return;
+        }
+        // The old waker's destructor, somebody else's code, runs when the new one is in place.
+        joiner.set(Some(cx.waker().clone()));
+    }
+}
+
+impl<T, H: Home> Drop for Join<T, H> {
+    fn drop(&mut self) {
+        let gone = GoneHandle {
+            header: self.header,
+            awaited: self.awaited,
+        };
+        let home = self.header().home();
+        if home.is_here() {
+            gone.settle_here();
+        } else if home.has_ended() {
+            gone.settle_after_the_end();
+        } else {
+            // The home thread may settle it, and free the cell, before `post` returns.
+            let keep = self.task();
+            keep.home().post(Letter::HandleGone(gone));
+        }
+    }
+}
+
+impl<T, H: Home> fmt::Debug for Join<T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.header(), f)
+    }
+}
+
+/// A handle that was dropped, on its way home. It keeps the cell as the handle did, so it must be settled, once.
+#[must_use]
+pub(crate) struct GoneHandle<H: Home> {
+    /// The cell.
+    header: NonNull<Header<H>>,
+    /// Whether dropping it cancels the task.
+    awaited: bool,
+}
+
+// SAFETY: made from a handle that was allowed on this thread; see `Join`.
+unsafe impl<H: Home> Send for GoneHandle<H> {}
+
+impl<H: Home> GoneHandle<H> {
+    /// Settles it on the home thread.
+    pub(crate) fn settle_here(self) {
+        // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
+        let header = unsafe { self.header.as_ref() };
+        match header.step(State::drop_handle) {
+            OnHandleGone::Detach => self.detach(),
+            OnHandleGone::GiveUp => drop(H::retire(header.slot.get())),
+            OnHandleGone::DropOutputAndGiveUp => {
+                // SAFETY: rule 3; done, and the output was the handle's; here any type may be dropped.
+                unsafe { (header.vtable.drop_output)(self.header) };
+                drop(H::retire(header.slot.get()));
+            }
+        }
+    }
+
+    /// The task lives and has no handle any more: it runs on, or is cancelled if its awaiter has gone.
+    fn detach(self) {
+        // SAFETY: rule 1, the task has not ended, so its runtime owns it.
+        let header = unsafe { self.header.as_ref() };
+        drop(header.joiner.take());
+        if self.awaited {
+            // SAFETY: rule 1, as above.
+            let task = unsafe { reference(self.header) };
+            task.cancel(Cancelled::new(Reason::AwaiterGone, H::current_id()));
+        }
+    }
+
+    /// Settles it, on whatever thread, after the runtime's end: the handle is a counted reference now.
+    pub(crate) fn settle_after_the_end(self) {
+        // SAFETY: rule 1, the end counted the handle.
+        let header = unsafe { self.header.as_ref() };
+        if header.step(State::drop_handle) == OnHandleGone::DropOutputAndGiveUp {
+            // SAFETY: rule 3; the output was the handle's, which was allowed on this thread.
+            unsafe { (header.vtable.drop_output)(self.header) };
+        }
+        if header.away.release() == Release::Last {
+            free_merged(self.header);
+        }
+    }
+}
+
+impl<H: Home> fmt::Debug for GoneHandle<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GoneHandle")
+            .field("awaited", &self.awaited)
+            .finish_non_exhaustive()
+    }
+}

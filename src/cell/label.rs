@@ -1,0 +1,61 @@
+//! What a task's header carries besides pointers and counts.
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::error::Cancelled;
+use crate::util::slab::Key;
+
+/// Where a task was spawned and what it is called. Never changes, so every thread may read it.
+#[derive(Clone, Debug)]
+pub(crate) enum Label {
+    /// A task without a name.
+    Plain(&'static Location<'static>),
+    /// A named task.
+    Named(Arc<Named>),
+}
+
+/// The label of a named task.
+#[derive(Debug)]
+pub(crate) struct Named {
+    /// Where it was spawned.
+    location: &'static Location<'static>,
+    /// Its name.
+    name: Box<str>,
+}
+
+impl Label {
+    /// A label with a name, or without.
+    pub(crate) fn new(location: &'static Location<'static>, name: Option<Box<str>>) -> Self {
+        match name {
+            Some(name) => Self::Named(Arc::new(Named { location, name })),
+            None => Self::Plain(location),
+        }
+    }
+
+    /// Where the task was spawned.
+    pub(crate) fn location(&self) -> &'static Location<'static> {
+        match self {
+            Self::Plain(location) => location,
+            Self::Named(named) => named.location,
+        }
+    }
+
+    /// The task's name.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Named(named) => Some(&named.name),
+        }
+    }
+}
+
+/// What a task has once it was cancelled or has a catch point; allocated then.
+#[derive(Default)]
+pub(crate) struct Extra {
+    /// The cancellation that waits to be delivered.
+    pub(crate) cancel: Cell<Option<Cancelled>>,
+    /// The root of the task's catch points in the tree of scopes.
+    pub(crate) scope: Cell<Option<Key>>,
+}

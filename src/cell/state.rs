@@ -1,0 +1,343 @@
+//! The state word of a task: a plain value, its transitions, and what each of them leaves the caller to do.
+//!
+//! Only the home thread changes the word while the runtime lives, so a transition is a load and a store, without
+//! a read-modify-write; other threads may look at it ([`State::is_done`]). Every transition returns the new word
+//! and a duty.
+//!
+//! ```text
+//!            wake (Enqueue)             start                 finish (Deliver | Discard)
+//!   idle ───────────────────▶ queued ──────────▶ running ────────────────────────────────▶ done
+//!     ▲                          ▲                │   │ ▲                                    ▲
+//!     │     suspend (Rest)       │                │   └─┘ wake (Nothing: marked)             │
+//!     └──────────────────────────┼────────────────┤                                          │
+//!                                └────────────────┘ suspend (Requeue: it was marked)         │
+//!   idle, queued ────────────────────────────────────────────────────── finish (aborted) ────┘
+//! ```
+//!
+//! The handle is a second, independent track: `HANDLE` while a join handle exists, `OUTPUT` while the
+//! finished task's result waits in the cell for it.
+
+/// The task stands in the run queue; while it runs: it was woken and goes back there.
+const SCHEDULED: u32 = 1;
+/// The task is being polled.
+const RUNNING: u32 = 1 << 1;
+/// The future is gone; nothing will be polled any more.
+const DONE: u32 = 1 << 2;
+/// The join handle exists.
+const HANDLE: u32 = 1 << 3;
+/// The result lies in the cell.
+const OUTPUT: u32 = 1 << 4;
+/// A cancellation was asked for and not delivered yet.
+const CANCEL: u32 = 1 << 5;
+/// The cell stands for the main future of `block_on`, which is polled where it lies.
+const MAIN: u32 = 1 << 6;
+
+/// One value of the state word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State(u32);
+
+/// What a wake leaves to do.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OnWake {
+    /// Put the task into the run queue.
+    Enqueue,
+    /// It is there, or marked, or done.
+    Nothing,
+}
+
+/// What a poll that ended pending leaves to do.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OnSuspend {
+    /// Put the task back into the run queue: it was woken while it ran.
+    Requeue,
+    /// Leave it until somebody wakes it.
+    Rest,
+}
+
+/// What the end of the future leaves to do.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OnFinish {
+    /// Wake the joiner: the result waits for the handle.
+    Deliver,
+    /// Drop the result and give the task up: nobody can ask for it.
+    Discard,
+}
+
+/// What a request to cancel leaves to do.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OnCancel {
+    /// Keep the reason and wake the task.
+    Record,
+    /// Nothing: an earlier request has not been delivered yet, and its reason stands.
+    Merge,
+    /// Nothing: the task has ended.
+    Refuse,
+}
+
+/// What the end of the handle leaves to do.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum OnHandleGone {
+    /// The task runs on.
+    Detach,
+    /// The task has ended: give it up.
+    GiveUp,
+    /// The same, and its result was never taken: drop that first.
+    DropOutputAndGiveUp,
+}
+
+impl State {
+    /// A task that was just made: queued, with or without a handle.
+    pub(crate) fn spawned(handle: bool) -> Self {
+        Self(SCHEDULED | if handle { HANDLE } else { 0 })
+    }
+
+    /// The cell of a main future: queued, no handle.
+    pub(crate) fn main() -> Self {
+        Self(SCHEDULED | MAIN)
+    }
+
+    /// The word as it is stored.
+    pub(crate) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The stored word as a value.
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// True when all bits of `mask` are set.
+    fn has(self, mask: u32) -> bool {
+        self.0 & mask == mask
+    }
+
+    /// The word without the bits of `mask`.
+    fn without(self, mask: u32) -> Self {
+        Self(self.0 & !mask)
+    }
+
+    /// The word with the bits of `mask`.
+    fn with(self, mask: u32) -> Self {
+        Self(self.0 | mask)
+    }
+
+    /// True when the future is gone.
+    pub(crate) fn is_done(self) -> bool {
+        self.has(DONE)
+    }
+
+    /// True while the task is polled.
+    pub(crate) fn is_running(self) -> bool {
+        self.has(RUNNING)
+    }
+
+    /// True while the task stands in the run queue, or will when its poll ends.
+    pub(crate) fn is_scheduled(self) -> bool {
+        self.has(SCHEDULED)
+    }
+
+    /// True for the cell of a main future.
+    pub(crate) fn is_main(self) -> bool {
+        self.has(MAIN)
+    }
+
+    /// True when a cancellation waits to be delivered.
+    pub(crate) fn cancel_waits(self) -> bool {
+        self.has(CANCEL)
+    }
+
+    /// True while the join handle exists.
+    pub(crate) fn has_handle(self) -> bool {
+        self.has(HANDLE)
+    }
+
+    /// True while the result lies in the cell.
+    pub(crate) fn has_output(self) -> bool {
+        self.has(OUTPUT)
+    }
+
+    /// Somebody woke the task.
+    pub(crate) fn wake(self) -> (Self, OnWake) {
+        if self.0 & (SCHEDULED | DONE) != 0 {
+            return (self, OnWake::Nothing);
+        }
+        let duty = match self.is_running() {
+            true => OnWake::Nothing,
+            false => OnWake::Enqueue,
+        };
+        (self.with(SCHEDULED), duty)
+    }
+
+    /// The loop took the task out of the queue and is about to poll it.
+    pub(crate) fn start(self) -> Self {
+        debug_assert!(!self.is_done() && !self.is_running());
+        self.without(SCHEDULED).with(RUNNING)
+    }
+
+    /// The poll ended pending.
+    pub(crate) fn suspend(self) -> (Self, OnSuspend) {
+        let duty = match self.is_scheduled() {
+            true => OnSuspend::Requeue,
+            false => OnSuspend::Rest,
+        };
+        (self.without(RUNNING), duty)
+    }
+
+    /// The future ended: by itself, by a panic, or because it was cancelled.
+    pub(crate) fn finish(self) -> (Self, OnFinish) {
+        debug_assert!(!self.is_done());
+        let done = self.without(SCHEDULED | RUNNING | CANCEL).with(DONE);
+        match self.has_handle() {
+            true => (done.with(OUTPUT), OnFinish::Deliver),
+            false => (done, OnFinish::Discard),
+        }
+    }
+
+    /// Somebody asked for a cancellation.
+    pub(crate) fn request_cancel(self) -> (Self, OnCancel) {
+        if self.is_done() {
+            return (self, OnCancel::Refuse);
+        }
+        match self.cancel_waits() {
+            true => (self, OnCancel::Merge),
+            false => (self.with(CANCEL), OnCancel::Record),
+        }
+    }
+
+    /// The cancellation that waited is being delivered.
+    pub(crate) fn take_cancel(self) -> Self {
+        self.without(CANCEL)
+    }
+
+    /// The handle takes the result.
+    pub(crate) fn take_output(self) -> Self {
+        self.without(OUTPUT)
+    }
+
+    /// The handle is gone.
+    pub(crate) fn drop_handle(self) -> (Self, OnHandleGone) {
+        let rest = self.without(HANDLE | OUTPUT);
+        let duty = match (self.is_done(), self.has_output()) {
+            (false, _) => OnHandleGone::Detach,
+            (true, false) => OnHandleGone::GiveUp,
+            (true, true) => OnHandleGone::DropOutputAndGiveUp,
+        };
+        (rest, duty)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every word that a task can have.
+    fn reachable() -> Vec<State> {
+        let mut seen = vec![State::spawned(true), State::spawned(false), State::main()];
+        let mut next = 0;
+        while next < seen.len() {
+            for state in successors(seen[next]) {
+                if !seen.contains(&state) {
+                    seen.push(state);
+                }
+            }
+            next += 1;
+        }
+        seen
+    }
+
+    fn successors(state: State) -> Vec<State> {
+        let mut all = vec![
+            state.wake().0,
+            state.request_cancel().0,
+            state.take_cancel(),
+        ];
+        if state.has_handle() {
+            all.push(state.drop_handle().0);
+            if state.has_output() {
+                all.push(state.take_output());
+            }
+        }
+        if !state.is_done() {
+            all.push(state.finish().0);
+            match state.is_running() {
+                true => all.push(state.suspend().0),
+                false if state.is_scheduled() => all.push(state.start()),
+                false => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_done_task_is_never_scheduled_running_or_cancelled() {
+        for state in reachable().into_iter().filter(|state| state.is_done()) {
+            assert!(!state.is_scheduled() && !state.is_running() && !state.cancel_waits());
+            assert_eq!(state.wake(), (state, OnWake::Nothing));
+            assert_eq!(state.request_cancel(), (state, OnCancel::Refuse));
+        }
+    }
+
+    #[test]
+    fn output_lies_in_the_cell_only_for_a_handle_and_after_the_end() {
+        for state in reachable().into_iter().filter(|state| state.has_output()) {
+            assert!(state.is_done() && state.has_handle(), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_wake_enqueues_exactly_when_the_task_rests() {
+        for state in reachable() {
+            let rests = !state.is_done() && !state.is_running() && !state.is_scheduled();
+            let (after, duty) = state.wake();
+            assert_eq!(duty == OnWake::Enqueue, rests, "{state:?}");
+            assert_eq!(
+                after.wake(),
+                (after, OnWake::Nothing),
+                "a second wake does nothing"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wake_while_running_requeues() {
+        let running = State::spawned(true).start();
+        assert_eq!(running.suspend().1, OnSuspend::Rest);
+        assert_eq!(running.wake().0.suspend().1, OnSuspend::Requeue);
+    }
+
+    #[test]
+    fn the_result_goes_to_the_handle_if_there_is_one() {
+        for state in reachable().into_iter().filter(|state| !state.is_done()) {
+            let (after, duty) = state.finish();
+            assert_eq!(duty == OnFinish::Deliver, state.has_handle());
+            assert_eq!(after.has_output(), state.has_handle());
+        }
+    }
+
+    #[test]
+    fn several_requests_to_cancel_are_one() {
+        for state in reachable().into_iter().filter(|state| !state.is_done()) {
+            let (after, _) = state.request_cancel();
+            assert_eq!(after.request_cancel(), (after, OnCancel::Merge));
+            assert!(!after.take_cancel().cancel_waits());
+        }
+    }
+
+    #[test]
+    fn whoever_ends_last_gives_the_task_up() {
+        for state in reachable().into_iter().filter(|state| state.has_handle()) {
+            let (after, duty) = state.drop_handle();
+            assert!(!after.has_handle() && !after.has_output());
+            assert_eq!(duty == OnHandleGone::Detach, !state.is_done());
+            assert_eq!(
+                duty == OnHandleGone::DropOutputAndGiveUp,
+                state.has_output()
+            );
+        }
+    }
+}
