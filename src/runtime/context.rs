@@ -1,0 +1,121 @@
+//! Which runtime this thread drives at this moment: the crate's one thread-local.
+//!
+//! ```text
+//!   outside ── enter(core) ──▶ inside ── drop(Entered) ──▶ outside
+//!                               │  ▲
+//!                               └──┘ enter(other), only by `Runtime::drop`: restored when it is done
+//! ```
+//!
+//! A door to raw pointers: the thread-local holds the address of a `Core` that the [`Entered`] guard keeps alive.
+
+use std::cell::Cell;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::core::Core;
+use super::hub::{Hub, Message};
+use super::{Owner, Task};
+use crate::cell::{Home, Letter};
+use crate::error::NoRuntime;
+use crate::util::Id;
+
+/// The addresses of what is driven here; null outside.
+struct Here {
+    /// The runtime's home part.
+    core: Cell<*const Core>,
+    /// The part that all threads share.
+    hub: Cell<*const Hub>,
+}
+
+thread_local! {
+    /// What this thread drives.
+    static HERE: Here = const { Here { core: Cell::new(ptr::null()), hub: Cell::new(ptr::null()) } };
+}
+
+/// While it lives, this thread drives the runtime.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    /// Keeps the core that the thread-local points to. Invariant: it is only let go after the pointer was replaced.
+    core: Rc<Core>,
+    /// What was driven before.
+    outer: (*const Core, *const Hub),
+}
+
+/// Makes `core` the runtime that this thread drives.
+pub(crate) fn enter(core: &Rc<Core>) -> Entered {
+    let core = Rc::clone(core);
+    let outer = HERE.with(|here| {
+        let hub = Arc::as_ptr(core.hub());
+        (here.core.replace(Rc::as_ptr(&core)), here.hub.replace(hub))
+    });
+    Entered { core, outer }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        debug_assert!(
+            HERE.with(|here| ptr::eq(here.core.get(), &*self.core)),
+            "left in the wrong order"
+        );
+        HERE.with(|here| {
+            here.core.set(self.outer.0);
+            here.hub.set(self.outer.1);
+        });
+    }
+}
+
+/// True when this thread drives a runtime.
+pub(crate) fn is_inside() -> bool {
+    HERE.with(|here| !here.core.get().is_null())
+}
+
+/// Runs `f` with the runtime that this thread drives.
+pub(crate) fn try_with<R>(f: impl FnOnce(&Core) -> R) -> Result<R, NoRuntime> {
+    let core = HERE.with(|here| here.core.get());
+    // SAFETY: null or kept by an `Entered` of this thread, which cannot be dropped while `f` is on the stack.
+    match unsafe { core.as_ref() } {
+        Some(core) => Ok(f(core)),
+        None => Err(NoRuntime(())),
+    }
+}
+
+/// Runs `f` with the runtime that this thread drives.
+///
+/// # Panics
+/// Outside of a runtime; `what` is the name of the call that needs one.
+#[track_caller]
+pub(crate) fn with<R>(what: &str, f: impl FnOnce(&Core) -> R) -> R {
+    match try_with(f) {
+        Ok(result) => result,
+        Err(error) => panic!("`{what}` was called outside of a runtime: {error}"),
+    }
+}
+
+// SAFETY: `hub` is set only by `enter`, on the thread of the core, which is not `Send`, so no other thread sees it.
+unsafe impl Home for Hub {
+    fn is_here(&self) -> bool {
+        HERE.with(|here| ptr::eq(here.hub.get(), self))
+    }
+
+    fn schedule(task: Task) {
+        // Nobody can be told of a failure here; `is_here` was checked, so there is none.
+        drop(try_with(|core| core.enqueue(task)));
+    }
+
+    fn retire(slot: u32) -> Option<Owner> {
+        try_with(|core| core.retire(slot)).ok().flatten()
+    }
+
+    fn current_id() -> Option<Id> {
+        try_with(Core::current_id).ok().flatten()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.wait_for_the_end()
+    }
+
+    fn post(&self, letter: Letter<Self>) {
+        self.send(Message::Task(letter));
+    }
+}

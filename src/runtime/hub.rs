@@ -1,0 +1,188 @@
+//! The part of a runtime that all threads share: its inbox, its bell, and whether it has ended.
+//!
+//! ```text
+//!   open ── end(): the table is handed over, under the lock ──▶ ended
+//!    │ send: push, ring                                           │ send: push, then whoever pushed empties
+//!    ▼                                                            ▼ the inbox itself
+//!   home collects each turn                                     nothing stays behind
+//! ```
+//!
+//! A sender pushes first and looks at `ended` second; the end stores `ended` first and empties the inbox second. So
+//! one of the two sees every message. What is settled after the end may touch task cells only when those have been
+//! handed over (see [`Owner`]); the lock makes it wait for that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_queue::SegQueue;
+
+use super::Owner;
+use crate::cell::Letter;
+use crate::reactor::{Bell, Chime};
+use crate::util::drop_quietly;
+use crate::util::slab::Key;
+
+/// What other threads, and the home thread while it does not drive, tell a runtime.
+pub(crate) enum Message {
+    /// Something about one task.
+    Task(Letter<Hub>),
+    /// Run this inside the runtime. Dropped unrun when the runtime has ended.
+    Call(Box<dyn FnOnce() + Send>),
+    /// A sleep was dropped away from home: forget its timer.
+    TimerGone(Key),
+    /// A socket was dropped, and closed, away from home: forget its registration.
+    SourceGone(Key),
+    /// A catch point was dropped away from home: take it out of the tree.
+    CatchGone(Key),
+}
+
+impl Message {
+    /// Deals with a message that nobody will collect.
+    fn settle_after_the_end(self) {
+        match self {
+            Self::Task(Letter::HandleGone(handle)) => handle.settle_after_the_end(),
+            Self::Task(letter) => drop(letter),
+            Self::Call(call) => drop_quietly(call),
+            Self::TimerGone(_) | Self::SourceGone(_) | Self::CatchGone(_) => {}
+        }
+    }
+}
+
+/// The shared part of a runtime.
+pub(crate) struct Hub {
+    /// Which runtime of the process this is.
+    number: u32,
+    /// What was sent and not collected.
+    inbox: SegQueue<Message>,
+    /// Ends the loop's sleep.
+    bell: Arc<Bell<Chime>>,
+    /// Set once, under the lock of `handover`.
+    ended: AtomicBool,
+    /// Held while the tasks are handed over at the end.
+    handover: Mutex<()>,
+    /// How many `Remote`s and remote handles may still send work.
+    remotes: AtomicUsize,
+}
+
+/// The runtimes of the process that have not ended, by number: leaf futures hold the number only, and find the way
+/// home here when they are dropped on a foreign thread.
+static HUBS: Mutex<BTreeMap<u32, Arc<Hub>>> = Mutex::new(BTreeMap::new());
+
+/// The number of the next runtime.
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// The registry, which no panic can leave half-changed.
+fn hubs() -> MutexGuard<'static, BTreeMap<u32, Arc<Hub>>> {
+    HUBS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hub {
+    /// A hub of a new runtime, entered in the registry.
+    pub(crate) fn open(bell: Arc<Bell<Chime>>) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            inbox: SegQueue::new(),
+            bell,
+            ended: AtomicBool::new(false),
+            handover: Mutex::new(()),
+            remotes: AtomicUsize::new(0),
+        });
+        hubs().insert(hub.number, Arc::clone(&hub));
+        hub
+    }
+
+    /// The runtime of that number, unless it has ended.
+    pub(crate) fn find(number: u32) -> Option<Arc<Self>> {
+        hubs().get(&number).cloned()
+    }
+
+    /// Which runtime of the process this is.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The bell.
+    pub(crate) fn bell(&self) -> &Bell<Chime> {
+        &self.bell
+    }
+
+    /// True when nothing waits to be collected.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
+    /// How many messages wait, about.
+    pub(crate) fn len(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// The next message.
+    pub(crate) fn pop(&self) -> Option<Message> {
+        self.inbox.pop()
+    }
+
+    /// Sends a message home. After the runtime's end it is dealt with here.
+    pub(crate) fn send(&self, message: Message) {
+        self.inbox.push(message);
+        fence(Ordering::SeqCst);
+        match self.wait_for_the_end() {
+            true => self.settle_leftovers(),
+            false => self.bell.ring(),
+        }
+    }
+
+    /// Whether the runtime has ended; waits for an end that is under way.
+    pub(crate) fn wait_for_the_end(&self) -> bool {
+        let ended = self.ended.load(Ordering::Acquire);
+        if ended {
+            drop(self.handover.lock());
+        }
+        ended
+    }
+
+    /// Ends the runtime: `tasks`, all of them done, are handed over to whoever still has a handle or a waker.
+    pub(crate) fn end(&self, tasks: Vec<Owner>) {
+        let lock = self.handover.lock();
+        self.ended.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        drop(tasks);
+        drop(lock);
+        self.bell.close();
+        hubs().remove(&self.number);
+    }
+
+    /// Deals with what was sent too late.
+    pub(crate) fn settle_leftovers(&self) {
+        while let Some(message) = self.inbox.pop() {
+            message.settle_after_the_end();
+        }
+    }
+
+    /// One more `Remote` or remote handle.
+    pub(crate) fn remote_opened(&self) {
+        self.remotes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One `Remote` or remote handle less. The loop is woken: it may have waited for that one only.
+    pub(crate) fn remote_closed(&self) {
+        if self.remotes.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::SeqCst);
+            self.bell.ring();
+        }
+    }
+
+    /// True while some `Remote` may still send work.
+    pub(crate) fn has_remotes(&self) -> bool {
+        self.remotes.load(Ordering::Acquire) > 0
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}

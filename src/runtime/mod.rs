@@ -1,0 +1,246 @@
+//! The runtime: what drives tasks. Floor 2.
+//!
+//! ```text
+//!   Runtime ─owns─▶ Core (this thread)                          Hub (all threads)
+//!                   │ table: every task, owned                   │ inbox: messages from elsewhere
+//!                   │ queue: the ready ones                      │ bell: ends the loop's sleep
+//!                   │ wheel: timers      ◀── collect, each turn ─┤ ended: after that, senders
+//!                   │ reactor: sockets                           │        clear up themselves
+//!                   │ clock, current task, phase                 │
+//!                   ▲                                            ▲
+//!        context: the one thread-local               wakers, `Remote`, `CancelHandle`
+//! ```
+//!
+//! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`].
+
+mod builder;
+mod cancel;
+mod clock;
+#[allow(unsafe_code, reason = "door: the pointer behind the one thread-local")]
+mod context;
+mod core;
+mod drive;
+mod hub;
+mod queue;
+mod remote;
+mod shutdown;
+mod table;
+mod turn;
+mod virtual_time;
+
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Duration;
+
+pub use builder::Builder;
+pub(crate) use cancel::CatchPoint;
+pub(crate) use clock::Clock;
+pub(crate) use context::{try_with, with};
+pub(crate) use core::Core;
+pub(crate) use hub::{Hub, Message};
+pub use remote::{Remote, RemoteHandle};
+
+use crate::cell::Label;
+use crate::error::Cancelled;
+use crate::reactor::Punctual;
+use crate::util::caught;
+
+/// A counted reference to one of our tasks, at home.
+pub(crate) type Task = crate::cell::Task<Hub>;
+/// A counted reference to one of our tasks, anywhere.
+pub(crate) type TaskRef = crate::cell::TaskRef<Hub>;
+/// The table's reference to one of our tasks.
+pub(crate) type Owner = crate::cell::Owner<Hub>;
+/// The handle's reference to one of our tasks.
+pub(crate) type Join<T> = crate::cell::Join<T, Hub>;
+/// What a task's references send home.
+pub(crate) type Letter = crate::cell::Letter<Hub>;
+
+/// The timer slack of a thread while it drives a runtime: the kernel's own, 50 µs, would make every sleep late.
+const SLACK: Duration = Duration::from_nanos(1);
+
+/// Runs a future, and all tasks that it spawns, on this thread, and gives the future's output.
+///
+/// This is the usual way in (asyncio calls it `asyncio.run`). When `main` is done, the tasks that still run are
+/// cancelled and given the time to clean up; then `run` returns. A panic of `main` comes out of `run` after that.
+///
+/// # Panics
+/// If a runtime runs on this thread already; if `main` was cancelled, or ended by resuming a cancellation
+/// ([`try_run`] gives that as a value); if the system has no file descriptors left ([`Runtime::new`] gives that as
+/// an error).
+///
+/// # Examples
+/// ```
+/// let sum = wheelhouse::run(async {
+///     let task = wheelhouse::spawn(async { 1 + 2 });
+///     task.await.unwrap()
+/// });
+/// assert_eq!(sum, 3);
+/// ```
+#[track_caller]
+pub fn run<F: Future>(main: F) -> F::Output {
+    match try_run(main) {
+        Ok(output) => output,
+        Err(cancelled) => panic_cancelled(&cancelled),
+    }
+}
+
+/// Like [`run`], but gives the cancellation of `main` as a value.
+///
+/// # Errors
+/// [`Cancelled`] when `main` was cancelled and nothing in it swallowed that.
+///
+/// # Panics
+/// If a runtime runs on this thread already, or the system has no file descriptors left; a panic of `main` comes
+/// out of here.
+///
+/// # Examples
+/// ```
+/// let outcome = wheelhouse::try_run(async {
+///     wheelhouse::task::current().cancel_handle().cancel();
+///     wheelhouse::yield_now().await;
+///     "never said"
+/// });
+/// assert!(outcome.is_err());
+/// ```
+#[track_caller]
+pub fn try_run<F: Future>(main: F) -> Result<F::Output, Cancelled> {
+    refuse_nesting("run");
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("no runtime could be made: {error}"),
+    };
+    let label = Label::new(Location::caller(), None);
+    let outcome = caught(|| runtime.drive(label, main));
+    // The others clean up before a panic of main goes on.
+    drop(runtime);
+    outcome.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+}
+
+/// A single-threaded runtime: tasks, timers and sockets of the thread that made it.
+///
+/// Tasks live on between two [`block_on`](Runtime::block_on) calls, but run only during one. Dropping the runtime
+/// cancels every task and gives it the time to clean up ([`Builder::shutdown_timeout`] bounds it), then drops what is
+/// left. While a panic unwinds, or inside another runtime, it drops them without clean-ups.
+///
+/// asyncio calls this `asyncio.Runner`.
+///
+/// # Examples
+/// ```
+/// let runtime = wheelhouse::Runtime::new()?;
+/// let task = runtime.block_on(async { wheelhouse::spawn(async { 7 }) });
+/// assert_eq!(runtime.block_on(task).unwrap(), 7);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Runtime {
+    /// The home part.
+    core: Rc<Core>,
+    /// How long the tasks may clean up in the end.
+    shutdown_timeout: Option<Duration>,
+}
+
+impl Runtime {
+    /// Makes a runtime with the settings of [`Builder::new`].
+    ///
+    /// # Errors
+    /// Those of `epoll_create1`, `eventfd` and `epoll_ctl`: the process or the system has no file descriptors left.
+    pub fn new() -> io::Result<Self> {
+        Builder::new().build()
+    }
+
+    /// Gives the settings of a runtime to be made.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A runtime of these parts.
+    fn assemble(clock: Clock, shutdown_timeout: Option<Duration>) -> io::Result<Self> {
+        Ok(Self {
+            core: Rc::new(Core::new(clock)?),
+            shutdown_timeout,
+        })
+    }
+
+    /// A runtime whose clock is virtual.
+    pub(crate) fn with_virtual_time() -> io::Result<Self> {
+        Self::assemble(Clock::virtual_(), None)
+    }
+
+    /// Runs a future to its end on this thread, and all tasks meanwhile, and gives its output.
+    ///
+    /// The future may borrow and need not be `Send`. Its poll that is last runs before those of tasks behind it in the
+    /// queue; they go on with the next call.
+    ///
+    /// # Panics
+    /// If a runtime runs on this thread already; if the future was cancelled
+    /// ([`try_block_on`](Runtime::try_block_on) gives that as a value). A panic of the future comes out of here, and
+    /// the runtime and its tasks are unharmed.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match self.try_block_on(future) {
+            Ok(output) => output,
+            Err(cancelled) => panic_cancelled(&cancelled),
+        }
+    }
+
+    /// Like [`block_on`](Runtime::block_on), but gives the future's cancellation as a value.
+    ///
+    /// # Errors
+    /// [`Cancelled`] when the future was cancelled and nothing in it swallowed that.
+    ///
+    /// # Panics
+    /// If a runtime runs on this thread already. A panic of the future comes out of here.
+    #[track_caller]
+    pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
+        refuse_nesting("block_on");
+        self.drive(Label::new(Location::caller(), None), future)
+    }
+
+    /// Drives the runtime until `future` is done.
+    pub(crate) fn drive<F: Future>(&self, label: Label, future: F) -> Result<F::Output, Cancelled> {
+        let _punctual = Punctual::new(SLACK);
+        drive::drive(&self.core, label, future)
+    }
+
+    /// Gives a handle through which other threads spawn tasks here.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.core.hub())
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        match std::thread::panicking() || context::is_inside() {
+            true => shutdown::close(&self.core),
+            false => shutdown::shut_down(&self.core, self.shutdown_timeout),
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("core", &self.core)
+            .field("shutdown_timeout", &self.shutdown_timeout)
+            .finish()
+    }
+}
+
+/// Panics where a runtime runs already.
+#[track_caller]
+pub(crate) fn refuse_nesting(what: &str) {
+    assert!(
+        !context::is_inside(),
+        "`{what}` was called inside a running runtime, and would block it: `.await` the future, or `spawn` it"
+    );
+}
+
+/// Says that main was cancelled.
+#[track_caller]
+pub(crate) fn panic_cancelled(cancelled: &Cancelled) -> ! {
+    panic!("the main future was {cancelled}; `try_run` and `try_block_on` give this as a value")
+}

@@ -1,0 +1,174 @@
+//! The turn of the loop, in short steps.
+//!
+//! ```text
+//!        ┌──────────────────────────────────────────────────────────────┐
+//!        ▼                                                              │
+//!   batch: up to 64 polls, FIFO ──▶ poll_io: glance if somebody is      │
+//!        │        │                 ready, sleep until the next         │
+//!        │        └─ main's turn    deadline, edge or bell if not       │
+//!        │           ends the batch          │                          │
+//!        │                                   ▼                          │
+//!        │                          collect: the inbox ──▶ fire: due ───┘
+//!        ▼                                                 timers
+//!   (`drive` polls the main future where it lies and comes back)
+//! ```
+//!
+//! The batch bounds what others wait: a due timer, a ready socket and a wake from another thread are seen after at
+//! most [`BATCH`] polls of tasks.
+
+use std::task::Waker;
+use std::time::Duration;
+
+use super::core::Core;
+use super::hub::Message;
+use super::{Letter, Task};
+use crate::reactor::Reactor;
+use crate::util::{caught, drop_quietly, wake_quietly};
+
+/// How many tasks are polled between two looks at timers, sockets and the inbox.
+pub(crate) const BATCH: usize = 64;
+
+/// How many due timers are gathered before they are woken.
+const GATHER: usize = 256;
+
+impl Core {
+    /// Polls ready tasks while `budget` lasts. Ends early with the main task, started, when it is main's turn.
+    pub(super) fn batch(&self, budget: &mut usize) -> Option<Task> {
+        while *budget > 0 {
+            let task = self.queue().borrow_mut().pop()?;
+            *budget -= 1;
+            match task.state().is_main() && !task.state().is_done() {
+                true => return Some(task),
+                false => self.run(task),
+            }
+        }
+        None
+    }
+
+    /// What is done between two batches. Sleeps if nobody is ready.
+    pub(super) fn between_batches(&self) {
+        match self.queue().borrow().is_empty() {
+            true => {}
+            false => return self.glance(),
+        }
+        self.queue().borrow_mut().shrink();
+        self.rest();
+    }
+
+    /// Looks at the sockets, the inbox and the timers without waiting.
+    pub(super) fn glance(&self) {
+        if self.reactor().borrow().len() > 0 {
+            self.wait_for_io(Some(Duration::ZERO));
+        }
+        self.collect();
+        self.fire();
+    }
+
+    /// Waits until somebody may be ready, and takes in who is.
+    fn rest(&self) {
+        match self.clock().is_virtual() {
+            false => self.sleep(self.until_next_deadline()),
+            true => self.rest_virtually(),
+        }
+        self.collect();
+        self.fire();
+    }
+
+    /// Sleeps until the timeout, an edge or the bell, unless the inbox has something already.
+    pub(super) fn sleep(&self, timeout: Option<Duration>) {
+        let bell = self.hub().bell();
+        bell.prepare_sleep();
+        let timeout = match self.hub().is_empty() {
+            true => timeout,
+            false => Some(Duration::ZERO),
+        };
+        self.wait_for_io(timeout);
+        bell.awake();
+    }
+
+    /// How long until the next timer is due; `None` without timers.
+    pub(super) fn until_next_deadline(&self) -> Option<Duration> {
+        let next = self.wheel().borrow_mut().next_deadline()?;
+        Some(Duration::from_nanos(
+            next.saturating_sub(self.clock().nanos()),
+        ))
+    }
+
+    /// Waits for sockets, and wakes whom they concern.
+    fn wait_for_io(&self, timeout: Option<Duration>) {
+        let mut woken = Vec::new();
+        let waited = self.reactor().borrow_mut().wait(timeout, &mut woken);
+        woken.drain(..).for_each(wake_quietly);
+        if let Err(error) = waited {
+            panic!(
+                "the kernel refused to wait for events, which wheelhouse cannot do without: {error}"
+            );
+        }
+    }
+
+    /// Takes in what other threads sent; what they send meanwhile waits for the next turn.
+    pub(super) fn collect(&self) {
+        for _ in 0..self.hub().len() {
+            match self.hub().pop() {
+                Some(message) => self.receive(message),
+                None => return,
+            }
+        }
+    }
+
+    /// Does what one message says.
+    fn receive(&self, message: Message) {
+        match message {
+            Message::Task(Letter::HandleGone(handle)) => handle.settle_here(),
+            Message::Task(Letter::Wake(task)) => drop(task.at_home().map(Task::wake_collected)),
+            Message::Task(Letter::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
+            Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
+            Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
+            Message::SourceGone(key) => self.forget_source(key),
+            Message::CatchGone(key) => self.forget_catch_point(key),
+        }
+    }
+
+    /// Takes a timer out of the wheel.
+    pub(crate) fn forget_timer(&self, key: crate::wheel::Key) -> Option<Waker> {
+        self.wheel().borrow_mut().remove(key)
+    }
+
+    /// Takes a socket that is closed already out of the reactor.
+    pub(crate) fn forget_source(&self, key: crate::util::slab::Key) {
+        let mut woken = Vec::new();
+        self.reactor().borrow_mut().remove(key, &mut woken);
+        woken.drain(..).for_each(wake_quietly);
+    }
+
+    /// Wakes whoever's time has come.
+    pub(super) fn fire(&self) {
+        if self.wheel().borrow().is_empty() {
+            return;
+        }
+        let now = self.clock().nanos();
+        let mut due = Vec::new();
+        loop {
+            self.gather_due(now, &mut due);
+            if due.is_empty() {
+                return;
+            }
+            due.drain(..).for_each(wake_quietly);
+        }
+    }
+
+    /// Takes the next due timers out of the wheel.
+    fn gather_due(&self, now: u64, due: &mut Vec<Waker>) {
+        let mut wheel = self.wheel().borrow_mut();
+        while due.len() < GATHER
+            && let Some(waker) = wheel.pop_due(now)
+        {
+            due.push(waker);
+        }
+    }
+
+    /// True when something outside of the runtime may still wake a task.
+    pub(super) fn is_something_in_flight(&self) -> bool {
+        self.hub().has_remotes() || Reactor::waiting(&self.reactor().borrow()) > 0
+    }
+}

@@ -1,0 +1,64 @@
+//! How a runtime rests whose clock is virtual.
+//!
+//! ```text
+//!   nobody ready ─▶ glance ─┬─ somebody ready now ─▶ go on, the clock stands still
+//!                           ├─ something real in flight (a socket that is waited for, a `Remote`):
+//!                           │     sleep for real; the clock goes along
+//!                           ├─ a timer: jump to its deadline
+//!                           └─ nothing: deadlock, report
+//! ```
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use super::Task;
+use super::core::Core;
+
+impl Core {
+    /// Waits for what is real, or jumps to the next deadline.
+    pub(super) fn rest_virtually(&self) {
+        self.sleep(Some(Duration::ZERO));
+        self.collect();
+        if !self.queue().borrow().is_empty() {
+            return;
+        }
+        if self.is_something_in_flight() {
+            return self.sleep_for_real();
+        }
+        let deadline = self.wheel().borrow_mut().next_deadline();
+        match deadline {
+            Some(deadline) => self.clock().jump_to(deadline),
+            None => panic!("{}", self.deadlock_report()),
+        }
+    }
+
+    /// Waits for what is in flight; meanwhile the virtual clock goes like the machine's.
+    fn sleep_for_real(&self) {
+        let before = (Instant::now(), self.clock().nanos());
+        self.sleep(self.until_next_deadline());
+        let passed = u64::try_from(before.0.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.clock().jump_to(before.1.saturating_add(passed));
+    }
+
+    /// Who waits for what can never come.
+    fn deadlock_report(&self) -> String {
+        let tasks = self.running();
+        let mut report = String::from(
+            "deadlock: the main task is not done, no task is ready, no timer is set and nothing is in flight. Waiting:",
+        );
+        for task in &tasks {
+            write!(report, "\n  {}", describe(task)).expect("a String takes everything");
+        }
+        report
+    }
+}
+
+/// A task in one line.
+pub(super) fn describe(task: &Task) -> String {
+    let task = task.by_ref();
+    let (label, number) = (task.label(), task.number());
+    match label.name() {
+        Some(name) => format!("task {number} \"{name}\", spawned at {}", label.location()),
+        None => format!("task {number}, spawned at {}", label.location()),
+    }
+}

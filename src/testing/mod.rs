@@ -1,0 +1,56 @@
+//! Testing on virtual time. Floor 5.
+//!
+//! [`run`] drives a future like [`wheelhouse::run`](crate::run), but by a clock that stands still while code runs and
+//! jumps to the next deadline when nobody is ready: a sleep of an hour takes microseconds, and a test of timeouts is
+//! exact and repeatable.
+//!
+//! # Guarantees
+//! - While a task runs the clock does not move: two looks at [`time::now`](crate::time::now) agree.
+//! - The clock never jumps over a deadline.
+//! - While something real is in flight (a task waits for a socket, a [`Remote`](crate::Remote) or a handle of one
+//!   exists) the clock does not jump; it goes on with the machine's until that comes.
+//! - When nothing can ever happen again the test fails with a report of who waits, instead of hanging.
+//!
+//! # Non-guarantees
+//! - A thread that holds nothing of the runtime but a waker is not seen: hold a [`Remote`](crate::Remote) for it.
+
+use std::panic::Location;
+
+use crate::cell::Label;
+use crate::runtime::{Runtime, panic_cancelled, refuse_nesting};
+use crate::util::caught;
+
+/// Runs a future, and the tasks that it spawns, on virtual time, and gives its output.
+///
+/// # Panics
+/// With a report of the waiting tasks, when nothing is ready, no timer is set and nothing real is in flight while the
+/// future is not done: a deadlock. Besides, as [`wheelhouse::run`](crate::run) does.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use wheelhouse::{sleep, testing, time};
+///
+/// testing::run(async {
+///     let start = time::now();
+///     sleep(Duration::from_secs(3600)).await;
+///     assert_eq!(time::now() - start, Duration::from_secs(3600));
+/// });
+/// ```
+#[track_caller]
+pub fn run<F: Future>(future: F) -> F::Output {
+    refuse_nesting("testing::run");
+    let runtime = match Runtime::with_virtual_time() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("no runtime could be made: {error}"),
+    };
+    let label = Label::new(Location::caller(), None);
+    match caught(|| runtime.drive(label, future)) {
+        Ok(Ok(output)) => output,
+        Ok(Err(cancelled)) => panic_cancelled(&cancelled),
+        Err(payload) => {
+            drop(runtime);
+            std::panic::resume_unwind(payload)
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Sleeping until a deadline.
+//!
+//! ```text
+//!   new ── first poll ──▶ set: the wheel has an entry with our waker ── fired: the entry is gone ──▶ done
+//!    ▲                     │                                                                         │
+//!    └──────── reset ──────┴───────────────────────────── reset ─────────────────────────────────────┘
+//!   dropped while set: the entry is taken out, by way of the inbox if that happens on a foreign thread
+//! ```
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::runtime::{Core, Hub, Message, try_with, with};
+use crate::wheel::Key;
+
+/// Sleeps for a time (asyncio: `asyncio.sleep`, in seconds).
+///
+/// The time counts from this call, not from the first poll. `sleep(Duration::ZERO)` gives way once. A time that is too
+/// long for the clock, as `Duration::MAX`, never ends.
+///
+/// # Cancel safety
+/// Dropping it forgets the sleep, nothing else.
+///
+/// # Panics
+/// Outside of a runtime, whose clock it goes by.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// wheelhouse::run(async {
+///     wheelhouse::sleep(Duration::from_millis(10)).await;
+/// });
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    let deadline = with("sleep", |core| core.clock().now()).checked_add(duration);
+    Sleep {
+        deadline,
+        stage: if duration.is_zero() {
+            Stage::GiveWay
+        } else {
+            Stage::New
+        },
+    }
+}
+
+/// Sleeps until a moment; if that has passed, until the next turn.
+///
+/// # Cancel safety
+/// Dropping it forgets the sleep, nothing else.
+///
+/// # Panics
+/// Outside of a runtime.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    with("sleep_until", |_| Sleep {
+        deadline: Some(deadline),
+        stage: Stage::New,
+    })
+}
+
+/// The future of [`sleep`] and [`sleep_until`].
+///
+/// It can be [`reset`](Sleep::reset) to another deadline, before and after it is done. Polled again when it is done, it
+/// is done again.
+///
+/// # Panics
+/// When it is polled outside of a runtime, or in another one than before.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep {
+    /// When it ends; `None` for never.
+    deadline: Option<Instant>,
+    /// How far it has come.
+    stage: Stage,
+}
+
+/// How far a sleep has come.
+#[derive(Debug)]
+enum Stage {
+    /// Not polled yet.
+    New,
+    /// Not polled yet, and only gives way once.
+    GiveWay,
+    /// Its entry was put into the wheel of that runtime.
+    Set(Key, u32),
+    /// It is over.
+    Done,
+}
+
+impl Sleep {
+    /// A sleep that never ends by itself; for a deadline that the clock cannot show.
+    fn at(deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            stage: Stage::New,
+        }
+    }
+
+    /// A sleep of `duration` by the clock of `core`.
+    pub(super) fn lasting(core: &Core, duration: Duration) -> Self {
+        Self::at(core.clock().now().checked_add(duration))
+    }
+
+    /// When it ends; `None` when that is further off than the clock can show.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// True when it is over: a poll would be, or was, ready.
+    #[must_use]
+    pub fn is_elapsed(&self) -> bool {
+        match self.stage {
+            Stage::Done => true,
+            Stage::Set(key, runtime) => {
+                let set = try_with(|core| {
+                    core.hub().number() == runtime
+                        && core.wheel().borrow_mut().get_mut(key).is_some()
+                });
+                set == Ok(false)
+            }
+            Stage::New | Stage::GiveWay => false,
+        }
+    }
+
+    /// Sets another deadline, as if the sleep were new.
+    pub fn reset(&mut self, deadline: Instant) {
+        self.unset();
+        *self = Self::at(Some(deadline));
+    }
+
+    /// Puts the entry into the wheel.
+    fn insert(&mut self, waker: &Waker) {
+        let waker = waker.clone();
+        with("Sleep::poll", |core| {
+            let nanos = self
+                .deadline
+                .map_or(u64::MAX, |deadline| core.clock().to_nanos(deadline));
+            let key = core.wheel().borrow_mut().insert(nanos, waker);
+            self.stage = Stage::Set(key, core.hub().number());
+        });
+    }
+
+    /// Takes the entry out of the wheel.
+    fn unset(&mut self) {
+        let Stage::Set(key, runtime) = std::mem::replace(&mut self.stage, Stage::Done) else {
+            return;
+        };
+        let here =
+            try_with(|core| (core.hub().number() == runtime).then(|| core.forget_timer(key)));
+        match here {
+            // The waker, somebody else's perhaps, is dropped with no borrow alive.
+            Ok(Some(waker)) => drop(waker),
+            _ => drop(Hub::find(runtime).map(|hub| hub.send(Message::TimerGone(key)))),
+        }
+    }
+}
+
+/// What a poll finds in the wheel.
+enum Entry {
+    /// It fired.
+    Fired,
+    /// It is set, with this waker.
+    Same,
+    /// It is set, with another waker.
+    Other,
+}
+
+/// Looks for the entry.
+fn look(core: &Core, key: Key, runtime: u32, waker: &Waker) -> Entry {
+    assert!(
+        core.hub().number() == runtime,
+        "a Sleep was polled in another runtime than the one that it was first polled in: make it where it is awaited"
+    );
+    match core.wheel().borrow_mut().get_mut(key) {
+        None => Entry::Fired,
+        Some(set) if set.will_wake(waker) => Entry::Same,
+        Some(_) => Entry::Other,
+    }
+}
+
+/// Gives the entry another waker, and returns the old one.
+fn exchange(core: &Core, key: Key, waker: Waker) -> Option<Waker> {
+    let mut wheel = core.wheel().borrow_mut();
+    wheel.get_mut(key).map(|set| std::mem::replace(set, waker))
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.stage {
+            Stage::Done => return Poll::Ready(()),
+            Stage::New => self.insert(cx.waker()),
+            Stage::GiveWay => {
+                self.stage = Stage::Done;
+                cx.waker().wake_by_ref();
+            }
+            Stage::Set(key, runtime) => {
+                match with("Sleep::poll", |core| look(core, key, runtime, cx.waker())) {
+                    Entry::Same => {}
+                    Entry::Fired => {
+                        self.stage = Stage::Done;
+                        return Poll::Ready(());
+                    }
+                    Entry::Other => {
+                        let waker = cx.waker().clone();
+                        let old = with("Sleep::poll", |core| exchange(core, key, waker));
+                        drop(old);
+                    }
+                }
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.unset();
+    }
+}
