@@ -188,6 +188,7 @@ unsafe impl<H: Home> Send for GoneHandle<H> {}
 
 impl<H: Home> GoneHandle<H> {
     /// Settles it on the home thread.
+    #[inline]
     pub(crate) fn settle_here(self) {
         // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
         let header = unsafe { self.header.as_ref() };

@@ -48,6 +48,7 @@ mod away;
 #[allow(unsafe_code, reason = "door: the handle's typed way to the output")]
 mod join;
 mod label;
+mod pool;
 #[allow(unsafe_code, reason = "door: the cell's memory")]
 mod raw;
 #[allow(unsafe_code, reason = "door: counted references and the waker's table")]
@@ -56,5 +57,7 @@ mod state;
 
 pub(crate) use join::Join;
 pub(crate) use label::Label;
-pub(crate) use raw::{Home, Letter};
+pub(crate) use pool::{Class, Pool};
+pub(crate) use raw::{Home, Letter, empty};
 pub(crate) use refs::{Current, Owner, Task, TaskRef, spawn, spawn_main};
+pub(crate) use state::Errand;

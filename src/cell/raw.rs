@@ -3,6 +3,7 @@
 //! This file and [`refs`](super::refs) are the door to the crate's raw pointers. The rules are numbered in
 //! [the module's page](super); each `SAFETY` names the one it rests on.
 
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::any::type_name;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
@@ -16,6 +17,7 @@ use std::task::{Context, Poll, Waker};
 use super::away::Away;
 use super::join::GoneHandle;
 use super::label::{Extra, Label};
+use super::pool::{Class, Pool};
 use super::refs::{Owner, Task, TaskRef};
 use super::state::State;
 use crate::error::{Cancelled, JoinError, Panic};
@@ -39,6 +41,15 @@ pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
 
     /// True when the runtime has ended; waits for an end that is under way, so that afterwards every cell is merged.
     fn has_ended(&self) -> bool;
+
+    /// Takes a block of memory that the runtime which is driven here has kept.
+    fn take_block(class: Class) -> Option<NonNull<u8>>;
+
+    /// Lets the runtime that is driven here keep a block; gives it back if it does not.
+    ///
+    /// # Errors
+    /// The block.
+    fn keep_block(class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>>;
 
     /// The task that is polled on this thread at this moment, for the record of who asked.
     fn current_id() -> Option<Id>;
@@ -100,6 +111,13 @@ impl<H: Home> Header<H> {
         duty
     }
 
+    /// Takes a transition that always changes the word, and that only the home thread takes.
+    pub(super) fn advance<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
+        let (after, duty) = transition(self.state());
+        self.state.store(after.bits(), Ordering::Release);
+        duty
+    }
+
     /// The runtime the task belongs to.
     pub(super) fn home(&self) -> &H {
         // SAFETY: rule 4, the home outlives the cell.
@@ -129,7 +147,7 @@ pub(super) struct VTable<H: Home> {
     /// Drops the output in place.
     pub(super) drop_output: unsafe fn(NonNull<Header<H>>),
     /// Frees the cell, whose future and output are gone.
-    pub(super) free: unsafe fn(NonNull<Header<H>>),
+    pub(super) free: unsafe fn(NonNull<Header<H>>, bool),
     /// The future's type, for a report.
     pub(super) future_name: fn() -> &'static str,
 }
@@ -170,24 +188,62 @@ pub(super) fn allocate<F: Future, H: Home>(
     seed: Seed,
     future: F,
 ) -> NonNull<Header<H>> {
-    let cell = Box::new(TaskCell {
-        header: Header {
-            vtable: &const { vtable::<F, H>() },
-            home: home_pointer(home),
-            away: Away::new(),
-            refs: Cell::new(seed.refs),
-            state: std::sync::atomic::AtomicU32::new(seed.state.bits()),
-            slot: Cell::new(u32::MAX),
-            number: seed.number,
-            label: seed.label,
-            joiner: Cell::new(None),
-            extra: Cell::new(None),
-        },
-        stage: UnsafeCell::new(Stage {
-            future: ManuallyDrop::new(future),
-        }),
+    let header = Header {
+        vtable: &const { vtable::<F, H>() },
+        home: home_pointer(home),
+        away: Away::new(),
+        refs: Cell::new(seed.refs),
+        state: std::sync::atomic::AtomicU32::new(seed.state.bits()),
+        slot: Cell::new(u32::MAX),
+        number: seed.number,
+        label: seed.label,
+        joiner: Cell::new(None),
+        extra: Cell::new(None),
+    };
+    let stage = UnsafeCell::new(Stage {
+        future: ManuallyDrop::new(future),
     });
-    NonNull::from(Box::leak(cell)).cast()
+    let cell = obtain::<H>(const { Layout::new::<TaskCell<F, H>>() }).cast::<TaskCell<F, H>>();
+    // SAFETY: the block is new, and large and aligned enough.
+    unsafe { cell.write(TaskCell { header, stage }) };
+    cell.cast()
+}
+
+/// A block for a cell: one that the runtime kept, or a new one.
+fn obtain<H: Home>(layout: Layout) -> NonNull<u8> {
+    let class = Class::of(layout);
+    if let Some(block) = class.and_then(H::take_block) {
+        return block;
+    }
+    let layout = class.map_or(layout, Class::layout);
+    // SAFETY: a cell's size is not zero.
+    let block = unsafe { alloc(layout) };
+    NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// Gives the block of a cell back: to the runtime, if `here` is its thread, or to the allocator.
+fn give_back<H: Home>(layout: Layout, block: NonNull<u8>, here: bool) {
+    match Class::of(layout) {
+        None => dealloc_block(layout, block),
+        Some(class) if here => {
+            if let Err(block) = H::keep_block(class, block) {
+                dealloc_block(class.layout(), block);
+            }
+        }
+        Some(class) => dealloc_block(class.layout(), block),
+    }
+}
+
+/// Gives a block back to the allocator.
+fn dealloc_block(layout: Layout, block: NonNull<u8>) {
+    // SAFETY: every block came from `alloc` with the layout of its class, or with its own if it has none.
+    unsafe { dealloc(block.as_ptr(), layout) };
+}
+
+/// Gives all blocks of a pool back to the allocator.
+pub(crate) fn empty(pool: &mut Pool) {
+    pool.drain()
+        .for_each(|(class, block)| dealloc_block(class.layout(), block));
 }
 
 /// The home's address, fit for counting the `Arc` it came from.
@@ -329,12 +385,12 @@ unsafe fn drop_output<F: Future, H: Home>(ptr: NonNull<Header<H>>) {
     }
 }
 
-/// Frees the cell.
+/// Frees the cell; `here` says that this is the home thread and the runtime may keep the memory.
 ///
 /// # Safety
 /// No reference is left, and future and output are gone.
-unsafe fn free<F: Future, H: Home>(ptr: NonNull<Header<H>>) {
-    let cell = ptr.cast::<TaskCell<F, H>>().as_ptr();
-    // SAFETY: it came out of a Box in `allocate`, and nobody else has it.
-    drop(unsafe { Box::from_raw(cell) });
+unsafe fn free<F: Future, H: Home>(ptr: NonNull<Header<H>>, here: bool) {
+    // SAFETY: the stage is empty, so the header is all there is to drop; nobody else has it.
+    unsafe { ptr.drop_in_place() };
+    give_back::<H>(const { Layout::new::<TaskCell<F, H>>() }, ptr.cast(), here);
 }

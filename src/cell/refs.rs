@@ -40,6 +40,7 @@ impl<H: Home> TaskRef<H> {
     }
 
     /// True on the thread that drives the task's runtime.
+    #[inline]
     pub(crate) fn is_here(&self) -> bool {
         self.header().home().is_here()
     }
@@ -138,6 +139,7 @@ pub(super) unsafe fn reference<H: Home>(ptr: NonNull<Header<H>>) -> TaskRef<H> {
 }
 
 /// Counts one more reference, at home if it can be done without an atomic.
+#[inline]
 fn retain<H: Home>(header: &Header<H>) {
     if header.home().is_here() {
         let refs = header.refs.get();
@@ -169,17 +171,17 @@ pub(super) fn free_merged<H: Home>(ptr: NonNull<Header<H>>) {
     // SAFETY: the caller has just given up the last reference, so the cell is ours.
     let header = unsafe { ptr.as_ref() };
     let home = header.home;
-    free(ptr);
+    free(ptr, false);
     // SAFETY: rule 4, the merge took this count for the cell.
     unsafe { Arc::decrement_strong_count(home.as_ptr()) };
 }
 
-/// Frees a cell to which no reference is left.
-fn free<H: Home>(ptr: NonNull<Header<H>>) {
+/// Frees a cell to which no reference is left; `here` as for [`VTable::free`](super::raw::VTable::free).
+fn free<H: Home>(ptr: NonNull<Header<H>>, here: bool) {
     // SAFETY: the caller has just given up the last reference, so the cell is ours.
     let vtable = unsafe { ptr.as_ref() }.vtable;
     // SAFETY: a task gives up its last owner only when future and output are gone (see `Owner` and `Join`).
-    unsafe { (vtable.free)(ptr) };
+    unsafe { (vtable.free)(ptr, here) };
 }
 
 /// A counted reference at home: it may use the home's fields.
@@ -227,6 +229,7 @@ impl<H: Home> Task<H> {
     }
 
     /// Wakes the task.
+    #[inline]
     fn wake_by_ref(&self) {
         let duty = self.header().step(State::wake);
         if duty == OnWake::Enqueue {
@@ -255,6 +258,7 @@ impl<H: Home> Task<H> {
     }
 
     /// The cancellation that waits, if one does; it counts as delivered from now on.
+    #[inline]
     pub(crate) fn take_cancel(&self) -> Option<Cancelled> {
         if !self.state().cancel_waits() {
             return None;
@@ -264,6 +268,7 @@ impl<H: Home> Task<H> {
     }
 
     /// The root of the task's catch points, if it has had one.
+    #[inline]
     pub(crate) fn scope(&self) -> Option<Key> {
         let extra = self.header().extra.take()?;
         let scope = extra.scope.get();
@@ -273,6 +278,7 @@ impl<H: Home> Task<H> {
 
     /// Keeps the root of the task's catch points.
     pub(crate) fn set_scope(&self, root: Key) {
+        self.header().step(|state| (state.scoped(), ()));
         self.with_extra(|extra| extra.scope.set(Some(root)));
     }
 
@@ -285,8 +291,9 @@ impl<H: Home> Task<H> {
     }
 
     /// Marks the task as running: the loop took it out of the queue.
+    #[inline]
     pub(crate) fn start(&self) {
-        self.header().step(|state| (state.start(), ()));
+        self.header().advance(|state| (state.start(), ()));
     }
 
     /// Polls the started task once; `true` when it ended. [`settle`](Task::settle) is due in either case.
@@ -301,19 +308,26 @@ impl<H: Home> Task<H> {
         unsafe { (self.header().vtable.poll)(ptr, &mut cx) }
     }
 
-    /// Draws the consequence of a poll: the task rests, goes back into the queue, or gives its output.
-    pub(crate) fn settle(self, ended: bool) {
+    /// Draws the consequence of a poll: the task gives its output, or rests. Returned if it must go back into the
+    /// queue.
+    #[inline]
+    pub(crate) fn settle(self, ended: bool) -> Option<Self> {
         match ended {
-            true => self.conclude(),
+            true => {
+                self.conclude();
+                None
+            }
             false => self.suspend(),
         }
     }
 
-    /// Ends a poll that was pending; also that of a main future, which is polled where it lies.
-    pub(crate) fn suspend(self) {
-        let duty = self.header().step(State::suspend);
-        if duty == OnSuspend::Requeue {
-            H::schedule(self);
+    /// Ends a poll that was pending; also that of a main future, which is polled where it lies. Returned if it must
+    /// go back into the queue.
+    #[inline]
+    pub(crate) fn suspend(self) -> Option<Self> {
+        match self.header().advance(State::suspend) {
+            OnSuspend::Rest => None,
+            OnSuspend::Requeue => Some(self),
         }
     }
 
@@ -331,7 +345,7 @@ impl<H: Home> Task<H> {
     /// The output is written: gives it to the handle, or drops it and the task.
     fn conclude(self) {
         let header = self.header();
-        let duty = header.step(State::finish);
+        let duty = header.advance(State::finish);
         let joiner = header.joiner.take();
         drop(header.extra.take());
         if duty == OnFinish::Discard {
@@ -346,6 +360,7 @@ impl<H: Home> Task<H> {
 
     /// Takes the task out of the table and gives both references up, this one first: the owner then finds itself
     /// alone, if no waker is left, and no atomic is paid.
+    #[inline]
     fn give_up(self) {
         let owner = H::retire(self.header().slot.get());
         drop(self);
@@ -355,7 +370,7 @@ impl<H: Home> Task<H> {
     /// Ends the cell of a main future; its value goes straight to the caller of `block_on`.
     pub(crate) fn end_main(self) {
         debug_assert!(self.state().is_main());
-        let duty = self.header().step(State::finish);
+        let duty = self.header().advance(State::finish);
         debug_assert_eq!(duty, OnFinish::Discard, "a main future has no handle");
         drop(self.header().extra.take());
         self.give_up();
@@ -403,7 +418,7 @@ impl<H: Home> Drop for Owner<H> {
         let handle = i64::from(header.state().has_handle());
         let others = i64::from(header.refs.get()) - 1 + handle;
         if others == 0 && header.away.is_idle() {
-            return free(ptr);
+            return free(ptr, header.home().is_here());
         }
         // SAFETY: rule 4, the home is alive and this count becomes the cell's; `free_merged` gives it back.
         unsafe { Arc::increment_strong_count(header.home.as_ptr()) };

@@ -32,6 +32,9 @@ const CANCEL: u32 = 1 << 5;
 /// The cell stands for the main future of `block_on`, which is polled where it lies.
 const MAIN: u32 = 1 << 6;
 
+/// The task has, or had, catch points: the tree of scopes is asked after each of its polls.
+const SCOPED: u32 = 1 << 7;
+
 /// One value of the state word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State(u32);
@@ -90,7 +93,27 @@ pub(crate) enum OnHandleGone {
     DropOutputAndGiveUp,
 }
 
+/// Why a task stands at the front of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// To be polled.
+    Poll,
+    /// It is a main future: to be polled by whoever drives it.
+    Main,
+    /// It has ended meanwhile, has a cancellation to be delivered, or catch points.
+    Other,
+}
+
 impl State {
+    /// Why the task stands at the front of the queue.
+    pub(crate) fn errand(self) -> Errand {
+        match self.0 & (DONE | CANCEL | MAIN | SCOPED) {
+            0 => Errand::Poll,
+            bits if bits & (DONE | MAIN) == MAIN => Errand::Main,
+            _ => Errand::Other,
+        }
+    }
+
     /// A task that was just made: queued, with or without a handle.
     pub(crate) fn spawned(handle: bool) -> Self {
         Self(SCHEDULED | if handle { HANDLE } else { 0 })
@@ -212,6 +235,11 @@ impl State {
     /// The cancellation that waited is being delivered.
     pub(crate) fn take_cancel(self) -> Self {
         self.without(CANCEL)
+    }
+
+    /// The task gets its first catch point.
+    pub(crate) fn scoped(self) -> Self {
+        self.with(SCOPED)
     }
 
     /// The handle takes the result.

@@ -61,7 +61,19 @@ impl Core {
         }
         let root = self.scopes().borrow_mut().open(None, Kind::Task);
         task.set_scope(root);
+        self.set_look_after();
         Some(root)
+    }
+
+    /// What a catch point of `task` let out to the root when foreign code dropped it; also sees to it that the task is
+    /// woken for the next such case.
+    pub(super) fn let_out(&self, task: &Task) -> Option<Cancelled> {
+        let root = task.scope()?;
+        if self.scopes().borrow().waker(root).is_none() {
+            let waker = task.waker();
+            drop(self.scopes().borrow_mut().set_waker(root, waker));
+        }
+        self.scopes().borrow_mut().take_pending(root)
     }
 
     /// Takes the root of a task that has ended out of the tree.

@@ -9,14 +9,14 @@
 //! A door to raw pointers: the thread-local holds the address of a `Core` that the [`Entered`] guard keeps alive.
 
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::core::Core;
 use super::hub::{Hub, Message};
 use super::{Owner, Task};
-use crate::cell::{Home, Letter};
+use crate::cell::{Class, Home, Letter};
 use crate::error::NoRuntime;
 use crate::util::Id;
 
@@ -71,6 +71,7 @@ pub(crate) fn is_inside() -> bool {
 }
 
 /// Runs `f` with the runtime that this thread drives.
+#[inline]
 pub(crate) fn try_with<R>(f: impl FnOnce(&Core) -> R) -> Result<R, NoRuntime> {
     let core = HERE.with(|here| here.core.get());
     // SAFETY: null or kept by an `Entered` of this thread, which cannot be dropped while `f` is on the stack.
@@ -94,17 +95,32 @@ pub(crate) fn with<R>(what: &str, f: impl FnOnce(&Core) -> R) -> R {
 
 // SAFETY: `hub` is set only by `enter`, on the thread of the core, which is not `Send`, so no other thread sees it.
 unsafe impl Home for Hub {
+    #[inline]
     fn is_here(&self) -> bool {
         HERE.with(|here| ptr::eq(here.hub.get(), self))
     }
 
+    #[inline]
     fn schedule(task: Task) {
         // Nobody can be told of a failure here; `is_here` was checked, so there is none.
         drop(try_with(|core| core.enqueue(task)));
     }
 
+    #[inline]
     fn retire(slot: u32) -> Option<Owner> {
         try_with(|core| core.retire(slot)).ok().flatten()
+    }
+
+    #[inline]
+    fn take_block(class: Class) -> Option<NonNull<u8>> {
+        try_with(|core| core.pool().borrow_mut().take(class))
+            .ok()
+            .flatten()
+    }
+
+    #[inline]
+    fn keep_block(class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
+        try_with(|core| core.pool().borrow_mut().keep(class, block)).unwrap_or(Err(block))
     }
 
     fn current_id() -> Option<Id> {

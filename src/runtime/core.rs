@@ -16,7 +16,7 @@ use super::hub::Hub;
 use super::queue::Queue;
 use super::table::Table;
 use super::{Join, Owner, Task};
-use crate::cell::{Current, Label, spawn, spawn_main};
+use crate::cell::{Current, Label, Pool, empty, spawn, spawn_main};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
@@ -46,6 +46,8 @@ pub(crate) struct Core {
     queue: RefCell<Queue>,
     /// All tasks.
     table: RefCell<Table>,
+    /// Memory of tasks that are gone.
+    pool: RefCell<Pool>,
     /// The task that is being polled.
     current: Current<Hub>,
     /// What time it is.
@@ -65,7 +67,9 @@ pub(crate) struct Core {
     /// I/O calls that the current poll may still make.
     io_budget: Cell<u32>,
     /// The cancellation that ends the current task when its poll returns: it was resumed past every catch point.
-    raised: RefCell<Option<Cancelled>>,
+    raised: Cell<Option<Cancelled>>,
+    /// True when that, or the tree of scopes, is to be looked at after this poll.
+    look_after: Cell<bool>,
     /// The cancellation for which a future is being dropped.
     aborting: RefCell<Option<Cancelled>>,
 }
@@ -81,6 +85,7 @@ impl Core {
             hub: Hub::open(Arc::clone(reactor.bell())),
             queue: RefCell::default(),
             table: RefCell::default(),
+            pool: RefCell::new(Pool::new()),
             current: Current::new(),
             clock,
             wheel: RefCell::new(Wheel::new()),
@@ -90,7 +95,8 @@ impl Core {
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
             io_budget: Cell::new(IO_BUDGET),
-            raised: RefCell::new(None),
+            raised: Cell::new(None),
+            look_after: Cell::new(false),
             aborting: RefCell::new(None),
         })
     }
@@ -126,13 +132,21 @@ impl Core {
     }
 
     /// The ready tasks, for a moment.
+    #[inline]
     pub(super) fn queue(&self) -> &RefCell<Queue> {
         &self.queue
     }
 
     /// All tasks, for a moment.
+    #[inline]
     pub(super) fn table(&self) -> &RefCell<Table> {
         &self.table
+    }
+
+    /// Memory of tasks that are gone, for a moment.
+    #[inline]
+    pub(super) fn pool(&self) -> &RefCell<Pool> {
+        &self.pool
     }
 
     /// Where the runtime stands in its life.
@@ -146,11 +160,13 @@ impl Core {
     }
 
     /// Puts a task into the run queue.
+    #[inline]
     pub(super) fn enqueue(&self, task: Task) {
         self.queue.borrow_mut().push(task);
     }
 
     /// Takes a task out of the table.
+    #[inline]
     pub(super) fn retire(&self, slot: u32) -> Option<Owner> {
         self.table.borrow_mut().remove(slot)
     }
@@ -176,6 +192,7 @@ impl Core {
     }
 
     /// The number of a new task.
+    #[inline]
     fn next_number(&self) -> u64 {
         let number = self.last_number.get() + 1;
         self.last_number.set(number);
@@ -190,6 +207,7 @@ impl Core {
     }
 
     /// Takes a new task in.
+    #[inline]
     fn admit(&self, owner: Owner, task: Task) {
         self.table.borrow_mut().insert(owner);
         if self.phase.get() == Phase::Open {
@@ -213,30 +231,71 @@ impl Core {
         task
     }
 
-    /// Runs a task that came out of the queue: delivers its cancellation, or polls it once.
+    /// Runs a task that came out of the queue: polls it once, and puts it back if it was woken meanwhile.
+    #[inline(always)] // once a poll: its frame would cost as much as its work
     pub(super) fn run(&self, task: Task) {
+        task.start();
+        let ended = self.poll_as(&task, || task.poll());
+        if self.look_after.get() && !ended {
+            return self.look_after(task);
+        }
+        if ended {
+            self.end_poll(&task);
+        }
+        self.settle(task, ended);
+    }
+
+    /// Draws the consequence of a poll.
+    #[inline]
+    fn settle(&self, task: Task, ended: bool) {
+        if let Some(woken) = task.settle(ended) {
+            self.enqueue(woken);
+        }
+    }
+
+    /// Looks for a cancellation that ends the task, after a poll that was pending.
+    #[cold]
+    fn look_after(&self, task: Task) {
+        match self.end_of(&task) {
+            Some(cancelled) => self.abort(task, cancelled),
+            None => self.settle(task, false),
+        }
+    }
+
+    /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed past every catch
+    /// point, or one that a catch point let out when foreign code dropped it.
+    pub(super) fn end_of(&self, task: &Task) -> Option<Cancelled> {
+        self.look_after.set(false);
+        self.raised.take().or_else(|| self.let_out(task))
+    }
+
+    /// Clears up behind a task whose last poll has returned.
+    fn end_poll(&self, task: &Task) {
+        // A task that raised a cancellation in one branch and finished in another has a result, which stands (C4).
+        self.look_after.set(false);
+        drop(self.raised.take());
+        self.close_root(task);
+    }
+
+    /// Runs a task that has ended meanwhile, or is to be cancelled first.
+    #[cold]
+    pub(super) fn run_out_of_order(&self, task: Task) {
         if task.state().is_done() {
             return;
         }
-        if let Some(cancelled) = task.take_cancel()
-            && self.deliver(&task, &cancelled) == Delivered::Uncaught
-        {
-            return self.abort(task, cancelled);
-        }
-        task.start();
-        let ended = self.poll_as(&task, || task.poll());
-        match self.take_raised() {
-            Some(cancelled) if !ended => self.abort(task, cancelled),
+        match task.take_cancel() {
+            Some(cancelled) if self.deliver(&task, &cancelled) == Delivered::Uncaught => {
+                self.abort(task, cancelled)
+            }
             _ => {
-                if ended {
-                    self.close_root(&task);
-                }
-                task.settle(ended);
+                self.look_after.set(true);
+                self.run(task);
             }
         }
     }
 
     /// Runs `poll` as the poll of `task`, with a fresh budget.
+    #[inline]
     pub(super) fn poll_as<R>(&self, task: &Task, poll: impl FnOnce() -> R) -> R {
         self.io_budget.set(IO_BUDGET);
         self.node.set(None);
@@ -244,6 +303,7 @@ impl Core {
     }
 
     /// Drops a task's future and ends the task as cancelled.
+    #[cold]
     pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
         let keep = task.clone();
         self.aborting_for(&keep, &cancelled, || {
@@ -268,13 +328,13 @@ impl Core {
 
     /// Ends the current task as cancelled when its poll returns.
     pub(crate) fn raise(&self, cancelled: Cancelled) {
-        let earlier = self.raised.replace(Some(cancelled));
-        drop(earlier);
+        self.look_after.set(true);
+        drop(self.raised.replace(Some(cancelled)));
     }
 
-    /// The cancellation that the poll which has just returned raised.
-    pub(super) fn take_raised(&self) -> Option<Cancelled> {
-        self.raised.take()
+    /// The tree of scopes is to be asked after the current poll.
+    pub(super) fn set_look_after(&self) {
+        self.look_after.set(true);
     }
 
     /// Counts one I/O call of the current poll; `false` when the task should give way.
@@ -285,9 +345,19 @@ impl Core {
     }
 }
 
+impl Drop for Core {
+    fn drop(&mut self) {
+        empty(self.pool.get_mut());
+    }
+}
+
 impl Access for Core {
     fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R {
         work(&mut self.reactor.borrow_mut())
+    }
+
+    fn may_call(&self) -> bool {
+        self.spend_io()
     }
 }
 

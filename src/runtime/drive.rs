@@ -9,7 +9,7 @@
 
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::cancel::Delivered;
 use super::core::Core;
@@ -24,6 +24,8 @@ struct MainTask<'a> {
     core: &'a Core,
     /// The cell.
     task: Task,
+    /// A waker of it, for all polls.
+    waker: Waker,
 }
 
 impl Drop for MainTask<'_> {
@@ -39,10 +41,7 @@ pub(super) fn drive<F: Future>(
     future: F,
 ) -> Result<F::Output, Cancelled> {
     let _entered = context::enter(core);
-    let main = MainTask {
-        core,
-        task: core.admit_main(label),
-    };
+    let main = MainTask::new(core, label);
     let mut future = pin!(Some(future));
     loop {
         let mut budget = BATCH;
@@ -55,7 +54,14 @@ pub(super) fn drive<F: Future>(
     }
 }
 
-impl MainTask<'_> {
+impl<'a> MainTask<'a> {
+    /// A cell for a new main future.
+    fn new(core: &'a Core, label: Label) -> Self {
+        let task = core.admit_main(label);
+        let waker = task.waker();
+        Self { core, task, waker }
+    }
+
     /// Main's turn: delivers its cancellation, or polls it once. Gives the outcome when it has ended.
     fn step<F: Future>(
         &self,
@@ -76,7 +82,9 @@ impl MainTask<'_> {
                 Some(Ok(value))
             }
             Ok(Poll::Pending) => {
-                task.suspend();
+                task.suspend()
+                    .into_iter()
+                    .for_each(|woken| self.core.enqueue(woken));
                 None
             }
             Err(cancelled) => {
@@ -93,16 +101,15 @@ impl MainTask<'_> {
         task: &Task,
         future: Pin<&mut Option<F>>,
     ) -> Result<Poll<F::Output>, Cancelled> {
-        let waker = task.waker();
         let future = future
             .as_pin_mut()
             .expect("main is polled until it has ended, and then no more");
         let polled = self
             .core
-            .poll_as(task, || future.poll(&mut Context::from_waker(&waker)));
-        match (polled, self.core.take_raised()) {
-            (Poll::Pending, Some(cancelled)) => Err(cancelled),
-            (polled, _) => Ok(polled),
+            .poll_as(task, || future.poll(&mut Context::from_waker(&self.waker)));
+        match polled {
+            Poll::Ready(value) => Ok(Poll::Ready(value)),
+            Poll::Pending => self.core.end_of(task).map_or(Ok(Poll::Pending), Err),
         }
     }
 }

@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,8 +33,8 @@ pub(crate) enum Message {
     Call(Box<dyn FnOnce() + Send>),
     /// A sleep was dropped away from home: forget its timer.
     TimerGone(Key),
-    /// A socket was dropped, and closed, away from home: forget its registration.
-    SourceGone(Key),
+    /// A socket was dropped away from home: end its registration, and then close it.
+    SourceGone(Key, OwnedFd),
     /// A catch point was dropped away from home: take it out of the tree.
     CatchGone(Key),
 }
@@ -45,7 +46,8 @@ impl Message {
             Self::Task(Letter::HandleGone(handle)) => handle.settle_after_the_end(),
             Self::Task(letter) => drop(letter),
             Self::Call(call) => drop_quietly(call),
-            Self::TimerGone(_) | Self::SourceGone(_) | Self::CatchGone(_) => {}
+            Self::SourceGone(_, fd) => drop(fd),
+            Self::TimerGone(_) | Self::CatchGone(_) => {}
         }
     }
 }

@@ -16,11 +16,13 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// Adds a task behind all others.
+    #[inline]
     pub(crate) fn push(&mut self, task: Task) {
         self.tasks.push_back(task);
     }
 
     /// Takes the task that runs next.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<Task> {
         self.tasks.pop_front()
     }

@@ -13,6 +13,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// Takes a task in and tells it its slot.
+    #[inline]
     pub(crate) fn insert(&mut self, owner: Owner) {
         let slot = self.free.pop().unwrap_or_else(|| self.add_slot());
         owner.set_slot(slot);
@@ -20,6 +21,7 @@ impl Table {
     }
 
     /// A new empty slot.
+    #[cold]
     fn add_slot(&mut self) -> u32 {
         let slot = u32::try_from(self.slots.len()).expect("more than four billion tasks at once");
         self.slots.push(None);
@@ -27,6 +29,7 @@ impl Table {
     }
 
     /// Takes a task out.
+    #[inline]
     pub(crate) fn remove(&mut self, slot: u32) -> Option<Owner> {
         let owner = self.slots.get_mut(slot as usize)?.take()?;
         self.free.push(slot);

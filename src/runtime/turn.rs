@@ -16,12 +16,14 @@
 //! The batch bounds what others wait: a due timer, a ready socket and a wake from another thread are seen after at
 //! most [`BATCH`] polls of tasks.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::task::Waker;
 use std::time::Duration;
 
 use super::core::Core;
 use super::hub::Message;
 use super::{Letter, Task};
+use crate::cell::Errand;
 use crate::reactor::Reactor;
 use crate::util::{caught, drop_quietly, wake_quietly};
 
@@ -37,9 +39,10 @@ impl Core {
         while *budget > 0 {
             let task = self.queue().borrow_mut().pop()?;
             *budget -= 1;
-            match task.state().is_main() && !task.state().is_done() {
-                true => return Some(task),
-                false => self.run(task),
+            match task.state().errand() {
+                Errand::Poll => self.run(task),
+                Errand::Main => return Some(task),
+                Errand::Other => self.run_out_of_order(task),
             }
         }
         None
@@ -124,7 +127,7 @@ impl Core {
             Message::Task(Letter::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
             Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
-            Message::SourceGone(key) => self.forget_source(key),
+            Message::SourceGone(key, fd) => self.forget_source(key, fd.as_fd()),
             Message::CatchGone(key) => self.forget_catch_point(key),
         }
     }
@@ -134,11 +137,13 @@ impl Core {
         self.wheel().borrow_mut().remove(key)
     }
 
-    /// Takes a socket that is closed already out of the reactor.
-    pub(crate) fn forget_source(&self, key: crate::util::slab::Key) {
+    /// Takes a socket that is still open out of the reactor, and wakes who waits for it.
+    pub(crate) fn forget_source(&self, key: crate::util::slab::Key, fd: BorrowedFd<'_>) {
         let mut woken = Vec::new();
-        self.reactor().borrow_mut().remove(key, &mut woken);
+        let gone = self.reactor().borrow_mut().deregister(key, fd, &mut woken);
         woken.drain(..).for_each(wake_quietly);
+        // Our part is done even if the kernel had forgotten the descriptor already.
+        drop(gone);
     }
 
     /// Wakes whoever's time has come.

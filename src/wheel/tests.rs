@@ -130,17 +130,21 @@ impl Pair {
         said
     }
 
+    /// Takes out all that is due, after which the next deadline must lie ahead.
+    fn drain(&mut self) -> bool {
+        let some = self.pop();
+        while self.pop() {}
+        assert!(self.ask().is_none_or(|next| next > self.now), "no progress");
+        some
+    }
+
     /// Goes from one answer of `ask` to the next until something comes out.
     fn jump(&mut self) {
         while let Some(next) = self.ask() {
-            let before = self.now;
             self.now = self.now.max(next);
-            let popped = self.pop();
-            while self.pop() {}
-            if popped {
+            if self.drain() {
                 return;
             }
-            assert!(self.now > before, "no progress");
         }
     }
 
@@ -173,7 +177,7 @@ impl Pair {
             self.jump();
         }
         self.now = u64::MAX;
-        while self.pop() {}
+        self.drain();
         for key in mem::take(&mut self.gone) {
             assert_eq!(self.wheel.get_mut(key), None);
             assert_eq!(self.wheel.remove(key), None);
@@ -217,6 +221,19 @@ proptest! {
 /// Takes out all that is due.
 fn due(wheel: &mut Wheel<u64>, now: u64) -> Vec<u64> {
     std::iter::from_fn(|| wheel.pop_due(now)).collect()
+}
+
+#[test]
+fn a_lower_bound_that_has_passed_is_mended_by_the_next_pop() {
+    let mut pair = Pair::default();
+    let inserts = [10_000_000, 10_500_000, 10_900_000].map(Step::InsertIn);
+    inserts.into_iter().for_each(|step| pair.run(step));
+    for step in [Step::Ask, Step::Advance(10_200_000, 0), Step::Remove(0)] {
+        pair.run(step);
+    }
+    assert!(pair.wheel.next_deadline() < Some(pair.now));
+    pair.run(Step::Jump);
+    assert_eq!(pair.now, 10_500_000_u64.next_multiple_of(TICK));
 }
 
 #[test]

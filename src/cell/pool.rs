@@ -1,0 +1,141 @@
+//! Memory of tasks that are gone, kept for tasks to come.
+//!
+//! The general allocator merges and splits blocks when a thousand tasks come and go together, which costs more than
+//! all else that a task costs. So a runtime keeps some blocks of each size, up to a bound, and hands them out again.
+//! Every block came from the global allocator by itself and may go back to it at any time, on any thread: a task that
+//! outlives its runtime needs nothing of the pool.
+//!
+//! This file does not know what a task is; it keeps addresses. The unsafe part is in [`raw`](super::raw).
+
+use std::alloc::Layout;
+use std::fmt;
+use std::ptr::NonNull;
+
+/// Sizes are rounded up to 16 n + 8 bytes, which is what common allocators round to themselves.
+const STEP: usize = 16;
+/// What is left of the step for the allocator's own word.
+const WORD: usize = 8;
+/// How many sizes are kept.
+const CLASSES: usize = 64;
+/// How many bytes a pool keeps at most.
+const KEEP: usize = 1 << 20;
+
+/// A size of blocks that a pool may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class(usize);
+
+impl Class {
+    /// The class that serves a layout; `None` if it is too large, or aligned to more than the allocator gives anyway.
+    pub(super) const fn of(layout: Layout) -> Option<Self> {
+        let class = (layout.size() + STEP - WORD - 1) / STEP;
+        match class < CLASSES && layout.align() <= STEP {
+            true => Some(Self(class)),
+            false => None,
+        }
+    }
+
+    /// The layout of the class's blocks.
+    pub(super) const fn layout(self) -> Layout {
+        match Layout::from_size_align(self.size(), STEP) {
+            Ok(layout) => layout,
+            Err(_) => unreachable!(),
+        }
+    }
+
+    /// The size of the class's blocks.
+    const fn size(self) -> usize {
+        self.0 * STEP + WORD
+    }
+}
+
+/// The blocks that a runtime keeps.
+pub(crate) struct Pool {
+    /// For each class the blocks, the last one given back on top.
+    blocks: [Vec<NonNull<u8>>; CLASSES],
+    /// How many bytes they are together.
+    bytes: usize,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub(crate) fn new() -> Self {
+        Self {
+            blocks: [const { Vec::new() }; CLASSES],
+            bytes: 0,
+        }
+    }
+
+    /// Takes a block out.
+    #[inline]
+    pub(crate) fn take(&mut self, class: Class) -> Option<NonNull<u8>> {
+        let block = self.blocks[class.0].pop()?;
+        self.bytes -= class.size();
+        Some(block)
+    }
+
+    /// Keeps a block, if there is room; else gives it back to the caller.
+    #[inline]
+    pub(crate) fn keep(&mut self, class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
+        if self.bytes + class.size() > KEEP {
+            return Err(block);
+        }
+        self.bytes += class.size();
+        self.blocks[class.0].push(block);
+        Ok(())
+    }
+
+    /// Takes every block out.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Class, NonNull<u8>)> {
+        self.bytes = 0;
+        let classes = self.blocks.iter_mut().enumerate();
+        classes.flat_map(|(class, blocks)| blocks.drain(..).map(move |block| (Class(class), block)))
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_every_layout_that_it_serves() {
+        for size in 0..2000 {
+            let layout = Layout::from_size_align(size, 8).unwrap();
+            match Class::of(layout) {
+                Some(class) => {
+                    assert!(
+                        class.layout().size() >= size && class.layout().size() < size + STEP + WORD,
+                        "{size}"
+                    );
+                }
+                None => assert!(size > (CLASSES - 1) * STEP + WORD, "{size}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_aligned_to_more_is_not_served() {
+        assert_eq!(Class::of(Layout::from_size_align(64, 32).unwrap()), None);
+    }
+
+    #[test]
+    fn a_full_pool_gives_blocks_back() {
+        let mut pool = Pool::new();
+        let class = Class::of(Layout::from_size_align(100, 8).unwrap()).unwrap();
+        let mut kept = 0;
+        while pool.keep(class, NonNull::dangling()).is_ok() {
+            kept += 1;
+        }
+        assert_eq!(kept, KEEP / class.size());
+        assert_eq!(pool.drain().count(), kept);
+        assert_eq!(pool.take(class), None);
+        assert!(pool.keep(class, NonNull::dangling()).is_ok());
+    }
+}

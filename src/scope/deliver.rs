@@ -1,0 +1,184 @@
+//! Where a cancellation goes: inwards by [`cancel`](Tree::cancel), outwards by [`raise`](Tree::raise).
+//!
+//! `cancel` visits each node inside the scope once, children before parents, along the links and without a stack:
+//!
+//! ```text
+//!   descend: to the first leaf ──▶ leave: catch, hold, tell the parent ──▶ next sibling? descend
+//!                                     ▲                                        │ none
+//!                                     └──────────── the parent ◀───────────────┘
+//! ```
+
+use super::node::{Identity, Kind, Pending};
+use super::outcome::{Delivery, Duty, Raise, Wakes};
+use super::tree::Tree;
+use crate::util::slab::Key;
+
+impl<C: Identity, W> Tree<C, W> {
+    /// Cancels a scope of any kind: delivers to the innermost catch points inside.
+    ///
+    /// Where nobody inside catches, the cancellation is pending at the scope itself, and [`Duty::Drop`] says so. What is
+    /// delivered again (C9) is the new one to a task, and the first one to the other scopes, so that they know it as theirs.
+    /// (So an owner that passes on what came from elsewhere gives it a new identity.)
+    pub(crate) fn cancel(&mut self, scope: Key, cancel: C) -> Delivery<W> {
+        let mut wakes = Wakes::new();
+        let Some(cancel) = self.brand(scope, cancel) else {
+            let duty = Duty::Gone;
+            return Delivery { duty, wakes };
+        };
+        self.walk(scope, &cancel, &mut wakes);
+        let node = self.nodes.at(scope);
+        let caught = node.caught;
+        match node.kind {
+            Kind::Join => self.pass(scope, &cancel, &mut wakes),
+            _ if caught => {}
+            _ => wakes.add(self.post(scope, &cancel, false)),
+        }
+        let duty = if caught { Duty::Wait } else { Duty::Drop };
+        Delivery { duty, wakes }
+    }
+
+    /// Sends a cancellation outwards, from `from` on, which is the innermost node around whoever resumes it.
+    ///
+    /// The first catch point catches it. Short of one it ends its own scope, or the first branch, or the task (C7, C8).
+    /// Shields do not hold it: it comes from inside.
+    pub(crate) fn raise(&mut self, from: Key, cancel: &C) -> Raise<W> {
+        let Some(stop) = self.stop(from, cancel, false) else {
+            return Raise::Nowhere;
+        };
+        let wake = self.post(stop, cancel, true);
+        match self.nodes.at(stop).kind {
+            Kind::Catch => Raise::Caught(wake),
+            _ => Raise::Ends(stop, wake),
+        }
+    }
+
+    /// Sends what a closed node had pending outwards, to wait for the next suspension there.
+    pub(super) fn let_out(&mut self, parent: Key, cancel: C) -> Option<W> {
+        let stop = self.stop(parent, &cancel, true)?;
+        self.post(stop, &cancel, false)
+    }
+
+    /// Finds the first node, from `from` outwards, that a cancellation cannot pass.
+    fn stop(&self, from: Key, cancel: &C, masks_hold: bool) -> Option<Key> {
+        let (mut at, mut node) = (from, self.nodes.find(from)?);
+        loop {
+            let stops = match node.kind {
+                Kind::Task | Kind::Join | Kind::Branch | Kind::Catch => true,
+                Kind::Mask => masks_hold,
+                Kind::Scope => node.parent.is_none() || node.owns(cancel),
+            };
+            if stops {
+                return Some(at);
+            }
+            at = node.parent?;
+            node = self.nodes.at(at);
+        }
+    }
+
+    /// Remembers at the scope what it is cancelled with, and gives what is to be delivered.
+    fn brand(&mut self, scope: Key, cancel: C) -> Option<C> {
+        let node = self.nodes.find_mut(scope)?;
+        debug_assert!(
+            !matches!(node.kind, Kind::Catch | Kind::Mask),
+            "only scopes are cancelled"
+        );
+        if node.kind == Kind::Task {
+            node.own = None;
+        }
+        Some(node.own.get_or_insert(cancel).clone())
+    }
+
+    /// Delivers to all nodes inside `top` that catch or hold; `caught` at `top` then tells whether there was one.
+    fn walk(&mut self, top: Key, cancel: &C, wakes: &mut Wakes<W>) {
+        let mut at = self.descend(top);
+        while at != top {
+            self.leave(at, cancel, wakes);
+            let node = self.nodes.at(at);
+            at = match (node.next, node.parent) {
+                (Some(sibling), _) => self.descend(sibling),
+                (None, Some(parent)) => parent,
+                (None, None) => unreachable!("every node inside has a parent"),
+            };
+        }
+    }
+
+    /// Enters `from` and the first child of the first child; gives the leaf. A mask counts as one.
+    fn descend(&mut self, from: Key) -> Key {
+        let mut at = from;
+        loop {
+            let node = self.nodes.at_mut(at);
+            node.caught = false;
+            match node.first {
+                Some(child) if node.kind != Kind::Mask => at = child,
+                _ => return at,
+            }
+        }
+    }
+
+    /// Finishes a node whose children are finished, and tells its parent.
+    fn leave(&mut self, at: Key, cancel: &C, wakes: &mut Wakes<W>) {
+        let node = self.nodes.at(at);
+        let mut caught = node.caught;
+        match node.kind {
+            Kind::Catch | Kind::Mask if !caught => {
+                wakes.add(self.post(at, cancel, false));
+                caught = true;
+            }
+            Kind::Join if caught => self.pass(at, cancel, wakes),
+            Kind::Scope if caught => self.note(at, cancel),
+            _ => {}
+        }
+        if let (true, Some(parent)) = (caught, self.nodes.at(at).parent) {
+            self.nodes.at_mut(parent).caught = true;
+        }
+    }
+
+    /// Tells a gather or group that a cancellation is in it, and ends those branches where nobody catches.
+    fn pass(&mut self, join: Key, cancel: &C, wakes: &mut Wakes<W>) {
+        let mut next = self.nodes.at(join).first;
+        while let Some(at) = next {
+            let node = self.nodes.at(at);
+            next = node.next;
+            if matches!(node.kind, Kind::Task | Kind::Branch) && !node.caught {
+                wakes.add(self.post(at, cancel, false));
+            }
+        }
+        wakes.add(self.post(join, cancel, false));
+    }
+
+    /// Remembers at a timeout what has come in from further out; what is from furthest out counts.
+    fn note(&mut self, scope: Key, cancel: &C) {
+        let old = self.nodes.at(scope).outer.as_ref();
+        if !old.is_some_and(|old| self.outranks(old, cancel, scope)) {
+            self.nodes.at_mut(scope).outer = Some(cancel.clone());
+        }
+    }
+
+    /// Leaves a cancellation with a node, and takes the waker out.
+    fn post(&mut self, at: Key, cancel: &C, raised: bool) -> Option<W> {
+        let old = self.nodes.at(at).pending.as_ref();
+        let raised = raised || old.is_some_and(|old| old.raised);
+        let cancel = match old {
+            Some(old) if !self.outranks(cancel, &old.cancel, at) => old.cancel.clone(),
+            _ => cancel.clone(),
+        };
+        let node = self.nodes.at_mut(at);
+        node.pending = Some(Pending { cancel, raised });
+        node.waker.take()
+    }
+
+    /// Tells whether `new` belongs to a scope around the one that `old` belongs to, both around `from`.
+    fn outranks(&self, new: &C, old: &C, from: Key) -> bool {
+        let mut at = Some(from);
+        let mut met_old = false;
+        while let Some(key) = at {
+            let node = self.nodes.at(key);
+            if node.owns(new) {
+                return met_old;
+            }
+            met_old |= node.owns(old);
+            at = node.parent;
+        }
+        false
+    }
+}

@@ -1,0 +1,99 @@
+//! The tree of scopes and catch points: where a cancellation goes.
+//!
+//! It is pure data. It decides who is to hear of a cancellation and hands the wakers out; it wakes nobody, polls
+//! nothing, drops no future and knows no task. It asks for no clone of a waker either, so no foreign code runs
+//! while it is borrowed. Floor F1: it uses [`util::slab`](crate::util::slab) and nothing else.
+//!
+//! # The tree
+//!
+//! A node stands for a future that is alive and means something to a cancellation; its parent is the next such future
+//! around it. What code there is in between (`join!`, `select!`, `FuturesUnordered`) does not show.
+//!
+//! | kind | opened by | what a pending cancellation asks of its owner |
+//! |---|---|---|
+//! | [`Task`](Kind::Task) | a task; a group's child is one too | drop the future; the task has ended |
+//! | [`Scope`](Kind::Scope) | a timeout | drop the future inside; the timeout has ended |
+//! | [`Join`](Kind::Join) | a gather, a group | end each branch that never opened a node; wait for the others |
+//! | [`Branch`](Kind::Branch) | a branch of a gather, the body of a group | drop that branch |
+//! | [`Catch`](Kind::Catch) | a catch point | drop the future inside, return the cancellation |
+//! | [`Mask`](Kind::Mask) | a shield | nothing: it is held until the shield is done |
+//!
+//! ```text
+//!   task (Task) ── catch P ── gather (Join) ─┬─ branch 1 (Branch) ── sleep
+//!                                             ├─ branch 2 (Branch) ── timeout (Scope) ── catch K ── sleep
+//!                                             └─ branch 3 (Branch) ── shield (Mask) ── catch M ── commit
+//! ```
+//!
+//! `cancel(task, c)` walks this from the inside out. K is an innermost catch point: pending. The mask holds c; M never
+//! hears of it. Branch 1 has nobody who would catch, but its neighbours have: it ends alone, pending. The gather is told,
+//! pending, so that it waits for the others and then goes on. P has somebody inside who deals with c: not yet its turn.
+//! The timeout is in nobody's way: a scope takes part only when it was cancelled itself. Then, step by step:
+//!
+//! ```text
+//!   take_pending(branch 1) = c       the gather drops it
+//!   take_pending(K) = c, close(K)    K returns Err(c); the code around it cleans up, then resumes:
+//!   raise(timeout, c)                not the timeout's own: it passes, and ends branch 2
+//!   close(mask)                      the commit is done: c goes on, outwards, and ends branch 3
+//!   raise(P, c)                      the gather has nothing left; P catches
+//! ```
+//!
+//! Had only branch 1 been there, nobody in the gather would have caught, and c would have gone to P at once, which drops
+//! the gather whole. Without P either, the answer is [`Duty::Drop`]: the task's future is dropped on its next turn.
+//!
+//! # One cancellation, seen from one node
+//!
+//! ```text
+//!              cancel, raise, open                     take_pending
+//!   (idle) ─────────────────────────▶ pending ─────────────────────────▶ (idle), the owner acts and closes
+//!      ▲                              │  │  ▲
+//!      │    open of a node inside:    │  │  │ a second one: the first stays, unless the second
+//!      └──────────────────────────────┘  │  │ comes from further out (C10, C13)
+//!               it moves inwards         └──┘
+//!                                        close, not taken: it moves outwards
+//! ```
+//!
+//! A cancellation is meant for the next *suspension*. Where code cancels the scope that it runs in, the future is still
+//! being polled: should it go on to open a catch point, that one is the innermost by the time it suspends, so the
+//! cancellation moves inwards; should the future inside be ready at once, closing lets it out again (C24). A catch point that
+//! foreign code drops lets it out the same way, so a cancellation is lost only by being caught. What [`raise`](Tree::raise)
+//! brought does not move inwards: a `resume` stands behind it, and waits for good.
+//!
+//! # Whose cancellation it is
+//!
+//! Each cancellation has an identity, [`Identity::is`]; a scope remembers the one that it was cancelled with, and
+//! [`owns`](Tree::owns) recognises it. A raise stops at its own scope, at a branch (whose gather or group then decides) or at the
+//! task. It passes the other scopes, so what came from elsewhere is absorbed by nobody (C14, C22).
+//!
+//! A timeout that expires while somebody inside cleans up after a cancellation from further out must not absorb both: it
+//! finds that one in [`outer`](Tree::outer), and sends it on instead (C13). A gather or group is told of it anyway.
+//!
+//! # Guarantees
+//!
+//! - [`open`](Tree::open) and [`close`](Tree::close) allocate nothing but the slab's growth and take constant time: `open` plus one
+//!   step per scope that stands directly around it with no catch point in between, `close` plus one per child that outlives it.
+//! - [`cancel`](Tree::cancel) takes the time of the part of the tree inside the scope, uses no recursion, and allocates only when it has
+//!   more than one waker to give back.
+//! - A key whose node was closed is accepted everywhere and does nothing.
+//!
+//! # What it does not promise
+//!
+//! - Futures that foreign code polls side by side (`join!`) are no branches. The tree delivers to the catch points in each of them, but
+//!   the first `resume` out of one goes to the catch point around them all, and that one drops the others in the midst of their clean-up.
+//! - C21, waiting for the tasks that a dropped future was awaiting, is not known here: the owner that drops it sees to that.
+
+mod deliver;
+mod links;
+mod node;
+mod outcome;
+mod tree;
+
+pub(crate) use node::{Identity, Kind};
+pub(crate) use outcome::{Closed, Duty, Raise};
+pub(crate) use tree::Tree;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod shape;
+#[cfg(test)]
+mod tests;

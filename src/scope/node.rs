@@ -1,0 +1,101 @@
+//! One place in the tree. Data only; [`links`](super::links) ties the nodes together.
+
+use crate::util::slab::Key;
+
+/// What tells one cancellation from another, however equal their reasons.
+pub(crate) trait Identity: Clone {
+    /// Tells whether both are clones of one cancellation.
+    fn is(&self, other: &Self) -> bool;
+}
+
+/// What a node stands for. The table in the [module](super) says what each kind owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "opened by timeouts, gathers, groups and shields once they are scopes"
+    )
+)]
+pub(crate) enum Kind {
+    /// A task; inside of a group, a child. No cancellation leaves it.
+    Task,
+    /// A timeout: lets pass what is not its own.
+    Scope,
+    /// A gather or a group: a scope whose futures all live in branches or children.
+    Join,
+    /// A branch of a gather, or the body of a group: may end while its neighbours go on.
+    Branch,
+    /// A catch point.
+    Catch,
+    /// A shield: nothing comes in, all goes out.
+    Mask,
+}
+
+/// A cancellation that has arrived at a node, and that its owner has not taken yet.
+#[derive(Debug)]
+pub(super) struct Pending<C> {
+    /// The cancellation.
+    pub(super) cancel: C,
+    /// A `resume` waits behind it, so it must end this very node and not move inwards.
+    pub(super) raised: bool,
+}
+
+/// A node, with its place among the others.
+#[derive(Debug)]
+pub(super) struct Node<C, W> {
+    /// What it stands for.
+    pub(super) kind: Kind,
+    /// The next node outwards.
+    pub(super) parent: Option<Key>,
+    /// The child that was opened first.
+    pub(super) first: Option<Key>,
+    /// The child that was opened last.
+    pub(super) last: Option<Key>,
+    /// The sibling that was opened before it.
+    pub(super) prev: Option<Key>,
+    /// The sibling that was opened after it.
+    pub(super) next: Option<Key>,
+    /// Wakes whoever polls the future that this stands for.
+    pub(super) waker: Option<W>,
+    /// What waits to be taken; in a mask, what is held.
+    pub(super) pending: Option<Pending<C>>,
+    /// What this scope was cancelled with.
+    pub(super) own: Option<C>,
+    /// What came in from further out, and was caught inside.
+    pub(super) outer: Option<C>,
+    /// Scratch of the walk in [`cancel`](super::Tree::cancel): somebody in here deals with it.
+    pub(super) caught: bool,
+}
+
+impl<C, W> Node<C, W> {
+    /// Makes a node that is tied to nothing.
+    pub(super) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            parent: None,
+            first: None,
+            last: None,
+            prev: None,
+            next: None,
+            waker: None,
+            pending: None,
+            own: None,
+            outer: None,
+            caught: false,
+        }
+    }
+}
+
+impl<C: Identity, W> Node<C, W> {
+    /// Tells whether a cancellation is the one that this scope was cancelled with.
+    pub(super) fn owns(&self, cancel: &C) -> bool {
+        self.own.as_ref().is_some_and(|own| own.is(cancel))
+    }
+
+    /// Takes what has to go on outwards when this node closes.
+    pub(super) fn take_untaken(&mut self) -> Option<C> {
+        let left = self.pending.take()?.cancel;
+        (self.kind != Kind::Task && !self.owns(&left)).then_some(left)
+    }
+}

@@ -1,0 +1,155 @@
+//! The tree itself: opening, closing, moving and asking. Where a cancellation goes is in [`deliver`](super::deliver).
+
+use super::links::Nodes;
+use super::node::{Identity, Kind, Node, Pending};
+use super::outcome::Closed;
+use crate::util::slab::Key;
+
+/// Scopes and catch points of all tasks of a runtime. The [module](super) draws it.
+///
+/// `C` is the cancellation, `W` the waker; dropping a `C` must run no foreign code.
+#[derive(Debug)]
+pub(crate) struct Tree<C, W> {
+    /// The nodes, of any number of tasks.
+    pub(super) nodes: Nodes<C, W>,
+}
+
+impl<C: Identity, W> Tree<C, W> {
+    /// Makes an empty tree; it allocates with the first node.
+    pub(crate) const fn new() -> Self {
+        Self {
+            nodes: Nodes::new(),
+        }
+    }
+
+    /// Counts the nodes.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Adds a node inside of `parent`; a parent that is gone counts as none.
+    ///
+    /// What is pending around it and was not raised there moves in (a branch gets its copy of what its gather or group has):
+    /// ask for it with [`take_pending`](Tree::take_pending) when the future inside has been polled once and is not ready (C24).
+    pub(crate) fn open(&mut self, parent: Option<Key>, kind: Kind) -> Key {
+        let key = self.nodes.add(Node::new(kind), parent);
+        self.inherit(key);
+        key
+    }
+
+    /// Takes a node out: its future is done, or dropped.
+    ///
+    /// What is pending there goes on outwards, unless it was the scope's own (C14) or the task's end. Children that are still
+    /// there, because foreign code keeps a future longer than the one that first polled it, become children of the parent.
+    pub(crate) fn close(&mut self, key: Key) -> Closed<W> {
+        let Some(mut node) = self.nodes.remove(key) else {
+            return Closed::nothing();
+        };
+        let wake = match (node.take_untaken(), node.parent) {
+            (Some(cancel), Some(parent)) => self.let_out(parent, cancel),
+            _ => None,
+        };
+        let waker = node.waker;
+        Closed { waker, wake }
+    }
+
+    /// Moves a node, with all inside, to where its future is polled now; nothing to do in the common case.
+    ///
+    /// Foreign code may carry a future that has been polled from one task, or catch point, to another.
+    pub(crate) fn adopt(&mut self, key: Key, parent: Option<Key>) {
+        let Some(node) = self.nodes.find(key) else {
+            return;
+        };
+        if node.parent != parent {
+            self.nodes.shift(key, parent);
+            self.inherit(key);
+        }
+    }
+
+    /// Borrows the waker of a node, to see whether it is still the right one.
+    pub(crate) fn waker(&self, key: Key) -> Option<&W> {
+        self.nodes.find(key)?.waker.as_ref()
+    }
+
+    /// Stores who is to be woken, and gives the waker from before, or this one if the node is gone.
+    ///
+    /// The caller drops it after letting go of the tree. A delivery takes the waker out, so ask and store at each poll.
+    #[must_use = "a waker must be dropped after letting go of the tree"]
+    pub(crate) fn set_waker(&mut self, key: Key, waker: W) -> Option<W> {
+        match self.nodes.find_mut(key) {
+            Some(node) => node.waker.replace(waker),
+            None => Some(waker),
+        }
+    }
+
+    /// Takes what has been delivered to a node, once.
+    pub(crate) fn take_pending(&mut self, key: Key) -> Option<C> {
+        let pending = self.nodes.find_mut(key)?.pending.take()?;
+        Some(pending.cancel)
+    }
+
+    /// Tells whether a cancellation is the one that this scope was cancelled with, so that it may absorb it (C14).
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "asked by timeouts, gathers and groups once they are scopes"
+        )
+    )]
+    pub(crate) fn owns(&self, scope: Key, cancel: &C) -> bool {
+        self.nodes.find(scope).is_some_and(|node| node.owns(cancel))
+    }
+
+    /// Tells which cancellation from further out has been delivered inside of a timeout.
+    ///
+    /// Whoever caught it may be cleaning up still: a timeout that expires then has not ended by its own cancellation alone, and
+    /// sends this one on with [`raise`](Tree::raise) instead of absorbing (C13, C14).
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "asked by timeouts once they are scopes")
+    )]
+    pub(crate) fn outer(&self, scope: Key) -> Option<&C> {
+        self.nodes.find(scope)?.outer.as_ref()
+    }
+
+    /// Gives a node that comes new to its place what is pending around it.
+    fn inherit(&mut self, key: Key) {
+        let node = self.nodes.at(key);
+        let (Some(parent), None) = (node.parent, &node.pending) else {
+            return;
+        };
+        let cancel = match node.kind {
+            Kind::Scope => None,
+            Kind::Task | Kind::Branch => self.shared(parent),
+            Kind::Catch | Kind::Mask | Kind::Join => self.draw_in(parent),
+        };
+        let raised = false;
+        self.nodes.at_mut(key).pending = cancel.map(|cancel| Pending { cancel, raised });
+    }
+
+    /// Clones what a gather or group has not taken yet, for a branch of it.
+    fn shared(&self, join: Key) -> Option<C> {
+        let node = self.nodes.at(join);
+        let pending = node.pending.as_ref().filter(|_| node.kind == Kind::Join);
+        pending.map(|pending| pending.cancel.clone())
+    }
+
+    /// Takes what is pending at `from`, or at the first node outwards that takes part.
+    fn draw_in(&mut self, from: Key) -> Option<C> {
+        let mut at = from;
+        loop {
+            let node = self.nodes.at_mut(at);
+            if matches!(node.kind, Kind::Mask | Kind::Join) {
+                return None;
+            }
+            if let Some(pending) = node.pending.take_if(|pending| !pending.raised) {
+                return Some(pending.cancel);
+            }
+            match (node.kind, node.parent) {
+                (Kind::Scope, Some(parent)) => at = parent,
+                _ => return None,
+            }
+        }
+    }
+}
