@@ -36,7 +36,7 @@ use std::time::Duration;
 
 pub use builder::Builder;
 pub(crate) use cancel::CatchPoint;
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, to_instant, to_nanos};
 pub(crate) use context::{try_with, with};
 pub(crate) use core::Core;
 pub(crate) use hub::{Hub, Message};

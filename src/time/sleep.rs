@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::runtime::{Core, Hub, Message, try_with, with};
+use crate::runtime::{Core, Hub, Message, to_instant, to_nanos, try_with, with};
 use crate::wheel::Key;
 
 /// Sleeps for a time (asyncio: `asyncio.sleep`, in seconds).
@@ -36,14 +36,13 @@ use crate::wheel::Key;
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    let deadline = with("sleep", |core| core.clock().now()).checked_add(duration);
+    let stage = match duration.is_zero() {
+        true => Stage::GiveWay,
+        false => Stage::New,
+    };
     Sleep {
-        deadline,
-        stage: if duration.is_zero() {
-            Stage::GiveWay
-        } else {
-            Stage::New
-        },
+        deadline: with("sleep", |core| core.clock().after(duration)),
+        stage,
     }
 }
 
@@ -56,10 +55,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// Outside of a runtime.
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    with("sleep_until", |_| Sleep {
-        deadline: Some(deadline),
-        stage: Stage::New,
-    })
+    with("sleep_until", |_| Sleep::at(to_nanos(deadline)))
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
@@ -72,8 +68,8 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
-    /// When it ends; `None` for never.
-    deadline: Option<Instant>,
+    /// When it ends, in the clock's nanoseconds.
+    deadline: u64,
     /// How far it has come.
     stage: Stage,
 }
@@ -92,8 +88,8 @@ enum Stage {
 }
 
 impl Sleep {
-    /// A sleep that never ends by itself; for a deadline that the clock cannot show.
-    fn at(deadline: Option<Instant>) -> Self {
+    /// A new sleep.
+    fn at(deadline: u64) -> Self {
         Self {
             deadline,
             stage: Stage::New,
@@ -102,13 +98,13 @@ impl Sleep {
 
     /// A sleep of `duration` by the clock of `core`.
     pub(super) fn lasting(core: &Core, duration: Duration) -> Self {
-        Self::at(core.clock().now().checked_add(duration))
+        Self::at(core.clock().after(duration))
     }
 
     /// When it ends; `None` when that is further off than the clock can show.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        to_instant(self.deadline)
     }
 
     /// True when it is over: a poll would be, or was, ready.
@@ -130,17 +126,14 @@ impl Sleep {
     /// Sets another deadline, as if the sleep were new.
     pub fn reset(&mut self, deadline: Instant) {
         self.unset();
-        *self = Self::at(Some(deadline));
+        *self = Self::at(to_nanos(deadline));
     }
 
     /// Puts the entry into the wheel.
     fn insert(&mut self, waker: &Waker) {
         let waker = waker.clone();
         with("Sleep::poll", |core| {
-            let nanos = self
-                .deadline
-                .map_or(u64::MAX, |deadline| core.clock().to_nanos(deadline));
-            let key = core.wheel().borrow_mut().insert(nanos, waker);
+            let key = core.wheel().borrow_mut().insert(self.deadline, waker);
             self.stage = Stage::Set(key, core.hub().number());
         });
     }
