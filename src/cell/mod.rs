@@ -29,7 +29,7 @@
 //! ```
 //!
 //! # Rules
-//! The unsafe code of `raw`, `refs` and `join` rests on these, by number.
+//! The unsafe code of [`raw`] rests on these, by number.
 //!
 //! 1. A cell lives while it has an [`Owner`], a counted reference, or its handle. Owners and handles are not counted
 //!    against each other: the state word's `DONE` and `HANDLE` bits say who gives the task up. A pointer to a cell is
@@ -45,19 +45,13 @@
 //! 5. The future never moves: it is dropped where it was first polled.
 
 mod away;
-#[allow(unsafe_code, reason = "door: the handle's typed way to the output")]
-mod join;
 mod label;
 mod pool;
-#[allow(unsafe_code, reason = "door: the cell's memory")]
+#[allow(unsafe_code, reason = "door: the pointers to a task's cell")]
 mod raw;
-#[allow(unsafe_code, reason = "door: counted references and the waker's table")]
-mod refs;
 mod state;
 
-pub(crate) use join::Join;
 pub(crate) use label::Label;
 pub(crate) use pool::{Class, Pool};
-pub(crate) use raw::{Home, Letter, empty};
-pub(crate) use refs::{Current, Owner, Task, TaskRef, spawn, spawn_main};
+pub(crate) use raw::{Current, Home, Join, Letter, Owner, Task, TaskRef, empty, spawn, spawn_main};
 pub(crate) use state::Errand;

@@ -219,6 +219,6 @@ struct Back(Option<Key>);
 
 impl Drop for Back {
     fn drop(&mut self) {
-        drop(try_with(|core| core.node().set(self.0)));
+        try_with(|core| core.node().set(self.0)).ok();
     }
 }

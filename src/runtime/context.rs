@@ -103,7 +103,7 @@ unsafe impl Home for Hub {
     #[inline]
     fn schedule(task: Task) {
         // Nobody can be told of a failure here; `is_here` was checked, so there is none.
-        drop(try_with(|core| core.enqueue(task)));
+        try_with(|core| core.enqueue(task)).ok();
     }
 
     #[inline]

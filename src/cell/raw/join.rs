@@ -1,7 +1,7 @@
 //! The one typed reference to a task: the join handle's, through which the output leaves the cell.
 //!
 //! It is not counted: the state word's `HANDLE` bit keeps the cell, and whoever ends last, task or handle, gives it
-//! up. Third part of the door described in [`raw`](super::raw).
+//! up.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,11 +9,11 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use super::away::Release;
-use super::label::Label;
-use super::raw::{Header, Home, Letter};
-use super::refs::{TaskRef, free_merged, reference};
-use super::state::{OnHandleGone, State};
+use super::refs::{free_merged, reference};
+use super::{Header, Home, Letter, TaskRef};
+use crate::cell::away::Release;
+use crate::cell::label::Label;
+use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError, Reason};
 
 /// What a handle says when its result is asked for a second time.

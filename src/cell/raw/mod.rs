@@ -1,0 +1,148 @@
+//! The crate's door to raw pointers: everything that follows a pointer to a task's cell is in this folder.
+//!
+//! A cell is reached through its [`Header`], whose type does not name the future. The rules that the `SAFETY` comments
+//! cite by number are on [the page above](super).
+//!
+//! ```text
+//!   memory   allocate, poll, end and free a cell, by the future's type
+//!   refs     counted references, from any thread           waker   the same behind a `Waker`
+//!   task     what may be done at home                      owner   the table's reference, and spawning
+//!   join     the handle's typed way to the output
+//! ```
+
+mod join;
+mod memory;
+mod owner;
+mod refs;
+mod task;
+mod waker;
+
+pub(crate) use join::{GoneHandle, Join};
+pub(crate) use memory::empty;
+pub(crate) use owner::{Owner, spawn, spawn_main};
+pub(crate) use refs::TaskRef;
+pub(crate) use task::{Current, Task};
+
+use std::cell::Cell;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
+
+use super::away::Away;
+use super::label::{Extra, Label};
+use super::pool::Class;
+use super::state::State;
+use crate::error::Cancelled;
+use crate::util::Id;
+use memory::VTable;
+
+/// The runtime as its tasks see it. Wakers reach it from every thread.
+///
+/// # Safety
+/// [`is_here`](Home::is_here) must be true on at most one thread at a time, and only on the thread that made the
+/// runtime; the cell's unsynchronised fields rest on it (rule 2).
+pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
+    /// True on the thread that drives the runtime at this moment.
+    fn is_here(&self) -> bool;
+
+    /// Puts a task into the run queue of the runtime that is driven here, its own.
+    fn schedule(task: Task<Self>);
+
+    /// Takes a task out of the table of the runtime that is driven here, its own.
+    fn retire(slot: u32) -> Option<Owner<Self>>;
+
+    /// True when the runtime has ended; waits for an end that is under way, so that afterwards every cell is merged.
+    fn has_ended(&self) -> bool;
+
+    /// Takes a block of memory that the runtime which is driven here has kept.
+    fn take_block(class: Class) -> Option<NonNull<u8>>;
+
+    /// Lets the runtime that is driven here keep a block; gives it back if it does not.
+    ///
+    /// # Errors
+    /// The block.
+    fn keep_block(class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>>;
+
+    /// The task that is polled on this thread at this moment, for the record of who asked.
+    fn current_id() -> Option<Id>;
+
+    /// Sends a letter to the home thread; after the runtime's end, deals with it here.
+    fn post(&self, letter: Letter<Self>);
+}
+
+/// What other threads tell the home thread about a task.
+pub(crate) enum Letter<H: Home> {
+    /// Somebody woke it.
+    Wake(TaskRef<H>),
+    /// Its handle was dropped.
+    HandleGone(GoneHandle<H>),
+    /// Somebody cancelled it.
+    Cancel(TaskRef<H>, Cancelled),
+}
+
+/// The part of a task's cell whose layout is the same for all futures.
+#[repr(C)]
+pub(crate) struct Header<H: Home> {
+    /// What depends on the future's type.
+    vtable: &'static VTable<H>,
+    /// The runtime the task belongs to (rule 4).
+    home: NonNull<H>,
+    /// References counted away from home.
+    away: Away,
+    /// References counted at home, or [`MERGED`](refs::MERGED). Home only (rule 2).
+    refs: Cell<u32>,
+    /// The state word.
+    state: AtomicU32,
+    /// Where the runtime's table keeps the task. Home only.
+    slot: Cell<u32>,
+    /// The task's number in its runtime.
+    number: u64,
+    /// Where it was spawned, and its name.
+    label: Label,
+    /// Who awaits the task: the waker of the joiner, which for a task of ours names the awaiting task. Home only.
+    joiner: Cell<Option<Waker>>,
+    /// What few tasks have. Home only.
+    extra: Cell<Option<Box<Extra>>>,
+}
+
+impl<H: Home> Header<H> {
+    /// The state word's value. Acquire: who sees `DONE` sees the output.
+    fn state(&self) -> State {
+        State::from_bits(self.state.load(Ordering::Acquire))
+    }
+
+    /// Takes one transition of the state word and gives its duty. A load and a store are enough, for there is one
+    /// writer at a time (rule 3); what changes nothing stores nothing, so that a wake or a cancel that comes after
+    /// the end cannot disturb the handle, the writer of that time.
+    fn step<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
+        let before = self.state();
+        let (after, duty) = transition(before);
+        if after != before {
+            self.state.store(after.bits(), Ordering::Release);
+        }
+        duty
+    }
+
+    /// Takes a transition that always changes the word, and that only the home thread takes.
+    fn advance<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
+        let (after, duty) = transition(self.state());
+        self.state.store(after.bits(), Ordering::Release);
+        duty
+    }
+
+    /// The runtime the task belongs to.
+    fn home(&self) -> &H {
+        // SAFETY: rule 4, the home outlives the cell.
+        unsafe { self.home.as_ref() }
+    }
+}
+
+impl<H: Home> fmt::Debug for Header<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("number", &self.number)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! The reference that the runtime's table holds, and the making of tasks.
+
+use std::fmt;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::memory::{Seed, allocate};
+use super::refs::{MERGED, free, free_merged};
+use super::{Header, Home, Join, Task, TaskRef};
+use crate::cell::away::Release;
+use crate::cell::label::Label;
+use crate::cell::state::State;
+
+/// The reference that the runtime's table holds. Dropping it gives the task up: the cell is freed, or its
+/// references are merged so that whoever drops the last one frees it.
+pub(crate) struct Owner<H: Home>(ManuallyDrop<Task<H>>);
+
+impl<H: Home> Owner<H> {
+    /// The task.
+    pub(crate) fn task(&self) -> &Task<H> {
+        &self.0
+    }
+
+    /// Tells the task where the table keeps it.
+    pub(crate) fn set_slot(&self, slot: u32) {
+        self.0.header().slot.set(slot);
+    }
+
+    /// The number of references counted at home, the table's own included; for a report.
+    #[cfg(test)]
+    pub(crate) fn home_refs(&self) -> u32 {
+        self.0.header().refs.get()
+    }
+}
+
+impl<H: Home> Drop for Owner<H> {
+    fn drop(&mut self) {
+        let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());
+        debug_assert!(header.state().is_done(), "a task that runs is given up");
+        let handle = i64::from(header.state().has_handle());
+        let others = i64::from(header.refs.get()) - 1 + handle;
+        if others == 0 && header.away.is_idle() {
+            return free(ptr, header.home().is_here());
+        }
+        // SAFETY: rule 4, the home is alive and this count becomes the cell's; `free_merged` gives it back.
+        unsafe { Arc::increment_strong_count(header.home.as_ptr()) };
+        header.refs.set(MERGED);
+        if header.away.merge(others) == Release::Last {
+            free_merged(ptr);
+        }
+    }
+}
+
+impl<H: Home> fmt::Debug for Owner<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+/// A task that was just made: for the table, for the run queue, for the caller.
+pub(crate) struct Spawned<T, H: Home> {
+    /// For the table.
+    pub(crate) owner: Owner<H>,
+    /// For the run queue: the state word says that it stands there.
+    pub(crate) queued: Task<H>,
+    /// For the caller; dropped here at once for the cell of a main future.
+    pub(crate) join: Join<T, H>,
+}
+
+/// Makes a task. Called at home.
+pub(crate) fn spawn<F: Future, H: Home>(
+    home: &Arc<H>,
+    number: u64,
+    label: Label,
+    future: F,
+) -> Spawned<F::Output, H> {
+    let seed = Seed {
+        state: State::spawned(true),
+        refs: 2,
+        number,
+        label,
+    };
+    let ptr = allocate(home, seed, future);
+    let (owner, queued) = both(ptr);
+    Spawned {
+        owner,
+        queued,
+        // SAFETY: the word says HANDLE, and this is the one handle; the output is the future's.
+        join: unsafe { Join::new(ptr) },
+    }
+}
+
+/// Makes the cell of a main future, which lies on its caller's stack: the cell holds none.
+pub(crate) fn spawn_main<H: Home>(home: &Arc<H>, number: u64, label: Label) -> (Owner<H>, Task<H>) {
+    let seed = Seed {
+        state: State::main(),
+        refs: 2,
+        number,
+        label,
+    };
+    let ptr = allocate(home, seed, std::future::pending::<()>());
+    both(ptr)
+}
+
+/// The two references that a new cell is made with.
+fn both<H: Home>(ptr: NonNull<Header<H>>) -> (Owner<H>, Task<H>) {
+    // SAFETY: the seed counted two references; this is the first.
+    let owner = unsafe { TaskRef::counted(ptr) };
+    // SAFETY: and this is the second.
+    let queued = unsafe { TaskRef::counted(ptr) };
+    (
+        Owner(ManuallyDrop::new(Task::new(owner))),
+        Task::new(queued),
+    )
+}

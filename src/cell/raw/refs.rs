@@ -1,0 +1,187 @@
+//! Counted references to a task, which any thread may hold.
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::{Header, Home, Letter, Task};
+use crate::cell::away::Release;
+use crate::cell::label::Label;
+use crate::error::Cancelled;
+
+/// The home count of a task whose references are all counted away (see [`Away`](super::away::Away)).
+pub(super) const MERGED: u32 = u32::MAX;
+
+/// A counted reference that any thread may hold.
+pub(crate) struct TaskRef<H: Home>(NonNull<Header<H>>);
+
+// SAFETY: its methods touch only what rule 2 allows to every thread, and the home's fields where `is_here`.
+unsafe impl<H: Home> Send for TaskRef<H> {}
+// SAFETY: as above; none of them needs exclusive access.
+unsafe impl<H: Home> Sync for TaskRef<H> {}
+
+impl<H: Home> TaskRef<H> {
+    /// The reference that has been counted for `ptr`.
+    ///
+    /// # Safety
+    /// The count is the result's from now on (rule 1).
+    pub(super) unsafe fn counted(ptr: NonNull<Header<H>>) -> Self {
+        Self(ptr)
+    }
+
+    /// The task's cell.
+    pub(super) fn ptr(&self) -> NonNull<Header<H>> {
+        self.0
+    }
+
+    /// The task's header.
+    pub(super) fn header(&self) -> &Header<H> {
+        // SAFETY: rule 1, this reference is counted.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// True on the thread that drives the task's runtime.
+    #[inline]
+    pub(crate) fn is_here(&self) -> bool {
+        self.header().home().is_here()
+    }
+
+    /// This reference as one that may use the home's fields; `None` elsewhere.
+    pub(crate) fn at_home(self) -> Option<Task<H>> {
+        self.is_here().then(|| Task::new(self))
+    }
+
+    /// True when the task has ended.
+    pub(crate) fn is_done(&self) -> bool {
+        self.header().state().is_done()
+    }
+
+    /// Wakes the task and gives the reference up.
+    pub(crate) fn wake(self) {
+        match self.is_here() {
+            true => Task::new(self).wake(),
+            false => self.wake_from_away(),
+        }
+    }
+
+    /// Sends the wake home, unless one is on its way or the task has ended.
+    pub(super) fn wake_from_away(self) {
+        if !self.is_done() && self.header().away.post() {
+            // The home thread may read the letter and drop its reference before `post` returns.
+            let keep = self.clone();
+            keep.home().post(Letter::Wake(self));
+        }
+    }
+
+    /// Cancels the task from any thread; `false` when it has ended.
+    pub(crate) fn cancel(&self, cancelled: Cancelled) -> bool {
+        if self.is_done() {
+            return false;
+        }
+        match self.is_here() {
+            true => Task::new(self.clone()).cancel(cancelled),
+            false => {
+                self.header()
+                    .home()
+                    .post(Letter::Cancel(self.clone(), cancelled));
+                true
+            }
+        }
+    }
+
+    /// The task's number in its runtime.
+    pub(crate) fn number(&self) -> u64 {
+        self.header().number
+    }
+
+    /// Location and name.
+    pub(crate) fn label(&self) -> &Label {
+        &self.header().label
+    }
+
+    /// The runtime the task belongs to.
+    pub(crate) fn home(&self) -> &H {
+        self.header().home()
+    }
+
+    /// The reference as a raw pointer that still counts.
+    pub(super) fn into_raw(self) -> *const () {
+        ManuallyDrop::new(self).0.as_ptr().cast_const().cast()
+    }
+}
+
+impl<H: Home> Clone for TaskRef<H> {
+    fn clone(&self) -> Self {
+        retain(self.header());
+        Self(self.0)
+    }
+}
+
+impl<H: Home> Drop for TaskRef<H> {
+    fn drop(&mut self) {
+        release(self.0);
+    }
+}
+
+impl<H: Home> fmt::Debug for TaskRef<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.header(), f)
+    }
+}
+
+/// A new counted reference to a task.
+///
+/// # Safety
+/// Something else keeps the cell at this moment (rule 1).
+pub(super) unsafe fn reference<H: Home>(ptr: NonNull<Header<H>>) -> TaskRef<H> {
+    // SAFETY: the caller's duty.
+    retain(unsafe { ptr.as_ref() });
+    TaskRef(ptr)
+}
+
+/// Counts one more reference, at home if it can be done without an atomic.
+#[inline]
+fn retain<H: Home>(header: &Header<H>) {
+    if header.home().is_here() {
+        let refs = header.refs.get();
+        if refs < MERGED - 1 {
+            return header.refs.set(refs + 1);
+        }
+    }
+    header.away.retain();
+}
+
+/// Gives a counted reference up; frees the cell if it was the last of a task that nobody owns.
+fn release<H: Home>(ptr: NonNull<Header<H>>) {
+    // SAFETY: rule 1, the reference that is given up still counts.
+    let header = unsafe { ptr.as_ref() };
+    if header.home().is_here() {
+        let refs = header.refs.get();
+        if refs != 0 && refs != MERGED {
+            // Not the last one: while the count is at home, the table's own reference is in the sum.
+            return header.refs.set(refs - 1);
+        }
+    }
+    if header.away.release() == Release::Last {
+        free_merged(ptr);
+    }
+}
+
+/// Frees a cell whose references were merged, and its share of the home.
+pub(super) fn free_merged<H: Home>(ptr: NonNull<Header<H>>) {
+    // SAFETY: the caller has just given up the last reference, so the cell is ours.
+    let header = unsafe { ptr.as_ref() };
+    let home = header.home;
+    free(ptr, false);
+    // SAFETY: rule 4, the merge took this count for the cell.
+    unsafe { Arc::decrement_strong_count(home.as_ptr()) };
+}
+
+/// Frees a cell to which no reference is left; `here` as for [`VTable::free`](super::raw::VTable::free).
+pub(super) fn free<H: Home>(ptr: NonNull<Header<H>>, here: bool) {
+    // SAFETY: the caller has just given up the last reference, so the cell is ours.
+    let vtable = unsafe { ptr.as_ref() }.vtable;
+    // SAFETY: a task gives up its last owner only when future and output are gone (see `Owner` and `Join`).
+    unsafe { (vtable.free)(ptr, here) };
+}

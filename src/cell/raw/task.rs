@@ -1,0 +1,270 @@
+//! A task at home: everything that only the thread of its runtime may do.
+
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::task::{Context, Waker};
+
+use super::waker::waker_vtable;
+use super::{Header, Home, TaskRef};
+use crate::cell::label::Extra;
+use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
+use crate::error::{Cancelled, JoinError};
+use crate::util::slab::Key;
+use crate::util::wake_quietly;
+
+/// A counted reference at home: it may use the home's fields.
+pub(crate) struct Task<H: Home>(TaskRef<H>, PhantomData<*const ()>);
+
+impl<H: Home> Task<H> {
+    /// `task` as a reference at home; the caller has checked `is_here`, or made the task here.
+    pub(super) fn new(task: TaskRef<H>) -> Self {
+        Self(task, PhantomData)
+    }
+
+    /// The same for a reference whose count stays with a waker.
+    pub(super) fn borrowed(task: ManuallyDrop<TaskRef<H>>) -> ManuallyDrop<Self> {
+        ManuallyDrop::new(Self::new(ManuallyDrop::into_inner(task)))
+    }
+
+    /// The task's header.
+    pub(super) fn header(&self) -> &Header<H> {
+        self.0.header()
+    }
+
+    /// The reference as one that may travel.
+    pub(crate) fn by_ref(&self) -> &TaskRef<H> {
+        &self.0
+    }
+
+    /// The state word.
+    pub(crate) fn state(&self) -> State {
+        self.header().state()
+    }
+
+    /// The type of the task's future.
+    pub(crate) fn future_name(&self) -> &'static str {
+        (self.header().vtable.future_name)()
+    }
+
+    /// A waker of this task.
+    pub(crate) fn waker(&self) -> Waker {
+        let data = self.0.clone().into_raw();
+        // SAFETY: the data is a counted reference, as the functions of the table expect.
+        unsafe { Waker::new(data, waker_vtable::<H>()) }
+    }
+
+    /// Wakes the task and gives the reference up.
+    pub(crate) fn wake(self) {
+        let duty = self.header().step(State::wake);
+        if duty == OnWake::Enqueue {
+            H::schedule(self);
+        }
+    }
+
+    /// Wakes the task.
+    #[inline]
+    pub(super) fn wake_by_ref(&self) {
+        let duty = self.header().step(State::wake);
+        if duty == OnWake::Enqueue {
+            H::schedule(self.clone());
+        }
+    }
+
+    /// A wake from another thread has come home.
+    pub(crate) fn wake_collected(self) {
+        self.header().away.collect();
+        self.wake();
+    }
+
+    /// Asks for a cancellation; `false` when the task has ended.
+    pub(crate) fn cancel(&self, cancelled: Cancelled) -> bool {
+        let duty = self.header().step(State::request_cancel);
+        match duty {
+            OnCancel::Refuse => false,
+            OnCancel::Merge => true,
+            OnCancel::Record => {
+                self.with_extra(|extra| extra.cancel.set(Some(cancelled)));
+                self.wake_by_ref();
+                true
+            }
+        }
+    }
+
+    /// The cancellation that waits, if one does; it counts as delivered from now on.
+    #[inline]
+    pub(crate) fn take_cancel(&self) -> Option<Cancelled> {
+        if !self.state().cancel_waits() {
+            return None;
+        }
+        self.header().step(|state| (state.take_cancel(), ()));
+        self.with_extra(|extra| extra.cancel.take())
+    }
+
+    /// The root of the task's catch points, if it has had one.
+    #[inline]
+    pub(crate) fn scope(&self) -> Option<Key> {
+        let extra = self.header().extra.take()?;
+        let scope = extra.scope.get();
+        self.header().extra.set(Some(extra));
+        scope
+    }
+
+    /// Keeps the root of the task's catch points.
+    pub(crate) fn set_scope(&self, root: Key) {
+        self.header().step(|state| (state.scoped(), ()));
+        self.with_extra(|extra| extra.scope.set(Some(root)));
+    }
+
+    /// Lets `look` see what few tasks have, making room for it if need be. `look` must not use the task.
+    fn with_extra<R>(&self, look: impl FnOnce(&Extra) -> R) -> R {
+        let extra = self.header().extra.take().unwrap_or_default();
+        let result = look(&extra);
+        self.header().extra.set(Some(extra));
+        result
+    }
+
+    /// Marks the task as running: the loop took it out of the queue.
+    #[inline]
+    pub(crate) fn start(&self) {
+        self.header().advance(|state| (state.start(), ()));
+    }
+
+    /// Polls the started task once; `true` when it ended. [`settle`](Task::settle) is due in either case.
+    pub(crate) fn poll(&self) -> bool {
+        debug_assert!(self.state().is_running() && !self.state().is_main());
+        let ptr = self.0.ptr();
+        let data = ptr.as_ptr().cast_const().cast();
+        // SAFETY: the data is the counted reference `self`, which outlives this waker; it is never dropped.
+        let waker = ManuallyDrop::new(unsafe { Waker::new(data, waker_vtable::<H>()) });
+        let mut cx = Context::from_waker(&waker);
+        // SAFETY: rule 3; here, started, and started only once at a time.
+        unsafe { (self.header().vtable.poll)(ptr, &mut cx) }
+    }
+
+    /// Draws the consequence of a poll: the task gives its output, or rests. Returned if it must go back into the
+    /// queue.
+    #[inline]
+    pub(crate) fn settle(self, ended: bool) -> Option<Self> {
+        match ended {
+            true => {
+                self.conclude();
+                None
+            }
+            false => self.suspend(),
+        }
+    }
+
+    /// Ends a poll that was pending; also that of a main future, which is polled where it lies. Returned if it must
+    /// go back into the queue.
+    #[inline]
+    pub(crate) fn suspend(self) -> Option<Self> {
+        match self.header().advance(State::suspend) {
+            OnSuspend::Rest => None,
+            OnSuspend::Requeue => Some(self),
+        }
+    }
+
+    /// Drops the future of a task that is not running, and ends the task with `error`.
+    pub(crate) fn abort(self, error: JoinError) {
+        assert!(!self.state().is_done() && !self.state().is_main());
+        if !self.state().is_running() {
+            self.start();
+        }
+        // SAFETY: rule 3; here, not done, and marked as running by ourselves: nobody polls it.
+        unsafe { (self.header().vtable.abort)(self.0.ptr(), error) };
+        self.conclude();
+    }
+
+    /// The output is written: gives it to the handle, or drops it and the task.
+    fn conclude(self) {
+        let header = self.header();
+        let duty = header.advance(State::finish);
+        let joiner = header.joiner.take();
+        drop(header.extra.take());
+        if duty == OnFinish::Discard {
+            // SAFETY: rule 3; done and no handle, so the output is ours, at home.
+            unsafe { (header.vtable.drop_output)(self.0.ptr()) };
+            self.give_up();
+        }
+        if let Some(joiner) = joiner {
+            wake_quietly(joiner);
+        }
+    }
+
+    /// Takes the task out of the table and gives both references up, this one first: the owner then finds itself
+    /// alone, if no waker is left, and no atomic is paid.
+    #[inline]
+    fn give_up(self) {
+        let owner = H::retire(self.header().slot.get());
+        drop(self);
+        drop(owner);
+    }
+
+    /// Ends the cell of a main future; its value goes straight to the caller of `block_on`.
+    pub(crate) fn end_main(self) {
+        debug_assert!(self.state().is_main());
+        let duty = self.header().advance(State::finish);
+        debug_assert_eq!(duty, OnFinish::Discard, "a main future has no handle");
+        drop(self.header().extra.take());
+        self.give_up();
+    }
+}
+
+impl<H: Home> Clone for Task<H> {
+    fn clone(&self) -> Self {
+        Self::new(self.0.clone())
+    }
+}
+
+impl<H: Home> fmt::Debug for Task<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Which task is being polled.
+pub(crate) struct Current<H: Home>(Cell<Option<NonNull<Header<H>>>>);
+
+impl<H: Home> Current<H> {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(Cell::new(None))
+    }
+
+    /// Runs `f` with `task` as the current one; `task` cannot go away meanwhile.
+    pub(crate) fn during<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
+        /// Puts the outer task back, also when `f` panics.
+        struct Restore<'a, H: Home>(&'a Current<H>, Option<NonNull<Header<H>>>);
+        impl<H: Home> Drop for Restore<'_, H> {
+            fn drop(&mut self) {
+                self.0.0.set(self.1);
+            }
+        }
+        let _restore = Restore(self, self.0.replace(Some(task.0.ptr())));
+        f()
+    }
+
+    /// The current task.
+    pub(crate) fn get(&self) -> Option<Task<H>> {
+        let ptr = self.0.get()?;
+        // SAFETY: rule 1, `during` keeps a counted reference to it; the clone below counts for itself.
+        let borrowed = ManuallyDrop::new(unsafe { TaskRef::counted(ptr) });
+        Some(Task::new(TaskRef::clone(&borrowed)))
+    }
+
+    /// The current task's number.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.get().map(|task| task.0.number())
+    }
+}
+
+impl<H: Home> fmt::Debug for Current<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Current")
+            .field(&self.0.get().is_some())
+            .finish()
+    }
+}

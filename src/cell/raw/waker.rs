@@ -1,0 +1,81 @@
+//! A counted reference behind a `Waker`: the table of its four functions.
+
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable};
+
+use super::{Header, Home, Task, TaskRef};
+
+/// The functions behind a task's wakers.
+pub(super) fn waker_vtable<H: Home>() -> &'static RawWakerVTable {
+    &const {
+        RawWakerVTable::new(
+            waker_clone::<H>,
+            waker_wake::<H>,
+            waker_wake_by_ref::<H>,
+            waker_drop::<H>,
+        )
+    }
+}
+
+/// The counted reference that a waker's data stands for.
+///
+/// # Safety
+/// `data` came from [`TaskRef::into_raw`], and its count passes to the result.
+unsafe fn from_raw<H: Home>(data: *const ()) -> TaskRef<H> {
+    let ptr = data.cast_mut().cast::<Header<H>>();
+    // SAFETY: it came from a NonNull.
+    let ptr = unsafe { NonNull::new_unchecked(ptr) };
+    // SAFETY: the caller's duty.
+    unsafe { TaskRef::counted(ptr) }
+}
+
+/// The reference of a waker that keeps it.
+///
+/// # Safety
+/// As for [`from_raw`], but the count stays with the waker.
+unsafe fn borrow_raw<H: Home>(data: *const ()) -> ManuallyDrop<TaskRef<H>> {
+    // SAFETY: the caller's duty; ManuallyDrop leaves the count where it is.
+    ManuallyDrop::new(unsafe { from_raw(data) })
+}
+
+/// `Waker::clone`.
+///
+/// # Safety
+/// `data` is a waker's.
+unsafe fn waker_clone<H: Home>(data: *const ()) -> RawWaker {
+    // SAFETY: the caller's duty; the waker keeps its count.
+    let task = unsafe { borrow_raw::<H>(data) };
+    RawWaker::new(TaskRef::clone(&task).into_raw(), waker_vtable::<H>())
+}
+
+/// `Waker::wake`.
+///
+/// # Safety
+/// `data` is a waker's, which ends here.
+unsafe fn waker_wake<H: Home>(data: *const ()) {
+    // SAFETY: the caller's duty; the waker's count passes to us.
+    unsafe { from_raw::<H>(data) }.wake();
+}
+
+/// `Waker::wake_by_ref`.
+///
+/// # Safety
+/// `data` is a waker's.
+unsafe fn waker_wake_by_ref<H: Home>(data: *const ()) {
+    // SAFETY: the caller's duty; the waker keeps its count.
+    let task = unsafe { borrow_raw::<H>(data) };
+    match task.is_here() {
+        true => Task::borrowed(task).wake_by_ref(),
+        false => TaskRef::clone(&task).wake_from_away(),
+    }
+}
+
+/// Dropping a waker.
+///
+/// # Safety
+/// `data` is a waker's, which ends here.
+unsafe fn waker_drop<H: Home>(data: *const ()) {
+    // SAFETY: the caller's duty; the waker's count passes to us and is given up.
+    drop(unsafe { from_raw::<H>(data) });
+}
