@@ -6,20 +6,22 @@
 //!
 //! # The wheel
 //!
-//! Time is counted in ticks of 1,024 ns and written with digits of six bits. An entry stands in the
-//! level of the highest digit in which its tick differs from the wheel's own, `elapsed`, and there in
-//! the slot that this digit names. So level 0 holds what comes within the present 64 ticks, a tick a
-//! slot; all of it comes before anything in level 1, and so on; and no level wraps around.
+//! Time is counted in nanoseconds, the ticks of this wheel, and written with digits of six bits. An
+//! entry stands in the level of the highest digit in which its tick differs from the wheel's own,
+//! `elapsed`, and there in the slot that this digit names. So level 0 holds what comes within the
+//! present 64 ticks, a tick a slot; all of it comes before anything in level 1, and so on; and no
+//! level wraps around. A coarser tick would save two levels of moves out of five for a timer of a quarter
+//! of a second, and make virtual time inexact.
 //!
 //! ```text
 //!   elapsed = … 0  3  7 (in digits)              entry at … 0  3  9 ──▶ level 0, slot 9
 //!                                                entry at … 0  5  1 ──▶ level 1, slot 5
-//!   level 0    · · · · · · ·[7]· ■ · · … ·  63   each slot  1 tick,     1.0 µs
-//!   level 1    · · ·[3]· ■ ■ · · · · · … ·  63   each slot 64 ticks,     66 µs
-//!   level 2   [0]· · · ■ · · · · · · · … ·  63   each slot 64² ticks,   4.2 ms
-//!     ⋮                                            ⋮    level 3: 0.27 s, 4: 17 s, 5: 18 min, …
-//!   level 8    · · · · · · · · · · · · … ·  63   each slot 64⁸ ticks,   9.1 years
-//!   level 9    · ■                               never: a deadline of u64::MAX
+//!   level 0    · · · · · · ·[7]· ■ · · … ·  63   each slot  1 tick,      1 ns
+//!   level 1    · · ·[3]· ■ ■ · · · · · … ·  63   each slot 64 ticks,    64 ns
+//!   level 2   [0]· · · ■ · · · · · · · … ·  63   each slot 64² ticks,  4.1 µs
+//!     ⋮                                            ⋮    level 3: 0.26 ms, 4: 17 ms, 5: 1.1 s, 6: 69 s, …
+//!   level 10   · · · · · · · · · · · · … ·  15   each slot 36.6 years
+//!   level 11   ■                                 never: a deadline of u64::MAX
 //!
 //!   ■ a taken slot: a bit in the level's word, a list of entries, a lower bound of their ticks
 //!   [ ] the digit of elapsed: what stands in this slot of a level above 0 has a lower level instead
@@ -46,18 +48,17 @@
 //!
 //! # Guarantees
 //!
-//! - Nothing comes out early: a deadline is rounded up to a tick, the present is rounded down.
+//! - Nothing comes out early.
 //! - What is inserted comes out once, through [`Wheel::pop_due`] or [`Wheel::remove`].
 //! - Entries come out in the order of their ticks, and those of one tick in the order in which they
 //!   were inserted. An entry whose tick was over when it was inserted counts as one of the tick at
 //!   which the wheel stands, so it comes before all that lies ahead.
 //! - Insertion and removal take constant time, however many entries there are (insertion in the mean:
-//!   it may place the 64 before it). An entry moves at most nine times, each time to a lower level.
+//!   it may place the 64 before it). An entry moves at most ten times, each time to a lower level.
 //! - There is no growth by copying: see [`slab`](crate::util::slab).
 //!
 //! # What it does not promise
 //!
-//! - Entries less than a tick apart may come out in the order of insertion instead of the deadlines'.
 //! - After removals [`Wheel::next_deadline`] may be earlier than what is left; never later.
 //! - One call of [`Wheel::pop_due`] is constant only in the mean: the call with which a crowded slot
 //!   begins moves all entries of that slot.

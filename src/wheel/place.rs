@@ -8,8 +8,8 @@ const DIGIT_BITS: u32 = 6;
 /// Number of places in a level.
 const DIGITS: u32 = 1 << DIGIT_BITS;
 
-/// Number of levels: nine for the 54 bits of a tick that can come, one for [`Tick::NEVER`].
-const LEVELS: usize = 10;
+/// Number of levels: eleven for the 64 bits of a tick, one for [`Tick::NEVER`].
+const LEVELS: usize = 12;
 
 /// Number of places in all levels.
 pub(super) const PLACES: usize = LEVELS << DIGIT_BITS;
@@ -18,12 +18,18 @@ pub(super) const PLACES: usize = LEVELS << DIGIT_BITS;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place(usize);
 
+/// Where what never comes is, behind all else.
+const NEVER: Place = Place((LEVELS - 1) << DIGIT_BITS);
+
 impl Place {
     /// Finds the place of `tick` on a wheel that stands at `elapsed`.
     ///
     /// The level is the highest digit in which the two differ, the slot is that digit of `tick`.
     #[inline]
     pub(super) fn of(tick: Tick, elapsed: Tick) -> Place {
+        if tick == Tick::NEVER {
+            return NEVER;
+        }
         let differing = (tick.number() ^ elapsed.number()) | u64::from(DIGITS - 1);
         let level = differing.ilog2() / DIGIT_BITS;
         let digit = (tick.number() >> (level * DIGIT_BITS)) as u32 % DIGITS;
@@ -45,6 +51,9 @@ impl Place {
     /// Tells whether the place has begun at `now`, where `within` is any tick that belongs to it.
     #[inline]
     pub(super) fn has_begun(self, within: Tick, now: Tick) -> bool {
+        if self == NEVER {
+            return false;
+        }
         let shift = self.level() as u32 * DIGIT_BITS;
         within.number() >> shift <= now.number() >> shift
     }

@@ -5,14 +5,11 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-/// Nanoseconds in a tick.
-const TICK: u64 = 1 << 10;
-
 /// Ticks in all slots of level 0, of level 1, and so on.
-const SPANS: [u64; 9] = {
-    let mut spans = [64; 9];
+const SPANS: [u64; 10] = {
+    let mut spans = [64; 10];
     let mut level = 1;
-    while level < 9 {
+    while level < 10 {
         spans[level] = spans[level - 1] * 64;
         level += 1;
     }
@@ -42,8 +39,8 @@ enum Step {
 fn length() -> impl Strategy<Value = u64> {
     prop_oneof![
         3 => (0_u32..64, any::<u64>()).prop_map(|(shift, bits)| bits >> shift),
-        2 => (0_usize..9, 0_u64..5).prop_map(|(level, off)| SPANS[level].wrapping_mul(TICK) + off),
-        2 => (0_usize..9, 0_u64..2050).prop_map(|(level, off)| SPANS[level].wrapping_mul(TICK).wrapping_sub(off)),
+        2 => (0_usize..10, 0_u64..5).prop_map(|(level, off)| SPANS[level] + off),
+        2 => (0_usize..10, 0_u64..2050).prop_map(|(level, off)| SPANS[level].wrapping_sub(off)),
         3 => 0_u64..200_000,
         1 => Just(0),
         1 => Just(u64::MAX),
@@ -82,7 +79,7 @@ impl Pair {
         let value = self.count;
         self.count += 1;
         let key = self.wheel.insert(deadline, value);
-        let tick = deadline.div_ceil(TICK).max(self.elapsed);
+        let tick = deadline.max(self.elapsed);
         let old = self.model.insert((tick, value), (key, deadline, value));
         assert!(old.is_none());
     }
@@ -99,7 +96,7 @@ impl Pair {
 
     /// Takes one entry out, as the model says it should be, and tells whether there was one.
     fn pop(&mut self) -> bool {
-        let present = (self.now / TICK).max(self.elapsed);
+        let present = self.now.min(u64::MAX - 1).max(self.elapsed);
         let due = self.model.first_key_value();
         let due = due.filter(|((tick, _), _)| *tick <= present);
         let Some((&rank, &(key, deadline, value))) = due else {
@@ -108,7 +105,7 @@ impl Pair {
             return false;
         };
         assert_eq!(self.wheel.pop_due(self.now), Some(value));
-        assert!(deadline <= self.now.max(self.elapsed * TICK), "early");
+        assert!(deadline <= self.now.max(self.elapsed), "early");
         self.elapsed = rank.0;
         self.model.remove(&rank);
         self.gone.push(key);
@@ -118,7 +115,9 @@ impl Pair {
     /// Asks for the next deadline, compares it, and gives it.
     fn ask(&mut self) -> Option<u64> {
         let mut ticks = self.model.keys().map(|(tick, _)| *tick);
-        let real = ticks.next().and_then(|tick| tick.checked_mul(TICK));
+        let real = ticks
+            .next()
+            .and_then(|tick| (tick != u64::MAX).then_some(tick));
         let said = self.wheel.next_deadline();
         match real {
             None => assert_eq!(said, None),
@@ -168,7 +167,7 @@ impl Pair {
         }
         assert_eq!(self.wheel.len(), self.model.len());
         assert_eq!(self.wheel.is_empty(), self.model.is_empty());
-        assert_eq!(self.wheel.elapsed(), self.elapsed * TICK);
+        assert_eq!(self.wheel.elapsed(), self.elapsed);
     }
 
     /// Takes out everything that ever comes, and then the rest.
@@ -207,10 +206,9 @@ proptest! {
         let deadline = base.saturating_add(length);
         wheel.insert(deadline, 7);
         match wheel.next_deadline() {
-            None => prop_assert!(deadline > u64::MAX - TICK + 1),
+            None => prop_assert!(deadline == u64::MAX),
             Some(told) => {
-                let tick = deadline.div_ceil(TICK) * TICK;
-                prop_assert_eq!(told, tick);
+                prop_assert_eq!(told, deadline);
                 prop_assert!(told == 0 || wheel.pop_due(told - 1).is_none() || told <= base);
                 prop_assert!(wheel.is_empty() || wheel.pop_due(told) == Some(7));
             }
@@ -226,27 +224,27 @@ fn due(wheel: &mut Wheel<u64>, now: u64) -> Vec<u64> {
 #[test]
 fn a_lower_bound_that_has_passed_is_mended_by_the_next_pop() {
     let mut pair = Pair::default();
-    let inserts = [10_000_000, 10_500_000, 10_900_000].map(Step::InsertIn);
+    let inserts = [10_000_000, 10_100_000, 10_200_000].map(Step::InsertIn);
     inserts.into_iter().for_each(|step| pair.run(step));
-    for step in [Step::Ask, Step::Advance(10_200_000, 0), Step::Remove(0)] {
+    for step in [Step::Ask, Step::Advance(10_050_000, 0), Step::Remove(0)] {
         pair.run(step);
     }
     assert!(pair.wheel.next_deadline() < Some(pair.now));
     pair.run(Step::Jump);
-    assert_eq!(pair.now, 10_500_000_u64.next_multiple_of(TICK));
+    assert_eq!(pair.now, 10_100_000);
 }
 
 #[test]
 fn each_side_of_each_levels_border_comes_out_at_its_own_tick() {
-    for span in SPANS.map(|span| span.min((1 << 54) - 2)) {
+    for span in SPANS {
         let mut wheel = Wheel::new();
         for tick in [span + 1, span, span - 1] {
-            wheel.insert(tick * TICK, tick);
+            wheel.insert(tick, tick);
         }
         for tick in [span - 1, span, span + 1] {
-            assert_eq!(wheel.next_deadline(), Some(tick * TICK));
-            assert_eq!(wheel.pop_due(tick * TICK - 1), None);
-            assert_eq!(due(&mut wheel, tick * TICK), [tick]);
+            assert_eq!(wheel.next_deadline(), Some(tick));
+            assert_eq!(wheel.pop_due(tick - 1), None);
+            assert_eq!(due(&mut wheel, tick), [tick]);
         }
         assert_eq!(wheel.next_deadline(), None);
     }
@@ -260,15 +258,15 @@ fn one_entry_in_each_slot_of_each_level_comes_out_in_order() {
         .flat_map(|span| (1..64).map(move |slot| span / 64 * slot));
     let ticks: Vec<u64> = slots.collect();
     for &tick in ticks.iter().rev() {
-        wheel.insert(tick * TICK, tick);
+        wheel.insert(tick, tick);
     }
-    assert_eq!(wheel.next_deadline(), Some(TICK));
+    assert_eq!(wheel.next_deadline(), Some(1));
     assert_eq!(due(&mut wheel, u64::MAX), ticks);
 }
 
 #[test]
 fn the_place_of_a_tick_is_its_highest_digit_that_differs() {
-    let tick = |number: u64| Tick::from_now(number * TICK);
+    let tick = |number: u64| Tick::from_now(number);
     let place = |number, elapsed| Place::of(tick(number), tick(elapsed)).index();
     assert_eq!(place(0, 0), 0);
     assert_eq!(place(63, 0), 63);
@@ -278,20 +276,19 @@ fn the_place_of_a_tick_is_its_highest_digit_that_differs() {
     assert_eq!(place(4095, 0), 64 + 63);
     assert_eq!(place(4096, 4095), 2 * 64 + 1);
     assert_eq!(place((1 << 54) - 1, 0), 8 * 64 + 63);
-    assert_eq!(Place::of(Tick::NEVER, tick(0)).index(), 9 * 64 + 1);
-    assert_eq!(
-        Place::of(Tick::NEVER, tick((1 << 54) - 1)).index(),
-        9 * 64 + 1
-    );
+    assert_eq!(place(u64::MAX - 1, 0), 10 * 64 + 15);
+    assert_eq!(Place::of(Tick::NEVER, tick(0)).index(), 11 * 64);
+    assert_eq!(Place::of(Tick::NEVER, tick(u64::MAX - 1)).index(), 11 * 64);
+    assert_eq!(place((1 << 54), (1 << 54) - 1), 9 * 64 + 1);
 }
 
 #[test]
-fn nothing_comes_out_a_nanosecond_early_nor_two_ticks_late() {
-    for deadline in [1, TICK - 1, TICK, TICK + 1, 123_456_789, 5_000_000_001] {
+fn nothing_comes_out_a_nanosecond_early_or_late() {
+    for deadline in [1, 1023, 1024, 123_456_789, 5_000_000_001, u64::MAX - 1] {
         let mut wheel = Wheel::new();
         wheel.insert(deadline, deadline);
-        assert_eq!(due(&mut wheel, deadline.next_multiple_of(TICK) - 1), []);
-        assert_eq!(due(&mut wheel, deadline + TICK - 1), [deadline]);
+        assert_eq!(due(&mut wheel, deadline - 1), []);
+        assert_eq!(due(&mut wheel, deadline), [deadline]);
     }
 }
 
@@ -304,15 +301,14 @@ fn a_deadline_of_zero_is_due_at_once() {
 }
 
 #[test]
-fn the_last_deadlines_never_come_and_are_no_next_deadline() {
+fn the_last_moment_never_comes_and_is_no_next_deadline() {
     let mut wheel = Wheel::new();
     let key = wheel.insert(u64::MAX, 1);
-    wheel.insert(u64::MAX - TICK + 2, 2);
     assert_eq!(wheel.next_deadline(), None);
-    wheel.insert(u64::MAX - TICK + 1, 3);
-    assert_eq!(wheel.next_deadline(), Some(u64::MAX - TICK + 1));
+    wheel.insert(u64::MAX - 1, 3);
+    assert_eq!(wheel.next_deadline(), Some(u64::MAX - 1));
     assert_eq!(due(&mut wheel, u64::MAX), [3]);
-    assert_eq!(wheel.len(), 2);
+    assert_eq!(wheel.len(), 1);
     assert_eq!(wheel.remove(key), Some(1));
     assert_eq!(wheel.next_deadline(), None);
 }
@@ -326,13 +322,13 @@ fn what_is_over_when_inserted_comes_first_and_in_order_of_insertion() {
     wheel.insert(0, 2);
     wheel.insert(900_000, 3);
     assert!(wheel.next_deadline() <= Some(1_000_000));
-    assert_eq!(due(&mut wheel, 2_000_001 + TICK), [1, 2, 3, 9]);
+    assert_eq!(due(&mut wheel, 2_000_001), [1, 2, 3, 9]);
 }
 
 #[test]
 fn entries_of_one_tick_come_out_in_order_of_insertion_from_whatever_level() {
     let mut wheel = Wheel::new();
-    let deadline = 300_000 * TICK;
+    let deadline = 300_000;
     for (value, now) in [(1, 0), (2, 1), (3, deadline / 2), (4, deadline - 1)] {
         assert_eq!(due(&mut wheel, now), []);
         wheel.insert(deadline, value);
@@ -368,12 +364,9 @@ fn the_last_of_two_in_a_slot_is_told_exactly_once_the_other_is_removed() {
     let mut wheel = Wheel::new();
     let first = wheel.insert(10_000_000, 1);
     wheel.insert(11_000_000, 2);
-    assert!(wheel.next_deadline() < Some(10_000_000 + TICK));
+    assert_eq!(wheel.next_deadline(), Some(10_000_000));
     wheel.remove(first);
-    assert_eq!(
-        wheel.next_deadline(),
-        Some(11_000_000_u64.next_multiple_of(TICK))
-    );
+    assert_eq!(wheel.next_deadline(), Some(11_000_000));
 }
 
 #[test]
@@ -400,9 +393,9 @@ fn a_value_may_be_changed_before_its_time() {
     let mut wheel = Wheel::new();
     let key = wheel.insert(5, 1);
     *wheel.get_mut(key).unwrap() = 2;
-    assert_eq!(wheel.next_deadline(), Some(TICK));
+    assert_eq!(wheel.next_deadline(), Some(5));
     *wheel.get_mut(key).unwrap() += 1;
-    assert_eq!(due(&mut wheel, TICK), [3]);
+    assert_eq!(due(&mut wheel, 5), [3]);
     assert_eq!(wheel.get_mut(key), None);
 }
 

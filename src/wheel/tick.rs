@@ -1,11 +1,6 @@
-//! The wheel's unit of time.
+//! The wheel's unit of time: a nanosecond.
 
-/// A tick is two to this many nanoseconds: a little more than a microsecond.
-pub(super) const TICK_BITS: u32 = 10;
-
-/// A moment, counted in ticks since the wheel's base.
-///
-/// Invariant: at most [`Tick::NEVER`], so that a tick has 55 bits.
+/// A moment, in nanoseconds since the wheel's base.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Tick(u64);
 
@@ -13,29 +8,25 @@ impl Tick {
     /// The wheel's base.
     pub(super) const ZERO: Tick = Tick(0);
 
-    /// Later than any `now`: 2^54 ticks are 2^64 nanoseconds.
-    pub(super) const NEVER: Tick = Tick(1 << (u64::BITS - TICK_BITS));
+    /// Later than any `now`.
+    pub(super) const NEVER: Tick = Tick(u64::MAX);
 
-    /// Gives the first tick that does not begin before a deadline in nanoseconds.
-    ///
-    /// A deadline in the last microsecond that 64 bits can tell, `u64::MAX` among them, is
-    /// [`Tick::NEVER`].
+    /// Gives the tick of a deadline; `u64::MAX` is [`Tick::NEVER`].
     #[inline]
     pub(super) fn from_deadline(nanos: u64) -> Tick {
-        let partial = nanos % (1 << TICK_BITS) != 0;
-        Tick((nanos >> TICK_BITS) + u64::from(partial))
+        Tick(nanos)
     }
 
-    /// Gives the tick that a moment in nanoseconds is in.
+    /// Gives the tick that it is at a moment. The last one does not come in this universe, and is not let come here.
     #[inline]
     pub(super) fn from_now(nanos: u64) -> Tick {
-        Tick(nanos >> TICK_BITS)
+        Tick(nanos.min(u64::MAX - 1))
     }
 
-    /// Gives the nanosecond at which the tick begins, or `None` for [`Tick::NEVER`].
+    /// Gives the tick as a moment, or `None` for [`Tick::NEVER`].
     #[inline]
     pub(super) fn nanos(self) -> Option<u64> {
-        (self < Tick::NEVER).then_some(self.0 << TICK_BITS)
+        (self < Tick::NEVER).then_some(self.0)
     }
 
     /// Gives the number.
