@@ -131,6 +131,11 @@ impl<T> JoinHandle<T> {
         self.join.poll_done(cx)
     }
 
+    /// Dropping the handle will leave the task alone.
+    pub(crate) fn disown(&mut self) {
+        self.join.disown();
+    }
+
     /// True when the ended task gave no value.
     pub(crate) fn has_failed(&self) -> bool {
         self.join.has_failed()

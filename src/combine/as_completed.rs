@@ -1,0 +1,149 @@
+//! [`as_completed()`]: outputs in the order in which they come. Floor: F4.
+
+use super::crew::Crew;
+use super::list::List;
+use futures_core::{FusedStream, Stream};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::poll_fn;
+use std::mem;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Runs futures of one type side by side and streams their outputs, each as soon as it is there.
+///
+/// It takes an iterator of anything `IntoFuture`. Nothing is spawned, so the futures may borrow; they run while the
+/// stream is being polled, and all begin with the first poll. Outputs that come in the same round keep the order of the
+/// wakes; in the first round, argument order.
+///
+/// asyncio calls this `as_completed`, and yields awaitables; here the stream yields the outputs themselves.
+///
+/// # Cancel safety
+///
+/// Dropping the stream drops the futures that have not ended and the outputs that were not fetched.
+///
+/// # Panics
+///
+/// A panic of one future goes on out of the poll, after the others were dropped and with them the outputs that were
+/// not fetched. The stream is over then.
+///
+/// # Examples
+///
+/// ```
+/// use wheelhouse::{as_completed, run, yield_now};
+///
+/// run(async {
+///     let mut races = as_completed([3, 1, 2].map(|laps| async move {
+///         for _ in 0..laps {
+///             yield_now().await;
+///         }
+///         laps
+///     }));
+///     let mut order = Vec::new();
+///     while let Some(laps) = races.next().await {
+///         order.push(laps);
+///     }
+///     assert_eq!(order, [1, 2, 3]);
+/// });
+/// ```
+pub fn as_completed<I>(futures: I) -> AsCompleted<<I::Item as IntoFuture>::IntoFuture>
+where
+    I: IntoIterator,
+    I::Item: IntoFuture,
+{
+    AsCompleted {
+        crew: Crew::new(List::new(futures)),
+        arrived: VecDeque::new(),
+    }
+}
+
+/// The stream of [`as_completed()`](super::as_completed()).
+#[must_use = "streams do nothing unless polled"]
+pub struct AsCompleted<F: Future> {
+    /// The futures, and the outputs that wait to be fetched.
+    crew: Crew<List<F>>,
+    /// Which futures those outputs belong to, in the order in which they came.
+    arrived: VecDeque<usize>,
+}
+
+impl<F: Future> AsCompleted<F> {
+    /// Waits for the next output; `None` when all were fetched.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelling it loses nothing: an output that has come stays in the stream.
+    ///
+    /// # Panics
+    ///
+    /// As [`as_completed()`](super::as_completed()).
+    pub async fn next(&mut self) -> Option<F::Output> {
+        poll_fn(|cx| self.poll_output(cx)).await
+    }
+
+    /// How many outputs are still to be fetched.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        if self.crew.has_ended() {
+            return self.arrived.len();
+        }
+        let (_, left) = self.crew.counts();
+        self.arrived.len() + left
+    }
+
+    /// Whether all outputs were fetched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fetches an output; if none is there, polls the futures that were woken.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        if self.arrived.is_empty() && !self.crew.has_ended() {
+            self.poll_futures(cx);
+        }
+        match self.arrived.pop_front() {
+            Some(index) => Poll::Ready(Some(Pin::new(&mut self.crew).set().at(index).take())),
+            None if self.crew.has_ended() => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Polls the futures that were woken, and notes who has ended. A panic drops the outputs, and the notes with them.
+    fn poll_futures(&mut self, cx: &mut Context<'_>) {
+        let mut arrived = mem::take(&mut self.arrived);
+        let polled = Pin::new(&mut self.crew).poll(cx, |_, index| {
+            arrived.push_back(index);
+            ControlFlow::<Infallible>::Continue(())
+        });
+        debug_assert_eq!(polled.is_ready(), self.crew.has_ended());
+        self.arrived = arrived;
+    }
+}
+
+impl<F: Future> Stream for AsCompleted<F> {
+    type Item = F::Output;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        self.poll_output(cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len(), Some(self.len()))
+    }
+}
+
+impl<F: Future> FusedStream for AsCompleted<F> {
+    fn is_terminated(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl<F: Future> fmt::Debug for AsCompleted<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsCompleted")
+            .field("left", &self.len())
+            .finish()
+    }
+}

@@ -1,0 +1,190 @@
+//! The engine under all combinators: which child is polled when.
+//!
+//! It owns no child and knows no output: whoever drives it hands in the step that polls child `index` and keeps what
+//! it gives. It needs no runtime. Floor: F4.
+//!
+//! Each child has a waker of its own, so a wake of one child polls one child: `n` children that are woken once each
+//! cost `2n` polls. Children are polled in the order of their wakes; those that have not begun yet, in argument order.
+//!
+//! ```text
+//!              begin, while fewer than `limit` run        its step is ready
+//!   waiting ─────────────────────────────────────▶ polled ─────────────────▶ ended (its wakes do nothing)
+//!                                                   │  ▲
+//!                                    its step is    │  │ next round
+//!                                    pending        ▼  │
+//!                                                  quiet ───────▶ woken
+//!                                                         wake
+//!
+//!   one poll of the engine:
+//!
+//!     round ── the woken children, taken at once ──▶ begin ── some are left ──▶ park ──▶ Pending
+//!       │                                              │                         │
+//!       │ a step says Break                            │ none is left            │ children were woken meanwhile:
+//!       ▼                                              ▼                         ▼ wake the parent
+//!     Ready(Break)                                 Ready(Continue)            Pending
+//! ```
+//!
+//! # Guarantees
+//!
+//! - One poll of the engine polls no child twice: a child that wakes itself comes again in a later poll of the
+//!   parent, behind whatever else the parent's task and its neighbours have to do.
+//! - The parent is woken at most once between two polls.
+//! - A child that has ended is not polled again, whatever its wakers do.
+//!
+//! # Not guaranteed
+//!
+//! A poll of the engine that unwinds leaves it ended: the driver drops the children and lets the panic go on.
+
+use super::node::Block;
+use super::queue::Chain;
+use std::ops::ControlFlow;
+use std::task::{Context, Poll};
+
+/// What a step says: the child is not done; it is; it is, and the poll shall stop with this value.
+pub(super) type Step<B> = Poll<ControlFlow<B>>;
+
+/// Who runs, who was woken, who has yet to begin.
+pub(super) struct Engine {
+    /// The children's wakers; made by the first poll.
+    block: Option<Block>,
+    /// The rest of the round: taken from the queue, not polled yet.
+    round: Chain,
+    /// How many children there are.
+    len: usize,
+    /// How many have begun: those before this index.
+    begun: usize,
+    /// How many have begun and not ended.
+    running: usize,
+    /// How many may run at once.
+    limit: usize,
+    /// Whether nothing may be polled any more. Also set while a poll is under way, so that a panic leaves it set.
+    ended: bool,
+}
+
+impl Engine {
+    /// An engine for `len` children, none begun.
+    pub(super) fn new(len: usize) -> Self {
+        Self {
+            block: None,
+            round: Chain::EMPTY,
+            len,
+            begun: 0,
+            running: 0,
+            limit: usize::MAX,
+            ended: false,
+        }
+    }
+
+    /// Bounds how many children run at once.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// How many children have not ended.
+    pub(super) fn left(&self) -> usize {
+        self.len - self.begun + self.running
+    }
+
+    /// How many children there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing will be polled any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Polls the children that were woken, and begins others as far as the limit allows.
+    ///
+    /// `Ready(Continue)` when all have ended; `Ready(Break)` when a step said so, and then the engine may be polled
+    /// again for the others. The driver must not poll an engine that [has ended](Self::has_ended).
+    pub(super) fn poll<B>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut step: impl FnMut(usize, &mut Context<'_>) -> Step<B>,
+    ) -> Step<B> {
+        debug_assert!(!self.ended, "the driver polls an engine that has ended");
+        self.ended = true;
+        if self.left() == 0 {
+            return Poll::Ready(ControlFlow::Continue(()));
+        }
+        let stop = self.run(&mut step);
+        self.ended = false;
+        if let ControlFlow::Break(value) = stop {
+            return Poll::Ready(ControlFlow::Break(value));
+        }
+        if self.left() == 0 {
+            self.close();
+            return Poll::Ready(ControlFlow::Continue(()));
+        }
+        if !self.block().queue().park(cx.waker()) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// The children's wakers.
+    fn block(&mut self) -> &Block {
+        self.block.get_or_insert_with(|| Block::new(self.len))
+    }
+
+    /// One round, then as many beginners as the limit allows.
+    fn run<B>(
+        &mut self,
+        step: &mut impl FnMut(usize, &mut Context<'_>) -> Step<B>,
+    ) -> ControlFlow<B> {
+        if self.round == Chain::EMPTY
+            && let Some(block) = &self.block
+        {
+            self.round = block.queue().take(block.nodes());
+        }
+        while let Some(index) = self.next_woken() {
+            self.visit(index, step)?;
+        }
+        while self.begun < self.len && self.running < self.limit {
+            let index = self.begun;
+            self.begun += 1;
+            self.running += 1;
+            self.visit(index, step)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The next child of the round.
+    fn next_woken(&mut self) -> Option<usize> {
+        let block = self.block.as_ref()?;
+        self.round.pop(block.nodes())
+    }
+
+    /// Polls one child.
+    fn visit<B>(
+        &mut self,
+        index: usize,
+        step: &mut impl FnMut(usize, &mut Context<'_>) -> Step<B>,
+    ) -> ControlFlow<B> {
+        let block = self.block();
+        match block.enter(index, |cx| step(index, cx)) {
+            Poll::Pending => ControlFlow::Continue(()),
+            Poll::Ready(verdict) => {
+                block.nodes()[index].mute();
+                self.running -= 1;
+                verdict
+            }
+        }
+    }
+
+    /// Ends it: later wakes do nothing, and the parent's waker is let go.
+    pub(super) fn close(&mut self) {
+        self.ended = true;
+        if let Some(block) = self.block.take() {
+            block.queue().close();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,124 @@
+//! [`try_gather()`]: all values, or the first error and nobody left running. Floor: F4.
+
+use super::Branches;
+use super::crew::{Crew, TrySet};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// Runs several futures of `Result`s side by side and gives all their values, or the first error.
+///
+/// It takes what [`gather()`](super::gather()) takes, as long as every output is a `Result` with the same type of
+/// error. The values come in argument order. The first future to fail decides: the others are dropped, and when they
+/// are gone the error is returned. asyncio's `gather` leaves the others running at this point; here nobody is left.
+///
+/// # Cancel safety
+///
+/// Dropping it drops the futures that have not ended and the values of those that have.
+///
+/// # Errors
+///
+/// The error of the future that failed first in time (of several in the same round: the one that was woken first).
+///
+/// # Panics
+///
+/// A panic of one future goes on out of the await, after the others were dropped. Polling it again after its end
+/// panics.
+///
+/// # Examples
+///
+/// ```
+/// use wheelhouse::{run, try_gather, yield_now};
+///
+/// async fn parse(text: &str) -> Result<u32, std::num::ParseIntError> {
+///     yield_now().await;
+///     text.parse()
+/// }
+///
+/// run(async {
+///     let (a, b) = try_gather((parse("3"), parse("7"))).await?;
+///     assert_eq!(a + b, 10);
+///
+///     let outcome = try_gather(vec![parse("1"), parse("one"), parse("11")]).await;
+///     assert!(outcome.is_err());
+///     # Ok::<(), std::num::ParseIntError>(())
+/// }).unwrap();
+/// ```
+pub fn try_gather<B>(branches: B) -> TryGather<B>
+where
+    B: Branches,
+    B::Set: TrySet,
+{
+    TryGather {
+        crew: Crew::new(branches.into_set()),
+    }
+}
+
+pin_project! {
+    /// The future of [`try_gather()`](super::try_gather()).
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct TryGather<B: Branches> {
+        #[pin]
+        crew: Crew<B::Set>,
+    }
+}
+
+impl<B: Branches> TryGather<B> {
+    /// Bounds how many of the futures run at once: the next one begins when one has ended.
+    ///
+    /// # Panics
+    ///
+    /// If `limit` is 0.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.crew.set_limit("try_gather", limit);
+        self
+    }
+}
+
+/// All values of the branches, in argument order.
+type Values<B> = <<B as Branches>::Set as TrySet>::Values;
+/// What the branches fail with.
+type Error<B> = <<B as Branches>::Set as TrySet>::Error;
+
+impl<B> Future for TryGather<B>
+where
+    B: Branches,
+    B::Set: TrySet,
+{
+    type Output = Result<Values<B>, Error<B>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut crew = self.project().crew;
+        assert!(
+            !crew.has_ended(),
+            "`try_gather` was polled again after it had ended"
+        );
+        let ended = ready!(
+            crew.as_mut()
+                .poll(cx, |set, index| match set.take_error(index) {
+                    Some(error) => ControlFlow::Break(error),
+                    None => ControlFlow::Continue(()),
+                })
+        );
+        let ControlFlow::Break(error) = ended else {
+            return Poll::Ready(Ok(crew.disband().take_values()));
+        };
+        if let Err(panic) = crew.dismiss() {
+            resume_unwind(panic);
+        }
+        Poll::Ready(Err(error))
+    }
+}
+
+impl<B: Branches> fmt::Debug for TryGather<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (futures, left) = self.crew.counts();
+        f.debug_struct("TryGather")
+            .field("futures", &futures)
+            .field("left", &left)
+            .finish()
+    }
+}
