@@ -71,7 +71,8 @@ impl Core {
         let root = task.scope()?;
         if self.scopes().borrow().waker(root).is_none() {
             let waker = task.waker();
-            drop(self.scopes().borrow_mut().set_waker(root, waker));
+            let old = self.scopes().borrow_mut().set_waker(root, waker);
+            drop(old);
         }
         self.scopes().borrow_mut().take_pending(root)
     }

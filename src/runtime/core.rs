@@ -82,7 +82,7 @@ impl Core {
     pub(crate) fn new(clock: Clock) -> io::Result<Self> {
         let reactor = Reactor::new()?;
         Ok(Self {
-            hub: Hub::open(Arc::clone(reactor.bell())),
+            hub: Hub::open(reactor.bell().clone()),
             queue: RefCell::default(),
             table: RefCell::default(),
             pool: RefCell::new(Pool::new()),

@@ -24,6 +24,7 @@ use crate::cell::Letter;
 use crate::reactor::{Bell, Chime};
 use crate::util::drop_quietly;
 use crate::util::slab::Key;
+use crate::util::sync;
 
 /// What other threads, and the home thread while it does not drive, tell a runtime.
 pub(crate) enum Message {
@@ -59,7 +60,7 @@ pub(crate) struct Hub {
     /// What was sent and not collected.
     inbox: SegQueue<Message>,
     /// Ends the loop's sleep.
-    bell: Arc<Bell<Chime>>,
+    bell: sync::Arc<Bell<Chime>>,
     /// Set once, under the lock of `handover`.
     ended: AtomicBool,
     /// Held while the tasks are handed over at the end.
@@ -82,7 +83,7 @@ fn hubs() -> MutexGuard<'static, BTreeMap<u32, Arc<Hub>>> {
 
 impl Hub {
     /// A hub of a new runtime, entered in the registry.
-    pub(crate) fn open(bell: Arc<Bell<Chime>>) -> Arc<Self> {
+    pub(crate) fn open(bell: sync::Arc<Bell<Chime>>) -> Arc<Self> {
         let hub = Arc::new(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             inbox: SegQueue::new(),

@@ -68,7 +68,7 @@ impl Core {
 
     /// Between two batches of a shutdown: does not sleep past its end.
     fn rest_until(&self, end: Option<Instant>) {
-        if !self.queue().borrow().is_empty() || end.is_none() {
+        if self.is_somebody_ready() || end.is_none() {
             return self.between_batches();
         }
         let patience = end.map(|end| end.saturating_duration_since(Instant::now()));

@@ -50,17 +50,23 @@ impl Core {
 
     /// What is done between two batches. Sleeps if nobody is ready.
     pub(super) fn between_batches(&self) {
-        match self.queue().borrow().is_empty() {
-            true => {}
-            false => return self.glance(),
+        if self.is_somebody_ready() {
+            return self.glance();
         }
         self.queue().borrow_mut().shrink();
         self.rest();
     }
 
+    /// True when a task stands in the run queue. The queue is let go of before the answer is given, so that an `if`
+    /// or `match` over it may wake.
+    pub(super) fn is_somebody_ready(&self) -> bool {
+        !self.queue().borrow().is_empty()
+    }
+
     /// Looks at the sockets, the inbox and the timers without waiting.
     pub(super) fn glance(&self) {
-        if self.reactor().borrow().len() > 0 {
+        let has_sockets = self.reactor().borrow().len() > 0;
+        if has_sockets {
             self.wait_for_io(Some(Duration::ZERO));
         }
         self.collect();

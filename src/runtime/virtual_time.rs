@@ -19,7 +19,7 @@ impl Core {
     pub(super) fn rest_virtually(&self) {
         self.sleep(Some(Duration::ZERO));
         self.collect();
-        if !self.queue().borrow().is_empty() {
+        if self.is_somebody_ready() {
             return;
         }
         if self.is_something_in_flight() {
