@@ -73,6 +73,7 @@ impl Readiness {
     pub(crate) const URGENT: Self = Self(URGENT | READABLE);
 
     /// Whether everything in `other` is known here too.
+    #[cfg(test)]
     pub(crate) fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }

@@ -111,7 +111,9 @@ impl Core {
         };
         match raised {
             Raise::Caught(waker) => waker.into_iter().for_each(wake_quietly),
-            Raise::Ends(_, waker) => {
+            Raise::Ends(scope, waker) => {
+                let root = self.current().and_then(|task| task.scope());
+                debug_assert_eq!(root, Some(scope), "tasks are the only scopes so far");
                 drop(waker);
                 self.raise(cancelled);
             }

@@ -149,11 +149,6 @@ impl Core {
         &self.pool
     }
 
-    /// Where the runtime stands in its life.
-    pub(super) fn phase(&self) -> Phase {
-        self.phase.get()
-    }
-
     /// The runtime goes on to `phase`.
     pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.set(phase);

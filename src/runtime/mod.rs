@@ -151,7 +151,6 @@ impl Runtime {
     }
 
     /// Gives the settings of a runtime to be made.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::new()
     }

@@ -20,8 +20,9 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
     let entered = context::enter(core);
     core.set_phase(Phase::ShuttingDown);
     let tasks = core.running();
-    tasks.iter().for_each(|task| drop(task.cancel(shutdown())));
-    drop(tasks);
+    for task in tasks {
+        task.cancel(shutdown());
+    }
     core.run_until_empty(patience);
     drop(entered);
     close(core);

@@ -54,6 +54,7 @@ impl Core {
             return self.glance();
         }
         self.queue().borrow_mut().shrink();
+        self.wheel().borrow_mut().shrink();
         self.rest();
     }
 

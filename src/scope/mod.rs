@@ -88,7 +88,7 @@ mod outcome;
 mod tree;
 
 pub(crate) use node::{Identity, Kind};
-pub(crate) use outcome::{Closed, Duty, Raise};
+pub(crate) use outcome::{Duty, Raise};
 pub(crate) use tree::Tree;
 
 #[cfg(test)]

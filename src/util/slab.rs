@@ -257,6 +257,7 @@ impl<T> Slab<T> {
     }
 
     /// Goes over all values, in the order of their slots.
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
         (0..).zip(slots).filter_map(|(index, slot)| {

@@ -125,7 +125,8 @@ impl<T> Wheel<T> {
     }
 
     /// Tells how far the wheel has turned, in nanoseconds: never beyond the latest `now` it was told.
-    pub(crate) fn elapsed(&self) -> u64 {
+    #[cfg(test)]
+    fn elapsed(&self) -> u64 {
         self.elapsed.nanos().unwrap_or(u64::MAX)
     }
 

@@ -279,7 +279,7 @@ fn the_place_of_a_tick_is_its_highest_digit_that_differs() {
     assert_eq!(place(u64::MAX - 1, 0), 10 * 64 + 15);
     assert_eq!(Place::of(Tick::NEVER, tick(0)).index(), 11 * 64);
     assert_eq!(Place::of(Tick::NEVER, tick(u64::MAX - 1)).index(), 11 * 64);
-    assert_eq!(place((1 << 54), (1 << 54) - 1), 9 * 64 + 1);
+    assert_eq!(place(1 << 54, (1 << 54) - 1), 9 * 64 + 1);
 }
 
 #[test]
