@@ -54,6 +54,10 @@ pub(crate) struct Core {
     clock: Clock,
     /// The timers, with whom they wake.
     wheel: RefCell<Wheel<Waker>>,
+    /// When timers fired last.
+    last_fired: Cell<u64>,
+    /// Room to gather wakers in.
+    scratch: Cell<Vec<Waker>>,
     /// The sockets, with whom they wake.
     reactor: RefCell<Reactor>,
     /// The scopes and catch points of all tasks.
@@ -89,6 +93,8 @@ impl Core {
             current: Current::new(),
             clock,
             wheel: RefCell::new(Wheel::new()),
+            last_fired: Cell::new(0),
+            scratch: Cell::default(),
             reactor: RefCell::new(reactor),
             scopes: RefCell::new(Tree::new()),
             node: Cell::new(None),
@@ -114,6 +120,23 @@ impl Core {
     /// The timers, for a moment.
     pub(crate) fn wheel(&self) -> &RefCell<Wheel<Waker>> {
         &self.wheel
+    }
+
+    /// When timers fired last, in the clock's nanoseconds.
+    pub(super) fn last_fired(&self) -> &Cell<u64> {
+        &self.last_fired
+    }
+
+    /// Takes the empty room to gather wakers in. Whoever finds it taken, in a waker that comes back in here, gets
+    /// another one.
+    pub(super) fn take_scratch(&self) -> Vec<Waker> {
+        self.scratch.take()
+    }
+
+    /// Puts the room back.
+    pub(super) fn put_scratch(&self, empty: Vec<Waker>) {
+        debug_assert!(empty.is_empty());
+        self.scratch.set(empty);
     }
 
     /// The sockets, for a moment.
