@@ -1,7 +1,80 @@
-//! wheelhouse: Python asyncio's task model on one thread, at the speed of the machine.
+//! Python asyncio's task model on one thread, at the speed of the machine.
+//!
+//! A program is a tree of tasks on one thread. [`run`] drives them, [`spawn`] starts one, [`sleep`], [`gather`],
+//! [`wait`](wait()) and [`JoinHandle::cancel`] do what their namesakes do in asyncio. Nothing needs to be `Send`, so `Rc` and
+//! `RefCell` are at home here.
+//!
+//! ```
+//! use std::time::Duration;
+//! use wheelhouse::{gather, run, sleep, spawn};
+//!
+//! async fn say_after(millis: u64, what: &str) -> usize {
+//!     sleep(Duration::from_millis(millis)).await;
+//!     println!("{what}");
+//!     what.len()
+//! }
+//!
+//! run(async {
+//!     let task = spawn(say_after(20, "world"));
+//!     let hello = say_after(10, "hello").await;
+//!     assert_eq!((hello, task.await.unwrap()), (5, 5));
+//!
+//!     // Several at once, in the calling task, so they may borrow:
+//!     let word = String::from("together");
+//!     let lengths = gather((say_after(5, &word), say_after(5, &word))).await;
+//!     assert_eq!(lengths, (8, 8));
+//! });
+//! ```
+//!
+//! # Where asyncio's names went
+//!
+//! | asyncio | here |
+//! |---|---|
+//! | `asyncio.run(main())`, `Runner` | [`run`], [`Runtime`] |
+//! | `create_task(c)`, with a name | [`spawn`], [`task::Builder`] |
+//! | `await task` | `handle.await`, a `Result<T, `[`JoinError`]`>` |
+//! | `task.cancel(msg)`, `task.done()`, `task.result()` | [`JoinHandle::cancel_with`], [`is_finished`](JoinHandle::is_finished), [`try_join`](JoinHandle::try_join) |
+//! | `except CancelledError`, `raise` | [`catch_cancel`], [`Cancelled::resume`] |
+//! | `sleep`, `timeout`, `wait_for` | [`sleep`], [`timeout`] |
+//! | `gather`, `wait`, `as_completed` | [`gather`], [`wait`](wait()), [`as_completed`]; [`try_gather`] leaves no orphans |
+//! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`] |
+//! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |
+//! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
+//!
+//! # Guarantees
+//!
+//! - A task belongs to its runtime: it vanishes neither with its handle nor unnoticed.
+//! - Ready tasks run first come, first served. A due timer, a ready socket and a wake from another thread are seen
+//!   after at most 64 polls of tasks.
+//! - No timer fires early; timers fire in the order of their deadlines.
+//! - A panic ends the task in which it happens, whatever code it comes from, and nothing else.
+//! - Wakers, handles and leaf futures may go to any thread and may outlive their runtime. There they give an error
+//!   or a message that says what to do, and lose nothing.
+//!
+//! # Non-guarantees
+//!
+//! - A task that does not await is not interrupted: no other task runs meanwhile, and it cannot be cancelled.
+//! - A future that foreign code drops (`select!`, a plain `drop`) is dropped, without the clean-up that a
+//!   [`catch_cancel`] inside it would have run.
+//! - Linux is the only platform so far.
+//!
+//! # The house
+//!
+//! ```text
+//!   testing                      F5  virtual time
+//!   combine                      F4  gather, try_gather, wait, as_completed
+//!   task   time   net            F3  what users spawn, sleep and connect with
+//!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
+//!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
+//!   util   error                 F0  slab, quiet calls, every public error
+//! ```
+//!
+//! A module imports only from floors below it.
 
 mod cell;
+pub mod combine;
 mod error;
+pub mod net;
 mod reactor;
 mod runtime;
 mod scope;
@@ -11,7 +84,13 @@ pub mod time;
 mod util;
 mod wheel;
 
+pub use combine::{as_completed, gather, try_gather, wait};
 pub use error::{Cancelled, Elapsed, JoinError, NoRuntime, Panic, Reason};
 pub use runtime::{Builder, Remote, RemoteHandle, Runtime, run, try_run};
 pub use task::{JoinHandle, catch_cancel, spawn, try_spawn, yield_now};
 pub use time::{sleep, sleep_until, timeout, timeout_at};
+
+/// The README's snippets, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,10 +6,10 @@
 //! ```text
 //!              ┌──────────────────────────────────────────────┐
 //!              ▼                                              │ EAGAIN: blocked
-//!   ask ──► standing ── ready ──────────────────────────► the call ── interrupted: once more
-//!              │  │                                           │
-//!              │  └── gone ──► Ready(Err)                     └── value or error ──► Ready, drained if it was short
-//!              │
+//!   ask ──► standing ── ready ──► may the task go on? ──► the call ── interrupted: once more
+//!              │  │                   │                       │
+//!              │  │                   └─ no: wake, Pending    └── value or error ──► Ready, drained if it was short
+//!              │  └── gone ──► Ready(Err)
 //!              └── not ready ──► the waker is in the line ──► Pending
 //! ```
 //!
@@ -25,6 +25,12 @@ use crate::util::slab::Key;
 pub(crate) trait Access {
     /// Lends the reactor to `work`, which calls no foreign code.
     fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R;
+
+    /// Counts one call that is about to be made; `false` when the task has made so many in this poll that it is the
+    /// others' turn. Only calls count: a task that waits for hundreds of sockets reaches every one of them.
+    fn may_call(&self) -> bool {
+        true
+    }
 }
 
 /// One direction of one source.
@@ -76,7 +82,11 @@ pub(crate) fn poll_io<T>(
 ) -> Poll<io::Result<T>> {
     loop {
         match door.with_reactor(|reactor| reactor.standing(side, waker)) {
-            Standing::Ready => {}
+            Standing::Ready if door.may_call() => {}
+            Standing::Ready => {
+                waker.wake_by_ref();
+                return Poll::Pending;
+            }
             Standing::Parked => return Poll::Pending,
             Standing::Unparked => {
                 park(door, side, waker);

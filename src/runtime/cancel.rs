@@ -18,7 +18,7 @@ use super::{Task, try_with};
 use crate::error::Cancelled;
 use crate::scope::{Duty, Identity, Kind, Raise};
 use crate::util::slab::Key;
-use crate::util::wake_quietly;
+use crate::util::{drop_quietly, wake_quietly};
 
 impl Identity for Cancelled {
     fn is(&self, other: &Self) -> bool {
@@ -91,9 +91,11 @@ impl Core {
         closed.wake.into_iter().for_each(wake_quietly);
     }
 
-    /// A catch point was dropped away from home.
+    /// A catch point was dropped away from home. Its waker is dropped here, and may be anybody's.
     pub(super) fn forget_catch_point(&self, key: Key) {
-        self.close_node(key);
+        let closed = self.scopes().borrow_mut().close(key);
+        drop_quietly(closed.waker);
+        closed.wake.into_iter().for_each(wake_quietly);
     }
 
     /// Sends a cancellation outwards from the code that runs now.

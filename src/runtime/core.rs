@@ -172,6 +172,11 @@ impl Core {
         &self.pool
     }
 
+    /// Where the runtime stands in its life.
+    pub(super) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
     /// The runtime goes on to `phase`.
     pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.set(phase);
@@ -233,7 +238,7 @@ impl Core {
         }
         let cancelled = Cancelled::new(Reason::Shutdown, None);
         match self.phase.get() {
-            Phase::Closed => task.abort(JoinError::Cancelled(cancelled)),
+            Phase::Closed => self.abort(task, cancelled),
             _ => {
                 task.cancel(cancelled);
                 self.enqueue(task);
@@ -287,9 +292,10 @@ impl Core {
         self.raised.take().or_else(|| self.let_out(task))
     }
 
-    /// Clears up behind a task whose last poll has returned.
-    fn end_poll(&self, task: &Task) {
-        // A task that raised a cancellation in one branch and finished in another has a result, which stands (C4).
+    /// Clears up behind a task whose last poll has returned, or whose future was dropped.
+    pub(super) fn end_poll(&self, task: &Task) {
+        // A task that raised a cancellation in one branch and finished in another has a result, which stands (C4); what a
+        // destructor raises is too late.
         self.look_after.set(false);
         drop(self.raised.take());
         self.close_root(task);
@@ -323,19 +329,19 @@ impl Core {
     /// Drops a task's future and ends the task as cancelled.
     #[cold]
     pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
-        let keep = task.clone();
-        self.aborting_for(&keep, &cancelled, || {
-            task.abort(JoinError::Cancelled(cancelled.clone()))
+        self.aborting_for(&task, &cancelled, || {
+            task.abort(JoinError::Cancelled(cancelled.clone()));
         });
+        self.settle(task, true);
     }
 
-    /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled`.
+    /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled` and does not panic.
     pub(super) fn aborting_for(&self, task: &Task, cancelled: &Cancelled, drop_it: impl FnOnce()) {
         let outer = self.aborting.replace(Some(cancelled.clone()));
         let node = self.node.replace(None);
         self.current.during(task, drop_it);
         self.node.set(node);
-        self.close_root(task);
+        self.end_poll(task);
         self.aborting.replace(outer);
     }
 

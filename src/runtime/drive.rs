@@ -7,6 +7,7 @@
 //!   a panic of main unwinds through here; `MainTask` ends the cell on every way out
 //! ```
 
+use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -17,6 +18,7 @@ use super::turn::BATCH;
 use super::{Task, context};
 use crate::cell::Label;
 use crate::error::Cancelled;
+use crate::util::{caught, drop_quietly};
 
 /// The cell of a main future. Ends it when dropped.
 struct MainTask<'a> {
@@ -30,6 +32,8 @@ struct MainTask<'a> {
 
 impl Drop for MainTask<'_> {
     fn drop(&mut self) {
+        // Whatever main raised is its own: no other task is to be ended by it.
+        self.core.end_poll(&self.task);
         self.task.clone().end_main();
     }
 }
@@ -43,6 +47,8 @@ pub(super) fn drive<F: Future>(
     let _entered = context::enter(core);
     let main = MainTask::new(core, label);
     let mut future = pin!(Some(future));
+    // What was asked for while nobody drove, a cancellation for example, comes before the first poll.
+    core.collect();
     loop {
         let mut budget = BATCH;
         while let Some(task) = core.batch(&mut budget) {
@@ -62,7 +68,7 @@ impl<'a> MainTask<'a> {
         Self { core, task, waker }
     }
 
-    /// Main's turn: delivers its cancellation, or polls it once. Gives the outcome when it has ended.
+    /// Main's turn: delivers its cancellation, or polls it once. Gives the outcome when it has ended; a panic goes on.
     fn step<F: Future>(
         &self,
         task: Task,
@@ -72,44 +78,59 @@ impl<'a> MainTask<'a> {
         let uncaught = cancelled
             .filter(|cancelled| self.core.deliver(&task, cancelled) == Delivered::Uncaught);
         task.start();
-        let polled = match uncaught {
-            Some(cancelled) => Err(cancelled),
-            None => self.poll(&task, future.as_mut()),
-        };
-        match polled {
-            Ok(Poll::Ready(value)) => {
-                self.core.close_root(&task);
-                Some(Ok(value))
-            }
-            Ok(Poll::Pending) => {
-                task.suspend()
-                    .into_iter()
-                    .for_each(|woken| self.core.enqueue(woken));
-                None
-            }
-            Err(cancelled) => {
-                self.core
-                    .aborting_for(&task, &cancelled, || future.set(None));
-                Some(Err(cancelled))
-            }
+        if let Some(cancelled) = uncaught {
+            return Some(Err(self.cut_down(&task, cancelled, future)));
         }
+        match caught(|| self.poll(&task, future.as_mut())) {
+            // Dropped here and not on the way out: what was there first stands, a value (C4) or a panic, and a
+            // destructor that panics too takes nothing away and does not end the process.
+            Ok(Poll::Ready(value)) => {
+                self.clear(&task, future);
+                return Some(Ok(value));
+            }
+            Err(payload) => {
+                self.clear(&task, future);
+                resume_unwind(payload)
+            }
+            Ok(Poll::Pending) => {}
+        }
+        if let Some(cancelled) = self.core.end_of(&task) {
+            return Some(Err(self.cut_down(&task, cancelled, future)));
+        }
+        task.suspend()
+            .into_iter()
+            .for_each(|woken| self.core.enqueue(woken));
+        None
     }
 
-    /// Polls once; `Err` when the poll raised a cancellation past the last catch point.
-    fn poll<F: Future>(
-        &self,
-        task: &Task,
-        future: Pin<&mut Option<F>>,
-    ) -> Result<Poll<F::Output>, Cancelled> {
+    /// Polls once.
+    fn poll<F: Future>(&self, task: &Task, future: Pin<&mut Option<F>>) -> Poll<F::Output> {
         let future = future
             .as_pin_mut()
             .expect("main is polled until it has ended, and then no more");
-        let polled = self
-            .core
-            .poll_as(task, || future.poll(&mut Context::from_waker(&self.waker)));
-        match polled {
-            Poll::Ready(value) => Ok(Poll::Ready(value)),
-            Poll::Pending => self.core.end_of(task).map_or(Ok(Poll::Pending), Err),
-        }
+        self.core
+            .poll_as(task, || future.poll(&mut Context::from_waker(&self.waker)))
+    }
+
+    /// Drops the future that is done; a panic of its destructor ends here.
+    fn clear<F>(&self, task: &Task, mut future: Pin<&mut Option<F>>) {
+        self.core.poll_as(task, || {
+            caught(|| future.set(None)).unwrap_or_else(drop_quietly);
+        });
+    }
+
+    /// Drops the cancelled future; a panic of its destructor goes on.
+    fn cut_down<F>(
+        &self,
+        task: &Task,
+        cancelled: Cancelled,
+        mut future: Pin<&mut Option<F>>,
+    ) -> Cancelled {
+        let mut dropped = Ok(());
+        self.core.aborting_for(task, &cancelled, || {
+            dropped = caught(|| future.set(None));
+        });
+        dropped.unwrap_or_else(|payload| resume_unwind(payload));
+        cancelled
     }
 }

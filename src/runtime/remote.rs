@@ -143,7 +143,7 @@ where
 {
     let slot = Arc::clone(&sender.slot);
     let forward = Forward {
-        future,
+        future: Some(future),
         sender: Some(sender),
     };
     // The call runs inside the runtime; were there none, the sender would be dropped, which the handle hears.
@@ -154,11 +154,31 @@ where
 }
 
 pin_project! {
-    /// A future whose output, or panic, goes to a sender.
+    /// A future whose output, or panic, goes to a sender, when the future is gone.
     struct Forward<F: Future> {
         #[pin]
-        future: F,
+        future: Option<F>,
         sender: Option<Sender<F::Output>>,
+    }
+
+    impl<F: Future> PinnedDrop for Forward<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.cut_down();
+        }
+    }
+}
+
+impl<F: Future> Forward<F> {
+    /// Drops the future, which was cancelled. If its destructor panics, that is the result; else the sender's drop
+    /// says that it was cancelled.
+    fn cut_down(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if let Err(payload) = caught(|| this.future.set(None)) {
+            match this.sender.take() {
+                Some(sender) => sender.send(Err(JoinError::Panicked(Panic::new(payload)))),
+                None => drop_quietly(payload),
+            }
+        }
     }
 }
 
@@ -166,13 +186,17 @@ impl<F: Future> Future for Forward<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let future = this.future;
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return Poll::Ready(());
+        };
         let result = match caught(|| future.poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
             Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
         };
+        // What was there first stands, as in a task.
+        caught(|| this.future.set(None)).unwrap_or_else(drop_quietly);
         if let Some(sender) = this.sender.take() {
             sender.send(result);
         }

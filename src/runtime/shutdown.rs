@@ -6,6 +6,7 @@
 //!     └── during a panic, or inside another runtime ──────────────────────────┘
 //! ```
 
+use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,18 +15,23 @@ use super::turn::BATCH;
 use super::virtual_time::describe;
 use super::{Task, context};
 use crate::error::{Cancelled, Reason};
+use crate::util::{caught, drop_quietly};
 
 /// Ends the runtime in order: everything is cancelled and given the time to clean up.
 pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
     let entered = context::enter(core);
     core.set_phase(Phase::ShuttingDown);
+    // Who was cancelled before has another reason, and the first one stands.
+    core.collect();
     let tasks = core.running();
     for task in tasks {
         task.cancel(shutdown());
     }
-    core.run_until_empty(patience);
+    // It panics where virtual time finds a deadlock; the end comes all the same.
+    let emptied = caught(|| core.run_until_empty(patience));
     drop(entered);
     close(core);
+    emptied.unwrap_or_else(|payload| resume_unwind(payload));
 }
 
 /// Ends the runtime at once: every future is dropped where it stands.
@@ -34,9 +40,11 @@ pub(super) fn close(core: &Rc<Core>) {
     core.set_phase(Phase::Closed);
     core.collect();
     core.drop_futures();
+    core.drop_leaves();
+    // Destructors ran: what they sent from inside another runtime's end is settled while the handles still own.
+    core.collect();
     let tasks = core.table().borrow_mut().take_all();
     core.hub().end(tasks);
-    core.drop_leaves();
     drop(entered);
     core.hub().settle_leftovers();
 }
@@ -55,14 +63,13 @@ impl Core {
             while let Some(main) = self.batch(&mut budget) {
                 debug_assert!(false, "a main future outlived its block_on: {main:?}");
             }
-            let left = self.running();
-            if left.is_empty() {
+            let idle = self.queue().borrow().is_empty();
+            if idle && !self.table().borrow().has_running() {
                 return;
             }
             if end.is_some_and(|end| Instant::now() >= end) {
-                return report(&left);
+                return report(&self.running());
             }
-            drop(left);
             self.rest_until(end);
         }
     }
@@ -103,17 +110,22 @@ impl Core {
         self.queue().borrow_mut().pop()
     }
 
-    /// Drops the wakers in timers and sockets: they may be anybody's.
+    /// Drops the wakers in timers, sockets and catch points: they may be anybody's, so each is dropped by itself.
     fn drop_leaves(&self) {
-        let wheel = self.wheel().replace(crate::wheel::Wheel::new());
-        crate::util::drop_quietly(wheel);
-        let wakers = self.reactor().borrow_mut().dissolve();
-        wakers.into_iter().for_each(crate::util::drop_quietly);
+        let timers = self.wheel().borrow_mut().dissolve();
+        timers.into_iter().for_each(drop_quietly);
+        let sockets = self.reactor().borrow_mut().dissolve();
+        sockets.into_iter().for_each(drop_quietly);
+        let points = self.scopes().borrow_mut().dissolve();
+        points.into_iter().for_each(drop_quietly);
     }
 }
 
 /// Names the tasks that a bounded shutdown had to drop.
 fn report(tasks: &[Task]) {
+    if tasks.is_empty() {
+        return;
+    }
     eprintln!(
         "wheelhouse: {} task(s) did not stop within the shutdown timeout and are dropped:",
         tasks.len()

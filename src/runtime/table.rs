@@ -45,6 +45,12 @@ impl Table {
             .collect()
     }
 
+    /// True while a task has not ended. Looks from the back, where those are that were spawned last and end last.
+    pub(crate) fn has_running(&self) -> bool {
+        let mut owners = self.slots.iter().rev().flatten();
+        owners.any(|owner| !owner.task().state().is_done())
+    }
+
     /// The tasks that have not ended, in the order of their spawning.
     pub(crate) fn running(&self) -> Vec<Task> {
         let owners = self.slots.iter().flatten();

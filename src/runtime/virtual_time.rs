@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::Task;
-use super::core::Core;
+use super::core::{Core, Phase};
 
 impl Core {
     /// Waits for what is real, or jumps to the next deadline.
@@ -43,8 +43,12 @@ impl Core {
     /// Who waits for what can never come.
     fn deadlock_report(&self) -> String {
         let tasks = self.running();
-        let mut report = String::from(
-            "deadlock: the main task is not done, no task is ready, no timer is set and nothing is in flight. Waiting:",
+        let stuck = match self.phase() {
+            Phase::Open => "the main task is not done",
+            _ => "main is done and the runtime shuts down, but not every task stops",
+        };
+        let mut report = format!(
+            "deadlock: {stuck}, no task is ready, no timer is set and nothing is in flight. Waiting:"
         );
         for task in &tasks {
             write!(report, "\n  {}", describe(task)).expect("a String takes everything");

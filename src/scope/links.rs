@@ -31,6 +31,11 @@ impl<C, W> Nodes<C, W> {
         self.0.get_mut(key)
     }
 
+    /// Goes over all nodes, for writing what is no link.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Node<C, W>> {
+        self.0.iter_mut().map(|(_, node)| node)
+    }
+
     /// Borrows a node that a link leads to.
     pub(super) fn at(&self, key: Key) -> &Node<C, W> {
         self.0.get(key).expect("links lead to living nodes")

@@ -83,6 +83,12 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
+    /// Takes all wakers out: the runtime ends.
+    pub(crate) fn dissolve(&mut self) -> Vec<W> {
+        let nodes = self.nodes.iter_mut();
+        nodes.filter_map(|node| node.waker.take()).collect()
+    }
+
     /// Takes what has been delivered to a node, once.
     pub(crate) fn take_pending(&mut self, key: Key) -> Option<C> {
         let pending = self.nodes.find_mut(key)?.pending.take()?;

@@ -14,11 +14,11 @@
 //! # Non-guarantees
 //! - A thread that holds nothing of the runtime but a waker is not seen: hold a [`Remote`](crate::Remote) for it.
 
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 
 use crate::cell::Label;
 use crate::runtime::{Runtime, panic_cancelled, refuse_nesting};
-use crate::util::caught;
+use crate::util::{caught, drop_quietly};
 
 /// Runs a future, and the tasks that it spawns, on virtual time, and gives its output.
 ///
@@ -45,12 +45,15 @@ pub fn run<F: Future>(future: F) -> F::Output {
         Err(error) => panic!("no runtime could be made: {error}"),
     };
     let label = Label::new(Location::caller(), None);
-    match caught(|| runtime.drive(label, future)) {
-        Ok(Ok(output)) => output,
-        Ok(Err(cancelled)) => panic_cancelled(&cancelled),
-        Err(payload) => {
-            drop(runtime);
-            std::panic::resume_unwind(payload)
+    let outcome = caught(|| runtime.drive(label, future));
+    // The others clean up before a panic of the future goes on, or its cancellation becomes one.
+    match (outcome, caught(|| drop(runtime))) {
+        (Err(payload), ended) => {
+            ended.unwrap_or_else(drop_quietly);
+            resume_unwind(payload)
         }
+        (_, Err(payload)) => resume_unwind(payload),
+        (Ok(Err(cancelled)), Ok(())) => panic_cancelled(&cancelled),
+        (Ok(Ok(output)), Ok(())) => output,
     }
 }

@@ -210,6 +210,22 @@ impl<T> Wheel<T> {
         None
     }
 
+    /// Takes all values out, also those that never come.
+    pub(crate) fn dissolve(&mut self) -> Vec<T> {
+        let mut values = Vec::with_capacity(self.len());
+        let mut index = 0;
+        while !self.is_empty() {
+            values.extend(self.entries.vacate(index).map(|entry| entry.value));
+            index += 1;
+        }
+        *self = Wheel {
+            entries: mem::take(&mut self.entries),
+            elapsed: self.elapsed,
+            ..Wheel::new()
+        };
+        values
+    }
+
     /// Gives the memory of entries that are gone back to the allocator, if none is outstanding.
     pub(crate) fn shrink(&mut self) {
         self.entries.shrink();

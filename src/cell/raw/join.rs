@@ -15,6 +15,7 @@ use crate::cell::away::Release;
 use crate::cell::label::Label;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError, Reason};
+use crate::util::drop_quietly;
 
 /// What a handle says when its result is asked for a second time.
 const TAKEN: &str = "the result of this JoinHandle was already taken: a task gives its result once, to the first \
@@ -207,7 +208,8 @@ impl<H: Home> GoneHandle<H> {
     fn detach(self) {
         // SAFETY: rule 1, the task has not ended, so its runtime owns it.
         let header = unsafe { self.header.as_ref() };
-        drop(header.joiner.take());
+        // Somebody else's waker: a panic of its destructor must not keep the task from being cancelled.
+        drop_quietly(header.joiner.take());
         if self.awaited {
             // SAFETY: rule 1, as above.
             let task = unsafe { reference(self.header) };

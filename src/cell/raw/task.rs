@@ -167,15 +167,15 @@ impl<H: Home> Task<H> {
         }
     }
 
-    /// Drops the future of a task that is not running, and ends the task with `error`.
-    pub(crate) fn abort(self, error: JoinError) {
+    /// Drops the future of a task that is not running, and writes `error` as its output. [`settle`](Task::settle) is
+    /// due, as after a poll with which the task ended.
+    pub(crate) fn abort(&self, error: JoinError) {
         assert!(!self.state().is_done() && !self.state().is_main());
         if !self.state().is_running() {
             self.start();
         }
         // SAFETY: rule 3; here, not done, and marked as running by ourselves: nobody polls it.
         unsafe { (self.header().vtable.abort)(self.0.ptr(), error) };
-        self.conclude();
     }
 
     /// The output is written: gives it to the handle, or drops it and the task.

@@ -1,0 +1,25 @@
+"""Three runners; each is greeted as it arrives, while the others run on: three seconds.
+
+The counterpart of examples/wait.rs.
+"""
+
+import asyncio
+
+
+async def race(name, seconds):
+    await asyncio.sleep(seconds)
+    return name
+
+
+async def main():
+    runners = [("tortoise", 3), ("fox", 2), ("hare", 1)]
+    pending = [asyncio.create_task(race(name, time)) for name, time in runners]
+    while pending:
+        done, pending = await asyncio.wait(
+            pending, return_when=asyncio.FIRST_COMPLETED
+        )
+        for runner in done:
+            print(f"{runner.result()} is here, {len(pending)} to come")
+
+
+asyncio.run(main())

@@ -1,0 +1,28 @@
+//! Three dishes are cooked at once; the results come in the order of the arguments.
+//!
+//! [`gather`] takes a tuple here, where asyncio's `gather` takes several arguments. It makes
+//! no tasks of them: the three run inside the caller, so they may borrow from it (`kitchen`
+//! below). Three seconds, the longest of them. Its counterpart: `examples/asyncio/gather.py`.
+
+use std::time::Duration;
+use wheelhouse::{gather, run, sleep};
+
+async fn cook(kitchen: &str, dish: &str, seconds: u64) -> u64 {
+    println!("{kitchen}: {dish} on the stove");
+    sleep(Duration::from_secs(seconds)).await;
+    println!("{kitchen}: {dish} ready");
+    seconds
+}
+
+fn main() {
+    run(async {
+        let kitchen = String::from("downstairs");
+        let (soup, rice, tea) = gather((
+            cook(&kitchen, "soup", 3),
+            cook(&kitchen, "rice", 2),
+            cook(&kitchen, "tea", 1),
+        ))
+        .await;
+        println!("soup {soup} s, rice {rice} s, tea {tea} s");
+    });
+}

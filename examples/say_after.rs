@@ -1,0 +1,22 @@
+//! Two waits, one after the other: three seconds in all.
+//!
+//! Calling an async function only prepares it; nothing happens until it is awaited. That is
+//! so in asyncio too, where this program says `asyncio.run(main())` for [`run`] and
+//! `await asyncio.sleep(1)` for [`sleep`]. Its counterpart: `examples/asyncio/say_after.py`.
+
+use std::time::Duration;
+use wheelhouse::{run, sleep};
+
+async fn say_after(seconds: u64, what: &str) {
+    sleep(Duration::from_secs(seconds)).await;
+    println!("{what}");
+}
+
+fn main() {
+    run(async {
+        println!("started");
+        say_after(1, "hello").await;
+        say_after(2, "world").await;
+        println!("finished");
+    });
+}

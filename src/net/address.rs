@@ -1,0 +1,210 @@
+//! What may stand where an address is asked for.
+//!
+//! Not std's trait of the same name, because that one looks names up on the calling thread and nothing else. This one
+//! only tells addresses from names, so that the looking up has its place in one function here.
+
+use std::io::{self, ErrorKind};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
+};
+
+use sealed::{Named, Target};
+
+/// What [`TcpListener::bind`](super::TcpListener::bind) and [`TcpStream::connect`](super::TcpStream::connect) take.
+///
+/// These are: a [`SocketAddr`] or its two kinds; an IP address and a port; a text as `"127.0.0.1:80"`, `"[::1]:80"` or
+/// `"localhost:80"`; a host, as name or number, and a port; several addresses, as array, slice or `Vec`, of which the
+/// first that works is taken; and a reference to any of these.
+///
+/// A name is looked up by the system's resolver, which **blocks the whole runtime** until it answers. Where that
+/// matters, look it up on another thread and pass the addresses.
+///
+/// The trait cannot be implemented outside of this crate.
+pub trait ToSocketAddrs: Named {}
+
+impl<T: Named + ?Sized> ToSocketAddrs for T {}
+
+/// The part of the trait that users do not see.
+mod sealed {
+    use std::io;
+    use std::net::SocketAddr;
+
+    /// What somebody wants to reach.
+    #[derive(Debug, PartialEq, Eq)]
+    pub enum Target {
+        /// These addresses, in this order.
+        Addresses(Vec<SocketAddr>),
+        /// The addresses of a host of this name, with this port.
+        Host(String, u16),
+    }
+
+    /// Something that stands for addresses.
+    pub trait Named {
+        /// Tells addresses from names; looks up nothing.
+        fn target(&self) -> io::Result<Target>;
+    }
+}
+
+/// Gives the addresses that `address` stands for. Blocks while it looks a name up.
+pub(super) fn resolve(address: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
+    match address.target()? {
+        Target::Addresses(addresses) => Ok(addresses),
+        Target::Host(name, port) => Ok((name, port).to_socket_addrs()?.collect()),
+    }
+}
+
+/// Tries one address after the other; gives the first success or the last error.
+pub(super) async fn first_success<T>(
+    addresses: Vec<SocketAddr>,
+    mut attempt: impl AsyncFnMut(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut outcome = Err(io::Error::new(
+        ErrorKind::InvalidInput,
+        "there is no address to try",
+    ));
+    for address in addresses {
+        outcome = attempt(address).await;
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+/// A host that may be written as a number.
+fn host(name: &str, port: u16) -> Target {
+    match name.parse::<IpAddr>() {
+        Ok(ip) => Target::Addresses(vec![(ip, port).into()]),
+        Err(_) => Target::Host(name.to_owned(), port),
+    }
+}
+
+/// An address as text.
+fn parse(text: &str) -> io::Result<Target> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(Target::Addresses(vec![address]));
+    }
+    let parts = text.rsplit_once(':');
+    let parts = parts.and_then(|(name, port)| Some((name, port.parse().ok()?)));
+    match parts {
+        Some((name, port)) if !name.is_empty() => Ok(host(name, port)),
+        _ => Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            format!("not a host and a port, as `127.0.0.1:80` or `localhost:80`: `{text}`"),
+        )),
+    }
+}
+
+/// Implements the trait for what turns into one address.
+macro_rules! one_address {
+    ($($type:ty),*) => {$(
+        impl Named for $type {
+            fn target(&self) -> io::Result<Target> {
+                Ok(Target::Addresses(vec![(*self).into()]))
+            }
+        }
+    )*};
+}
+
+one_address!(
+    SocketAddr,
+    SocketAddrV4,
+    SocketAddrV6,
+    (IpAddr, u16),
+    (Ipv4Addr, u16),
+    (Ipv6Addr, u16)
+);
+
+impl Named for str {
+    fn target(&self) -> io::Result<Target> {
+        parse(self)
+    }
+}
+
+impl Named for String {
+    fn target(&self) -> io::Result<Target> {
+        parse(self)
+    }
+}
+
+impl Named for (&str, u16) {
+    fn target(&self) -> io::Result<Target> {
+        Ok(host(self.0, self.1))
+    }
+}
+
+impl Named for (String, u16) {
+    fn target(&self) -> io::Result<Target> {
+        Ok(host(&self.0, self.1))
+    }
+}
+
+impl Named for [SocketAddr] {
+    fn target(&self) -> io::Result<Target> {
+        Ok(Target::Addresses(self.to_vec()))
+    }
+}
+
+impl<const N: usize> Named for [SocketAddr; N] {
+    fn target(&self) -> io::Result<Target> {
+        self.as_slice().target()
+    }
+}
+
+impl Named for Vec<SocketAddr> {
+    fn target(&self) -> io::Result<Target> {
+        self.as_slice().target()
+    }
+}
+
+impl<T: Named + ?Sized> Named for &T {
+    fn target(&self) -> io::Result<Target> {
+        (**self).target()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Target {
+        Target::Addresses(vec![text.parse().expect("an address")])
+    }
+
+    #[test]
+    fn numbers_are_addresses_and_everything_else_is_a_name() {
+        let name = || Target::Host("localhost".into(), 80);
+        assert_eq!("127.0.0.1:80".target().unwrap(), one("127.0.0.1:80"));
+        assert_eq!("[::1]:80".target().unwrap(), one("[::1]:80"));
+        assert_eq!(("::1", 80).target().unwrap(), one("[::1]:80"));
+        assert_eq!(String::from("localhost:80").target().unwrap(), name());
+        assert_eq!(("localhost", 80).target().unwrap(), name());
+        assert_eq!((String::from("localhost"), 80).target().unwrap(), name());
+        let v6 = (Ipv6Addr::LOCALHOST, 80);
+        assert_eq!(v6.target().unwrap(), one("[::1]:80"));
+    }
+
+    #[test]
+    fn text_without_a_host_or_a_port_is_refused_with_a_message() {
+        for text in ["", ":", "localhost", ":80", "localhost:", "localhost:99999"] {
+            let error = text.target().expect_err(text);
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn several_addresses_keep_their_order() {
+        let several = ["127.0.0.1:2", "127.0.0.1:1"].map(|text| text.parse().unwrap());
+        let all = Target::Addresses(several.to_vec());
+        assert_eq!(several.target().unwrap(), all);
+        assert_eq!(several.to_vec().target().unwrap(), all);
+        assert_eq!((&several[..]).target().unwrap(), all);
+    }
+
+    #[test]
+    fn a_name_is_looked_up() {
+        let found = resolve(&("localhost", 80)).expect("every machine knows itself");
+        assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback()));
+    }
+}

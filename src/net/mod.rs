@@ -1,0 +1,39 @@
+//! Sockets. Floor 3.
+//!
+//! [`TcpListener`] takes connections (asyncio: `asyncio.start_server`), [`TcpStream::connect`] makes one (asyncio:
+//! `asyncio.open_connection`). Bytes go through the traits of `futures::io`, so a program that reads and writes also
+//! uses that crate's `AsyncReadExt` and `AsyncWriteExt`. Both types turn from and into their namesakes in
+//! [`std::net`].
+//!
+//! ```text
+//!   TcpListener, TcpStream, halves     what users hold; only ids and a descriptor inside, so all are `Send`
+//!            │
+//!        Registered                    a socket and its place in the reactor of one runtime
+//!            │ at home                              │ elsewhere
+//!            ▼                                      ▼
+//!   the reactor's one way to wait        polled: an error; dropped: sent home, closed there
+//! ```
+//!
+//! # Guarantees
+//! - A socket that is ready costs the system call that moves the bytes and no other; one that is known to have
+//!   nothing is not asked. A request and its answer are one read, one write and the loop's wait.
+//! - Any number of tasks may use one `&TcpStream` or `&TcpListener` at once; all who wait are woken when it is ready.
+//! - A socket that is always ready gives way: after a number of calls in one poll its task goes to the end of the queue.
+//! - A socket may be moved to another thread, and dropped there. Its descriptor is closed whatever becomes of the
+//!   runtime.
+//!
+//! # Non-guarantees
+//! - Sockets work only inside the runtime in which they were made. Anywhere else reading, writing and accepting give
+//!   an error that says so.
+//! - Host names are looked up by the system's resolver, which blocks the whole runtime until it answers; addresses
+//!   written as numbers are not looked up. See [`ToSocketAddrs`].
+//! - Which of several tasks that wait for the same bytes gets them is not defined.
+
+mod address;
+mod registered;
+mod tcp;
+
+pub use address::ToSocketAddrs;
+pub use tcp::{
+    OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpStream, WriteHalf,
+};

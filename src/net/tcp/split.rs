@@ -1,0 +1,71 @@
+//! The two directions of a stream, lent.
+
+use std::io;
+
+use super::TcpStream;
+
+/// Lends both directions; the exclusive borrow keeps anybody else away meanwhile.
+pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    (ReadHalf(stream), WriteHalf(stream))
+}
+
+/// The side of a [`TcpStream`] that reads, lent by [`TcpStream::split_mut`].
+///
+/// # Examples
+/// ```
+/// use futures::io::{AsyncReadExt, AsyncWriteExt};
+/// use wheelhouse::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// wheelhouse::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (server, _) = listener.accept().await?;
+///     let echo = wheelhouse::spawn(async move { futures::io::copy(&server, &mut &server).await });
+///
+///     let (mut reader, mut writer) = client.split_mut();
+///     writer.write_all(b"round").await?;
+///     let mut got = [0; 5];
+///     reader.read_exact(&mut got).await?;
+///     assert_eq!(&got, b"round");
+///     drop(client);
+///     assert_eq!(echo.await.unwrap()?, 5);
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct ReadHalf<'a>(&'a TcpStream);
+
+/// The side of a [`TcpStream`] that writes, lent by [`TcpStream::split_mut`].
+///
+/// Dropping it does nothing; closing it by the trait tells the peer the end.
+#[derive(Debug)]
+pub struct WriteHalf<'a>(&'a TcpStream);
+
+impl ReadHalf<'_> {
+    /// Waits for bytes and copies them, but leaves them to be read again; see [`TcpStream::peek`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    ///
+    /// # Errors
+    /// As [`TcpStream::peek`].
+    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.peek(buffer).await
+    }
+}
+
+/// The whole stream, for its addresses and options.
+impl AsRef<TcpStream> for ReadHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}
+
+/// The whole stream, for its addresses and options.
+impl AsRef<TcpStream> for WriteHalf<'_> {
+    fn as_ref(&self) -> &TcpStream {
+        self.0
+    }
+}

@@ -1,0 +1,112 @@
+//! Getting through to somebody, or not.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use futures::io::AsyncReadExt;
+use wheelhouse::net::{TcpListener, TcpStream};
+
+use super::{ANY, bounded};
+
+/// An address of this machine at which nobody listens.
+async fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind(ANY).await.expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+#[test]
+fn connecting_to_nobody_is_refused() {
+    bounded(async {
+        let error = TcpStream::connect(nobody().await).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn the_first_of_several_addresses_that_answers_is_taken() {
+    bounded(async {
+        let listener = TcpListener::bind(ANY).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let several = [nobody().await, address, nobody().await];
+        let stream = TcpStream::connect(&several[..]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+    });
+}
+
+#[test]
+fn of_several_addresses_that_refuse_the_last_error_stands() {
+    bounded(async {
+        let several = [nobody().await, nobody().await];
+        let error = TcpStream::connect(several).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let error = TcpStream::connect(Vec::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let error = TcpListener::bind([]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn addresses_are_taken_in_every_form() {
+    bounded(async {
+        let listener = TcpListener::bind("localhost:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let text = address.to_string();
+        let host = address.ip().to_string();
+        for stream in [
+            TcpStream::connect(address).await,
+            TcpStream::connect(&address).await,
+            TcpStream::connect(&*text).await,
+            TcpStream::connect(&text).await,
+            TcpStream::connect(text.clone()).await,
+            TcpStream::connect((&*host, address.port())).await,
+            TcpStream::connect((address.ip(), address.port())).await,
+            TcpStream::connect(("localhost", address.port())).await,
+        ] {
+            assert_eq!(stream.unwrap().peer_addr().unwrap(), address);
+        }
+    });
+}
+
+#[test]
+fn a_connect_that_is_dropped_closes_its_socket() {
+    bounded(async {
+        let listener = TcpListener::bind(ANY).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut connecting = Box::pin(TcpStream::connect(address));
+        assert!(futures::poll!(&mut connecting).is_pending());
+        drop(connecting);
+        let (mut stream, _) = listener.accept().await.unwrap();
+        match stream.read(&mut [0]).await {
+            Ok(count) => assert_eq!(count, 0),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+    });
+}
+
+#[test]
+fn an_accept_that_is_dropped_loses_no_connection() {
+    bounded(async {
+        let listener = TcpListener::bind(ANY).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut accepting = Box::pin(listener.accept());
+        assert!(futures::poll!(&mut accepting).is_pending());
+        let client = TcpStream::connect(address).await.unwrap();
+        drop(accepting);
+        let (_, peer) = listener.accept().await.unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+    });
+}
+
+#[test]
+fn outside_of_a_runtime_there_are_no_sockets_but_a_message() {
+    let outside = [
+        futures::executor::block_on(TcpListener::bind(ANY)).unwrap_err(),
+        futures::executor::block_on(TcpStream::connect(("127.0.0.1", 1))).unwrap_err(),
+        TcpListener::from_std(std::net::TcpListener::bind(ANY).unwrap()).unwrap_err(),
+    ];
+    for error in outside {
+        let message = error.to_string();
+        assert!(message.contains("wheelhouse::run"), "{message}");
+    }
+}

@@ -1,0 +1,128 @@
+//! After all kinds of ends the process has as many file descriptors as before. One test in a program of its own,
+//! because other tests at the same time would open some, too.
+
+use std::cell::Cell;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+use futures::io::{AsyncReadExt, AsyncWriteExt};
+use wheelhouse::net::{TcpListener, TcpStream};
+use wheelhouse::{Runtime, run, spawn, timeout, yield_now};
+
+/// How many descriptors are open.
+fn open() -> usize {
+    std::fs::read_dir("/proc/self/fd")
+        .expect("Linux has this")
+        .count()
+}
+
+/// The two ends of a connection.
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let client = TcpStream::connect(address).await.expect("a connection");
+    (client, listener.accept().await.expect("a connection").0)
+}
+
+/// Connections that end in order.
+fn ended_in_order() {
+    run(async {
+        for _ in 0..100 {
+            let (mut client, server) = pair().await;
+            let echo = spawn(async move { futures::io::copy(&server, &mut &server).await });
+            client.write_all(b"x").await.unwrap();
+            client.close().await.unwrap();
+            client.read_to_end(&mut Vec::new()).await.unwrap();
+            echo.await.unwrap().unwrap();
+        }
+    });
+}
+
+/// Tasks that are cancelled while they read, accept and connect.
+fn cancelled() {
+    run(async {
+        for _ in 0..20 {
+            let (client, server) = pair().await;
+            let (mut read, write) = client.into_split();
+            let reading = spawn(async move { read.read(&mut [0]).await });
+            let brief = timeout(Duration::ZERO, server.peek(&mut [0])).await;
+            assert!(brief.is_err());
+            yield_now().await;
+            assert!(reading.cancel_and_wait().await.is_err());
+            drop(write);
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut connecting = Box::pin(TcpStream::connect(address));
+            assert!(futures::poll!(&mut connecting).is_pending());
+        }
+    });
+}
+
+/// A runtime that is dropped with everything alive in it.
+fn dropped_with_the_runtime() {
+    let runtime = Runtime::new().unwrap();
+    let waiting = Rc::new(Cell::new(0));
+    runtime.block_on(async {
+        for _ in 0..20 {
+            let (client, server) = pair().await;
+            for mut stream in [client, server] {
+                let waiting = Rc::clone(&waiting);
+                spawn(async move {
+                    waiting.set(waiting.get() + 1);
+                    stream.read(&mut [0]).await
+                })
+                .detach();
+            }
+        }
+        yield_now().await;
+    });
+    assert_eq!(waiting.get(), 40);
+}
+
+/// Streams that are dropped on another thread, between two `block_on`s, and after the end of their runtime.
+fn dropped_away() {
+    let runtime = Runtime::new().unwrap();
+    let (client, server) = runtime.block_on(pair());
+    thread::spawn(move || drop(client)).join().unwrap();
+    drop(server);
+    let (client, server) = runtime.block_on(pair());
+    let std = thread::spawn(move || client.into_std().unwrap());
+    drop(std.join().unwrap());
+    let last = runtime.block_on(pair());
+    runtime.block_on(yield_now());
+    drop(runtime);
+    thread::spawn(move || drop(server)).join().unwrap();
+    drop(last.0.into_std().unwrap());
+    drop(last.1);
+}
+
+/// Sockets that fail to be made.
+fn refused() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        TcpListener::bind(address).await.unwrap_err();
+        drop(listener);
+        TcpStream::connect([address, address]).await.unwrap_err();
+    });
+}
+
+#[test]
+fn descriptors_are_back_at_the_start_level_after_every_kind_of_end() {
+    let before = open();
+    let ends: [(&str, fn()); 5] = [
+        ("ended in order", ended_in_order),
+        ("cancelled", cancelled),
+        ("dropped with the runtime", dropped_with_the_runtime),
+        ("dropped away", dropped_away),
+        ("refused", refused),
+    ];
+    for (name, end) in ends {
+        end();
+        assert_eq!(open(), before, "{name}");
+    }
+}
