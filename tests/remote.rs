@@ -222,7 +222,9 @@ fn what_is_asked_after_the_end_is_cancelled_at_once() {
     let dropped = Arc::new(AtomicU32::new(0));
     let guard = OnDrop::new({
         let dropped = Arc::clone(&dropped);
-        move || drop(dropped.fetch_add(1, Ordering::SeqCst))
+        move || {
+            dropped.fetch_add(1, Ordering::SeqCst);
+        }
     });
     let late = remote.spawn(move || {
         drop(guard);

@@ -1,5 +1,10 @@
 //! Wakes, wakers and handles on other threads: none is lost, none outstays its welcome, all survive the runtime.
 
+#![allow(
+    clippy::waker_clone_wake,
+    reason = "cloned and consumed wakers are what is tested"
+)]
+
 mod common;
 
 use std::collections::VecDeque;

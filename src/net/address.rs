@@ -199,7 +199,7 @@ mod tests {
         let all = Target::Addresses(several.to_vec());
         assert_eq!(several.target().unwrap(), all);
         assert_eq!(several.to_vec().target().unwrap(), all);
-        assert_eq!((&several[..]).target().unwrap(), all);
+        assert_eq!(several[..].target().unwrap(), all);
     }
 
     #[test]

@@ -199,15 +199,6 @@ impl Reactor {
         }
     }
 
-    /// Takes a waker out of line, for a task that no longer waits; the caller drops it.
-    #[must_use = "a waker may run foreign code when it is dropped"]
-    pub(crate) fn unpark(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
-        self.edit(side.key, |source| {
-            source.waiters_mut(side.direction).leave(waker)
-        })
-        .flatten()
-    }
-
     /// Remembers that a call moved less than it could have.
     pub(crate) fn drained(&mut self, side: Side) {
         if let Some(source) = self.sources.get_mut(side.key) {

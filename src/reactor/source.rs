@@ -65,20 +65,6 @@ impl Waiters {
         displaced
     }
 
-    /// Takes one waker out of the line, for a task that no longer waits.
-    #[must_use = "a waker may run foreign code when it is dropped"]
-    pub(super) fn leave(&mut self, waker: &Waker) -> Option<Waker> {
-        if self
-            .first
-            .as_ref()
-            .is_some_and(|other| other.will_wake(waker))
-        {
-            return self.pop();
-        }
-        let place = self.more.iter().position(|other| other.will_wake(waker))?;
-        Some(self.more.remove(place))
-    }
-
     /// Moves all wakers to `woken`.
     pub(super) fn release(&mut self, woken: &mut Vec<Waker>) {
         woken.extend(self.first.take());
@@ -243,8 +229,6 @@ mod tests {
     enum Step {
         /// Someone of the crowd joins, unless it stands there already.
         Join(usize),
-        /// Someone leaves.
-        Leave(usize),
         /// Everyone is released.
         Release,
     }
@@ -252,7 +236,6 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             12 => (0..50_usize).prop_map(Step::Join),
-            4 => (0..50_usize).prop_map(Step::Leave),
             1 => Just(Step::Release),
         ]
     }
@@ -269,10 +252,6 @@ mod tests {
                         let oldest = (model.len() == MOST).then(|| model.remove(0));
                         model.push(who);
                         (line.join(crowd[who].clone()), oldest)
-                    }
-                    Step::Leave(who) => {
-                        let place = model.iter().position(|other| *other == who);
-                        (line.leave(&crowd[who]), place.map(|place| model.remove(place)))
                     }
                     Step::Release => {
                         let mut woken = Vec::new();

@@ -102,11 +102,18 @@ impl Core {
         bell.awake();
     }
 
-    /// How long until the next timer is due; `None` without timers.
+    /// How long until the loop should wake for a timer; `None` without timers.
+    ///
+    /// When timers are crowded it wakes for them every [`GAP`] and not for each: a lone timer, or the first of a
+    /// crowd, is waited for exactly, the others are up to that much late.
     pub(super) fn until_next_deadline(&self) -> Option<Duration> {
         let next = self.wheel().borrow_mut().next_deadline()?;
+        let wake = match self.clock().is_virtual() {
+            true => next,
+            false => next.max(self.last_fired().get().saturating_add(GAP)),
+        };
         Some(Duration::from_nanos(
-            next.saturating_sub(self.clock().nanos()),
+            wake.saturating_sub(self.clock().nanos()),
         ))
     }
 

@@ -27,12 +27,6 @@ impl<H: Home> Owner<H> {
     pub(crate) fn set_slot(&self, slot: u32) {
         self.0.header().slot.set(slot);
     }
-
-    /// The number of references counted at home, the table's own included; for a report.
-    #[cfg(test)]
-    pub(crate) fn home_refs(&self) -> u32 {
-        self.0.header().refs.get()
-    }
 }
 
 impl<H: Home> Drop for Owner<H> {

@@ -84,28 +84,6 @@ fn beyond_the_bound_the_oldest_is_woken_and_may_come_back() {
 }
 
 #[test]
-fn a_waker_that_left_is_given_back_and_not_woken() {
-    let world = World::new();
-    let (own, mut peer) = unix_pair();
-    let key = world.register(&own);
-    world.catch_up();
-    let (counter, waker) = Counter::new();
-    let side = Side {
-        key,
-        direction: Reading,
-    };
-    assert!(world.read(key, &own, 8, &waker).0.is_pending());
-    assert_eq!(world.door.borrow().standing(side, &waker), Standing::Parked);
-    let left = world.door.borrow_mut().unpark(side, &waker);
-    assert!(left.is_some_and(|left| left.will_wake(&waker)));
-    assert!(world.door.borrow_mut().unpark(side, &waker).is_none());
-    assert_eq!(world.door.borrow().waiting(), 0);
-    peer.write_all(b"x").expect("written");
-    world.catch_up();
-    assert_eq!(counter.count(), 0);
-}
-
-#[test]
 fn parking_at_a_source_that_became_ready_gives_the_waker_back() {
     let world = World::new();
     let (own, _peer) = unix_pair();

@@ -1,0 +1,201 @@
+//! The hard ends of a runtime: during a panic, inside another runtime, with its thread; destructors that come back in;
+//! tasks that hold on to each other.
+
+mod common;
+
+use std::cell::RefCell;
+use std::future::{pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use common::{
+    CountingWaker, Counts, OnDrop, Plan, Probe, Token, Trace, panic_text, poll_with, silent_panic,
+    turns,
+};
+use wheelhouse::{
+    JoinError, JoinHandle, Reason, Runtime, catch_cancel, run, sleep, spawn, task, try_spawn,
+};
+
+/// Spawns a task that never ends by itself.
+fn spawn_probe() -> (JoinHandle<Token>, std::sync::Arc<Counts>) {
+    let (probe, counts) = Probe::new(Plan::ends_at(0));
+    (spawn(probe), counts)
+}
+
+/// Checks that a handle says that its task was cancelled since the runtime ended.
+#[track_caller]
+fn assert_shut_down<T>(mut handle: JoinHandle<T>) {
+    match handle.try_join().expect("the runtime has ended").map(drop) {
+        Err(JoinError::Cancelled(cancelled)) => assert_eq!(cancelled.reason(), &Reason::Shutdown),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Drops a runtime in the midst of a panic.
+fn drop_in_a_panic(runtime: Runtime) {
+    let text = panic_text(move || {
+        let _dropped_by_the_unwinding = runtime;
+        silent_panic("outside")
+    });
+    assert_eq!(text, "outside");
+}
+
+#[test]
+fn dropped_during_a_panic_the_runtime_drops_its_tasks_without_clean_ups() {
+    let trace = Trace::new();
+    let runtime = Runtime::new().unwrap();
+    let handle = runtime.block_on(async {
+        let (notes, guard) = (trace.clone(), trace.note_on_drop("dropped"));
+        let handle = spawn(async move {
+            let _guard = guard;
+            drop(catch_cancel(pending::<()>()).await);
+            notes.note("never");
+        });
+        let (probe, _) = Probe::new(Plan {
+            drop_panics: true,
+            ..Plan::ends_at(0)
+        });
+        drop(spawn(probe));
+        turns(1).await;
+        handle
+    });
+    drop_in_a_panic(runtime);
+    assert_eq!(trace.take(), ["dropped"]);
+    assert_shut_down(handle);
+}
+
+#[test]
+fn dropped_inside_another_runtime_it_drops_its_tasks_without_clean_ups() {
+    let trace = Trace::new();
+    let inner = Runtime::new().unwrap();
+    let (awaited, unawaited) = inner.block_on(async {
+        let (notes, guard) = (trace.clone(), trace.note_on_drop("dropped"));
+        let handle = spawn(async move {
+            let _guard = guard;
+            drop(catch_cancel(pending::<()>()).await);
+            notes.note("never");
+        });
+        turns(1).await;
+        (handle, spawn(ready(())))
+    });
+    run(async {
+        let neighbour = spawn(async {
+            turns(5).await;
+            task::all().len()
+        });
+        turns(1).await;
+        drop(inner);
+        assert_eq!(trace.take(), ["dropped"]);
+        assert_shut_down(awaited);
+        assert!(unawaited.await.unwrap_err().is_cancelled());
+        assert_eq!(neighbour.await.unwrap(), 2, "the outer one goes on");
+    });
+}
+
+#[test]
+fn tasks_that_await_each_other_and_themselves_are_dropped_all_the_same() {
+    let counts: Vec<_> = run(async {
+        let mut all = Vec::new();
+        let slots: [Rc<RefCell<Option<JoinHandle<()>>>>; 2] = Default::default();
+        for (mine, theirs) in [(0, 1), (1, 0)] {
+            let (probe, counts) = Probe::new(Plan::ends_at(0));
+            all.push(counts);
+            let slot = Rc::clone(&slots[theirs]);
+            let handle = spawn(async move {
+                let _probe = probe;
+                let other = slot.take().expect("both have been spawned");
+                drop(other.await);
+            });
+            *slots[mine].borrow_mut() = Some(handle);
+        }
+        let itself: Rc<RefCell<Option<JoinHandle<()>>>> = Rc::default();
+        let slot = Rc::clone(&itself);
+        let handle = spawn(async move {
+            let own = slot.take().expect("it has been spawned");
+            drop(own.await);
+        });
+        *itself.borrow_mut() = Some(handle);
+        turns(3).await;
+        all
+    });
+    assert!(counts.iter().all(|count| count.all() == (0, 1, 0)));
+}
+
+/// A destructor that does everything that a destructor can do to the runtime around it.
+fn meddles(
+    trace: &Trace,
+    wakes: std::task::Waker,
+    other: JoinHandle<Token>,
+) -> OnDrop<impl FnOnce() + 'static> {
+    let trace = trace.clone();
+    OnDrop::new(move || {
+        let child = spawn(async { panic!("never polled") });
+        drop(try_spawn(pending::<()>()).unwrap());
+        other.cancel();
+        wakes.wake();
+        drop(other);
+        let (_, waker) = CountingWaker::new();
+        let mut sleep = sleep(Duration::from_secs(1));
+        assert!(poll_with(&mut sleep, &waker).is_pending());
+        std::mem::forget(sleep);
+        let nested = catch_unwind(AssertUnwindSafe(|| run(ready(()))));
+        assert!(nested.is_err(), "still inside");
+        assert!(!task::all().is_empty() || child.is_finished());
+        child.detach();
+        trace.note("meddled");
+    })
+}
+
+/// Makes a runtime with two tasks whose destructors meddle.
+fn runtime_of_meddlers(trace: &Trace) -> (Runtime, Vec<std::sync::Arc<Counts>>) {
+    let runtime = Runtime::new().unwrap();
+    let counts = runtime.block_on(async {
+        let mut all = Vec::new();
+        for _ in 0..2 {
+            let (other, counts) = spawn_probe();
+            turns(1).await;
+            let guard = meddles(trace, counts.waker().unwrap(), other);
+            all.push(counts);
+            drop(spawn(async move {
+                let _guard = guard;
+                pending::<()>().await
+            }));
+            turns(1).await;
+        }
+        all
+    });
+    (runtime, counts)
+}
+
+#[test]
+fn destructors_may_spawn_wake_cancel_and_drop_handles_during_the_end() {
+    let trace = Trace::new();
+    let ends: [fn(Runtime); 3] = [drop, drop_in_a_panic, |runtime| {
+        run(async move { drop(runtime) })
+    }];
+    for end in ends {
+        let (runtime, counts) = runtime_of_meddlers(&trace);
+        end(runtime);
+        assert_eq!(trace.take(), ["meddled", "meddled"]);
+        assert!(counts.iter().all(|count| count.all() == (1, 1, 0)));
+    }
+}
+
+#[test]
+fn a_runtime_may_live_in_a_thread_local_and_end_with_its_thread() {
+    thread_local! {
+        static RUNTIME: Runtime = Runtime::new().unwrap();
+    }
+    let (probe, counts) = Probe::new(Plan::ends_at(0));
+    let thread = std::thread::spawn(move || {
+        RUNTIME.with(|runtime| {
+            runtime.block_on(async {
+                drop(spawn(probe));
+                turns(1).await;
+            });
+        });
+    });
+    thread.join().unwrap();
+    assert_eq!(counts.all(), (1, 1, 0));
+}
