@@ -10,7 +10,7 @@ use crate::cell::away::Release;
 use crate::cell::label::Label;
 use crate::error::Cancelled;
 
-/// The home count of a task whose references are all counted away (see [`Away`](super::away::Away)).
+/// The home count of a task whose references are all counted away (see [`Away`](crate::cell::away::Away)).
 pub(super) const MERGED: u32 = u32::MAX;
 
 /// A counted reference that any thread may hold.
@@ -178,7 +178,7 @@ pub(super) fn free_merged<H: Home>(ptr: NonNull<Header<H>>) {
     unsafe { Arc::decrement_strong_count(home.as_ptr()) };
 }
 
-/// Frees a cell to which no reference is left; `here` as for [`VTable::free`](super::raw::VTable::free).
+/// Frees a cell to which no reference is left; `here` as for `VTable::free`.
 pub(super) fn free<H: Home>(ptr: NonNull<Header<H>>, here: bool) {
     // SAFETY: the caller has just given up the last reference, so the cell is ours.
     let vtable = unsafe { ptr.as_ref() }.vtable;

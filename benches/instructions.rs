@@ -1,0 +1,118 @@
+//! User-space instructions per operation, which do not drift as times do: runs each workload at one
+//! length and at twice that under `valgrind --tool=callgrind` and divides the difference.
+
+mod common;
+
+use common::program::{self, smoke};
+use common::{PEERS, Peer, for_the_peer, work};
+use std::env;
+use std::fmt::Write;
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+
+/// The workloads: name, rounds of the shorter run, operations in a round.
+const WORKLOADS: &[(&str, u64, u64)] = &[
+    ("spawn_join_1000", 20, 1000),
+    ("spawn_join_1", 20_000, 1),
+    ("spawn_detached_burst", 1, 20_000),
+    ("yield_1", 20_000, 1),
+    ("yield_1000", 20, 1000),
+    ("ping_pong", 20_000, 1),
+    ("gather_yield_10000", 2, 10_000),
+    ("gather_handles_1000", 10, 1000),
+    ("gather_handles_10000", 1, 10_000),
+    ("sleep_drop", 20_000, 1),
+];
+
+/// Does `rounds` of one workload on one peer.
+fn work_once<P: Peer>(workload: &str, rounds: u64) {
+    let workload = workload.to_owned();
+    work::drive(&Rc::new(P::new()), async move |peer| {
+        match workload.as_str() {
+            "spawn_join_1000" => work::spawn_join(&*peer, 1000, rounds).await,
+            "spawn_join_1" => work::spawn_join_one(&*peer, rounds).await,
+            "spawn_detached_burst" => work::detached_burst(&*peer, 20_000, rounds).await,
+            "yield_1" => work::yields(&*peer, 1, rounds).await,
+            "yield_1000" => work::yields(&*peer, 1000, rounds).await,
+            "ping_pong" => work::ping_pong(&*peer, rounds).await,
+            "gather_yield_10000" => work::gather_yields(&*peer, 10_000, rounds).await,
+            "gather_handles_1000" => work::gather_handles(&*peer, 1000, rounds).await,
+            "gather_handles_10000" => work::gather_handles(&*peer, 10_000, rounds).await,
+            "sleep_drop" => work::sleep_drop(&*peer, rounds).await,
+            other => panic!("no workload is called {other:?}"),
+        }
+    });
+}
+
+/// Counts the instructions of one run.
+fn count(workload: &str, peer: &str, rounds: u64) -> u64 {
+    let this = env::current_exe().expect("the program has a path");
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    command
+        .arg(this)
+        .args(["--one", workload, peer, &rounds.to_string()]);
+    let output = command.output().expect("valgrind starts");
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{workload}/{peer}: {report}");
+    let line = report.lines().find(|line| line.contains("Collected :"));
+    let number = line.and_then(|line| line.rsplit(' ').next());
+    number
+        .and_then(|word| word.parse().ok())
+        .expect("callgrind counts")
+}
+
+/// Measures every workload on every peer that the command line does not leave out.
+fn measure_all() {
+    let filters = program::filters();
+    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|word| name.contains(word));
+    let mut lines = String::new();
+    for &(workload, rounds, operations) in WORKLOADS {
+        for peer in PEERS {
+            if !wanted(&format!("{workload}/{peer}")) {
+                continue;
+            }
+            let (short, long) = (
+                count(workload, peer, rounds),
+                count(workload, peer, 2 * rounds),
+            );
+            let each = (long - short) as f64 / (rounds * operations) as f64;
+            println!("{workload}/{peer}: {each:.0} instructions");
+            writeln!(
+                lines,
+                "{{\"program\":\"instructions\",\"workload\":\"{workload}\",\"peer\":\"{peer}\",\
+                 \"metric\":\"instructions\",\"value\":{each:.1}}}"
+            )
+            .expect("a string takes all");
+        }
+    }
+    program::keep("instructions", &lines);
+}
+
+/// Whether valgrind can be run.
+fn valgrind() -> bool {
+    let mut command = Command::new("valgrind");
+    command.arg("--version").stdout(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn main() {
+    if env::args().any(|argument| argument == "--one") {
+        let words = program::filters();
+        let [workload, peer, rounds] = &words[..] else {
+            panic!("--one takes a workload, a peer and rounds");
+        };
+        let rounds = rounds.parse().expect("a number");
+        for_the_peer!(peer.as_str(), work_once(workload, rounds));
+    } else if smoke() {
+        for &(workload, ..) in WORKLOADS {
+            for peer in PEERS {
+                for_the_peer!(*peer, work_once(workload, 1));
+            }
+        }
+    } else if valgrind() {
+        measure_all();
+    } else {
+        println!("instructions: valgrind is not installed, nothing measured");
+    }
+}
