@@ -7,6 +7,10 @@
 //!   home collects each turn                                     nothing stays behind
 //! ```
 //!
+//! What the home thread itself sends, while it does not drive this runtime, has an inbox of its own, which only that
+//! thread empties: it may hold a handle whose output must not leave the thread, and after the end whoever sends
+//! settles what lies in the common inbox.
+//!
 //! A sender pushes first and looks at `ended` second; the end stores `ended` first and empties the inbox second. So
 //! one of the two sees every message. What is settled after the end may touch task cells only when those have been
 //! handed over (see [`Owner`]); the lock makes it wait for that.
@@ -16,6 +20,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use crossbeam_queue::SegQueue;
 
@@ -57,8 +62,12 @@ impl Message {
 pub(crate) struct Hub {
     /// Which runtime of the process this is.
     number: u32,
-    /// What was sent and not collected.
+    /// The thread that made the runtime and drives it.
+    home: ThreadId,
+    /// What other threads sent and was not collected.
     inbox: SegQueue<Message>,
+    /// What the home thread sent. Invariant: only the home thread pops.
+    from_home: SegQueue<Message>,
     /// Ends the loop's sleep.
     bell: sync::Arc<Bell<Chime>>,
     /// Set once, under the lock of `handover`.
@@ -86,7 +95,9 @@ impl Hub {
     pub(crate) fn open(bell: sync::Arc<Bell<Chime>>) -> Arc<Self> {
         let hub = Arc::new(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
+            home: thread::current().id(),
             inbox: SegQueue::new(),
+            from_home: SegQueue::new(),
             bell,
             ended: AtomicBool::new(false),
             handover: Mutex::new(()),
@@ -113,22 +124,36 @@ impl Hub {
 
     /// True when nothing waits to be collected.
     pub(crate) fn is_empty(&self) -> bool {
-        self.inbox.is_empty()
+        self.inbox.is_empty() && self.from_home.is_empty()
     }
 
     /// How many messages wait, about.
     pub(crate) fn len(&self) -> usize {
-        self.inbox.len()
+        self.inbox.len() + self.from_home.len()
     }
 
-    /// The next message.
+    /// The next message. Called at home.
     pub(crate) fn pop(&self) -> Option<Message> {
-        self.inbox.pop()
+        debug_assert!(self.is_home_thread());
+        self.pop_from_home().or_else(|| self.inbox.pop())
+    }
+
+    /// The next message that the home thread sent. Called at home.
+    pub(crate) fn pop_from_home(&self) -> Option<Message> {
+        self.from_home.pop()
+    }
+
+    /// True on the thread that made the runtime, whether it drives it at this moment or not.
+    fn is_home_thread(&self) -> bool {
+        thread::current().id() == self.home
     }
 
     /// Sends a message home. After the runtime's end it is dealt with here.
     pub(crate) fn send(&self, message: Message) {
-        self.inbox.push(message);
+        match self.is_home_thread() {
+            true => self.from_home.push(message),
+            false => self.inbox.push(message),
+        }
         fence(Ordering::SeqCst);
         match self.wait_for_the_end() {
             true => self.settle_leftovers(),
@@ -158,6 +183,11 @@ impl Hub {
 
     /// Deals with what was sent too late.
     pub(crate) fn settle_leftovers(&self) {
+        if self.is_home_thread() {
+            while let Some(message) = self.pop_from_home() {
+                message.settle_after_the_end();
+            }
+        }
         while let Some(message) = self.inbox.pop() {
             message.settle_after_the_end();
         }

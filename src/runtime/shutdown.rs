@@ -38,11 +38,12 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
 pub(super) fn close(core: &Rc<Core>) {
     let entered = context::enter(core);
     core.set_phase(Phase::Closed);
-    core.collect();
     core.drop_futures();
     core.drop_leaves();
-    // Destructors ran: what they sent from inside another runtime's end is settled while the handles still own.
-    core.collect();
+    // Destructors ran, and may have sent letters from this thread, by way of another runtime's end. From here to the end
+    // no foreign code runs on this thread: every later letter comes from another one. Those of other threads are not
+    // read any more, however fast they come; after the end they are settled wherever they are, and calls dropped unrun.
+    core.collect_from_home();
     let tasks = core.table().borrow_mut().take_all();
     core.hub().end(tasks);
     drop(entered);

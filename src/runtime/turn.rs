@@ -140,6 +140,13 @@ impl Core {
         }
     }
 
+    /// Takes in what this thread sent, and what it sends meanwhile; what other threads send is left alone, so this ends.
+    pub(super) fn collect_from_home(&self) {
+        while let Some(message) = self.hub().pop_from_home() {
+            self.receive(message);
+        }
+    }
+
     /// Does what one message says.
     fn receive(&self, message: Message) {
         match message {

@@ -184,7 +184,8 @@ pub(crate) struct GoneHandle<H: Home> {
     awaited: bool,
 }
 
-// SAFETY: made from a handle that was allowed on this thread; see `Join`.
+// SAFETY: a handle that other threads may not have is dropped on the home thread, whose letters only the home thread
+// reads (see `runtime::hub`); any other handle was itself `Send`.
 unsafe impl<H: Home> Send for GoneHandle<H> {}
 
 impl<H: Home> GoneHandle<H> {
