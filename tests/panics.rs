@@ -5,7 +5,7 @@ mod common;
 
 use std::future::{pending, poll_fn};
 use std::mem::forget;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::pin;
 use std::task::Poll;
 use std::thread;
@@ -32,14 +32,22 @@ fn beside_a_bystander(main: impl AsyncFnOnce()) {
     });
 }
 
-/// A payload whose destructor panics, with a payload whose destructor panics.
-struct DeepBomb(u32);
+/// A payload whose destructor panics, with a payload whose destructor panics. Neither has a size, so that nothing is
+/// lost when the runtime forgets the second.
+struct DeepBomb;
+
+/// The second.
+struct InnerBomb;
 
 impl Drop for DeepBomb {
     fn drop(&mut self) {
-        if self.0 > 0 {
-            std::panic::resume_unwind(Box::new(DeepBomb(self.0 - 1)));
-        }
+        resume_unwind(Box::new(InnerBomb));
+    }
+}
+
+impl Drop for InnerBomb {
+    fn drop(&mut self) {
+        silent_panic("a payload's payload, on purpose");
     }
 }
 
@@ -104,7 +112,7 @@ fn an_output_whose_destructor_panics_harms_nobody() {
 #[test]
 fn a_payload_whose_destructor_panics_harms_nobody() {
     beside_a_bystander(async || {
-        let bomb = || std::panic::resume_unwind(Box::new(DeepBomb(2)));
+        let bomb = || resume_unwind(Box::new(DeepBomb));
         drop::<wheelhouse::JoinHandle<()>>(spawn(async move { bomb() }));
         let unasked: wheelhouse::JoinHandle<()> = spawn(async move { bomb() });
         let guard = common::OnDrop::new(bomb);
@@ -278,9 +286,7 @@ fn what_a_remote_is_given_may_panic_when_it_is_dropped_unrun_or_unheard() {
     runtime.block_on(async {
         drop(remote.spawn(|| async { Bomb("output of an unheard task") }));
         drop(remote.call(|| Bomb("value of an unheard call")));
-        remote
-            .call(|| std::panic::resume_unwind(Box::new(DeepBomb(2))))
-            .cancel();
+        remote.call(|| resume_unwind(Box::new(DeepBomb))).cancel();
         let mut woken = remote.spawn(|| async { 5 });
         assert!(poll_with(&mut woken, &bomb_waker(WAKE)).is_pending());
         turns(70).await;

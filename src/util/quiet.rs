@@ -30,13 +30,18 @@ pub(crate) fn wake_quietly(waker: Waker) {
     end_here(caught(|| waker.wake()));
 }
 
-/// Ends a panic. A payload whose own destructor panics is leaked rather than let loose.
-fn end_here(result: Result<(), Payload>) {
-    if let Err(payload) = result
-        && let Err(second) = caught(|| drop(payload))
-    {
-        std::mem::forget(second);
+/// How often the drop of a payload may panic with another payload.
+const PATIENCE: usize = 16;
+
+/// Ends a panic. Payloads whose own destructors go on panicking for ever are leaked rather than let loose.
+fn end_here(mut result: Result<(), Payload>) {
+    for _ in 0..PATIENCE {
+        match result {
+            Ok(()) => return,
+            Err(payload) => result = caught(|| drop(payload)),
+        }
     }
+    std::mem::forget(result);
 }
 
 #[cfg(test)]
@@ -60,5 +65,18 @@ mod tests {
     #[test]
     fn a_payload_that_panics_when_dropped_ends_here_too() {
         drop_quietly(Bomb(3));
+    }
+
+    /// No end of it. Without a size, so that what is leaked is nothing.
+    struct Endless;
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new(Endless));
+        }
+    }
+
+    #[test]
+    fn payloads_that_panic_for_ever_end_here_too() {
+        drop_quietly(Endless);
     }
 }

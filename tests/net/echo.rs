@@ -84,7 +84,7 @@ fn two_thousand_connections_at_once_get_back_what_they_send() {
 
 #[test]
 fn megabytes_go_both_ways_at_once_through_full_buffers() {
-    const SIZE: usize = 16 << 20;
+    const SIZE: usize = 8 << 20;
     bounded(async {
         let (mut client, server) = pair().await;
         let server = spawn(echo(server));

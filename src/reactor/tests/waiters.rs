@@ -297,3 +297,44 @@ fn a_call_may_end_its_own_source() {
     });
     assert!(matches!(result, Poll::Ready(Err(error)) if error.kind() == ErrorKind::NotConnected));
 }
+
+/// A door that lets a task make no more calls.
+struct Exhausted<'a>(&'a World);
+
+impl Access for Exhausted<'_> {
+    fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R {
+        self.0.door.with_reactor(work)
+    }
+
+    fn may_call(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_task_that_may_make_no_more_calls_is_woken_when_ready_and_parked_when_not() {
+    let world = World::new();
+    let (own, mut peer) = tcp_pair();
+    let key = world.register(&own);
+    let (counter, waker) = Counter::new();
+    let side = Side {
+        key,
+        direction: Reading,
+    };
+    let read = || {
+        poll_io(
+            &Exhausted(&world),
+            side,
+            &waker,
+            || -> io::Result<Done<()>> { panic!("no call may be made") },
+        )
+    };
+    assert!(read().is_pending());
+    assert_eq!(counter.count(), 0, "not ready: it waits like any other");
+    peer.write_all(b"x").expect("written");
+    world.until_ready(key, Reading);
+    assert_eq!(counter.count(), 1, "by the edge");
+    assert!(read().is_pending());
+    assert_eq!(counter.count(), 2, "ready, but the others come first");
+    assert!(world.is_ready(key, Reading), "nothing is forgotten");
+}
