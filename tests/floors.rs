@@ -272,7 +272,7 @@ fn the_check_leaves_good_imports_and_what_is_not_code_alone() {
         "const T: &str = \"crate::task\"; const R: &str = r#\"\"crate::task\"#;",
         "#[cfg(test)] mod tests { use super::super::super::task; } fn f() {}",
         "#[cfg(all(test, not(miri)))] use crate::task::spawn;",
-        "#[cfg(loom)] fn f() { crate::task::spawn(); }",
+        "#[cfg(wheelhouse_loom)] fn f() { crate::task::spawn(); }",
         "#[cfg(test)] #[allow(dead_code)] pub(crate) fn f<A, B>(a: A) -> crate::task::Id { g(a) }",
         "#[cfg(test)] impl<A> T<A> where A: X, B: Y { fn f() { crate::task::current() } }",
         "macro_rules! m { () => { $crate::task::spawn() } }",

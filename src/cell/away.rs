@@ -90,7 +90,7 @@ impl Away {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(wheelhouse_loom)))]
 mod tests {
     use super::*;
 
@@ -128,7 +128,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, wheelhouse_loom))]
 mod loom_tests {
     use super::*;
     use loom::sync::Arc;

@@ -112,7 +112,7 @@ impl<C: Strike> Bell<C> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(wheelhouse_loom)))]
 mod tests {
     use std::cell::Cell;
 
@@ -166,8 +166,8 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
-mod model {
+#[cfg(all(test, wheelhouse_loom))]
+mod loom_tests {
     use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use loom::sync::{Arc, Notify};
     use loom::thread;

@@ -34,7 +34,7 @@ mod contract;
 mod poller;
 mod readiness;
 mod source;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(wheelhouse_loom)))]
 mod tests;
 
 use std::io;

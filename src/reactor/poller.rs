@@ -254,7 +254,7 @@ impl Drop for Punctual {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(wheelhouse_loom)))]
 mod tests {
     use super::*;
 

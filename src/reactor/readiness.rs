@@ -147,7 +147,7 @@ const fn final_bits(direction: Direction) -> u8 {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(wheelhouse_loom)))]
 mod tests {
     use super::Direction::{Read, Write};
     use super::*;

@@ -150,7 +150,7 @@ impl Source {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(wheelhouse_loom)))]
 mod tests {
     use std::sync::Arc;
     use std::task::Wake;

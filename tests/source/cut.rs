@@ -51,7 +51,7 @@ fn words(tokens: &[Token], expected: &[&str]) -> bool {
 fn only_in_tests(tokens: &[Token]) -> bool {
     let parts = || parts(&tokens[2..]);
     match tokens.first().map(|token| token.text.as_str()) {
-        Some("test" | "loom") => true,
+        Some("test" | "wheelhouse_loom") => true,
         Some("all") => parts().any(only_in_tests),
         Some("any") => parts().all(only_in_tests),
         _ => false,

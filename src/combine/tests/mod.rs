@@ -1,20 +1,20 @@
 //! Tests of the combinators, with hand-made futures, wakers and polls: no runtime, no clock, no luck.
 
-#[cfg(not(loom))]
+#[cfg(not(wheelhouse_loom))]
 mod as_completed;
-#[cfg(not(loom))]
+#[cfg(not(wheelhouse_loom))]
 mod faults;
-#[cfg(not(loom))]
+#[cfg(not(wheelhouse_loom))]
 mod gather;
-#[cfg(loom)]
+#[cfg(wheelhouse_loom)]
 mod loom;
-#[cfg(not(loom))]
+#[cfg(not(wheelhouse_loom))]
 mod model;
-#[cfg(not(loom))]
+#[cfg(not(wheelhouse_loom))]
 mod tools;
-#[cfg(not(loom))]
+#[cfg(not(wheelhouse_loom))]
 mod try_gather;
-#[cfg(not(loom))]
+#[cfg(not(wheelhouse_loom))]
 mod wait;
-#[cfg(not(loom))]
+#[cfg(not(wheelhouse_loom))]
 mod wakes;
