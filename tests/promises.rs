@@ -7,25 +7,9 @@ mod common;
 use std::future::{pending, ready};
 use std::time::Duration;
 
+use common::handles::{cancellation_of, explicit};
 use common::{Plan, Probe, Trace, turns};
-use wheelhouse::{
-    Cancelled, JoinError, JoinHandle, Reason, catch_cancel, sleep, spawn, task, testing, timeout,
-    yield_now,
-};
-
-/// The cancellation that ended a task.
-async fn cancellation_of<T>(handle: JoinHandle<T>) -> Cancelled {
-    match handle.await {
-        Err(JoinError::Cancelled(cancelled)) => cancelled,
-        Err(other) => panic!("not cancelled: {other}"),
-        Ok(_) => panic!("not cancelled: it gave a value"),
-    }
-}
-
-/// A `cancel()` with this message, or without.
-fn explicit(message: Option<&str>) -> Reason {
-    Reason::Explicit(message.map(Into::into))
-}
+use wheelhouse::{catch_cancel, sleep, spawn, task, testing, timeout, yield_now};
 
 #[test]
 fn c1_cancelled_before_the_first_poll_a_task_is_never_polled() {

@@ -10,25 +10,12 @@ mod common;
 use std::future::{pending, ready};
 use std::time::Duration;
 
+use common::handles::{cancellation_of, explicit};
 use common::{Bomb, DROP_PANIC, OnDrop, Plan, Probe, Trace, off_thread, panics_saying, turns};
 use wheelhouse::{
-    Cancelled, JoinError, JoinHandle, Reason, Runtime, catch_cancel, run, sleep, spawn, task,
-    testing, timeout, try_run, yield_now,
+    Cancelled, JoinError, Reason, Runtime, catch_cancel, run, sleep, spawn, task, testing, timeout,
+    try_run, yield_now,
 };
-
-/// The cancellation that ended a task.
-async fn cancellation_of<T>(handle: JoinHandle<T>) -> Cancelled {
-    match handle.await {
-        Err(JoinError::Cancelled(cancelled)) => cancelled,
-        Err(other) => panic!("not cancelled: {other}"),
-        Ok(_) => panic!("not cancelled: it gave a value"),
-    }
-}
-
-/// A `cancel()` with this message, or without.
-fn explicit(message: Option<&str>) -> Reason {
-    Reason::Explicit(message.map(Into::into))
-}
 
 #[test]
 fn c16_a_destructor_that_panics_while_its_task_is_cancelled_makes_the_result_a_panic() {

@@ -8,28 +8,11 @@ use std::future::{pending, ready};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::{
-    CountingWaker, Counts, OnDrop, Plan, Probe, Token, Trace, panic_text, poll_with, turns,
-};
+use common::handles::{assert_shut_down, spawn_probe};
+use common::{CountingWaker, OnDrop, Plan, Probe, Trace, panic_text, poll_with, turns};
 use wheelhouse::{
-    JoinError, JoinHandle, Reason, Runtime, catch_cancel, run, sleep, spawn, task, testing,
-    timeout, yield_now,
+    Reason, Runtime, catch_cancel, run, sleep, spawn, task, testing, timeout, yield_now,
 };
-
-/// Spawns a task that never ends by itself.
-fn spawn_probe() -> (JoinHandle<Token>, std::sync::Arc<Counts>) {
-    let (probe, counts) = Probe::new(Plan::ends_at(0));
-    (spawn(probe), counts)
-}
-
-/// Checks that a handle says that its task was cancelled since the runtime ended.
-#[track_caller]
-fn assert_shut_down<T>(mut handle: JoinHandle<T>) {
-    match handle.try_join().expect("the runtime has ended").map(drop) {
-        Err(JoinError::Cancelled(cancelled)) => assert_eq!(cancelled.reason(), &Reason::Shutdown),
-        other => panic!("{other:?}"),
-    }
-}
 
 #[test]
 fn what_is_alive_when_the_runtime_ends_is_dropped_once_and_its_handles_say_so() {

@@ -9,28 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use common::handles::{assert_shut_down, spawn_probe};
 use common::{
     CountingWaker, Counts, OnDrop, Plan, Probe, Token, Trace, panic_text, poll_with, silent_panic,
     turns,
 };
-use wheelhouse::{
-    JoinError, JoinHandle, Reason, Runtime, catch_cancel, run, sleep, spawn, task, try_spawn,
-};
-
-/// Spawns a task that never ends by itself.
-fn spawn_probe() -> (JoinHandle<Token>, std::sync::Arc<Counts>) {
-    let (probe, counts) = Probe::new(Plan::ends_at(0));
-    (spawn(probe), counts)
-}
-
-/// Checks that a handle says that its task was cancelled since the runtime ended.
-#[track_caller]
-fn assert_shut_down<T>(mut handle: JoinHandle<T>) {
-    match handle.try_join().expect("the runtime has ended").map(drop) {
-        Err(JoinError::Cancelled(cancelled)) => assert_eq!(cancelled.reason(), &Reason::Shutdown),
-        other => panic!("{other:?}"),
-    }
-}
+use wheelhouse::{JoinHandle, Runtime, catch_cancel, run, sleep, spawn, task, try_spawn};
 
 /// Drops a runtime in the midst of a panic.
 fn drop_in_a_panic(runtime: Runtime) {
