@@ -47,7 +47,7 @@
 //! - Ready tasks run first come, first served. A due timer, a ready socket and a wake from another thread are seen
 //!   after at most 64 polls of tasks.
 //! - No timer fires early; timers fire in the order of their deadlines.
-//! - A panic ends the task in which it happens, whatever code it comes from, and nothing else.
+//! - While a runtime runs, a panic ends the task in which it happens, whatever code it comes from, and nothing else.
 //! - Wakers, handles and leaf futures may go to any thread and may outlive their runtime. There they give an error
 //!   or a message that says what to do, and lose nothing.
 //!
@@ -56,6 +56,8 @@
 //! - A task that does not await is not interrupted: no other task runs meanwhile, and it cannot be cancelled.
 //! - A future that foreign code drops (`select!`, a plain `drop`) is dropped, without the clean-up that a
 //!   [`catch_cancel`] inside it would have run.
+//! - Destructors that start new waits while a runtime ends, and panic when those are dropped, panic out of its drop.
+//! - What other threads send is not bounded: who sends faster than the loop reads makes its turns longer.
 //! - Linux is the only platform so far.
 //!
 //! # The house

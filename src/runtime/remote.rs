@@ -80,7 +80,8 @@ impl Remote {
 
     /// Calls a function inside the runtime, between two polls of tasks.
     ///
-    /// It may `spawn` there. It should be short: no task runs meanwhile.
+    /// It may `spawn` there. It should be short: no task runs meanwhile. When the runtime has begun to drop what did not
+    /// stop, the function is dropped uncalled, and the handle gives [`Reason::Shutdown`].
     pub fn call<F, T>(&self, f: F) -> RemoteHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,

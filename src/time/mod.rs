@@ -1,7 +1,7 @@
 //! Time: sleeping, deadlines, intervals. Floor 3.
 //!
 //! Moments are `std::time::Instant`s. They are the machine's, or, under [`testing::run`](crate::testing::run), those of
-//! a virtual clock. Nothing fires early; what is due is woken in the order of the deadlines, to about a microsecond.
+//! a virtual clock. Nothing fires early; what is due is woken in the order of the deadlines.
 
 mod interval;
 mod sleep;

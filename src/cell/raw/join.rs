@@ -223,7 +223,8 @@ impl<H: Home> GoneHandle<H> {
         // SAFETY: rule 1, the end counted the handle.
         let header = unsafe { self.header.as_ref() };
         if header.step(State::drop_handle) == OnHandleGone::DropOutputAndGiveUp {
-            // SAFETY: rule 3; the output was the handle's, which was allowed on this thread.
+            // SAFETY: rule 3; the output was the handle's. This thread may drop it: the handle was here, or was `Send`,
+            // or was sent by the home thread, whose letters only that thread reads.
             unsafe { (header.vtable.drop_output)(self.header) };
         }
         if header.away.release() == Release::Last {
