@@ -228,7 +228,8 @@ impl<H: Home> GoneHandle<H> {
             unsafe { (header.vtable.drop_output)(self.header) };
         }
         if header.away.release() == Release::Last {
-            free_merged(self.header);
+            // SAFETY: rules 1 and 4; the end merged the counts, and the handle's was the last.
+            unsafe { free_merged(self.header) };
         }
     }
 }

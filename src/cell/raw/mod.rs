@@ -40,8 +40,11 @@ use memory::VTable;
 /// The runtime as its tasks see it. Wakers reach it from every thread.
 ///
 /// # Safety
-/// [`is_here`](Home::is_here) must be true on at most one thread at a time, and only on the thread that made the
-/// runtime; the cell's unsynchronised fields rest on it (rule 2).
+/// - [`is_here`](Home::is_here) is true on at most one thread at a time, and only on the thread that made the runtime;
+///   the cell's unsynchronised fields rest on it (rule 2).
+/// - [`retire`](Home::retire) gives the owner of the very task that was told the slot, or none.
+/// - [`has_ended`](Home::has_ended) is true only when every owner of this runtime has been dropped: what is settled
+///   afterwards relies on merged counts.
 pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
     /// True on the thread that drives the runtime at this moment.
     fn is_here(&self) -> bool;

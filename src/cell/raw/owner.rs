@@ -33,16 +33,21 @@ impl<H: Home> Drop for Owner<H> {
     fn drop(&mut self) {
         let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());
         debug_assert!(header.state().is_done(), "a task that runs is given up");
+        if !header.state().is_done() {
+            return; // Leaked rather than freed with a future inside.
+        }
         let handle = i64::from(header.state().has_handle());
         let others = i64::from(header.refs.get()) - 1 + handle;
         if others == 0 && header.away.is_idle() {
-            return free(ptr, header.home().is_here());
+            // SAFETY: rules 1 and 3; done, and the table's reference, which ends here, is the last.
+            return unsafe { free(ptr, header.home().is_here()) };
         }
         // SAFETY: rule 4, the home is alive and this count becomes the cell's; `free_merged` gives it back.
         unsafe { Arc::increment_strong_count(header.home.as_ptr()) };
         header.refs.set(MERGED);
         if header.away.merge(others) == Release::Last {
-            free_merged(ptr);
+            // SAFETY: rules 1 and 4; just merged, and no other reference is left.
+            unsafe { free_merged(ptr) };
         }
     }
 }
@@ -102,10 +107,11 @@ pub(crate) fn spawn_main<H: Home>(home: &Arc<H>, number: u64, label: Label) -> (
 fn both<H: Home>(ptr: NonNull<Header<H>>) -> (Owner<H>, Task<H>) {
     // SAFETY: the seed counted two references; this is the first.
     let owner = unsafe { TaskRef::counted(ptr) };
-    // SAFETY: and this is the second.
+    // SAFETY: rule 2, the cell was made here.
+    let owner = unsafe { Task::new(owner) };
+    // SAFETY: the seed counted two references; this is the second.
     let queued = unsafe { TaskRef::counted(ptr) };
-    (
-        Owner(ManuallyDrop::new(Task::new(owner))),
-        Task::new(queued),
-    )
+    // SAFETY: rule 2, the cell was made here.
+    let queued = unsafe { Task::new(queued) };
+    (Owner(ManuallyDrop::new(owner)), queued)
 }

@@ -47,9 +47,17 @@ impl<H: Home> TaskRef<H> {
         self.header().home().is_here()
     }
 
-    /// This reference as one that may use the home's fields; `None` elsewhere.
-    pub(crate) fn at_home(self) -> Option<Task<H>> {
-        self.is_here().then(|| Task::new(self))
+    /// This reference as one that may use the home's fields.
+    ///
+    /// # Errors
+    /// The reference itself, away from home.
+    #[inline]
+    pub(crate) fn at_home(self) -> Result<Task<H>, Self> {
+        match self.is_here() {
+            // SAFETY: it was asked just now.
+            true => Ok(unsafe { Task::new(self) }),
+            false => Err(self),
+        }
     }
 
     /// True when the task has ended.
@@ -59,9 +67,9 @@ impl<H: Home> TaskRef<H> {
 
     /// Wakes the task and gives the reference up.
     pub(crate) fn wake(self) {
-        match self.is_here() {
-            true => Task::new(self).wake(),
-            false => self.wake_from_away(),
+        match self.at_home() {
+            Ok(task) => task.wake(),
+            Err(task) => task.wake_from_away(),
         }
     }
 
@@ -79,12 +87,10 @@ impl<H: Home> TaskRef<H> {
         if self.is_done() {
             return false;
         }
-        match self.is_here() {
-            true => Task::new(self.clone()).cancel(cancelled),
-            false => {
-                self.header()
-                    .home()
-                    .post(Letter::Cancel(self.clone(), cancelled));
+        match self.clone().at_home() {
+            Ok(task) => task.cancel(cancelled),
+            Err(task) => {
+                self.header().home().post(Letter::Cancel(task, cancelled));
                 true
             }
         }
@@ -120,7 +126,8 @@ impl<H: Home> Clone for TaskRef<H> {
 
 impl<H: Home> Drop for TaskRef<H> {
     fn drop(&mut self) {
-        release(self.0);
+        // SAFETY: the count is this reference's, which ends here.
+        unsafe { release(self.0) };
     }
 }
 
@@ -153,7 +160,10 @@ fn retain<H: Home>(header: &Header<H>) {
 }
 
 /// Gives a counted reference up; frees the cell if it was the last of a task that nobody owns.
-fn release<H: Home>(ptr: NonNull<Header<H>>) {
+///
+/// # Safety
+/// The count is the caller's, who does not touch the cell afterwards (rule 1).
+unsafe fn release<H: Home>(ptr: NonNull<Header<H>>) {
     // SAFETY: rule 1, the reference that is given up still counts.
     let header = unsafe { ptr.as_ref() };
     if header.home().is_here() {
@@ -164,23 +174,31 @@ fn release<H: Home>(ptr: NonNull<Header<H>>) {
         }
     }
     if header.away.release() == Release::Last {
-        free_merged(ptr);
+        // SAFETY: a merged count reached zero with ours.
+        unsafe { free_merged(ptr) };
     }
 }
 
 /// Frees a cell whose references were merged, and its share of the home.
-pub(super) fn free_merged<H: Home>(ptr: NonNull<Header<H>>) {
-    // SAFETY: the caller has just given up the last reference, so the cell is ours.
+///
+/// # Safety
+/// The last reference to a cell whose count was merged has just been given up (rules 1 and 4).
+pub(super) unsafe fn free_merged<H: Home>(ptr: NonNull<Header<H>>) {
+    // SAFETY: the caller's duty, so the cell is ours.
     let header = unsafe { ptr.as_ref() };
     let home = header.home;
-    free(ptr, false);
+    // SAFETY: the caller's duty.
+    unsafe { free(ptr, false) };
     // SAFETY: rule 4, the merge took this count for the cell.
     unsafe { Arc::decrement_strong_count(home.as_ptr()) };
 }
 
 /// Frees a cell to which no reference is left; `here` as for `VTable::free`.
-pub(super) fn free<H: Home>(ptr: NonNull<Header<H>>, here: bool) {
-    // SAFETY: the caller has just given up the last reference, so the cell is ours.
+///
+/// # Safety
+/// The last reference has just been given up, and its task is done (rules 1 and 3).
+pub(super) unsafe fn free<H: Home>(ptr: NonNull<Header<H>>, here: bool) {
+    // SAFETY: the caller's duty, so the cell is ours.
     let vtable = unsafe { ptr.as_ref() }.vtable;
     // SAFETY: a task gives up its last owner only when future and output are gone (see `Owner` and `Join`).
     unsafe { (vtable.free)(ptr, here) };

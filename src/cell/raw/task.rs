@@ -19,14 +19,12 @@ use crate::util::wake_quietly;
 pub(crate) struct Task<H: Home>(TaskRef<H>, PhantomData<*const ()>);
 
 impl<H: Home> Task<H> {
-    /// `task` as a reference at home; the caller has checked `is_here`, or made the task here.
-    pub(super) fn new(task: TaskRef<H>) -> Self {
+    /// `task` as a reference at home.
+    ///
+    /// # Safety
+    /// `is_here` is true, or the task was made here just now (rule 2).
+    pub(super) unsafe fn new(task: TaskRef<H>) -> Self {
         Self(task, PhantomData)
-    }
-
-    /// The same for a reference whose count stays with a waker.
-    pub(super) fn borrowed(task: ManuallyDrop<TaskRef<H>>) -> ManuallyDrop<Self> {
-        ManuallyDrop::new(Self::new(ManuallyDrop::into_inner(task)))
     }
 
     /// The task's header.
@@ -215,7 +213,7 @@ impl<H: Home> Task<H> {
 
 impl<H: Home> Clone for Task<H> {
     fn clone(&self) -> Self {
-        Self::new(self.0.clone())
+        Self(self.0.clone(), PhantomData)
     }
 }
 
@@ -252,12 +250,15 @@ impl<H: Home> Current<H> {
         let ptr = self.0.get()?;
         // SAFETY: rule 1, `during` keeps a counted reference to it; the clone below counts for itself.
         let borrowed = ManuallyDrop::new(unsafe { TaskRef::counted(ptr) });
-        Some(Task::new(TaskRef::clone(&borrowed)))
+        // SAFETY: `during` was given a reference at home, and this is the thread it was given on.
+        Some(unsafe { Task::new(TaskRef::clone(&borrowed)) })
     }
 
     /// The current task's number.
     pub(crate) fn number(&self) -> Option<u64> {
-        self.get().map(|task| task.0.number())
+        let ptr = self.0.get()?;
+        // SAFETY: rule 1, `during` keeps a counted reference to it.
+        Some(unsafe { ptr.as_ref() }.number)
     }
 }
 

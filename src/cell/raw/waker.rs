@@ -66,7 +66,11 @@ unsafe fn waker_wake_by_ref<H: Home>(data: *const ()) {
     // SAFETY: the caller's duty; the waker keeps its count.
     let task = unsafe { borrow_raw::<H>(data) };
     match task.is_here() {
-        true => Task::borrowed(task).wake_by_ref(),
+        true => {
+            // SAFETY: rule 2, it was asked just now.
+            let task = unsafe { Task::new(ManuallyDrop::into_inner(task)) };
+            ManuallyDrop::new(task).wake_by_ref();
+        }
         false => TaskRef::clone(&task).wake_from_away(),
     }
 }
