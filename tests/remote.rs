@@ -14,6 +14,9 @@ use wheelhouse::{
     JoinError, Reason, Remote, RemoteHandle, Runtime, catch_cancel, run, spawn, task, yield_now,
 };
 
+/// How many polls may come between two looks at what other threads sent.
+const BATCH: usize = 64;
+
 /// Runs `main` with a remote of its runtime.
 fn with_remote<T>(main: impl AsyncFnOnce(Remote) -> T) -> T {
     let runtime = Runtime::new().unwrap();
@@ -295,4 +298,34 @@ fn every_handle_resolves_while_threads_ask_and_the_runtime_ends() {
             thread.join().unwrap();
         }
     }
+}
+
+/// The handle asked whether this thread drives the runtime at this moment, and waited for itself when it did not.
+#[test]
+fn joining_at_home_panics_also_between_two_calls_of_block_on() {
+    let runtime = Runtime::new().unwrap();
+    let remote = runtime.remote();
+    let handle = remote.spawn(|| ready(1));
+    panics_saying(&["would wait for itself", ".await"], || handle.join());
+    let handle = remote.spawn(|| ready(2));
+    panics_saying(&["would wait for itself"], || {
+        handle.join_timeout(Duration::ZERO)
+    });
+}
+
+#[test]
+fn what_is_finished_may_be_joined_at_home() {
+    let runtime = Runtime::new().unwrap();
+    let remote = runtime.remote();
+    let handle = remote.spawn(|| ready(3));
+    runtime.block_on(turns(2));
+    assert_eq!(handle.join().unwrap(), 3);
+    let handle = remote.call(|| 4);
+    runtime.block_on(async {
+        turns(BATCH + 1).await;
+        assert_eq!(handle.join().unwrap(), 4, "inside, too");
+    });
+    let handle = remote.spawn(pending::<()>);
+    drop(runtime);
+    assert_cancelled(handle.join(), &Reason::Shutdown);
 }

@@ -7,12 +7,14 @@ use std::cell::RefCell;
 use std::future::{pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use common::handles::{assert_shut_down, spawn_probe};
 use common::{
-    CountingWaker, Counts, OnDrop, Plan, Probe, Token, Trace, panic_text, poll_with, silent_panic,
-    turns,
+    CountingWaker, Counts, KeepingWaker, OnDrop, Plan, Probe, Token, Trace, panic_text, poll_with,
+    silent_panic, turns,
 };
 use wheelhouse::{JoinHandle, Runtime, catch_cancel, run, sleep, spawn, task, try_spawn};
 
@@ -109,7 +111,7 @@ fn tasks_that_await_each_other_and_themselves_are_dropped_all_the_same() {
 /// A destructor that does everything that a destructor can do to the runtime around it.
 fn meddles(
     trace: &Trace,
-    wakes: std::task::Waker,
+    wakes: Waker,
     other: JoinHandle<Token>,
 ) -> OnDrop<impl FnOnce() + 'static> {
     let trace = trace.clone();
@@ -132,7 +134,7 @@ fn meddles(
 }
 
 /// Makes a runtime with two tasks whose destructors meddle.
-fn runtime_of_meddlers(trace: &Trace) -> (Runtime, Vec<std::sync::Arc<Counts>>) {
+fn runtime_of_meddlers(trace: &Trace) -> (Runtime, Vec<Arc<Counts>>) {
     let runtime = Runtime::new().unwrap();
     let counts = runtime.block_on(async {
         let mut all = Vec::new();
@@ -182,4 +184,39 @@ fn a_runtime_may_live_in_a_thread_local_and_end_with_its_thread() {
     });
     thread.join().unwrap();
     assert_eq!(counts.all(), (1, 1, 0));
+}
+
+/// Sleeps for ever with a waker that, when it is dropped, does the same again `more` times, and panics in the end.
+fn sleeps_again_when_dropped(more: u32) {
+    let again = OnDrop::new(move || match more {
+        0 => silent_panic("the last waker"),
+        more => sleeps_again_when_dropped(more - 1),
+    });
+    let mut sleep = sleep(Duration::from_secs(3600));
+    assert!(poll_with(&mut sleep, &KeepingWaker::keeping(again)).is_pending());
+    std::mem::forget(sleep);
+}
+
+/// What a waker's destructor left in a timer was dropped with the runtime's memory, and its panic came out.
+#[test]
+fn a_timer_set_by_the_destructor_of_another_timers_waker_is_dropped_in_order() {
+    for more in [0, 1, 5, 12] {
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(async { sleeps_again_when_dropped(more) });
+        drop(runtime);
+    }
+}
+
+/// The place in the first runtime, with a waker in it, was forgotten without being given up.
+#[test]
+fn a_catch_point_that_moves_to_another_runtime_gives_up_its_place_in_the_first() {
+    let (first, second) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let (counter, waker) = CountingWaker::new();
+    let mut point = Box::pin(catch_cancel(pending::<()>()));
+    first.block_on(async { assert!(poll_with(&mut point, &waker).is_pending()) });
+    drop(waker);
+    assert_eq!(Arc::strong_count(&counter), 2);
+    second.block_on(async { assert!(poll_with(&mut point, Waker::noop()).is_pending()) });
+    first.block_on(turns(1));
+    assert_eq!(Arc::strong_count(&counter), 1);
 }

@@ -142,6 +142,8 @@ impl CatchPoint {
         let parent = core.node_here()?;
         let key = match self.node_in(core) {
             None => {
+                // It may have been polled in another runtime before.
+                self.close();
                 let key = core.scopes().borrow_mut().open(Some(parent), Kind::Catch);
                 self.node = Some((key, core.hub().number()));
                 key

@@ -40,8 +40,6 @@ pub(crate) enum Phase {
 
 /// The home part of a runtime.
 pub(crate) struct Core {
-    /// The part that all threads share.
-    hub: Arc<Hub>,
     /// The tasks that are ready, in the order in which they will run.
     queue: RefCell<Queue>,
     /// All tasks.
@@ -76,6 +74,8 @@ pub(crate) struct Core {
     look_after: Cell<bool>,
     /// The cancellation for which a future is being dropped.
     aborting: RefCell<Option<Cancelled>>,
+    /// The part that all threads share. Last, so that it outlives whatever the fields above still hold.
+    hub: Arc<Hub>,
 }
 
 impl Core {

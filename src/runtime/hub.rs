@@ -144,7 +144,7 @@ impl Hub {
     }
 
     /// True on the thread that made the runtime, whether it drives it at this moment or not.
-    fn is_home_thread(&self) -> bool {
+    pub(crate) fn is_home_thread(&self) -> bool {
         thread::current().id() == self.home
     }
 

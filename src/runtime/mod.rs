@@ -215,7 +215,10 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         match std::thread::panicking() || context::is_inside() {
             true => shutdown::close(&self.core),
-            false => shutdown::shut_down(&self.core, self.shutdown_timeout),
+            false => {
+                let _punctual = Punctual::new(SLACK);
+                shutdown::shut_down(&self.core, self.shutdown_timeout);
+            }
         }
     }
 }

@@ -326,7 +326,8 @@ impl<T> RemoteHandle<T> {
     /// [`JoinError`] when the task was cancelled or panicked, or when the runtime has ended.
     ///
     /// # Panics
-    /// On the thread that drives the runtime, which would wait for itself; and when the result was taken already.
+    /// On the thread of the runtime while the result is not there: it would wait for itself, also between two calls of
+    /// [`block_on`](crate::Runtime::block_on). And when the result was taken already.
     pub fn join(self) -> Result<T, JoinError> {
         self.refuse_home();
         let mut inner = self.slot.lock();
@@ -399,10 +400,10 @@ impl<T> RemoteHandle<T> {
         task.cancel(cancelled)
     }
 
-    /// Panics on the thread that the result would come from.
+    /// Panics on the thread that the result would have to come from.
     fn refuse_home(&self) {
         assert!(
-            !Home::is_here(&*self.hub),
+            self.is_finished() || !self.hub.is_home_thread(),
             "a RemoteHandle was joined on the thread that drives its runtime, which would wait for itself: \
              `.await` the handle instead"
         );

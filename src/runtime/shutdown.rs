@@ -6,8 +6,10 @@
 //!     └── during a panic, or inside another runtime ──────────────────────────┘
 //! ```
 
+use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::rc::Rc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Phase};
@@ -16,6 +18,9 @@ use super::virtual_time::describe;
 use super::{Task, context};
 use crate::error::{Cancelled, Reason};
 use crate::util::{caught, drop_quietly};
+
+/// How often the end looks again for what destructors left behind while it cleared out.
+const CLEARINGS: usize = 16;
 
 /// Ends the runtime in order: everything is cancelled and given the time to clean up.
 pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
@@ -38,12 +43,10 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
 pub(super) fn close(core: &Rc<Core>) {
     let entered = context::enter(core);
     core.set_phase(Phase::Closed);
-    core.drop_futures();
-    core.drop_leaves();
-    // Destructors ran, and may have sent letters from this thread, by way of another runtime's end. From here to the end
-    // no foreign code runs on this thread: every later letter comes from another one. Those of other threads are not
-    // read any more, however fast they come; after the end they are settled wherever they are, and calls dropped unrun.
-    core.collect_from_home();
+    // From here to the end no foreign code runs on this thread: every later letter comes from another one. Those of other
+    // threads are not read any more, however fast they come; after the end they are settled wherever they are, and calls
+    // dropped unrun.
+    core.clear_out();
     let tasks = core.table().borrow_mut().take_all();
     core.hub().end(tasks);
     drop(entered);
@@ -87,6 +90,23 @@ impl Core {
         self.fire();
     }
 
+    /// Drops futures, wakers in leaves, and the letters that this thread sent, until a round finds none: the destructors of
+    /// each may have left some of the others.
+    fn clear_out(&self) {
+        for _ in 0..CLEARINGS {
+            self.drop_futures();
+            let leaves = self.take_leaves();
+            let were_leaves = !leaves.is_empty();
+            leaves.into_iter().for_each(drop_quietly);
+            let were_letters = self.collect_from_home();
+            if !were_leaves && !were_letters {
+                return;
+            }
+        }
+        // Destructors that leave something behind each time would keep us for ever. What they left last is leaked.
+        std::mem::forget(self.take_leaves());
+    }
+
     /// Drops the future of every task that has not ended, and what is spawned meanwhile with it.
     fn drop_futures(&self) {
         loop {
@@ -111,14 +131,12 @@ impl Core {
         self.queue().borrow_mut().pop()
     }
 
-    /// Drops the wakers in timers, sockets and catch points: they may be anybody's, so each is dropped by itself.
-    fn drop_leaves(&self) {
-        let timers = self.wheel().borrow_mut().dissolve();
-        timers.into_iter().for_each(drop_quietly);
-        let sockets = self.reactor().borrow_mut().dissolve();
-        sockets.into_iter().for_each(drop_quietly);
-        let points = self.scopes().borrow_mut().dissolve();
-        points.into_iter().for_each(drop_quietly);
+    /// Takes the wakers out of timers, sockets and catch points. They may be anybody's, so each is to be dropped by itself.
+    fn take_leaves(&self) -> Vec<Waker> {
+        let mut leaves = self.wheel().borrow_mut().dissolve();
+        leaves.append(&mut self.reactor().borrow_mut().dissolve());
+        leaves.append(&mut self.scopes().borrow_mut().dissolve());
+        leaves
     }
 }
 
@@ -127,11 +145,13 @@ fn report(tasks: &[Task]) {
     if tasks.is_empty() {
         return;
     }
-    eprintln!(
-        "wheelhouse: {} task(s) did not stop within the shutdown timeout and are dropped:",
-        tasks.len()
+    let count = tasks.len();
+    let mut text = format!(
+        "wheelhouse: {count} task(s) did not stop within the shutdown timeout and are dropped:\n"
     );
     for task in tasks {
-        eprintln!("  {}", describe(task));
+        text += &format!("  {}\n", describe(task));
     }
+    // Nobody may be reading, which is no reason to panic in a destructor, as `eprint!` would.
+    io::stderr().write_all(text.as_bytes()).ok();
 }
