@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use common::{CountingWaker, off_thread, panics_saying, poll_with, turns};
 use wheelhouse::time::{self, interval, interval_at};
 use wheelhouse::{
-    JoinError, NoRuntime, Runtime, catch_cancel, run, sleep, sleep_until, spawn, task, testing,
-    timeout, timeout_at, try_run, try_spawn,
+    JoinError, NoRuntime, Remote, Runtime, catch_cancel, run, sleep, sleep_until, spawn, task,
+    testing, timeout, timeout_at, try_run, try_spawn,
 };
 
 /// A second.
@@ -59,6 +59,10 @@ fn what_needs_a_runtime_says_so_outside_of_one() {
         timeout_at(Instant::now(), ready(()))
     });
     panics_saying(&["outside of a runtime"], || interval(SECOND));
+    panics_saying(
+        &["Remote::current", "outside of a runtime"],
+        Remote::current,
+    );
     panics_saying(&["outside of a runtime"], || {
         interval_at(Instant::now(), SECOND)
     });

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use super::{Hub, Message, TaskRef, try_with};
+use super::{Hub, Message, TaskRef, try_with, with};
 use crate::cell::{Home, Label};
 use crate::error::{Cancelled, JoinError, Panic, Reason};
 use crate::util::{caught, drop_quietly, wake_quietly};
@@ -58,6 +58,26 @@ impl Remote {
         Self {
             hub: Arc::clone(hub),
         }
+    }
+
+    /// Gives a remote of the runtime that runs on this thread, for another thread to have.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// wheelhouse::run(async {
+    ///     let remote = wheelhouse::Remote::current();
+    ///     let thread = std::thread::spawn(move || remote.call(|| 5));
+    ///     let handle = thread.join().unwrap();
+    ///     assert_eq!(handle.await.unwrap(), 5);
+    /// });
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn current() -> Self {
+        with("Remote::current", |core| Self::new(core.hub()))
     }
 
     /// Spawns a task in the runtime.

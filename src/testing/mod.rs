@@ -12,7 +12,7 @@
 //! - When nothing can ever happen again the test fails with a report of who waits, instead of hanging.
 //!
 //! # Non-guarantees
-//! - A thread that holds nothing of the runtime but a waker is not seen: hold a [`Remote`](crate::Remote) for it.
+//! - A thread that holds nothing of the runtime but a waker is not seen: give it a [`Remote`](crate::Remote::current).
 
 use std::panic::{Location, resume_unwind};
 
