@@ -89,7 +89,9 @@ mod wheel;
 pub use combine::{as_completed, gather, try_gather, wait};
 pub use error::{Cancelled, Elapsed, JoinError, NoRuntime, Panic, Reason};
 pub use runtime::{Builder, Remote, RemoteHandle, Runtime, run, try_run};
-pub use task::{JoinHandle, catch_cancel, spawn, try_spawn, yield_now};
+pub use task::{
+    JoinHandle, catch_cancel, finally, finally_with, shield, spawn, try_spawn, yield_now,
+};
 pub use time::{sleep, sleep_until, timeout, timeout_at};
 
 /// The README's snippets, compiled and run.

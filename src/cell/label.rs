@@ -1,11 +1,7 @@
 //! What a task's header carries besides pointers and counts.
 
-use std::cell::Cell;
 use std::panic::Location;
 use std::sync::Arc;
-
-use crate::error::Cancelled;
-use crate::util::slab::Key;
 
 /// Where a task was spawned and what it is called. Never changes, so every thread may read it.
 #[derive(Clone, Debug)]
@@ -49,13 +45,4 @@ impl Label {
             Self::Named(named) => Some(&named.name),
         }
     }
-}
-
-/// What a task has once it was cancelled or has a catch point; allocated then.
-#[derive(Default)]
-pub(crate) struct Extra {
-    /// The cancellation that waits to be delivered.
-    pub(crate) cancel: Cell<Option<Cancelled>>,
-    /// The root of the task's catch points in the tree of scopes.
-    pub(crate) scope: Cell<Option<Key>>,
 }

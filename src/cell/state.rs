@@ -35,6 +35,12 @@ const MAIN: u32 = 1 << 6;
 /// The task has, or had, catch points: the tree of scopes is asked after each of its polls.
 const SCOPED: u32 = 1 << 7;
 
+/// The task is polled by its pen, a group, and not by the loop.
+const PENNED: u32 = 1 << 8;
+
+/// The future is gone and the output written; the task waits for others before it ends.
+const LINGERS: u32 = 1 << 9;
+
 /// One value of the state word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State(u32);
@@ -100,14 +106,14 @@ pub(crate) enum Errand {
     Poll,
     /// It is a main future: to be polled by whoever drives it.
     Main,
-    /// It has ended meanwhile, has a cancellation to be delivered, or catch points.
+    /// It has ended meanwhile, has a cancellation to be delivered, catch points, or a pen; or it lingers.
     Other,
 }
 
 impl State {
     /// Why the task stands at the front of the queue.
     pub(crate) fn errand(self) -> Errand {
-        match self.0 & (DONE | CANCEL | MAIN | SCOPED) {
+        match self.0 & (DONE | CANCEL | MAIN | SCOPED | PENNED | LINGERS) {
             0 => Errand::Poll,
             bits if bits & (DONE | MAIN) == MAIN => Errand::Main,
             _ => Errand::Other,
@@ -214,7 +220,9 @@ impl State {
     /// The future ended: by itself, by a panic, or because it was cancelled.
     pub(crate) fn finish(self) -> (Self, OnFinish) {
         debug_assert!(!self.is_done());
-        let done = self.without(SCHEDULED | RUNNING | CANCEL).with(DONE);
+        let done = self
+            .without(SCHEDULED | RUNNING | CANCEL | LINGERS)
+            .with(DONE);
         match self.has_handle() {
             true => (done.with(OUTPUT), OnFinish::Deliver),
             false => (done, OnFinish::Discard),
@@ -240,6 +248,27 @@ impl State {
     /// The task gets its first catch point.
     pub(crate) fn scoped(self) -> Self {
         self.with(SCOPED)
+    }
+
+    /// The task is given to a pen.
+    pub(crate) fn penned(self) -> Self {
+        self.with(PENNED)
+    }
+
+    /// True when a pen polls it.
+    pub(crate) fn is_penned(self) -> bool {
+        self.has(PENNED)
+    }
+
+    /// The future was dropped, but the task has yet to wait for others. A wake that came meanwhile is for the future.
+    pub(crate) fn linger(self) -> Self {
+        debug_assert!(self.is_running());
+        self.without(RUNNING | SCHEDULED).with(LINGERS)
+    }
+
+    /// True while it waits for others, its future gone.
+    pub(crate) fn lingers(self) -> bool {
+        self.has(LINGERS)
     }
 
     /// The handle takes the result.
@@ -292,8 +321,9 @@ mod tests {
         }
         if !state.is_done() {
             all.push(state.finish().0);
+            all.push(state.penned());
             match state.is_running() {
-                true => all.push(state.suspend().0),
+                true => all.extend([state.suspend().0, state.linger()]),
                 false if state.is_scheduled() => all.push(state.start()),
                 false => {}
             }

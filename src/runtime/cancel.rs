@@ -1,22 +1,23 @@
-//! Where a cancellation meets the loop: delivery to a task, catch points, and the way out.
+//! Where a cancellation meets the loop: delivery to a task, and the way out.
 //!
 //! The tree of scopes is data (see [`scope`](crate::scope)); here it is asked, with no borrow alive when a waker is woken
 //! or a future dropped. A task has a root in the tree from its first catch point on; a task without one pays for none
 //! of this.
 //!
 //! ```text
-//!   run: cancel waits ─▶ deliver ─┬─ no root, or nobody catches ─▶ the future is dropped
+//!   run: cancel waits ─▶ deliver ─┬─ no root, or nobody catches ─▶ abort: the future is dropped
 //!                                 └─ caught: the catch points' wakers are woken ─▶ the task is polled
-//!   resume ─▶ the next catch point outwards, or `raise`: the future is dropped when the poll returns
+//!   resume ─▶ the next catch point outwards, the scope that owns it, or the task: abort when the poll returns
+//!   abort ─┬─ it was awaiting no task ────────────────▶ ended
+//!          └─ it was: they are cancelled, it lingers ─▶ ended when they have (C21)
 //! ```
 
-use std::task::Waker;
-
+use super::Task;
+use super::awaited::Wait;
 use super::core::Core;
-use super::hub::{Hub, Message};
-use super::{Task, try_with};
-use crate::error::Cancelled;
-use crate::scope::{Duty, Identity, Kind, Raise};
+use super::here::Here;
+use crate::error::{Cancelled, JoinError};
+use crate::scope::{Duty, Identity, Raise};
 use crate::util::slab::Key;
 use crate::util::{drop_quietly, wake_quietly};
 
@@ -50,24 +51,118 @@ impl Core {
         }
     }
 
-    /// The innermost node around the code that runs now; opens the task's root if need be. `None` outside of a task.
-    fn node_here(&self) -> Option<Key> {
-        if let Some(node) = self.node().get() {
-            return Some(node);
+    /// Runs a task that the loop cannot simply poll: it has a pen, lingers, has ended, is to be cancelled first, or has
+    /// places in the tree.
+    #[cold]
+    pub(super) fn run_out_of_order(&self, task: Task) {
+        if task.state().is_done() {
+            return;
         }
-        let task = self.current()?;
-        if let Some(root) = task.scope() {
-            return Some(root);
+        match task.pen() {
+            Some(pen) => pen.admit(task),
+            None => self.run_scoped(task),
         }
-        let root = self.scopes().borrow_mut().open(None, Kind::Task);
-        task.set_scope(root);
-        self.set_look_after();
-        Some(root)
+    }
+
+    /// Delivers what waits for the task, and polls it if it is to live.
+    pub(super) fn run_scoped(&self, task: Task) {
+        if task.state().is_done() {
+            return;
+        }
+        if task.state().lingers() {
+            return self.wait_on(task);
+        }
+        let uncaught = task
+            .take_cancel()
+            .filter(|cancelled| self.deliver(&task, cancelled) == Delivered::Uncaught)
+            .or_else(|| self.let_out(&task));
+        match uncaught {
+            Some(cancelled) => self.abort(task, cancelled),
+            None => {
+                self.look_after_poll().set(true);
+                self.run(task);
+            }
+        }
+    }
+
+    /// Looks for a cancellation that ends the task, after a poll that was pending.
+    #[cold]
+    pub(super) fn look_after(&self, task: Task) {
+        match self.end_of(&task) {
+            Some(cancelled) => self.abort(task, cancelled),
+            None => self.settle(task, false),
+        }
+    }
+
+    /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed past every catch
+    /// point, or one that a catch point let out when foreign code dropped it.
+    pub(super) fn end_of(&self, task: &Task) -> Option<Cancelled> {
+        self.look_after_poll().set(false);
+        self.raised().take().or_else(|| self.let_out(task))
+    }
+
+    /// Clears up behind a task whose last poll has returned, or whose future was dropped.
+    pub(super) fn end_poll(&self, task: &Task) {
+        // A task that raised a cancellation in one branch and finished in another has a result, which stands (C4); what a
+        // destructor raises is too late.
+        self.look_after_poll().set(false);
+        drop(self.raised().take());
+        self.close_root(task);
+    }
+
+    /// Drops a task's future and ends the task as cancelled, when the tasks that it was awaiting have ended.
+    #[cold]
+    pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
+        if task.state().lingers() {
+            self.lingering()
+                .borrow_mut()
+                .remove(&task.by_ref().number());
+            task.start();
+            return self.settle(task, true);
+        }
+        let mut wait = Wait::default();
+        self.aborting_for(&task, &cancelled, || {
+            wait = Wait::of(|| task.abort(JoinError::Cancelled(cancelled.clone())));
+        });
+        if wait.is_over() {
+            return self.settle(task, true);
+        }
+        self.linger(task, wait);
+    }
+
+    /// Lets a task whose future is gone wait for others before it ends.
+    fn linger(&self, task: Task, mut wait: Wait) {
+        task.linger();
+        // If they have ended already, the wake makes the loop look at once.
+        if wait.poll(&task.waker()).is_ready() {
+            task.clone().wake();
+        }
+        let number = task.by_ref().number();
+        self.lingering().borrow_mut().insert(number, wait);
+    }
+
+    /// A task that lingers was woken: ends it, if those that it waits for have ended.
+    fn wait_on(&self, task: Task) {
+        let number = task.by_ref().number();
+        let mut wait = self
+            .lingering()
+            .borrow_mut()
+            .remove(&number)
+            .unwrap_or_default();
+        task.start();
+        if task.take_cancel().is_some() {
+            wait.cancel_again();
+        }
+        if wait.poll(&task.waker()).is_ready() {
+            return self.settle(task, true);
+        }
+        self.lingering().borrow_mut().insert(number, wait);
+        self.settle(task, false);
     }
 
     /// What a catch point of `task` let out to the root when foreign code dropped it; also sees to it that the task is
     /// woken for the next such case.
-    pub(super) fn let_out(&self, task: &Task) -> Option<Cancelled> {
+    fn let_out(&self, task: &Task) -> Option<Cancelled> {
         let root = task.scope()?;
         if self.scopes().borrow().waker(root).is_none() {
             let waker = task.waker();
@@ -77,22 +172,27 @@ impl Core {
         self.scopes().borrow_mut().take_pending(root)
     }
 
+    /// The tree of scopes is to be asked after the current poll.
+    pub(super) fn set_look_after(&self) {
+        self.look_after_poll().set(true);
+    }
+
     /// Takes the root of a task that has ended out of the tree.
-    pub(super) fn close_root(&self, task: &Task) {
+    fn close_root(&self, task: &Task) {
         if let Some(root) = task.scope() {
             self.close_node(root);
         }
     }
 
     /// Takes a node out of the tree.
-    fn close_node(&self, key: Key) {
+    pub(super) fn close_node(&self, key: Key) {
         let closed = self.scopes().borrow_mut().close(key);
         drop(closed.waker);
         closed.wake.into_iter().for_each(wake_quietly);
     }
 
-    /// A catch point was dropped away from home. Its waker is dropped here, and may be anybody's.
-    pub(super) fn forget_catch_point(&self, key: Key) {
+    /// A place was dropped away from home. Its waker is dropped here, and may be anybody's.
+    pub(super) fn forget_place(&self, key: Key) {
         let closed = self.scopes().borrow_mut().close(key);
         drop_quietly(closed.waker);
         closed.wake.into_iter().for_each(wake_quietly);
@@ -103,129 +203,32 @@ impl Core {
     /// # Panics
     /// Outside of a task.
     pub(crate) fn resume(&self, cancelled: Cancelled) {
-        assert!(
-            self.current().is_some(),
-            "`Cancelled::resume` was awaited outside of a task, where there is nothing that it could end"
-        );
-        let raised = match self.node().get() {
-            Some(node) => self.scopes().borrow_mut().raise(node, &cancelled),
-            None => Raise::Nowhere,
+        let Some(task) = self.current() else {
+            panic!(
+                "`Cancelled::resume` was awaited outside of a task, where there is nothing that it could end"
+            );
         };
+        if self.here().get() == Here::Task && task.scope().is_none() && task.pen().is_none() {
+            return self.raise(cancelled);
+        }
+        let from = self.node_here();
+        let raised = from.map_or(Raise::Nowhere, |node| {
+            self.scopes().borrow_mut().raise(node, &cancelled)
+        });
         match raised {
             Raise::Caught(waker) => waker.into_iter().for_each(wake_quietly),
-            Raise::Ends(scope, waker) => {
-                let root = self.current().and_then(|task| task.scope());
-                debug_assert_eq!(root, Some(scope), "tasks are the only scopes so far");
+            Raise::Ends(scope, waker) if task.scope() == Some(scope) => {
                 drop(waker);
                 self.raise(cancelled);
             }
+            Raise::Ends(_, waker) => waker.into_iter().for_each(wake_quietly),
             Raise::Nowhere => self.raise(cancelled),
         }
     }
-}
 
-/// A catch point's place in the tree.
-#[derive(Debug, Default)]
-pub(crate) struct CatchPoint {
-    /// The node and its runtime, from the first poll to the end.
-    node: Option<(Key, u32)>,
-}
-
-impl CatchPoint {
-    /// Begins a poll: opens the node, or asks whether a cancellation has arrived; says whom to wake for one.
-    pub(crate) fn enter(&mut self, waker: &Waker) -> Option<Cancelled> {
-        try_with(|core| self.enter_at(core, waker)).ok().flatten()
-    }
-
-    /// [`enter`](CatchPoint::enter), inside a runtime.
-    fn enter_at(&mut self, core: &Core, waker: &Waker) -> Option<Cancelled> {
-        let parent = core.node_here()?;
-        let key = match self.node_in(core) {
-            None => {
-                // It may have been polled in another runtime before.
-                self.close();
-                let key = core.scopes().borrow_mut().open(Some(parent), Kind::Catch);
-                self.node = Some((key, core.hub().number()));
-                key
-            }
-            Some(key) => {
-                core.scopes().borrow_mut().adopt(key, Some(parent));
-                if let Some(cancelled) = self.arrived() {
-                    return Some(cancelled);
-                }
-                key
-            }
-        };
-        if !core
-            .scopes()
-            .borrow()
-            .waker(key)
-            .is_some_and(|set| set.will_wake(waker))
-        {
-            let waker = waker.clone();
-            let old = core.scopes().borrow_mut().set_waker(key, waker);
-            drop(old);
-        }
-        None
-    }
-
-    /// The node, if it is one of this runtime.
-    fn node_in(&self, core: &Core) -> Option<Key> {
-        self.node
-            .and_then(|(key, runtime)| (runtime == core.hub().number()).then_some(key))
-    }
-
-    /// Runs `f` as code inside the catch point.
-    pub(crate) fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
-        let outer = try_with(|core| self.node_in(core).map(|key| core.node().replace(Some(key))));
-        let _back = match outer {
-            Ok(Some(outer)) => Some(Back(outer)),
-            _ => None,
-        };
-        f()
-    }
-
-    /// The cancellation that has arrived, once.
-    pub(crate) fn arrived(&self) -> Option<Cancelled> {
-        try_with(|core| {
-            self.node_in(core)
-                .and_then(|key| core.scopes().borrow_mut().take_pending(key))
-        })
-        .ok()
-        .flatten()
-    }
-
-    /// Takes the node out of the tree.
-    pub(crate) fn close(&mut self) {
-        let Some((key, runtime)) = self.node.take() else {
-            return;
-        };
-        let here = try_with(|core| {
-            let here = core.hub().number() == runtime;
-            if here {
-                core.close_node(key);
-            }
-            here
-        });
-        if here != Ok(true)
-            && let Some(hub) = Hub::find(runtime)
-        {
-            hub.send(Message::CatchGone(key));
-        }
-    }
-}
-
-impl Drop for CatchPoint {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-/// Puts the outer node back when the inner code returns or panics.
-struct Back(Option<Key>);
-
-impl Drop for Back {
-    fn drop(&mut self) {
-        try_with(|core| core.node().set(self.0)).ok();
+    /// Ends the current task as cancelled when its poll returns.
+    fn raise(&self, cancelled: Cancelled) {
+        self.set_look_after();
+        drop(self.raised().replace(Some(cancelled)));
     }
 }

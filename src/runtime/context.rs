@@ -18,7 +18,6 @@ use super::hub::{Hub, Message};
 use super::{Owner, Task};
 use crate::cell::{Class, Home, Letter};
 use crate::error::NoRuntime;
-use crate::util::Id;
 
 /// The addresses of what is driven here; null outside.
 struct Here {
@@ -123,8 +122,12 @@ unsafe impl Home for Hub {
         try_with(|core| core.pool().borrow_mut().keep(class, block)).unwrap_or(Err(block))
     }
 
-    fn current_id() -> Option<Id> {
-        try_with(Core::current_id).ok().flatten()
+    fn awaiter_gone(task: Task) {
+        try_with(|core| core.awaiter_gone(task)).ok();
+    }
+
+    fn is_home_thread(&self) -> bool {
+        Self::is_home_thread(self)
     }
 
     fn has_ended(&self) -> bool {

@@ -5,23 +5,24 @@
 //! calls and borrows nothing.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::cancel::Delivered;
+use super::awaited::{Wait, Waits};
 use super::clock::Clock;
+use super::here::Here;
 use super::hub::Hub;
 use super::queue::Queue;
 use super::table::Table;
-use super::{Join, Owner, Task};
+use super::{Join, Owner, Task, TaskRef};
 use crate::cell::{Current, Label, Pool, empty, spawn, spawn_main};
-use crate::error::{Cancelled, JoinError, Reason};
+use crate::error::{Cancelled, Reason};
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
 use crate::util::Id;
-use crate::util::slab::Key;
 use crate::wheel::Wheel;
 
 /// How many I/O calls one poll of a task may make before it gives way.
@@ -60,8 +61,14 @@ pub(crate) struct Core {
     reactor: RefCell<Reactor>,
     /// The scopes and catch points of all tasks.
     scopes: RefCell<Tree<Cancelled, Waker>>,
-    /// The innermost catch point around the code that runs now.
-    node: Cell<Option<Key>>,
+    /// Where in that tree the code runs now.
+    here: Cell<Here>,
+    /// The tasks that a future which is being dropped for a cancellation was awaiting; `None` while none is.
+    collector: RefCell<Option<Vec<TaskRef>>>,
+    /// Who waits for such tasks.
+    waits: RefCell<Waits>,
+    /// What the tasks that linger wait for, by their numbers.
+    lingering: RefCell<BTreeMap<u64, Wait>>,
     /// The number of the task that was spawned last.
     last_number: Cell<u64>,
     /// Where the runtime stands in its life.
@@ -97,7 +104,10 @@ impl Core {
             scratch: Cell::default(),
             reactor: RefCell::new(reactor),
             scopes: RefCell::new(Tree::new()),
-            node: Cell::new(None),
+            here: Cell::new(Here::Task),
+            collector: RefCell::default(),
+            waits: RefCell::default(),
+            lingering: RefCell::default(),
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
             io_budget: Cell::new(IO_BUDGET),
@@ -149,9 +159,24 @@ impl Core {
         &self.scopes
     }
 
-    /// The innermost catch point around the code that runs now.
-    pub(super) fn node(&self) -> &Cell<Option<Key>> {
-        &self.node
+    /// Where in the tree of scopes the code runs now.
+    pub(super) fn here(&self) -> &Cell<Here> {
+        &self.here
+    }
+
+    /// The list of tasks that a future which is being dropped was awaiting.
+    pub(super) fn collector(&self) -> &RefCell<Option<Vec<TaskRef>>> {
+        &self.collector
+    }
+
+    /// Who waits for such tasks.
+    pub(super) fn waits(&self) -> &RefCell<Waits> {
+        &self.waits
+    }
+
+    /// What the tasks that linger wait for.
+    pub(super) fn lingering(&self) -> &RefCell<BTreeMap<u64, Wait>> {
+        &self.lingering
     }
 
     /// The ready tasks, for a moment.
@@ -201,7 +226,12 @@ impl Core {
 
     /// The id of the task that is being polled.
     pub(crate) fn current_id(&self) -> Option<Id> {
-        self.current.number().map(|number| self.id(number))
+        self.current_number().map(|number| self.id(number))
+    }
+
+    /// The number of the task that is being polled.
+    pub(super) fn current_number(&self) -> Option<u64> {
+        self.current.number()
     }
 
     /// The id of this runtime's task `number`.
@@ -270,51 +300,9 @@ impl Core {
 
     /// Draws the consequence of a poll.
     #[inline]
-    fn settle(&self, task: Task, ended: bool) {
+    pub(super) fn settle(&self, task: Task, ended: bool) {
         if let Some(woken) = task.settle(ended) {
             self.enqueue(woken);
-        }
-    }
-
-    /// Looks for a cancellation that ends the task, after a poll that was pending.
-    #[cold]
-    fn look_after(&self, task: Task) {
-        match self.end_of(&task) {
-            Some(cancelled) => self.abort(task, cancelled),
-            None => self.settle(task, false),
-        }
-    }
-
-    /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed past every catch
-    /// point, or one that a catch point let out when foreign code dropped it.
-    pub(super) fn end_of(&self, task: &Task) -> Option<Cancelled> {
-        self.look_after.set(false);
-        self.raised.take().or_else(|| self.let_out(task))
-    }
-
-    /// Clears up behind a task whose last poll has returned, or whose future was dropped.
-    pub(super) fn end_poll(&self, task: &Task) {
-        // A task that raised a cancellation in one branch and finished in another has a result, which stands (C4); what a
-        // destructor raises is too late.
-        self.look_after.set(false);
-        drop(self.raised.take());
-        self.close_root(task);
-    }
-
-    /// Runs a task that has ended meanwhile, or is to be cancelled first.
-    #[cold]
-    pub(super) fn run_out_of_order(&self, task: Task) {
-        if task.state().is_done() {
-            return;
-        }
-        match task.take_cancel() {
-            Some(cancelled) if self.deliver(&task, &cancelled) == Delivered::Uncaught => {
-                self.abort(task, cancelled)
-            }
-            _ => {
-                self.look_after.set(true);
-                self.run(task);
-            }
         }
     }
 
@@ -322,25 +310,16 @@ impl Core {
     #[inline]
     pub(super) fn poll_as<R>(&self, task: &Task, poll: impl FnOnce() -> R) -> R {
         self.io_budget.set(IO_BUDGET);
-        self.node.set(None);
+        self.here.set(Here::Task);
         self.current.during(task, poll)
-    }
-
-    /// Drops a task's future and ends the task as cancelled.
-    #[cold]
-    pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
-        self.aborting_for(&task, &cancelled, || {
-            task.abort(JoinError::Cancelled(cancelled.clone()));
-        });
-        self.settle(task, true);
     }
 
     /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled` and does not panic.
     pub(super) fn aborting_for(&self, task: &Task, cancelled: &Cancelled, drop_it: impl FnOnce()) {
         let outer = self.aborting.replace(Some(cancelled.clone()));
-        let node = self.node.replace(None);
+        let here = self.here.replace(Here::Task);
         self.current.during(task, drop_it);
-        self.node.set(node);
+        self.here.set(here);
         self.end_poll(task);
         self.aborting.replace(outer);
     }
@@ -350,15 +329,14 @@ impl Core {
         self.aborting.borrow().clone()
     }
 
-    /// Ends the current task as cancelled when its poll returns.
-    pub(crate) fn raise(&self, cancelled: Cancelled) {
-        self.look_after.set(true);
-        drop(self.raised.replace(Some(cancelled)));
+    /// The cancellation that ends the current task when its poll returns.
+    pub(super) fn raised(&self) -> &Cell<Option<Cancelled>> {
+        &self.raised
     }
 
-    /// The tree of scopes is to be asked after the current poll.
-    pub(super) fn set_look_after(&self) {
-        self.look_after.set(true);
+    /// Whether that, and the tree of scopes, is to be asked after the current poll.
+    pub(super) fn look_after_poll(&self) -> &Cell<bool> {
+        &self.look_after
     }
 
     /// Counts one I/O call of the current poll; `false` when the task should give way.

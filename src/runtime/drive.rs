@@ -3,15 +3,18 @@
 //! ```text
 //!   drive ─▶ queued ─▶ batch gives main's turn ─▶ step ─┬─ pending ──────────▶ queued again when woken
 //!                                                       ├─ ready ────────────▶ Ok(value)
-//!                                                       └─ cancelled, raised ▶ dropped ─▶ Err(Cancelled)
+//!                                                       └─ cancelled, raised ▶ dropped ─▶ Err(Cancelled), when the
+//!                                                                                  tasks it was awaiting have ended
 //!   a panic of main unwinds through here; `MainTask` ends the cell on every way out
 //! ```
 
+use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::awaited::Wait;
 use super::cancel::Delivered;
 use super::core::Core;
 use super::turn::BATCH;
@@ -28,6 +31,8 @@ struct MainTask<'a> {
     task: Task,
     /// A waker of it, for all polls.
     waker: Waker,
+    /// Once main was dropped for a cancellation: that, and what is waited for before it is given.
+    ending: Cell<Option<(Cancelled, Wait)>>,
 }
 
 impl Drop for MainTask<'_> {
@@ -65,7 +70,13 @@ impl<'a> MainTask<'a> {
     fn new(core: &'a Core, label: Label) -> Self {
         let task = core.admit_main(label);
         let waker = task.waker();
-        Self { core, task, waker }
+        let ending = Cell::new(None);
+        Self {
+            core,
+            task,
+            waker,
+            ending,
+        }
     }
 
     /// Main's turn: delivers its cancellation, or polls it once. Gives the outcome when it has ended; a panic goes on.
@@ -74,12 +85,15 @@ impl<'a> MainTask<'a> {
         task: Task,
         mut future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
+        if let Some((cancelled, wait)) = self.ending.take() {
+            return self.wait_on(&task, cancelled, wait);
+        }
         let cancelled = task.take_cancel();
         let uncaught = cancelled
             .filter(|cancelled| self.core.deliver(&task, cancelled) == Delivered::Uncaught);
         task.start();
         if let Some(cancelled) = uncaught {
-            return Some(Err(self.cut_down(&task, cancelled, future)));
+            return self.cut_down(&task, cancelled, future);
         }
         match caught(|| self.poll(&task, future.as_mut())) {
             // Dropped here and not on the way out: what was there first stands, a value (C4) or a panic, and a
@@ -95,11 +109,36 @@ impl<'a> MainTask<'a> {
             Ok(Poll::Pending) => {}
         }
         if let Some(cancelled) = self.core.end_of(&task) {
-            return Some(Err(self.cut_down(&task, cancelled, future)));
+            return self.cut_down(&task, cancelled, future);
         }
-        task.suspend()
-            .into_iter()
-            .for_each(|woken| self.core.enqueue(woken));
+        self.suspend(&task);
+        None
+    }
+
+    /// Lets main rest.
+    fn suspend(&self, task: &Task) {
+        let woken = task.clone().suspend();
+        woken.into_iter().for_each(|woken| self.core.enqueue(woken));
+    }
+
+    /// Waits for the tasks that main was awaiting when it was dropped.
+    fn wait_on<T>(
+        &self,
+        task: &Task,
+        cancelled: Cancelled,
+        mut wait: Wait,
+    ) -> Option<Result<T, Cancelled>> {
+        if task.take_cancel().is_some() {
+            wait.cancel_again();
+        }
+        if wait.poll(&self.waker).is_ready() {
+            return Some(Err(cancelled));
+        }
+        self.ending.set(Some((cancelled, wait)));
+        if task.state().is_scheduled() {
+            task.start();
+        }
+        self.suspend(task);
         None
     }
 
@@ -119,18 +158,18 @@ impl<'a> MainTask<'a> {
         });
     }
 
-    /// Drops the cancelled future; a panic of its destructor goes on.
-    fn cut_down<F>(
+    /// Drops the cancelled future, and begins to wait for the tasks that it was awaiting; a panic of its destructor goes on.
+    fn cut_down<F: Future>(
         &self,
         task: &Task,
         cancelled: Cancelled,
         mut future: Pin<&mut Option<F>>,
-    ) -> Cancelled {
-        let mut dropped = Ok(());
+    ) -> Option<Result<F::Output, Cancelled>> {
+        let (mut dropped, mut wait) = (Ok(()), Wait::default());
         self.core.aborting_for(task, &cancelled, || {
-            dropped = caught(|| future.set(None));
+            wait = Wait::of(|| dropped = caught(|| future.set(None)));
         });
         dropped.unwrap_or_else(|payload| resume_unwind(payload));
-        cancelled
+        self.wait_on(task, cancelled, wait)
     }
 }

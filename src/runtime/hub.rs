@@ -41,8 +41,8 @@ pub(crate) enum Message {
     TimerGone(Key),
     /// A socket was dropped away from home: end its registration, and then close it.
     SourceGone(Key, OwnedFd),
-    /// A catch point was dropped away from home: take it out of the tree.
-    CatchGone(Key),
+    /// A place in the tree of scopes was dropped away from home: take it out.
+    PlaceGone(Key),
 }
 
 impl Message {
@@ -53,7 +53,7 @@ impl Message {
             Self::Task(letter) => drop(letter),
             Self::Call(call) => drop_quietly(call),
             Self::SourceGone(_, fd) => drop(fd),
-            Self::TimerGone(_) | Self::CatchGone(_) => {}
+            Self::TimerGone(_) | Self::PlaceGone(_) => {}
         }
     }
 }

@@ -13,6 +13,7 @@
 //!
 //! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`].
 
+mod awaited;
 mod builder;
 mod cancel;
 mod clock;
@@ -20,7 +21,9 @@ mod clock;
 mod context;
 mod core;
 mod drive;
+mod here;
 mod hub;
+mod place;
 mod queue;
 mod remote;
 mod shutdown;
@@ -34,12 +37,14 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
+pub(crate) use awaited::Wait;
 pub use builder::Builder;
-pub(crate) use cancel::CatchPoint;
 pub(crate) use clock::{Clock, to_instant, to_nanos};
 pub(crate) use context::{try_with, with};
 pub(crate) use core::Core;
+pub(crate) use here::Lazy;
 pub(crate) use hub::{Hub, Message};
+pub(crate) use place::Place;
 pub use remote::{Remote, RemoteHandle};
 
 use crate::cell::Label;
@@ -57,6 +62,8 @@ pub(crate) type Owner = crate::cell::Owner<Hub>;
 pub(crate) type Join<T> = crate::cell::Join<T, Hub>;
 /// What a task's references send home.
 pub(crate) type Letter = crate::cell::Letter<Hub>;
+/// Who polls a task that the loop must not poll.
+pub(crate) use crate::cell::Pen;
 
 /// The timer slack of a thread while it drives a runtime: the kernel's own, 50 µs, would make every sleep late.
 const SLACK: Duration = Duration::from_nanos(1);

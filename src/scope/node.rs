@@ -10,13 +10,6 @@ pub(crate) trait Identity: Clone {
 
 /// What a node stands for. The table in the [module](super) says what each kind owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "opened by timeouts, gathers, groups and shields once they are scopes"
-    )
-)]
 pub(crate) enum Kind {
     /// A task; inside of a group, a child. No cancellation leaves it.
     Task,

@@ -67,6 +67,17 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
+    /// Gives the node around a node.
+    pub(crate) fn parent(&self, key: Key) -> Option<Key> {
+        self.nodes.find(key)?.parent
+    }
+
+    /// Borrows what has been delivered to a node and not taken.
+    pub(crate) fn pending(&self, key: Key) -> Option<&C> {
+        let pending = self.nodes.find(key)?.pending.as_ref()?;
+        Some(&pending.cancel)
+    }
+
     /// Borrows the waker of a node, to see whether it is still the right one.
     pub(crate) fn waker(&self, key: Key) -> Option<&W> {
         self.nodes.find(key)?.waker.as_ref()
@@ -96,13 +107,6 @@ impl<C: Identity, W> Tree<C, W> {
     }
 
     /// Tells whether a cancellation is the one that this scope was cancelled with, so that it may absorb it (C14).
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "asked by timeouts, gathers and groups once they are scopes"
-        )
-    )]
     pub(crate) fn owns(&self, scope: Key, cancel: &C) -> bool {
         self.nodes.find(scope).is_some_and(|node| node.owns(cancel))
     }
@@ -111,10 +115,6 @@ impl<C: Identity, W> Tree<C, W> {
     ///
     /// Whoever caught it may be cleaning up still: a timeout that expires then has not ended by its own cancellation alone, and
     /// sends this one on with [`raise`](Tree::raise) instead of absorbing (C13, C14).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "asked by timeouts once they are scopes")
-    )]
     pub(crate) fn outer(&self, scope: Key) -> Option<&C> {
         self.nodes.find(scope)?.outer.as_ref()
     }

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::Id;
-use crate::cell::Home;
 use crate::error::{Cancelled, Reason};
-use crate::runtime::{Hub, TaskRef};
+use crate::runtime::{Core, TaskRef, try_with};
 
 /// A handle that can only cancel, and that may be cloned and sent anywhere.
 ///
@@ -59,7 +58,8 @@ impl CancelHandle {
 
 /// The cancellation of a `cancel()` call made here.
 pub(super) fn explicit(message: Option<String>) -> Cancelled {
-    Cancelled::new(Reason::Explicit(message.map(Into::into)), Hub::current_id())
+    let by = try_with(Core::current_id).ok().flatten();
+    Cancelled::new(Reason::Explicit(message.map(Into::into)), by)
 }
 
 impl fmt::Debug for CancelHandle {

@@ -2,26 +2,30 @@
 //!
 //! ```text
 //!   new ── first poll ──▶ open: a node in the tree of scopes ─┬─ inner ready ────────────────▶ closed, Ok
-//!                          │ each poll: is something pending? ├─ pending: inner is dropped ───▶ closed, Err
-//!                          └───────────────────────────────── └─ dropped from outside ────────▶ closed
+//!                          │ each poll: has something arrived? ├─ it has: inner is dropped ─┐
+//!                          └───────────────────────────────── └─ dropped from outside ──────┼▶ closed
+//!                                                                                            ▼
+//!          closed, Err ◀── the tasks that inner was awaiting have ended (C21) ──────────── caught
 //! ```
 //!
-//! A pending cancellation is looked for before the inner future is polled, except at the first poll (C24), and after
-//! it, for what the inner code resumed. Outside of a task it passes its future through.
+//! What has arrived is looked for before the inner future is polled, except at the first poll (C24), and after it, for
+//! what the inner code resumed. Outside of a task it passes its future through.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
 use crate::error::Cancelled;
-use crate::runtime::{CatchPoint, with};
+use crate::runtime::{Place, Wait, with};
+use crate::scope::Kind;
 
 /// Runs a future and, when the task is cancelled meanwhile, gives the cancellation as a value (asyncio:
 /// `except CancelledError`).
 ///
-/// By the time `Err` comes, the future has been dropped. The code after it may clean up with awaits; then it
+/// By the time `Err` comes, the future has been dropped, and the tasks that it was awaiting have been cancelled and have
+/// ended. The code after it may clean up with awaits; then it
 /// [`resume`](Cancelled::resume)s the cancellation, as asyncio's code re-raises, or goes on as if nothing had
 /// been asked. Catch points nest: the innermost hears first.
 ///
@@ -56,7 +60,8 @@ use crate::runtime::{CatchPoint, with};
 pub fn catch_cancel<F: IntoFuture>(future: F) -> CatchCancel<F::IntoFuture> {
     CatchCancel {
         future: Some(future.into_future()),
-        point: CatchPoint::default(),
+        place: Place::default(),
+        caught: None,
     }
 }
 
@@ -65,10 +70,34 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct CatchCancel<F> {
-        // Before the catch point, so that it is dropped before that closes.
+        // Before the place, so that it is dropped before that closes.
         #[pin]
         future: Option<F>,
-        point: CatchPoint,
+        place: Place,
+        caught: Option<Caught>,
+    }
+}
+
+/// A cancellation that was caught, and the tasks that are waited for before it is given to the code around.
+#[derive(Debug)]
+struct Caught {
+    /// What arrived first.
+    cancelled: Cancelled,
+    /// The tasks.
+    wait: Wait,
+}
+
+impl Caught {
+    /// Waits on. What arrives meanwhile goes to the tasks again, and counts if it comes from further out.
+    fn poll(&mut self, place: &mut Place, waker: &Waker) -> Poll<Cancelled> {
+        if place.was_hit() {
+            self.wait.cancel_again();
+        }
+        place.visit(waker);
+        ready!(self.wait.poll(waker));
+        let cancelled = place.arrived().unwrap_or_else(|| self.cancelled.clone());
+        place.close();
+        Poll::Ready(cancelled)
     }
 }
 
@@ -77,37 +106,38 @@ impl<F: Future> Future for CatchCancel<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let point = this.point;
-        let arrived = point.enter(cx.waker());
-        let polled = match arrived {
-            Some(cancelled) => Poll::Ready(Err(cancelled)),
-            None => {
-                let future = this
-                    .future
-                    .as_mut()
-                    .as_pin_mut()
-                    .expect("a catch_cancel was polled after it was done");
-                match point.inside(|| future.poll(cx)) {
-                    Poll::Ready(output) => Poll::Ready(Ok(output)),
-                    Poll::Pending => point
-                        .arrived()
-                        .map_or(Poll::Pending, |cancelled| Poll::Ready(Err(cancelled))),
-                }
-            }
-        };
-        if polled.is_ready() {
-            point.inside(|| this.future.set(None));
-            point.close();
+        let place = this.place;
+        if let Some(caught) = this.caught {
+            return caught.poll(place, cx.waker()).map(Err);
         }
-        polled
+        let mut future = this.future.as_mut();
+        let inner = future.as_mut().as_pin_mut();
+        let inner = inner.expect("a catch_cancel was polled after it was done");
+        let is_first = place.open(Kind::Catch, cx.waker());
+        if is_first || !place.has_arrived() {
+            if let Poll::Ready(output) = place.inside(|| inner.poll(cx)) {
+                place.inside(|| future.set(None));
+                place.close();
+                return Poll::Ready(Ok(output));
+            }
+        }
+        let Some(cancelled) = place.pending() else {
+            return Poll::Pending;
+        };
+        let wait = Wait::of(|| place.inside(|| future.set(None)));
+        place.visit(cx.waker());
+        let caught = this.caught.insert(Caught { cancelled, wait });
+        caught.poll(place, cx.waker()).map(Err)
     }
 }
 
 impl Cancelled {
     /// Passes the cancellation on, as asyncio's code re-raises `CancelledError`; never returns.
     ///
-    /// It goes to the next catch point outwards; past the last one it ends the task, whose handle then gives this
-    /// same cancellation. The code around the `await` is dropped where it stands.
+    /// It goes to the next catch point outwards within the scope that was cancelled; past the last one it ends that scope:
+    /// a [`timeout`](crate::timeout) then gives `Elapsed`, a task's handle gives this same cancellation. One that came
+    /// from elsewhere, out of a [`JoinError`](crate::JoinError), ends the task. The code around the `await` is dropped where
+    /// it stands.
     ///
     /// # Cancel safety
     /// Dropping it before it is polled leaves the cancellation swallowed.

@@ -17,6 +17,7 @@ mod cancel_handle;
 mod catch;
 mod handle;
 mod info;
+mod shield;
 mod yield_now;
 
 pub use crate::util::Id;
@@ -25,6 +26,7 @@ pub use cancel_handle::CancelHandle;
 pub use catch::{CatchCancel, catch_cancel};
 pub use handle::JoinHandle;
 pub use info::{TaskInfo, TaskState, all, current, try_current};
+pub use shield::{Shield, finally, finally_with, shield};
 pub use yield_now::{YieldNow, yield_now};
 
 use std::panic::Location;

@@ -1,26 +1,45 @@
 //! Giving a future a deadline.
+//!
+//! ```text
+//!   running ─┬─ inner ready ────────────────────────────────────────▶ Ok
+//!            ├─ the time is up, nobody inside catches ─────────────┐
+//!            └─ the time is up, somebody does: expired ─┐          │
+//!        ┌──────────────────────────────────────────────┘          ▼
+//!   expired ─┬─ inner ready after all (C12) ──────────▶ Ok       cut: inner is dropped, the tasks that it was
+//!            └─ our cancellation comes out of inner ────────────▶  │  awaiting are cancelled and waited for (C21)
+//!                                                                  ├─▶ Err(Elapsed)
+//!                    one from further out was inside, too (C13) ───└─▶ that one goes on outwards
+//! ```
+//!
+//! A timeout is a scope that is opened in the tree only if something inside opens a catch point.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
 use super::{Sleep, sleep_until};
-use crate::error::Elapsed;
-use crate::runtime::with;
+use crate::error::{Cancelled, Elapsed, Reason};
+use crate::runtime::{Lazy, Place, Wait, with};
 
 /// Runs a future for at most a time (asyncio: `wait_for`, `timeout`).
 ///
 /// The time counts from this call. A future that is ready when it is polled wins over a deadline that has passed, so
-/// `timeout(Duration::ZERO, future)` polls it once at least. When the time is up the future is dropped.
+/// `timeout(Duration::ZERO, future)` polls it once at least.
 ///
-/// A `JoinHandle` that is given away is dropped with it, and its task is cancelled; `&mut handle` leaves the task
-/// alone.
+/// When the time is up, the future is cancelled as a task would be, with [`Reason::Timeout`]: a
+/// [`catch_cancel`](crate::catch_cancel) inside it cleans up first, a [`shield`](crate::shield) inside it holds the end off, so
+/// `Elapsed` may come late. If nothing inside catches, or what catches resumes, the future is dropped. If the code inside
+/// swallows the cancellation and gives a value, that is the result. The cancellation of the task around it goes through a
+/// timeout, and is never turned into `Elapsed`.
+///
+/// A `JoinHandle` that is given away is dropped with the future: its task is cancelled, and waited for. `&mut handle`
+/// leaves the task alone.
 ///
 /// # Cancel safety
-/// Dropping it drops the future.
+/// Foreign code that drops it (`select!`) drops the future, whose catch points do not run.
 ///
 /// # Errors
 /// [`Elapsed`] when the time was up first.
@@ -43,7 +62,9 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
     let sleep = with("timeout", |core| Sleep::lasting(core, duration));
     Timeout {
         future: Some(future.into_future()),
+        place: Place::default(),
         sleep,
+        stage: Stage::Running,
     }
 }
 
@@ -61,7 +82,9 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout {
         future: Some(future.into_future()),
+        place: Place::default(),
         sleep: sleep_until(deadline),
+        stage: Stage::Running,
     }
 }
 
@@ -73,10 +96,26 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Timeout<F> {
+        // Before the place, so that it is dropped before that closes.
         #[pin]
         future: Option<F>,
+        place: Place,
         sleep: Sleep,
+        stage: Stage,
     }
+}
+
+/// How far a timeout has come.
+#[derive(Debug)]
+enum Stage {
+    /// The time is not up.
+    Running,
+    /// It is, and the code inside deals with that.
+    Expired,
+    /// The future was dropped; the tasks that it was awaiting are waited for.
+    Cut(Wait),
+    /// It sent a cancellation on outwards, and waits to be dropped.
+    Passed,
 }
 
 impl<F> Timeout<F> {
@@ -87,24 +126,79 @@ impl<F> Timeout<F> {
     }
 }
 
+impl<F: Future> Timeout<F> {
+    /// Polls the future; `None` when it has to be cut off.
+    fn poll_inside(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Poll<F::Output>> {
+        let mut this = self.project();
+        let place = this.place;
+        let inner = this.future.as_mut().as_pin_mut();
+        let inner = inner.expect("a timeout was polled after it was done");
+        place.visit(cx.waker());
+        if let Poll::Ready(output) = place.inside_lazily(Lazy::Scope, cx.waker(), || inner.poll(cx))
+        {
+            place.inside(|| this.future.set(None));
+            place.close();
+            return Some(Poll::Ready(output));
+        }
+        if place.has_arrived() {
+            return None;
+        }
+        let is_running = matches!(this.stage, Stage::Running);
+        if !is_running || Pin::new(this.sleep).poll(cx).is_pending() {
+            return Some(Poll::Pending);
+        }
+        *this.stage = Stage::Expired;
+        let caught = place.cancel(&Cancelled::new(Reason::Timeout, None));
+        caught.then_some(Poll::Pending)
+    }
+
+    /// Drops the future.
+    fn cut(self: Pin<&mut Self>, waker: &Waker) {
+        let mut this = self.project();
+        let place = this.place;
+        let wait = Wait::of(|| place.inside(|| this.future.set(None)));
+        place.visit(waker);
+        *this.stage = Stage::Cut(wait);
+    }
+
+    /// Ends, or sends on what must not end here.
+    fn end(self: Pin<&mut Self>) -> Poll<Result<F::Output, Elapsed>> {
+        let this = self.project();
+        let foreign = this
+            .place
+            .arrived()
+            .filter(|arrived| !this.place.owns(arrived));
+        let outer = this.place.outer().or(foreign);
+        this.place.close();
+        match outer {
+            None => {
+                // Its future is gone: another poll panics.
+                *this.stage = Stage::Running;
+                Poll::Ready(Err(Elapsed(())))
+            }
+            Some(cancelled) => {
+                *this.stage = Stage::Passed;
+                with("timeout", |core| core.resume(cancelled));
+                Poll::Pending
+            }
+        }
+    }
+}
+
 impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let future = this
-            .future
-            .as_mut()
-            .as_pin_mut()
-            .expect("a timeout was polled after it was done");
-        let result = match future.poll(cx) {
-            Poll::Ready(output) => Ok(output),
-            Poll::Pending => {
-                std::task::ready!(Pin::new(this.sleep).poll(cx));
-                Err(Elapsed(()))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.stage, Stage::Running | Stage::Expired) {
+            if let Some(polled) = self.as_mut().poll_inside(cx) {
+                return polled.map(Ok);
             }
-        };
-        this.future.set(None);
-        Poll::Ready(result)
+            self.as_mut().cut(cx.waker());
+        }
+        if let Stage::Cut(wait) = self.as_mut().project().stage {
+            ready!(wait.poll(cx.waker()));
+            return self.end();
+        }
+        Poll::Pending
     }
 }

@@ -14,7 +14,7 @@ use super::{Header, Home, Letter, TaskRef};
 use crate::cell::away::Release;
 use crate::cell::label::Label;
 use crate::cell::state::{OnHandleGone, State};
-use crate::error::{Cancelled, JoinError, Reason};
+use crate::error::{Cancelled, JoinError};
 use crate::util::drop_quietly;
 
 /// What a handle says when its result is asked for a second time.
@@ -136,6 +136,17 @@ impl<T, H: Home> Join<T, H> {
         unsafe { output.assume_init() }
     }
 
+    /// Drops the output now, if this is the home thread while it does not drive the runtime: what the output of a group's
+    /// child borrows may be gone when the letter is read. A handle on another thread is of an output that borrows nothing.
+    fn drop_output_at_home(&mut self) {
+        let header = self.header();
+        if header.home().is_home_thread() && header.state().has_output() {
+            header.step(|state| (state.take_output(), ()));
+            // SAFETY: rule 3; done, and the output was the handle's; here any type may be dropped.
+            unsafe { (header.vtable.drop_output)(self.header) };
+        }
+    }
+
     /// Makes the context's waker the joiner.
     fn register(&self, cx: &mut Context<'_>) {
         assert!(self.header().home().is_here(), "{AWAY}");
@@ -162,6 +173,7 @@ impl<T, H: Home> Drop for Join<T, H> {
         } else if home.has_ended() {
             gone.settle_after_the_end();
         } else {
+            self.drop_output_at_home();
             // The home thread may settle it, and free the cell, before `post` returns.
             let keep = self.task();
             keep.home().post(Letter::HandleGone(gone));
@@ -214,7 +226,8 @@ impl<H: Home> GoneHandle<H> {
         if self.awaited {
             // SAFETY: rule 1, as above.
             let task = unsafe { reference(self.header) };
-            task.cancel(Cancelled::new(Reason::AwaiterGone, H::current_id()));
+            // Settled at home only, so there is no error.
+            task.at_home().map(H::awaiter_gone).ok();
         }
     }
 

@@ -30,11 +30,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
 use super::away::Away;
-use super::label::{Extra, Label};
+use super::extra::Extra;
+use super::label::Label;
 use super::pool::Class;
 use super::state::State;
 use crate::error::Cancelled;
-use crate::util::Id;
 use memory::VTable;
 
 /// The runtime as its tasks see it. Wakers reach it from every thread.
@@ -67,8 +67,11 @@ pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
     /// The block.
     fn keep_block(class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>>;
 
-    /// The task that is polled on this thread at this moment, for the record of who asked.
-    fn current_id() -> Option<Id>;
+    /// The task's handle was dropped by who awaited it: cancels the task. Called at home.
+    fn awaiter_gone(task: Task<Self>);
+
+    /// True on the thread that made the runtime, whether it is driven there at this moment or not.
+    fn is_home_thread(&self) -> bool;
 
     /// Sends a letter to the home thread; after the runtime's end, deals with it here.
     fn post(&self, letter: Letter<Self>);
@@ -106,7 +109,7 @@ pub(crate) struct Header<H: Home> {
     /// Who awaits the task: the waker of the joiner, which for a task of ours names the awaiting task. Home only.
     joiner: Cell<Option<Waker>>,
     /// What few tasks have. Home only.
-    extra: Cell<Option<Box<Extra>>>,
+    extra: Cell<Option<Box<Extra<H>>>>,
 }
 
 impl<H: Home> Header<H> {

@@ -5,11 +5,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::task::{Context, Waker};
 
 use super::waker::waker_vtable;
 use super::{Header, Home, TaskRef};
-use crate::cell::label::Extra;
+use crate::cell::extra::{Extra, Pen};
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::slab::Key;
@@ -116,8 +117,52 @@ impl<H: Home> Task<H> {
         self.with_extra(|extra| extra.scope.set(Some(root)));
     }
 
+    /// Gives the task to a pen: from now on that polls it, and not the loop.
+    pub(crate) fn put_into(&self, pen: Rc<dyn Pen<H>>) {
+        self.header().step(|state| (state.penned(), ()));
+        self.with_extra(|extra| extra.pen.set(Some(pen)));
+    }
+
+    /// Who polls the task, if not the loop.
+    pub(crate) fn pen(&self) -> Option<Rc<dyn Pen<H>>> {
+        if !self.state().is_penned() {
+            return None;
+        }
+        self.with_extra(|extra| {
+            let pen = extra.pen.take();
+            extra.pen.set(pen.clone());
+            pen
+        })
+    }
+
+    /// Has `waker` woken when the task ends, besides the joiner. The task must not have ended.
+    pub(crate) fn wake_at_end(&self, waker: &Waker) {
+        debug_assert!(!self.state().is_done());
+        // Somebody else's `clone` may come back to this task, so it runs before the list is taken.
+        let waker = waker.clone();
+        let spare = self.with_extra(|extra| {
+            let mut list = extra.at_end.take();
+            let known = list.iter().any(|known| known.will_wake(&waker));
+            let spare = match known {
+                true => Some(waker),
+                false => {
+                    list.push(waker);
+                    None
+                }
+            };
+            extra.at_end.set(list);
+            spare
+        });
+        drop(spare);
+    }
+
+    /// The future is gone and the output written, but the task has yet to wait before it may end.
+    pub(crate) fn linger(&self) {
+        self.header().step(|state| (state.linger(), ()));
+    }
+
     /// Lets `look` see what few tasks have, making room for it if need be. `look` must not use the task.
-    fn with_extra<R>(&self, look: impl FnOnce(&Extra) -> R) -> R {
+    fn with_extra<R>(&self, look: impl FnOnce(&Extra<H>) -> R) -> R {
         let extra = self.header().extra.take().unwrap_or_default();
         let result = look(&extra);
         self.header().extra.set(Some(extra));
@@ -181,7 +226,7 @@ impl<H: Home> Task<H> {
         let header = self.header();
         let duty = header.advance(State::finish);
         let joiner = header.joiner.take();
-        drop(header.extra.take());
+        let at_end = header.extra.take().map(|extra| extra.at_end.take());
         if duty == OnFinish::Discard {
             // SAFETY: rule 3; done and no handle, so the output is ours, at home.
             unsafe { (header.vtable.drop_output)(self.0.ptr()) };
@@ -190,6 +235,7 @@ impl<H: Home> Task<H> {
         if let Some(joiner) = joiner {
             wake_quietly(joiner);
         }
+        at_end.into_iter().flatten().for_each(wake_quietly);
     }
 
     /// Takes the task out of the table and gives both references up, this one first: the owner then finds itself

@@ -1,0 +1,44 @@
+//! What few tasks have: allocated when a task is cancelled, gets a catch point, or is a group's.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::Waker;
+
+use super::{Home, Task, TaskRef};
+use crate::error::Cancelled;
+use crate::util::slab::Key;
+
+/// Who polls a task that the loop must not poll: a group polls its own, since they borrow what outlives the group only.
+pub(crate) trait Pen<H: Home> {
+    /// Takes in a task that is ready.
+    fn admit(&self, task: Task<H>);
+
+    /// The node in the tree of scopes inside of which the task's root is to be opened.
+    fn node(&self) -> Option<Key>;
+
+    /// The task that polls the pen.
+    fn owner(&self) -> Option<TaskRef<H>>;
+}
+
+/// The cold part of a task. Home only.
+pub(crate) struct Extra<H: Home> {
+    /// The cancellation that waits to be delivered.
+    pub(crate) cancel: Cell<Option<Cancelled>>,
+    /// The root of the task's catch points in the tree of scopes.
+    pub(crate) scope: Cell<Option<Key>>,
+    /// Who polls it, if not the loop.
+    pub(crate) pen: Cell<Option<Rc<dyn Pen<H>>>>,
+    /// Whom to wake when the task has ended, besides the joiner.
+    pub(crate) at_end: Cell<Vec<Waker>>,
+}
+
+impl<H: Home> Default for Extra<H> {
+    fn default() -> Self {
+        Self {
+            cancel: Cell::default(),
+            scope: Cell::default(),
+            pen: Cell::default(),
+            at_end: Cell::default(),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Where in the tree of scopes the code runs at this moment.
+//!
+//! A scope that nobody asks for is never opened: a `timeout` or a `gather` with no catch point inside pays for no node. What
+//! stands here then is a promise of one, which [`node_here`](Core::node_here) makes good when something inside opens a node.
+//!
+//! ```text
+//!   Task ── node_here: the task's root ─────────────────────────┐
+//!   Lazy ── node_here: the scope, or the gather and its branch ─┼─▶ Node, seen by whoever put the promise here
+//!   Node ◀──────────────────────────────────────────────────────┘
+//! ```
+
+use super::Task;
+use super::core::Core;
+use crate::scope::Kind;
+use crate::util::slab::Key;
+
+/// Where the code runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Here {
+    /// Directly in its task.
+    Task,
+    /// Directly in this node.
+    Node(Key),
+    /// In a scope that has not been opened, inside of this node (`None`: of the task).
+    Lazy(Option<Key>, Lazy),
+}
+
+/// A scope that is opened when something inside of it opens a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lazy {
+    /// A timeout.
+    Scope,
+    /// A branch of this gather or group, which may have to be opened first.
+    Branch(Option<Key>),
+}
+
+impl Core {
+    /// The innermost node around the code that runs now, opened if need be. `None` outside of a task.
+    pub(super) fn node_here(&self) -> Option<Key> {
+        let Here::Lazy(outer, lazy) = self.here().get() else {
+            return self.opened_here();
+        };
+        let outer = outer.or_else(|| self.root_here())?;
+        let mut tree = self.scopes().borrow_mut();
+        let key = match lazy {
+            Lazy::Scope => tree.open(Some(outer), Kind::Scope),
+            Lazy::Branch(join) => {
+                let join = join.unwrap_or_else(|| tree.open(Some(outer), Kind::Join));
+                tree.open(Some(join), Kind::Branch)
+            }
+        };
+        self.here().set(Here::Node(key));
+        Some(key)
+    }
+
+    /// The node here, where there is no promise of one.
+    fn opened_here(&self) -> Option<Key> {
+        match self.here().get() {
+            Here::Node(key) => Some(key),
+            _ => self.root_here(),
+        }
+    }
+
+    /// What is around a scope that is polled here: a node, or `None` for the task itself. A promise that is here is made
+    /// good, since one promise is all that can stand here.
+    pub(super) fn outer_here(&self) -> Option<Key> {
+        match self.here().get() {
+            Here::Task => None,
+            Here::Node(key) => Some(key),
+            Here::Lazy(..) => self.node_here(),
+        }
+    }
+
+    /// The root of the task that is polled, opened if need be.
+    fn root_here(&self) -> Option<Key> {
+        let task = self.current()?;
+        Some(self.root_of(&task))
+    }
+
+    /// The root of a task, opened if need be.
+    pub(super) fn root_of(&self, task: &Task) -> Key {
+        if let Some(root) = task.scope() {
+            return root;
+        }
+        let around = task.pen().and_then(|pen| pen.node());
+        let root = self.scopes().borrow_mut().open(around, Kind::Task);
+        task.set_scope(root);
+        self.set_look_after();
+        root
+    }
+}

@@ -1,0 +1,269 @@
+//! The place of a future in the tree of scopes: catch points, shields, timeouts, gathers, groups and their branches.
+//!
+//! ```text
+//!   new ──┬─ open: at once ───────────────────────┬──▶ open: visited at each poll ── close, drop ──▶ new
+//!         └─ inside_lazily: when something inside │
+//!            opens a node ────────────────────────┘
+//! ```
+//!
+//! It holds a key and the number of the runtime, so what contains it is `Send`. Polled in another runtime, it leaves the
+//! first one; outside of a task it is nothing, and the future passes through.
+
+use std::task::Waker;
+
+use super::core::Core;
+use super::here::{Here, Lazy};
+use super::hub::{Hub, Message};
+use super::try_with;
+use crate::error::Cancelled;
+use crate::scope::{Duty, Kind};
+use crate::util::slab::Key;
+use crate::util::wake_quietly;
+
+/// A node of the tree that closes with its owner.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    /// The node and its runtime, while it is open.
+    node: Option<(Key, u32)>,
+}
+
+impl Place {
+    /// Begins a poll of what needs a node in any case; `true` when it was opened just now.
+    pub(crate) fn open(&mut self, kind: Kind, waker: &Waker) -> bool {
+        let mut is_new = false;
+        self.at(|place, core| {
+            place.leave_other_runtime(core);
+            if place.node.is_none()
+                && let Some(parent) = core.node_here()
+            {
+                let key = core.scopes().borrow_mut().open(Some(parent), kind);
+                place.node = Some((key, core.hub().number()));
+                is_new = true;
+            }
+        });
+        self.visit(waker);
+        is_new
+    }
+
+    /// Begins a poll: the node, if there is one, is where the code runs, and the waker is the one to wake.
+    pub(crate) fn visit(&mut self, waker: &Waker) {
+        if self.node.is_none() {
+            return;
+        }
+        self.at(|place, core| {
+            place.leave_other_runtime(core);
+            let Some(key) = place.key(core) else { return };
+            let parent = core.node_here();
+            core.scopes().borrow_mut().adopt(key, parent);
+            core.refresh_waker(key, waker);
+        });
+    }
+
+    /// Gives up a node in another runtime than the one that polls.
+    fn leave_other_runtime(&mut self, core: &Core) {
+        if self.node.is_some() && self.key(core).is_none() {
+            self.close();
+        }
+    }
+
+    /// Takes the node to where nothing is around it, until the next poll: nobody polls what is inside meanwhile.
+    pub(crate) fn set_aside(&mut self) {
+        self.at(|place, core| {
+            if let Some(key) = place.key(core) {
+                core.scopes().borrow_mut().adopt(key, None);
+            }
+        });
+    }
+
+    /// Runs `f` as code inside.
+    pub(crate) fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
+        let entered = try_with(|core| {
+            let key = self.key(core)?;
+            Some(core.here().replace(Here::Node(key)))
+        });
+        let _back = entered.ok().flatten().map(Back);
+        f()
+    }
+
+    /// Runs `f` as code inside of a scope that is opened only if something in `f` opens a node. Tells whether it was
+    /// opened just now.
+    pub(crate) fn inside_lazily<R>(
+        &mut self,
+        lazy: Lazy,
+        waker: &Waker,
+        f: impl FnOnce() -> R,
+    ) -> R {
+        if self.node.is_some() {
+            return self.inside(f);
+        }
+        let entered = try_with(|core| {
+            core.current_number()?;
+            let outer = core.here().get();
+            let around = match lazy {
+                Lazy::Branch(Some(join)) => Some(join),
+                _ => core.outer_here(),
+            };
+            core.here().set(Here::Lazy(around, lazy));
+            Some(outer)
+        });
+        let Some(outer) = entered.ok().flatten() else {
+            return f();
+        };
+        // Also when `f` panics: what it opened must be closed.
+        let _opened = PickUp {
+            place: self,
+            waker,
+            outer,
+        };
+        f()
+    }
+
+    /// The cancellation that has arrived, once.
+    pub(crate) fn arrived(&self) -> Option<Cancelled> {
+        self.ask(|core, key| core.scopes().borrow_mut().take_pending(key))
+            .flatten()
+    }
+
+    /// The cancellation that has arrived, which stays there.
+    pub(crate) fn pending(&self) -> Option<Cancelled> {
+        self.ask(|core, key| core.scopes().borrow().pending(key).cloned())
+            .flatten()
+    }
+
+    /// True when a cancellation has arrived and was not taken.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.ask(|core, key| core.scopes().borrow().pending(key).is_some())
+            .unwrap_or(false)
+    }
+
+    /// True when a cancellation has been delivered here since the last [`visit`](Place::visit).
+    pub(crate) fn was_hit(&self) -> bool {
+        self.ask(|core, key| core.scopes().borrow().waker(key).is_none())
+            .unwrap_or(false)
+    }
+
+    /// Cancels the scope. `false` when nobody inside deals with it, so that its future is to be dropped.
+    pub(crate) fn cancel(&self, cancelled: &Cancelled) -> bool {
+        self.ask(|core, key| {
+            let delivery = core.scopes().borrow_mut().cancel(key, cancelled.clone());
+            delivery.wakes.into_iter().for_each(wake_quietly);
+            delivery.duty == Duty::Wait
+        })
+        .unwrap_or(false)
+    }
+
+    /// True when a cancellation is this scope's own.
+    pub(crate) fn owns(&self, cancelled: &Cancelled) -> bool {
+        self.ask(|core, key| core.scopes().borrow().owns(key, cancelled))
+            .unwrap_or(false)
+    }
+
+    /// The cancellation from further out that has been delivered inside.
+    pub(crate) fn outer(&self) -> Option<Cancelled> {
+        self.ask(|core, key| core.scopes().borrow().outer(key).cloned())
+            .flatten()
+    }
+
+    /// The node, if it is open in the runtime that is driven here.
+    pub(crate) fn node(&self) -> Option<Key> {
+        self.ask(|_, key| key)
+    }
+
+    /// The node around this one.
+    pub(crate) fn around(&self) -> Option<Self> {
+        self.ask(|core, key| {
+            let around = core.scopes().borrow().parent(key)?;
+            let node = Some((around, core.hub().number()));
+            Some(Self { node })
+        })
+        .flatten()
+    }
+
+    /// Takes the node out of the tree.
+    pub(crate) fn close(&mut self) {
+        let Some((key, runtime)) = self.node.take() else {
+            return;
+        };
+        let here = try_with(|core| {
+            let here = core.hub().number() == runtime;
+            if here {
+                core.close_node(key);
+            }
+            here
+        });
+        if here != Ok(true)
+            && let Some(hub) = Hub::find(runtime)
+        {
+            hub.send(Message::PlaceGone(key));
+        }
+    }
+
+    /// The node, if it is one of this runtime.
+    fn key(&self, core: &Core) -> Option<Key> {
+        self.node
+            .and_then(|(key, runtime)| (runtime == core.hub().number()).then_some(key))
+    }
+
+    /// Runs `f` inside of a runtime, or not at all.
+    fn at(&mut self, f: impl FnOnce(&mut Self, &Core)) {
+        try_with(|core| f(self, core)).ok();
+    }
+
+    /// Asks about the node, if it is open in the runtime that is driven here.
+    fn ask<R>(&self, f: impl FnOnce(&Core, Key) -> R) -> Option<R> {
+        try_with(|core| self.key(core).map(|key| f(core, key)))
+            .ok()
+            .flatten()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Core {
+    /// Makes `waker` the one to wake for a node.
+    fn refresh_waker(&self, key: Key, waker: &Waker) {
+        let set = self.scopes().borrow();
+        let same = set.waker(key).is_some_and(|set| set.will_wake(waker));
+        drop(set);
+        if !same {
+            let waker = waker.clone();
+            let old = self.scopes().borrow_mut().set_waker(key, waker);
+            drop(old);
+        }
+    }
+}
+
+/// Puts the outer place back when the inner code returns or panics.
+struct Back(Here);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        try_with(|core| core.here().set(self.0)).ok();
+    }
+}
+
+/// Puts the outer place back, and gives the node that was opened inside to the one that promised it.
+struct PickUp<'a> {
+    /// Who promised.
+    place: &'a mut Place,
+    /// Whom to wake for it.
+    waker: &'a Waker,
+    /// The outer place.
+    outer: Here,
+}
+
+impl Drop for PickUp<'_> {
+    fn drop(&mut self) {
+        try_with(|core| {
+            if let Here::Node(key) = core.here().replace(self.outer) {
+                self.place.node = Some((key, core.hub().number()));
+                core.refresh_waker(key, self.waker);
+            }
+        })
+        .ok();
+    }
+}
