@@ -4,7 +4,6 @@ use super::crew::Crew;
 use super::list::List;
 use futures_core::{FusedStream, Stream};
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
@@ -22,7 +21,9 @@ use std::task::{Context, Poll};
 ///
 /// # Cancel safety
 ///
-/// Dropping the stream drops the futures that have not ended and the outputs that were not fetched.
+/// When `next` is cancelled, the futures are, and clean up, as in [`gather()`](super::gather()); then the cancellation goes on
+/// outwards. While nobody is in `next` they are not polled, so a cancellation does not reach them: like dropping the stream,
+/// it drops the futures that have not ended and the outputs that were not fetched.
 ///
 /// # Panics
 ///
@@ -79,7 +80,8 @@ impl<F: Future> AsCompleted<F> {
     ///
     /// As [`as_completed()`](super::as_completed()).
     pub async fn next(&mut self) -> Option<F::Output> {
-        poll_fn(|cx| self.poll_output(cx)).await
+        let watched = Watched(self);
+        poll_fn(|cx| watched.0.poll_output(cx)).await
     }
 
     /// How many outputs are still to be fetched.
@@ -115,10 +117,19 @@ impl<F: Future> AsCompleted<F> {
         let mut arrived = mem::take(&mut self.arrived);
         let polled = Pin::new(&mut self.crew).poll(cx, |_, index| {
             arrived.push_back(index);
-            ControlFlow::<Infallible>::Continue(())
+            ControlFlow::Continue(())
         });
         debug_assert_eq!(polled.is_ready(), self.crew.has_ended());
         self.arrived = arrived;
+    }
+}
+
+/// Somebody waits in `next`. When that is over, what is delivered to the futures would not be heard.
+struct Watched<'a, F: Future>(&'a mut AsCompleted<F>);
+
+impl<F: Future> Drop for Watched<'_, F> {
+    fn drop(&mut self) {
+        self.0.crew.set_aside();
     }
 }
 
@@ -126,7 +137,11 @@ impl<F: Future> Stream for AsCompleted<F> {
     type Item = F::Output;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
-        self.poll_output(cx)
+        let polled = self.poll_output(cx);
+        if polled.is_ready() {
+            self.crew.set_aside();
+        }
+        polled
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

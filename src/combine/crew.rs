@@ -1,135 +1,32 @@
 //! The children of a combinator and the engine that polls them, as one: the crew.
 //!
 //! Here lives what every combinator over futures promises when something goes wrong, and the one place where a branch
-//! is dropped, [`Crew::dismiss`]. It is not a future; [`Gather`](super::Gather) and its siblings are. Floor: F4.
+//! is dropped. It is not a future; [`Gather`](super::Gather) and its siblings are. Floor: F4.
 //!
 //! ```text
-//!             poll: a child panics ─────────────────────────▶ dismiss, the panic goes on
-//!   at work ──poll: the driver breaks off ─▶ (its choice) ──▶ dismiss
-//!     │    ── drop ─────────────────────────────────────────▶ dismiss
-//!     │ poll: all have ended
-//!     ▼
-//!   ended: the driver takes the outputs
+//!            a child panics, fails, or resumes a cancellation ─┐
+//!   at work ─ a cancellation comes from outside ───────────────┴▶ winding up: those without a catch point are dropped,
+//!     │                                                               │        the others clean up
+//!     │ poll: all have ended                                          │ all have ended, and the tasks that dropped
+//!     ▼                                                               ▼ ones were awaiting, too
+//!   ended: the driver takes the outputs           the panic goes on, or the cancellation, or the driver has its error
+//!
+//!   dropped at any time: all children and outputs with it
 //! ```
+//!
+//! A crew is a `Join` in the tree of scopes and its children are branches of it, opened when something in a child opens a
+//! catch point. One in which nobody does pays nothing for that, and a cancellation drops it whole.
 
 use super::engine::Engine;
+use super::slot::Set;
+use super::winding::{End, Family};
+use crate::error::{Cancelled, Panic};
 use crate::util::{Payload, caught, drop_quietly};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-
-pin_project! {
-    /// One child's place: the future, then its output, then nothing.
-    #[project = SlotProj]
-    #[project_replace = SlotOwned]
-    #[doc(hidden)]
-    pub enum Slot<F: Future> {
-        /// Not ended.
-        Running {
-            // The future itself.
-            #[pin]
-            future: F,
-        },
-        /// Ended; the output has not been taken.
-        Done {
-            // What it gave.
-            value: F::Output,
-        },
-        /// The output was taken, or the future dropped.
-        Empty,
-    }
-}
-
-impl<F: Future> Slot<F> {
-    /// A child that has not begun.
-    pub(super) fn new(future: F) -> Self {
-        Self::Running { future }
-    }
-
-    /// Polls the future and keeps its output.
-    pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let SlotProj::Running { future } = self.as_mut().project() {
-            let value = ready!(future.poll(cx));
-            self.set(Self::Done { value });
-        }
-        Poll::Ready(())
-    }
-
-    /// Drops what is there.
-    pub(super) fn clear(mut self: Pin<&mut Self>) {
-        self.set(Self::Empty);
-    }
-
-    /// Takes the output.
-    ///
-    /// # Panics
-    ///
-    /// If there is none: the caller asks only for children that have ended, and once.
-    pub(super) fn take(self: Pin<&mut Self>) -> F::Output {
-        match self.project_replace(Self::Empty) {
-            SlotOwned::Done { value } => value,
-            _ => unreachable!("an output was taken twice, or too early"),
-        }
-    }
-}
-
-impl<F: Future<Output = Result<T, E>>, T, E> Slot<F> {
-    /// Takes the output if it is an error.
-    pub(super) fn take_error(mut self: Pin<&mut Self>) -> Option<E> {
-        match self.as_mut().project() {
-            SlotProj::Done { value: Err(_) } => self.take().err(),
-            _ => None,
-        }
-    }
-
-    /// Takes the value of a child that gave no error.
-    pub(super) fn take_value(self: Pin<&mut Self>) -> T {
-        let Ok(value) = self.take() else {
-            unreachable!("an error ends the whole before the values are taken")
-        };
-        value
-    }
-}
-
-/// A fixed number of children, polled by index.
-#[doc(hidden)]
-pub trait Set {
-    /// All outputs, in argument order.
-    type Output;
-
-    /// How many children there are.
-    fn count(&self) -> usize;
-
-    /// Polls child `index` and keeps its output.
-    fn poll_child(self: Pin<&mut Self>, index: usize, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Drops child `index`, or its output.
-    fn clear_child(self: Pin<&mut Self>, index: usize);
-
-    /// Takes the outputs; all children have ended.
-    fn take(self: Pin<&mut Self>) -> Self::Output;
-}
-
-/// A [`Set`] whose children give `Result`s with one type of error.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "not every branch gives a `Result` with the same type of error",
-    note = "`try_gather` takes futures of `Result<_, E>` with one `E`; let a plain one give `Ok(value)`"
-)]
-pub trait TrySet: Set {
-    /// All values, in argument order.
-    type Values;
-    /// What a child fails with.
-    type Error;
-
-    /// Takes the error of child `index`, which has ended, if it failed.
-    fn take_error(self: Pin<&mut Self>, index: usize) -> Option<Self::Error>;
-
-    /// Takes the values; all children have ended, none failed.
-    fn take_values(self: Pin<&mut Self>) -> Self::Values;
-}
 
 pin_project! {
     /// Children and their engine.
@@ -141,6 +38,10 @@ pin_project! {
         engine: Engine,
         // Whether futures or outputs may be left in the set.
         manned: bool,
+        // Whether nothing is polled any more.
+        finished: bool,
+        // Their places in the tree of scopes, and how it will end. After the set, so that it closes last.
+        family: Family,
     }
 
     impl<S: Set> PinnedDrop for Crew<S> {
@@ -162,6 +63,16 @@ fn go_on(panic: Payload) {
     }
 }
 
+/// Why a round of the engine was broken off.
+enum Stop {
+    /// The driver said so.
+    Judged,
+    /// A child panicked.
+    Panicked(Payload),
+    /// A child resumed a cancellation, which it did not get from here.
+    Resumed(Cancelled),
+}
+
 impl<S: Set> Crew<S> {
     /// A crew that has not begun.
     pub(super) fn new(set: S) -> Self {
@@ -170,6 +81,8 @@ impl<S: Set> Crew<S> {
             set,
             engine,
             manned: true,
+            finished: false,
+            family: Family::default(),
         }
     }
 
@@ -184,12 +97,12 @@ impl<S: Set> Crew<S> {
 
     /// How many children there are, and how many have not ended.
     pub(super) fn counts(&self) -> (usize, usize) {
-        (self.engine.len(), self.engine.left())
+        (self.set.count(), self.engine.left())
     }
 
     /// Whether nothing is polled any more.
     pub(super) fn has_ended(&self) -> bool {
-        self.engine.has_ended()
+        self.finished
     }
 
     /// The children, all of which have ended, for the driver to take every output.
@@ -204,58 +117,156 @@ impl<S: Set> Crew<S> {
         self.project().set
     }
 
-    /// Polls the children that were woken; `judge` sees each that has just ended.
-    ///
-    /// `Ready(Continue)` when all have ended. A panic of a child goes on after all children were dropped.
-    pub(super) fn poll<B>(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut judge: impl FnMut(Pin<&mut S>, usize) -> ControlFlow<B>,
-    ) -> Poll<ControlFlow<B>> {
-        let this = self.as_mut().project();
-        let mut set = this.set;
-        let polled = caught(|| {
-            this.engine.poll(cx, |index, cx| {
-                ready!(set.as_mut().poll_child(index, cx));
-                Poll::Ready(judge(set.as_mut(), index))
-            })
-        });
-        polled.unwrap_or_else(|panic| {
-            let dismissed = self.dismiss();
-            drop_quietly(dismissed);
-            resume_unwind(panic)
-        })
+    /// Nobody will poll it until the next poll: what is delivered inside would not be heard.
+    pub(super) fn set_aside(&mut self) {
+        self.family.join.set_aside();
     }
 
-    /// Drops every branch that is left, and every output, in argument order: the one place where that is done.
+    /// Polls the children that were woken; `judge` sees each that has just ended, and may break the whole off.
+    ///
+    /// `Ready(Continue)` when all have ended, `Ready(Break)` when they have after `judge` broke off. A panic of a child goes
+    /// on when the others are gone, and so does a cancellation.
+    pub(super) fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut judge: impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
+    ) -> Poll<ControlFlow<()>> {
+        if self.family.has_passed() {
+            return Poll::Pending;
+        }
+        while !self.engine.has_ended() {
+            let mut this = self.as_mut().project();
+            if this.family.hear(cx.waker()) {
+                drop_uncaught(this.set.as_mut(), this.engine, this.family);
+            }
+            let (mut set, family) = (this.set, this.family);
+            let polled = this.engine.poll(cx, |index, cx| {
+                step(set.as_mut(), family, index, cx, &mut judge)
+            });
+            match polled {
+                Poll::Pending if family.rest(cx.waker()) => return Poll::Pending,
+                Poll::Pending | Poll::Ready(ControlFlow::Continue(())) => {}
+                Poll::Ready(ControlFlow::Break(stop)) => self.as_mut().wind_up(stop),
+            }
+        }
+        self.finish(cx)
+    }
+
+    /// Begins to end, for a reason that lies inside.
+    fn wind_up(self: Pin<&mut Self>, stop: Stop) {
+        let this = self.project();
+        let end = match stop {
+            Stop::Judged => End::Broken,
+            Stop::Panicked(panic) => End::Panicked(Panic::new(panic)),
+            Stop::Resumed(cancelled) => End::Cancelled(cancelled),
+        };
+        this.family.wind_up(end);
+        drop_uncaught(this.set, this.engine, this.family);
+    }
+
+    /// All have ended: draws the consequence.
+    fn finish(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
+        let this = self.as_mut().project();
+        let family = this.family;
+        ready!(family.awaited.poll(cx.waker()));
+        *this.finished = true;
+        family.close();
+        let Some(end) = family.end.take() else {
+            return Poll::Ready(ControlFlow::Continue(()));
+        };
+        let dismissed = self.as_mut().dismiss();
+        match (end, dismissed) {
+            (End::Panicked(panic), dismissed) => {
+                drop_quietly(dismissed);
+                panic.resume()
+            }
+            (_, Err(panic)) => resume_unwind(panic),
+            (End::Cancelled(cancelled), Ok(())) => {
+                self.project().family.pass(cancelled);
+                Poll::Pending
+            }
+            (End::Broken, Ok(())) => Poll::Ready(ControlFlow::Break(())),
+        }
+    }
+
+    /// Drops every branch that is left, and every output, in argument order.
     ///
     /// Each one is dropped whatever the destructors of the others do.
     ///
     /// # Errors
     ///
     /// The first panic of a destructor.
-    pub(super) fn dismiss(self: Pin<&mut Self>) -> Result<(), Payload> {
+    fn dismiss(self: Pin<&mut Self>) -> Result<(), Payload> {
         let this = self.project();
         let mut set = this.set;
         this.engine.close();
-        let mut index = if std::mem::take(this.manned) {
-            0
-        } else {
-            this.engine.len()
+        let count = match std::mem::take(this.manned) {
+            true => set.count(),
+            false => 0,
         };
         let mut outcome = Ok(());
-        while index < this.engine.len() {
-            let dropped = caught(|| {
-                while index < this.engine.len() {
-                    index += 1;
-                    set.as_mut().clear_child(index - 1);
-                }
-            });
+        for index in 0..count {
+            let dropped = caught(|| set.as_mut().clear_child(index));
             match outcome {
                 Ok(()) => outcome = dropped,
                 Err(_) => drop_quietly(dropped),
             }
         }
         outcome
+    }
+}
+
+/// Polls child `index` once, and sees what has become of it.
+fn step<S: Set>(
+    mut set: Pin<&mut S>,
+    family: &mut Family,
+    index: usize,
+    cx: &mut Context<'_>,
+    judge: &mut impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
+) -> Poll<ControlFlow<Stop>> {
+    let polled = match family.has_arrived_at(index) {
+        true => Ok(Poll::Pending),
+        false => family.visit(index, cx, |cx| {
+            caught(|| set.as_mut().poll_child(index, cx))
+        }),
+    };
+    match polled {
+        Ok(Poll::Pending) => {
+            let Some(cancelled) = family.arrived_at(index) else {
+                return Poll::Pending;
+            };
+            family.cut(index, set);
+            match family.expects(&cancelled) {
+                true => Poll::Ready(ControlFlow::Continue(())),
+                false => Poll::Ready(ControlFlow::Break(Stop::Resumed(cancelled))),
+            }
+        }
+        Ok(Poll::Ready(())) => {
+            family.leave(index);
+            let going_on = family.end.is_some() || judge(set, index).is_continue();
+            Poll::Ready(match going_on {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(Stop::Judged),
+            })
+        }
+        Err(panic) => {
+            family.cut(index, set);
+            Poll::Ready(ControlFlow::Break(Stop::Panicked(panic)))
+        }
+    }
+}
+
+/// Drops the children in which nobody catches, in argument order, and those that never began.
+fn drop_uncaught<S: Set>(mut set: Pin<&mut S>, engine: &mut Engine, family: &mut Family) {
+    let never_begun = engine.begin_no_more();
+    for index in 0..never_begun.end {
+        let is_running = engine.is_running(index);
+        if !(is_running || never_begun.contains(&index)) || family.has_place(index) {
+            continue;
+        }
+        family.cut(index, set.as_mut());
+        if is_running {
+            engine.end(index);
+        }
     }
 }

@@ -37,7 +37,7 @@
 
 use super::node::Block;
 use super::queue::Chain;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::task::{Context, Poll};
 
 /// What a step says: the child is not done; it is; it is, and the poll shall stop with this value.
@@ -88,6 +88,27 @@ impl Engine {
     /// How many children there are.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Begins no child any more; gives those that have not begun.
+    pub(super) fn begin_no_more(&mut self) -> Range<usize> {
+        let never_begun = self.begun..self.len;
+        self.len = self.begun;
+        never_begun
+    }
+
+    /// Whether a child was begun and has not ended.
+    pub(super) fn is_running(&self, index: usize) -> bool {
+        let nodes = self.block.as_ref().map(Block::nodes);
+        index < self.begun && nodes.is_some_and(|nodes| !nodes[index].is_muted())
+    }
+
+    /// Ends a child from outside, which was begun and has not ended.
+    pub(super) fn end(&mut self, index: usize) {
+        if let Some(block) = &self.block {
+            block.nodes()[index].mute();
+        }
+        self.running -= 1;
     }
 
     /// Whether nothing will be polled any more.
@@ -154,7 +175,13 @@ impl Engine {
     /// The next child of the round.
     fn next_woken(&mut self) -> Option<usize> {
         let block = self.block.as_ref()?;
-        self.round.pop(block.nodes())
+        loop {
+            let index = self.round.pop(block.nodes())?;
+            // One that was ended from outside may stand in the round yet.
+            if !block.nodes()[index].is_muted() {
+                return Some(index);
+            }
+        }
     }
 
     /// Polls one child.

@@ -1,9 +1,9 @@
 //! [`gather()`]: all outputs, in argument order. Not a way to stop early, which is `try_gather`. Floor: F4.
 
 use super::Branches;
-use super::crew::{Crew, Set};
+use super::crew::Crew;
+use super::slot::Set;
 use pin_project_lite::pin_project;
-use std::convert::Infallible;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -20,11 +20,13 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the futures that have not ended and the outputs of those that have.
+/// When it is cancelled, every branch is: those in which a [`catch_cancel`](crate::catch_cancel) waits clean up side by
+/// side, the others are dropped; when all are gone, the cancellation goes on outwards, also if branches swallowed it.
+/// Foreign code that drops it (`select!`) drops the futures that have not ended and the outputs of those that have.
 ///
 /// # Panics
 ///
-/// A panic of one future goes on out of the await, after the others were dropped. Polling it again after its end
+/// A panic of one future goes on out of the await, after the others were cancelled and have cleaned up. Polling it again after its end
 /// panics.
 ///
 /// # Examples
@@ -95,11 +97,8 @@ impl<B: Branches> Future for Gather<B> {
             !crew.has_ended(),
             "`gather` was polled again after it had ended"
         );
-        let ended = ready!(
-            crew.as_mut()
-                .poll(cx, |_, _| ControlFlow::<Infallible>::Continue(()))
-        );
-        let ControlFlow::Continue(()) = ended;
+        let ended = ready!(crew.as_mut().poll(cx, |_, _| ControlFlow::Continue(())));
+        debug_assert!(ended.is_continue(), "nobody breaks it off");
         Poll::Ready(crew.disband().take())
     }
 }

@@ -3,8 +3,8 @@
 //! Not a collection for users. Floor: F4.
 
 use super::Branches;
-use super::crew::{Set, Slot, TrySet};
 use super::node::pinned_at;
+use super::slot::{Set, Slot, TrySet};
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -42,10 +42,12 @@ mod joinable;
 mod list;
 mod node;
 mod queue;
+mod slot;
 mod try_gather;
 mod tuple;
 mod wait;
 mod watch;
+mod winding;
 
 #[cfg(test)]
 mod tests;
@@ -72,7 +74,7 @@ pub trait Branches: Sized {
 
     /// How the futures are kept.
     #[doc(hidden)]
-    type Set: crew::Set<Output = Self::Output>;
+    type Set: slot::Set<Output = Self::Output>;
 
     /// Turns what was passed into futures that have not begun.
     #[doc(hidden)]

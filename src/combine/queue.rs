@@ -98,6 +98,12 @@ impl Node {
         self.word.store(word | MUTED, Ordering::Relaxed);
     }
 
+    /// Whether the child has ended. For the poller only.
+    #[inline]
+    pub(super) fn is_muted(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & MUTED != 0
+    }
+
     /// The next node of the chain.
     fn next(&self) -> u32 {
         self.next.load(Ordering::Relaxed)

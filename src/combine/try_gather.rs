@@ -1,23 +1,26 @@
 //! [`try_gather()`]: all values, or the first error and nobody left running. Floor: F4.
 
 use super::Branches;
-use super::crew::{Crew, TrySet};
+use super::crew::Crew;
+use super::slot::TrySet;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::ops::ControlFlow;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// Runs several futures of `Result`s side by side and gives all their values, or the first error.
 ///
 /// It takes what [`gather()`](super::gather()) takes, as long as every output is a `Result` with the same type of
-/// error. The values come in argument order. The first future to fail decides: the others are dropped, and when they
-/// are gone the error is returned. asyncio's `gather` leaves the others running at this point; here nobody is left.
+/// error. The values come in argument order. The first future to fail decides: the others are cancelled, those in which a
+/// [`catch_cancel`](crate::catch_cancel) waits clean up, and when all are gone the error is returned. asyncio's `gather`
+/// leaves the others running at this point; here nobody is left.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the futures that have not ended and the values of those that have.
+/// As [`gather()`](super::gather()): every branch is cancelled and cleans up, then the cancellation goes on outwards, also
+/// when a branch has failed meanwhile. Foreign code that drops it (`select!`) drops the futures that have not ended and the
+/// values of those that have.
 ///
 /// # Errors
 ///
@@ -25,7 +28,7 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Panics
 ///
-/// A panic of one future goes on out of the await, after the others were dropped. Polling it again after its end
+/// A panic of one future goes on out of the await, after the others were cancelled and have cleaned up. Polling it again after its end
 /// panics.
 ///
 /// # Examples
@@ -54,19 +57,28 @@ where
 {
     TryGather {
         crew: Crew::new(branches.into_set()),
+        error: None,
     }
 }
 
 pin_project! {
     /// The future of [`try_gather()`](super::try_gather()).
     #[must_use = "futures do nothing unless awaited"]
-    pub struct TryGather<B: Branches> {
+    pub struct TryGather<B: Branches>
+    where
+        B::Set: TrySet,
+    {
         #[pin]
         crew: Crew<B::Set>,
+        // Of the future that failed first, while the others end.
+        error: Option<Error<B>>,
     }
 }
 
-impl<B: Branches> TryGather<B> {
+impl<B: Branches> TryGather<B>
+where
+    B::Set: TrySet,
+{
     /// Bounds how many of the futures run at once: the next one begins when one has ended.
     ///
     /// # Panics
@@ -91,29 +103,31 @@ where
     type Output = Result<Values<B>, Error<B>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut crew = self.project().crew;
+        let this = self.project();
+        let mut crew = this.crew;
         assert!(
             !crew.has_ended(),
             "`try_gather` was polled again after it had ended"
         );
-        let ended = ready!(
-            crew.as_mut()
-                .poll(cx, |set, index| match set.take_error(index) {
-                    Some(error) => ControlFlow::Break(error),
-                    None => ControlFlow::Continue(()),
-                })
-        );
-        let ControlFlow::Break(error) = ended else {
-            return Poll::Ready(Ok(crew.disband().take_values()));
-        };
-        if let Err(panic) = crew.dismiss() {
-            resume_unwind(panic);
-        }
-        Poll::Ready(Err(error))
+        let error = this.error;
+        let ended = ready!(crew.as_mut().poll(cx, |set, index| {
+            *error = set.take_error(index);
+            match error {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        }));
+        Poll::Ready(match (ended, error.take()) {
+            (ControlFlow::Break(()), Some(error)) => Err(error),
+            _ => Ok(crew.disband().take_values()),
+        })
     }
 }
 
-impl<B: Branches> fmt::Debug for TryGather<B> {
+impl<B: Branches> fmt::Debug for TryGather<B>
+where
+    B::Set: TrySet,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (futures, left) = self.crew.counts();
         f.debug_struct("TryGather")

@@ -3,7 +3,7 @@
 //! Floor: F4.
 
 use super::Branches;
-use super::crew::{Set, Slot, TrySet};
+use super::slot::{Set, Slot, TrySet};
 use pin_project_lite::pin_project;
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,10 +1,10 @@
 //! Tasks that a cancelled future was awaiting (C21): they are cancelled, and whoever dropped the future waits for them.
 //!
 //! ```text
-//!   Wait::of(drop the future) ── a handle that was awaited is dropped ─▶ awaiter_gone: cancel, collect
+//!   Awaited::of(drop the future) ── a handle that was awaited is dropped ─▶ awaiter_gone: cancel, collect
 //!        │                                                                    └─ it would close a cycle: not collected
 //!        ▼
-//!   Wait ── poll: the next that has not ended wakes us ──▶ Ready
+//!   Awaited ── poll: the next that has not ended wakes us ──▶ Ready
 //!    │ └─── cancel_again: the scope was hit again, so are they (C9)
 //!    └─ dropped by an outer scope that collects itself: that one takes the wait over
 //! ```
@@ -20,14 +20,14 @@ use crate::error::{Cancelled, Reason};
 
 /// A wait for tasks to end.
 #[derive(Debug, Default)]
-pub(crate) struct Wait {
+pub(crate) struct Awaited {
     /// Those that may not have ended.
     tasks: Vec<TaskRef>,
     /// Who waits, by number, with the tasks whose groups it is in; for the record of waits.
     waiter: Vec<u64>,
 }
 
-impl Wait {
+impl Awaited {
     /// Runs `drop_it`, which drops a cancelled future, and gives the wait for what that was awaiting. Outside of a runtime
     /// there is nobody to wait for.
     pub(crate) fn of(drop_it: impl FnOnce()) -> Self {
@@ -85,7 +85,7 @@ impl Wait {
     }
 }
 
-impl Drop for Wait {
+impl Drop for Awaited {
     fn drop(&mut self) {
         self.strike_out();
         let tasks = std::mem::take(&mut self.tasks);
@@ -103,7 +103,7 @@ struct Collecting {
 
 impl Collecting {
     /// Ends it, and gives the list as a wait.
-    fn finish(mut self) -> Wait {
+    fn finish(mut self) -> Awaited {
         let tasks = self.back();
         std::mem::forget(self);
         let wait = |core: &Core| core.begin_wait(tasks);
@@ -189,12 +189,12 @@ impl Core {
     }
 
     /// Begins to wait for what was collected.
-    fn begin_wait(&self, tasks: Vec<TaskRef>) -> Wait {
+    fn begin_wait(&self, tasks: Vec<TaskRef>) -> Awaited {
         let waiter = match tasks.is_empty() {
             true => Vec::new(),
             false => self.waiters(),
         };
-        Wait { tasks, waiter }
+        Awaited { tasks, waiter }
     }
 
     /// A wait that had begun was dropped: whoever collects around it takes it over.

@@ -13,7 +13,7 @@
 //! ```
 
 use super::Task;
-use super::awaited::Wait;
+use super::awaited::Awaited;
 use super::core::Core;
 use super::here::Here;
 use crate::error::{Cancelled, JoinError};
@@ -120,9 +120,9 @@ impl Core {
             task.start();
             return self.settle(task, true);
         }
-        let mut wait = Wait::default();
+        let mut wait = Awaited::default();
         self.aborting_for(&task, &cancelled, || {
-            wait = Wait::of(|| task.abort(JoinError::Cancelled(cancelled.clone())));
+            wait = Awaited::of(|| task.abort(JoinError::Cancelled(cancelled.clone())));
         });
         if wait.is_over() {
             return self.settle(task, true);
@@ -131,7 +131,7 @@ impl Core {
     }
 
     /// Lets a task whose future is gone wait for others before it ends.
-    fn linger(&self, task: Task, mut wait: Wait) {
+    fn linger(&self, task: Task, mut wait: Awaited) {
         task.linger();
         // If they have ended already, the wake makes the loop look at once.
         if wait.poll(&task.waker()).is_ready() {

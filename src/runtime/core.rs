@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::awaited::{Wait, Waits};
+use super::awaited::{Awaited, Waits};
 use super::clock::Clock;
 use super::here::Here;
 use super::hub::Hub;
@@ -68,7 +68,7 @@ pub(crate) struct Core {
     /// Who waits for such tasks.
     waits: RefCell<Waits>,
     /// What the tasks that linger wait for, by their numbers.
-    lingering: RefCell<BTreeMap<u64, Wait>>,
+    lingering: RefCell<BTreeMap<u64, Awaited>>,
     /// The number of the task that was spawned last.
     last_number: Cell<u64>,
     /// Where the runtime stands in its life.
@@ -175,7 +175,7 @@ impl Core {
     }
 
     /// What the tasks that linger wait for.
-    pub(super) fn lingering(&self) -> &RefCell<BTreeMap<u64, Wait>> {
+    pub(super) fn lingering(&self) -> &RefCell<BTreeMap<u64, Awaited>> {
         &self.lingering
     }
 

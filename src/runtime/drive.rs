@@ -14,7 +14,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::awaited::Wait;
+use super::awaited::Awaited;
 use super::cancel::Delivered;
 use super::core::Core;
 use super::turn::BATCH;
@@ -32,7 +32,7 @@ struct MainTask<'a> {
     /// A waker of it, for all polls.
     waker: Waker,
     /// Once main was dropped for a cancellation: that, and what is waited for before it is given.
-    ending: Cell<Option<(Cancelled, Wait)>>,
+    ending: Cell<Option<(Cancelled, Awaited)>>,
 }
 
 impl Drop for MainTask<'_> {
@@ -126,7 +126,7 @@ impl<'a> MainTask<'a> {
         &self,
         task: &Task,
         cancelled: Cancelled,
-        mut wait: Wait,
+        mut wait: Awaited,
     ) -> Option<Result<T, Cancelled>> {
         if task.take_cancel().is_some() {
             wait.cancel_again();
@@ -165,9 +165,9 @@ impl<'a> MainTask<'a> {
         cancelled: Cancelled,
         mut future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
-        let (mut dropped, mut wait) = (Ok(()), Wait::default());
+        let (mut dropped, mut wait) = (Ok(()), Awaited::default());
         self.core.aborting_for(task, &cancelled, || {
-            wait = Wait::of(|| dropped = caught(|| future.set(None)));
+            wait = Awaited::of(|| dropped = caught(|| future.set(None)));
         });
         dropped.unwrap_or_else(|payload| resume_unwind(payload));
         self.wait_on(task, cancelled, wait)

@@ -37,7 +37,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub(crate) use awaited::Wait;
+pub(crate) use awaited::Awaited;
 pub use builder::Builder;
 pub(crate) use clock::{Clock, to_instant, to_nanos};
 pub(crate) use context::{try_with, with};

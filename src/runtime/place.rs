@@ -45,7 +45,7 @@ impl Place {
         is_new
     }
 
-    /// Begins a poll: the node, if there is one, is where the code runs, and the waker is the one to wake.
+    /// Begins a poll: moves the node, if there is one, to where the code runs, and makes the waker the one to wake.
     pub(crate) fn visit(&mut self, waker: &Waker) {
         if self.node.is_none() {
             return;
@@ -56,6 +56,19 @@ impl Place {
             let parent = core.node_here();
             core.scopes().borrow_mut().adopt(key, parent);
             core.refresh_waker(key, waker);
+        });
+    }
+
+    /// Makes the waker the one to wake; the node, if there is one, stays where it is in the tree.
+    pub(crate) fn refresh(&mut self, waker: &Waker) {
+        if self.node.is_none() {
+            return;
+        }
+        self.at(|place, core| {
+            place.leave_other_runtime(core);
+            if let Some(key) = place.key(core) {
+                core.refresh_waker(key, waker);
+            }
         });
     }
 
@@ -85,8 +98,7 @@ impl Place {
         f()
     }
 
-    /// Runs `f` as code inside of a scope that is opened only if something in `f` opens a node. Tells whether it was
-    /// opened just now.
+    /// Runs `f` as code inside of a scope that is opened only if something in `f` opens a node.
     pub(crate) fn inside_lazily<R>(
         &mut self,
         lazy: Lazy,

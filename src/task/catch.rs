@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 
 use crate::error::Cancelled;
-use crate::runtime::{Place, Wait, with};
+use crate::runtime::{Awaited, Place, with};
 use crate::scope::Kind;
 
 /// Runs a future and, when the task is cancelled meanwhile, gives the cancellation as a value (asyncio:
@@ -84,7 +84,7 @@ struct Caught {
     /// What arrived first.
     cancelled: Cancelled,
     /// The tasks.
-    wait: Wait,
+    wait: Awaited,
 }
 
 impl Caught {
@@ -124,7 +124,7 @@ impl<F: Future> Future for CatchCancel<F> {
         let Some(cancelled) = place.pending() else {
             return Poll::Pending;
         };
-        let wait = Wait::of(|| place.inside(|| future.set(None)));
+        let wait = Awaited::of(|| place.inside(|| future.set(None)));
         place.visit(cx.waker());
         let caught = this.caught.insert(Caught { cancelled, wait });
         caught.poll(place, cx.waker()).map(Err)

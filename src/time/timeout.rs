@@ -22,7 +22,7 @@ use pin_project_lite::pin_project;
 
 use super::{Sleep, sleep_until};
 use crate::error::{Cancelled, Elapsed, Reason};
-use crate::runtime::{Lazy, Place, Wait, with};
+use crate::runtime::{Awaited, Lazy, Place, with};
 
 /// Runs a future for at most a time (asyncio: `wait_for`, `timeout`).
 ///
@@ -113,7 +113,7 @@ enum Stage {
     /// It is, and the code inside deals with that.
     Expired,
     /// The future was dropped; the tasks that it was awaiting are waited for.
-    Cut(Wait),
+    Cut(Awaited),
     /// It sent a cancellation on outwards, and waits to be dropped.
     Passed,
 }
@@ -156,7 +156,7 @@ impl<F: Future> Timeout<F> {
     fn cut(self: Pin<&mut Self>, waker: &Waker) {
         let mut this = self.project();
         let place = this.place;
-        let wait = Wait::of(|| place.inside(|| this.future.set(None)));
+        let wait = Awaited::of(|| place.inside(|| this.future.set(None)));
         place.visit(waker);
         *this.stage = Stage::Cut(wait);
     }

@@ -1,0 +1,171 @@
+//! A crew in the tree of scopes, and how it ends when it does not end well. Floor: F4.
+//!
+//! ```text
+//!   Join ─┬─ branch of child 0      opened when something in the child opens a node
+//!         └─ branch of child 7
+//! ```
+
+use super::slot::Set;
+use crate::error::{Cancelled, Panic, Reason};
+use crate::runtime::{Awaited, Lazy, Place, try_with};
+use crate::util::{caught, drop_quietly};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+/// Why a crew ends before its time.
+pub(super) enum End {
+    /// The driver broke it off.
+    Broken,
+    /// A cancellation, which goes on outwards.
+    Cancelled(Cancelled),
+    /// A child panicked; the panic goes on.
+    Panicked(Panic),
+}
+
+/// The places of a crew and its children.
+#[derive(Default)]
+pub(super) struct Family {
+    /// The crew's own.
+    pub(super) join: Place,
+    /// Those of children in which something opened a node.
+    branches: BTreeMap<usize, Place>,
+    /// Set while it winds up.
+    pub(super) end: Option<End>,
+    /// The tasks that dropped children were awaiting.
+    pub(super) awaited: Awaited,
+    /// A cancellation has been sent on outwards: nothing will come of this crew.
+    passed: bool,
+}
+
+impl Family {
+    /// Begins a poll of the crew; `true` when a cancellation has come, so that who does not catch it is to be dropped.
+    pub(super) fn hear(&mut self, waker: &Waker) -> bool {
+        self.join.visit(waker);
+        let Some(cancelled) = self.join.arrived() else {
+            return false;
+        };
+        if self.join.owns(&cancelled) {
+            return false;
+        }
+        match self.end {
+            // A panic goes before anything, and the first cancellation stands.
+            Some(End::Panicked(_) | End::Cancelled(_)) => self.awaited.cancel_again(),
+            _ => self.end = Some(End::Cancelled(cancelled)),
+        }
+        true
+    }
+
+    /// Ends a poll in which nothing more can be done; `false` when there is something to be heard yet.
+    pub(super) fn rest(&mut self, waker: &Waker) -> bool {
+        self.join.refresh(waker);
+        !self.join.has_arrived()
+    }
+
+    /// Begins to end for a reason that lies inside: the others are cancelled.
+    pub(super) fn wind_up(&mut self, end: End) {
+        match (&self.end, end) {
+            (Some(End::Panicked(_)), end) => drop_end(end),
+            (Some(_), end @ End::Panicked(_)) | (None, end) => self.end = Some(end),
+            (Some(_), end) => drop_end(end),
+        }
+        self.join
+            .cancel(&Cancelled::new(Reason::SiblingFailed, None));
+    }
+
+    /// Runs `poll` as code inside of a child.
+    pub(super) fn visit<R>(
+        &mut self,
+        index: usize,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> R {
+        let waker = cx.waker();
+        if !self.branches.is_empty()
+            && let Some(branch) = self.branches.get_mut(&index)
+        {
+            branch.refresh(waker);
+            return branch.inside(|| poll(cx));
+        }
+        let mut branch = Place::default();
+        let polled = branch.inside_lazily(Lazy::Branch(self.join.node()), waker, || poll(cx));
+        if branch.node().is_some() {
+            if self.join.node().is_none() {
+                self.join = branch.around().unwrap_or_default();
+            }
+            self.branches.insert(index, branch);
+        }
+        polled
+    }
+
+    /// Whether something in a child has opened a node.
+    pub(super) fn has_place(&self, index: usize) -> bool {
+        let branch = self.branches.get(&index);
+        branch.is_some_and(|branch| branch.node().is_some())
+    }
+
+    /// Whether a cancellation ends a child.
+    pub(super) fn has_arrived_at(&self, index: usize) -> bool {
+        !self.branches.is_empty() && self.branches.get(&index).is_some_and(Place::has_arrived)
+    }
+
+    /// The cancellation that ends a child, once.
+    pub(super) fn arrived_at(&self, index: usize) -> Option<Cancelled> {
+        if self.branches.is_empty() {
+            return None;
+        }
+        self.branches.get(&index)?.arrived()
+    }
+
+    /// Whether a cancellation that ends a child is one that was sent into the crew.
+    pub(super) fn expects(&self, cancelled: &Cancelled) -> bool {
+        self.end.is_some() || self.join.owns(cancelled)
+    }
+
+    /// A child has ended by itself.
+    pub(super) fn leave(&mut self, index: usize) {
+        if !self.branches.is_empty() {
+            self.branches.remove(&index);
+        }
+    }
+
+    /// Drops a child. The tasks that it was awaiting are waited for; a panic of its destructor ends the crew.
+    pub(super) fn cut<S: Set>(&mut self, index: usize, mut set: Pin<&mut S>) {
+        let branch = self.branches.remove(&index).unwrap_or_default();
+        let mut dropped = Ok(());
+        let awaited = Awaited::of(|| {
+            dropped = branch.inside(|| caught(|| set.as_mut().clear_child(index)));
+        });
+        self.awaited.join(awaited);
+        if let Err(panic) = dropped {
+            match self.end {
+                Some(End::Panicked(_)) => drop_quietly(panic),
+                _ => self.end = Some(End::Panicked(Panic::new(panic))),
+            }
+        }
+    }
+
+    /// Leaves the tree.
+    pub(super) fn close(&mut self) {
+        self.branches.clear();
+        self.join.close();
+    }
+
+    /// Sends a cancellation on outwards.
+    pub(super) fn pass(&mut self, cancelled: Cancelled) {
+        self.passed = true;
+        try_with(|core| core.resume(cancelled)).ok();
+    }
+
+    /// Whether it has sent a cancellation on, and waits to be dropped.
+    pub(super) fn has_passed(&self) -> bool {
+        self.passed
+    }
+}
+
+/// Drops an end that another one has come before.
+fn drop_end(end: End) {
+    if let End::Panicked(panic) = end {
+        drop_quietly(panic);
+    }
+}
