@@ -184,6 +184,57 @@ impl JoinError {
     }
 }
 
+/// How a [`task_group`](crate::task_group) ended that did not give its value.
+///
+/// A panic of a member is none of these: it goes on in the task that awaits the group.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum GroupError<E> {
+    /// A child or the body ended with an error; the others were cancelled for it.
+    Failed {
+        /// The error that came first.
+        first: E,
+        /// What other members failed with while they ended, in the order in which it came.
+        others: Vec<E>,
+    },
+    /// The group was cancelled from inside, by `cancel`, and its body was cut down.
+    Cancelled(Cancelled),
+}
+
+impl<E> GroupError<E> {
+    /// Goes through the errors, the first one first; there are none in a group that was cancelled.
+    pub fn errors(&self) -> impl Iterator<Item = &E> {
+        let (first, others) = match self {
+            Self::Failed { first, others } => (Some(first), others.as_slice()),
+            Self::Cancelled(_) => (None, [].as_slice()),
+        };
+        first.into_iter().chain(others)
+    }
+
+    /// True when nobody failed, and the group was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled(_))
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for GroupError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed { first, others } if others.is_empty() => {
+                write!(f, "a member of the group failed: {first}")
+            }
+            Self::Failed { first, others } => {
+                let count = others.len() + 1;
+                write!(f, "{count} members of the group failed, the first: {first}")
+            }
+            Self::Cancelled(cancelled) => write!(f, "the group was {cancelled}"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for GroupError<E> {}
+
 /// The time given to [`timeout`](crate::timeout) or [`timeout_at`](crate::timeout_at) was up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the time was up before the future was done")]

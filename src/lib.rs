@@ -64,7 +64,7 @@
 //!
 //! ```text
 //!   testing                      F5  virtual time
-//!   combine                      F4  gather, try_gather, wait, as_completed
+//!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net            F3  what users spawn, sleep and connect with
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
@@ -76,6 +76,7 @@
 mod cell;
 pub mod combine;
 mod error;
+pub mod group;
 pub mod net;
 mod reactor;
 mod runtime;
@@ -87,7 +88,8 @@ mod util;
 mod wheel;
 
 pub use combine::{as_completed, gather, try_gather, wait};
-pub use error::{Cancelled, Elapsed, JoinError, NoRuntime, Panic, Reason};
+pub use error::{Cancelled, Elapsed, GroupError, JoinError, NoRuntime, Panic, Reason};
+pub use group::{TaskGroup, task_group};
 pub use runtime::{Builder, Remote, RemoteHandle, Runtime, run, try_run};
 pub use task::{
     JoinHandle, catch_cancel, finally, finally_with, shield, spawn, try_spawn, yield_now,

@@ -18,6 +18,9 @@ pub(crate) trait Pen<H: Home> {
 
     /// The task that polls the pen.
     fn owner(&self) -> Option<TaskRef<H>>;
+
+    /// A task of the pen has ended while the pen was not polling it.
+    fn ended(&self);
 }
 
 /// The cold part of a task. Home only.

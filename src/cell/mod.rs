@@ -55,5 +55,8 @@ mod state;
 pub(crate) use extra::Pen;
 pub(crate) use label::Label;
 pub(crate) use pool::{Class, Pool};
-pub(crate) use raw::{Current, Home, Join, Letter, Owner, Task, TaskRef, empty, spawn, spawn_main};
+pub(crate) use raw::{
+    Current, Home, Join, Letter, Owner, Spawned, Task, TaskRef, empty, spawn, spawn_main,
+    spawn_scoped,
+};
 pub(crate) use state::Errand;

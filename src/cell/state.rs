@@ -260,6 +260,11 @@ impl State {
         self.has(PENNED)
     }
 
+    /// True while a pen has the future, which nobody else may poll or drop.
+    pub(crate) fn is_kept_in_pen(self) -> bool {
+        self.has(PENNED) && self.0 & (LINGERS | DONE) == 0
+    }
+
     /// The future was dropped, but the task has yet to wait for others. A wake that came meanwhile is for the future.
     pub(crate) fn linger(self) -> Self {
         debug_assert!(self.is_running());

@@ -59,9 +59,61 @@ impl Core {
             return;
         }
         match task.pen() {
-            Some(pen) => pen.admit(task),
             None => self.run_scoped(task),
+            Some(pen) if task.state().is_kept_in_pen() => pen.admit(task),
+            Some(pen) => {
+                self.run_scoped(task.clone());
+                if task.state().is_done() {
+                    pen.ended();
+                }
+            }
         }
+    }
+
+    /// Runs a task of a pen, from inside the poll of the task that polls the pen. `true` when it has ended.
+    pub(crate) fn run_penned(&self, task: &Task) -> bool {
+        self.nested(|| self.run_scoped(task.clone()));
+        task.state().is_done()
+    }
+
+    /// Drops the future of a task of a pen, for a cancellation. `true` when it has ended; if not, it lingers, and the pen
+    /// is told.
+    pub(crate) fn abort_penned(&self, task: &Task, cancelled: &Cancelled) -> bool {
+        self.nested(|| self.abort(task.clone(), cancelled.clone()));
+        task.state().is_done()
+    }
+
+    /// Drops the future of a task of a pen which is dropped itself: whoever drops that waits, if anybody does.
+    pub(crate) fn drop_penned(&self, task: &Task, cancelled: &Cancelled) {
+        if task.state().lingers() {
+            return self.nested(|| self.abort(task.clone(), cancelled.clone()));
+        }
+        self.nested(|| {
+            self.aborting_for(task, cancelled, || {
+                task.abort(JoinError::Cancelled(cancelled.clone()));
+            });
+            self.settle(task.clone(), true);
+        });
+    }
+
+    /// Ends a task of a pen, which is not running, with an error.
+    pub(crate) fn fail_penned(&self, task: &Task, error: JoinError) {
+        self.nested(|| {
+            self.poll_as(task, || task.abort(error));
+            self.end_poll(task);
+            self.settle(task.clone(), true);
+        });
+    }
+
+    /// Does with another task what may change the record of the poll that is under way.
+    fn nested(&self, work: impl FnOnce()) {
+        let record = (self.raised().take(), self.look_after_poll().replace(false));
+        let (here, io) = (self.here().get(), self.io_budget().get());
+        work();
+        self.raised().set(record.0);
+        self.look_after_poll().set(record.1);
+        self.here().set(here);
+        self.io_budget().set(io);
     }
 
     /// Delivers what waits for the task, and polls it if it is to live.

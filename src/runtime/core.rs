@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -18,7 +19,7 @@ use super::hub::Hub;
 use super::queue::Queue;
 use super::table::Table;
 use super::{Join, Owner, Task, TaskRef};
-use crate::cell::{Current, Label, Pool, empty, spawn, spawn_main};
+use crate::cell::{Current, Label, Pen, Pool, empty, spawn, spawn_main};
 use crate::error::{Cancelled, Reason};
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
@@ -75,6 +76,8 @@ pub(crate) struct Core {
     phase: Cell<Phase>,
     /// I/O calls that the current poll may still make.
     io_budget: Cell<u32>,
+    /// Polls of tasks that the current batch may still make.
+    batch_budget: Cell<usize>,
     /// The cancellation that ends the current task when its poll returns: it was resumed past every catch point.
     raised: Cell<Option<Cancelled>>,
     /// True when that, or the tree of scopes, is to be looked at after this poll.
@@ -111,6 +114,7 @@ impl Core {
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
             io_budget: Cell::new(IO_BUDGET),
+            batch_budget: Cell::new(0),
             raised: Cell::new(None),
             look_after: Cell::new(false),
             aborting: RefCell::new(None),
@@ -246,14 +250,14 @@ impl Core {
 
     /// The number of a new task.
     #[inline]
-    fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         let number = self.last_number.get() + 1;
         self.last_number.set(number);
         number
     }
 
     /// Spawns a task: it runs on a later turn.
-    pub(crate) fn spawn<F: Future>(&self, label: Label, future: F) -> Join<F::Output> {
+    pub(crate) fn spawn<F: Future + 'static>(&self, label: Label, future: F) -> Join<F::Output> {
         let spawned = spawn(&self.hub, self.next_number(), label, future);
         self.admit(spawned.owner, spawned.queued);
         spawned.join
@@ -274,6 +278,12 @@ impl Core {
                 self.enqueue(task);
             }
         }
+    }
+
+    /// Takes a new task in that a pen polls.
+    pub(crate) fn admit_penned(&self, owner: Owner, task: Task, pen: Rc<dyn Pen<Hub>>) {
+        task.put_into(pen);
+        self.admit(owner, task);
     }
 
     /// Makes the cell of a main future, queued for its first poll.
@@ -337,6 +347,23 @@ impl Core {
     /// Whether that, and the tree of scopes, is to be asked after the current poll.
     pub(super) fn look_after_poll(&self) -> &Cell<bool> {
         &self.look_after
+    }
+
+    /// I/O calls that the current poll may still make.
+    pub(super) fn io_budget(&self) -> &Cell<u32> {
+        &self.io_budget
+    }
+
+    /// Polls of tasks that the current batch may still make.
+    pub(super) fn batch_budget(&self) -> &Cell<usize> {
+        &self.batch_budget
+    }
+
+    /// Counts one poll of a task; `false` when the batch is over.
+    pub(crate) fn spend_poll(&self) -> bool {
+        let left = self.batch_budget.get();
+        self.batch_budget.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// Counts one I/O call of the current poll; `false` when the task should give way.

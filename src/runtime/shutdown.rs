@@ -13,7 +13,6 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Phase};
-use super::turn::BATCH;
 use super::virtual_time::describe;
 use super::{Task, context};
 use crate::error::{Cancelled, Reason};
@@ -28,8 +27,9 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
     core.set_phase(Phase::ShuttingDown);
     // Who was cancelled before has another reason, and the first one stands.
     core.collect();
+    // Those in groups are cancelled by their groups.
     let tasks = core.running();
-    for task in tasks {
+    for task in tasks.into_iter().filter(|task| !task.state().is_penned()) {
         task.cancel(shutdown());
     }
     // It panics where virtual time finds a deadlock; the end comes all the same.
@@ -63,8 +63,8 @@ impl Core {
     fn run_until_empty(&self, patience: Option<Duration>) {
         let end = patience.and_then(|patience| Instant::now().checked_add(patience));
         loop {
-            let mut budget = BATCH;
-            while let Some(main) = self.batch(&mut budget) {
+            self.begin_batch();
+            while let Some(main) = self.batch() {
                 debug_assert!(false, "a main future outlived its block_on: {main:?}");
             }
             let idle = self.queue().borrow().is_empty();
@@ -110,7 +110,9 @@ impl Core {
     /// Drops the future of every task that has not ended, and what is spawned meanwhile with it.
     fn drop_futures(&self) {
         loop {
-            let tasks = self.running();
+            // What is left of those in groups was leaked with its group: what their futures borrow may be gone.
+            let mut tasks = self.running();
+            tasks.retain(|task| !task.state().is_kept_in_pen());
             if tasks.is_empty() {
                 break;
             }
@@ -122,7 +124,7 @@ impl Core {
             }
         }
         while let Some(task) = self.pop_queue() {
-            debug_assert!(task.state().is_done());
+            debug_assert!(task.state().is_done() || task.state().is_kept_in_pen());
         }
     }
 

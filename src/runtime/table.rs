@@ -45,10 +45,12 @@ impl Table {
             .collect()
     }
 
-    /// True while a task has not ended. Looks from the back, where those are that were spawned last and end last.
+    /// True while a task has not ended; those in groups end with others, or were leaked. Looks from the back, where those are that were spawned last and end last.
     pub(crate) fn has_running(&self) -> bool {
-        let mut owners = self.slots.iter().rev().flatten();
-        owners.any(|owner| !owner.task().state().is_done())
+        let owners = self.slots.iter().rev().flatten();
+        let states = owners.map(|owner| owner.task().state());
+        let mut states = states.filter(|state| !state.is_kept_in_pen());
+        states.any(|state| !state.is_done())
     }
 
     /// The tasks that have not ended, in the order of their spawning.

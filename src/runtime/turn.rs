@@ -40,11 +40,15 @@ const GAP: u64 = 40_000;
 const GATHER: usize = 256;
 
 impl Core {
-    /// Polls ready tasks while `budget` lasts. Ends early with the main task, started, when it is main's turn.
-    pub(super) fn batch(&self, budget: &mut usize) -> Option<Task> {
-        while *budget > 0 {
+    /// Begins a batch.
+    pub(super) fn begin_batch(&self) {
+        self.batch_budget().set(BATCH);
+    }
+
+    /// Polls ready tasks while the batch lasts. Ends early with the main task, when it is main's turn.
+    pub(super) fn batch(&self) -> Option<Task> {
+        while self.spend_poll() {
             let task = self.queue().borrow_mut().pop()?;
-            *budget -= 1;
             match task.state().errand() {
                 Errand::Poll => self.run(task),
                 Errand::Main => return Some(task),

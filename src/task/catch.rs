@@ -114,12 +114,12 @@ impl<F: Future> Future for CatchCancel<F> {
         let inner = future.as_mut().as_pin_mut();
         let inner = inner.expect("a catch_cancel was polled after it was done");
         let is_first = place.open(Kind::Catch, cx.waker());
-        if is_first || !place.has_arrived() {
-            if let Poll::Ready(output) = place.inside(|| inner.poll(cx)) {
-                place.inside(|| future.set(None));
-                place.close();
-                return Poll::Ready(Ok(output));
-            }
+        if (is_first || !place.has_arrived())
+            && let Poll::Ready(output) = place.inside(|| inner.poll(cx))
+        {
+            place.inside(|| future.set(None));
+            place.close();
+            return Poll::Ready(Ok(output));
         }
         let Some(cancelled) = place.pending() else {
             return Poll::Pending;

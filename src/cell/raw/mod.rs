@@ -19,7 +19,7 @@ mod waker;
 
 pub(crate) use join::{GoneHandle, Join};
 pub(crate) use memory::empty;
-pub(crate) use owner::{Owner, spawn, spawn_main};
+pub(crate) use owner::{Owner, Spawned, spawn, spawn_main, spawn_scoped};
 pub(crate) use refs::TaskRef;
 pub(crate) use task::{Current, Task};
 

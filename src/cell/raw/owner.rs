@@ -71,7 +71,22 @@ pub(crate) struct Spawned<T, H: Home> {
 }
 
 /// Makes a task. Called at home.
-pub(crate) fn spawn<F: Future, H: Home>(
+pub(crate) fn spawn<F: Future + 'static, H: Home>(
+    home: &Arc<H>,
+    number: u64,
+    label: Label,
+    future: F,
+) -> Spawned<F::Output, H> {
+    // SAFETY: what is `'static` may be dropped at any time.
+    unsafe { spawn_scoped(home, number, label, future) }
+}
+
+/// Makes a task whose future may borrow. Called at home.
+///
+/// # Safety
+/// Before the task is put into a queue, it is given to a pen ([`Task::put_into`]) which polls it, and sees to it that its
+/// future is dropped or leaked before anything that it borrows has gone.
+pub(crate) unsafe fn spawn_scoped<F: Future, H: Home>(
     home: &Arc<H>,
     number: u64,
     label: Label,

@@ -1,0 +1,338 @@
+//! The future of a group: polls its body and its children, and ends when all have.
+//!
+//! ```text
+//!   poll ─▶ hear: a cancellation from outside ─▶ the body, once ─▶ children that are ready, while the batch lasts
+//!                                                    │                  │
+//!                                                    └── one failed: ───┴─▶ cancel the others, once
+//!   nobody left ─▶ the tasks that a body was awaiting when it was cut (C21) ─▶ done
+//! ```
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use pin_project_lite::pin_project;
+
+use super::TaskGroup;
+use super::output::GroupOutput;
+use crate::error::{Cancelled, GroupError, JoinError, Reason};
+use crate::runtime::{Awaited, Core, Lazy, Place, Task, try_with, with};
+use crate::scope::Kind;
+use crate::util::{caught, drop_quietly};
+
+pin_project! {
+    /// The future of a group.
+    pub(super) struct Driver<'scope, 'env, B: Future<Output: GroupOutput>>
+    where
+        <B::Output as GroupOutput>::Error: 'env
+    {
+        // `None` once it has ended.
+        #[pin]
+        body: Option<B>,
+        group: &'scope TaskGroup<'scope, 'env, <B::Output as GroupOutput>::Error>,
+        state: State<<B::Output as GroupOutput>::Value>,
+    }
+
+    impl<B: Future<Output: GroupOutput>> PinnedDrop for Driver<'_, '_, B> {
+        fn drop(this: Pin<&mut Self>) {
+            this.clear();
+        }
+    }
+}
+
+/// What a driver keeps besides body and children.
+struct State<V> {
+    /// What the body gave.
+    value: Option<V>,
+    /// The group's place in the tree of scopes, and the body's.
+    join: Place,
+    /// The body's.
+    branch: Place,
+    /// The runtime it is polled in, from the first poll on.
+    runtime: Option<u32>,
+    /// Whether the group's own cancellation has been delivered.
+    told: bool,
+    /// A cancellation that came from outside, or that the body resumed.
+    outer: Option<Cancelled>,
+    /// The tasks that the body was awaiting when it was cut.
+    awaited: Awaited,
+    /// It has sent a cancellation on outwards, and waits to be dropped.
+    passed: bool,
+}
+
+impl<V> Default for State<V> {
+    fn default() -> Self {
+        Self {
+            value: None,
+            join: Place::default(),
+            branch: Place::default(),
+            runtime: None,
+            told: false,
+            outer: None,
+            awaited: Awaited::default(),
+            passed: false,
+        }
+    }
+}
+
+/// What the members of the group around `B` fail with.
+type Error<B> = <<B as Future>::Output as GroupOutput>::Error;
+
+/// What the group gives.
+type Outcome<B> = Result<<<B as Future>::Output as GroupOutput>::Value, GroupError<Error<B>>>;
+
+impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
+    /// A driver of a group that has not begun.
+    pub(super) fn new(group: &'scope TaskGroup<'scope, 'env, Error<B>>, body: B) -> Self {
+        Self {
+            body: Some(body),
+            group,
+            state: State::default(),
+        }
+    }
+
+    /// Begins a poll: notes who polls, and hears of a cancellation from outside.
+    fn enter(self: Pin<&mut Self>, core: &Core, waker: &Waker) -> Option<Cancelled> {
+        let this = self.project();
+        let here = core.hub().number();
+        let home = *this.state.runtime.get_or_insert(here);
+        assert!(
+            home == here,
+            "a task group was polled in another runtime than the one that it was first polled in"
+        );
+        let join = &mut this.state.join;
+        join.open(Kind::Join, waker);
+        let owner = core.current().map(|task| task.by_ref().clone());
+        this.group.yard.visit(waker, owner, join.node());
+        join.arrived().filter(|arrived| !join.owns(arrived))
+    }
+
+    /// A cancellation that is not the group's own ends it: it goes on outwards in the end.
+    fn pass_later(mut self: Pin<&mut Self>, core: &Core, cancelled: Cancelled) {
+        let this = self.as_mut().project();
+        this.state.told = true;
+        match this.state.outer {
+            Some(_) => this.state.awaited.cancel_again(),
+            None => {
+                // What is spawned from now on is born cancelled.
+                this.group.cancelled.replace(Some(cancelled.clone()));
+                this.state.outer = Some(cancelled.clone());
+            }
+        }
+        self.drop_uncaught(core, &cancelled);
+    }
+
+    /// Polls the body once. Gives a cancellation that it resumed, and that the group did not send it.
+    fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Cancelled> {
+        let this = self.as_mut().project();
+        let body = this.body.as_pin_mut()?;
+        let state = this.state;
+        state.branch.refresh(cx.waker());
+        let waker = cx.waker();
+        let polled = match state.branch.has_arrived() {
+            true => Ok(Poll::Pending),
+            false => {
+                let lazy = Lazy::Branch(state.join.node());
+                state
+                    .branch
+                    .inside_lazily(lazy, waker, || caught(|| body.poll(cx)))
+            }
+        };
+        match polled {
+            Ok(Poll::Pending) => {
+                let cancelled = state.branch.arrived()?;
+                let is_own = state.join.owns(&cancelled) || state.outer.is_some();
+                self.cut_body();
+                return (!is_own).then_some(cancelled);
+            }
+            Ok(Poll::Ready(output)) => {
+                match output.into_result() {
+                    Ok(value) => state.value = Some(value),
+                    Err(error) => this.group.failed(error),
+                }
+                self.drop_body();
+            }
+            Err(payload) => {
+                this.group.panicked(payload);
+                self.drop_body();
+            }
+        }
+        None
+    }
+
+    /// Drops the body, which has ended.
+    fn drop_body(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        let branch = &mut this.state.branch;
+        let dropped = branch.inside(|| caught(|| this.body.set(None)));
+        branch.close();
+        if let Err(payload) = dropped {
+            this.group.panicked(payload);
+        }
+    }
+
+    /// Drops the body, which is cancelled, and has the tasks waited for that it was awaiting.
+    fn cut_body(mut self: Pin<&mut Self>) {
+        let awaited = Awaited::of(|| self.as_mut().drop_body());
+        self.project().state.awaited.join(awaited);
+    }
+
+    /// Polls the children that are ready, while the batch lasts.
+    fn run_children(mut self: Pin<&mut Self>, core: &Core) {
+        let group = self.group;
+        while group.yard.is_somebody_ready() {
+            if !core.spend_poll() {
+                return group.yard.wake();
+            }
+            let Some(task) = group.yard.next_ready() else {
+                return;
+            };
+            if task.state().is_done() || !task.state().is_kept_in_pen() {
+                continue;
+            }
+            self.as_mut().run_child(core, &task);
+            self.as_mut().tell(core);
+        }
+    }
+
+    /// Polls one child.
+    fn run_child(self: Pin<&mut Self>, core: &Core, task: &Task) {
+        let group = self.group;
+        let mut has_ended = core.run_penned(task);
+        if let Some(error) = group.failure.take()
+            && task.state().is_kept_in_pen()
+        {
+            core.fail_penned(task, error);
+            has_ended = true;
+        }
+        if has_ended {
+            group.yard.one_less(task);
+        }
+    }
+
+    /// Delivers the group's own cancellation to its members, once.
+    fn tell(mut self: Pin<&mut Self>, core: &Core) {
+        let this = self.as_mut().project();
+        let Some(cancelled) = this.group.cancelled() else {
+            return;
+        };
+        if std::mem::replace(&mut this.state.told, true) {
+            return;
+        }
+        this.state.join.cancel(&cancelled);
+        self.drop_uncaught(core, &cancelled);
+    }
+
+    /// Drops the body and the children in which nobody catches.
+    fn drop_uncaught(mut self: Pin<&mut Self>, core: &Core, cancelled: &Cancelled) {
+        if self.body.is_some() && self.state.branch.node().is_none() {
+            self.as_mut().cut_body();
+        }
+        let group = self.group;
+        for task in group.yard.members() {
+            // One that has a place in the tree has been told there.
+            let drop_it = task.scope().is_none() && task.state().is_kept_in_pen();
+            if drop_it && core.abort_penned(&task, cancelled) {
+                group.yard.one_less(&task);
+            }
+        }
+    }
+
+    /// All have ended: what the group gives.
+    fn finish(self: Pin<&mut Self>, core: &Core) -> Poll<Outcome<B>> {
+        let this = self.project();
+        let (group, state) = (this.group, this.state);
+        state.join.close();
+        if let Some(panic) = group.panic.take() {
+            panic.resume();
+        }
+        if let Some(cancelled) = state.outer.take() {
+            state.passed = true;
+            core.resume(cancelled);
+            return Poll::Pending;
+        }
+        let mut errors = group.errors.take().into_iter();
+        if let Some(first) = errors.next() {
+            let others = errors.collect();
+            return Poll::Ready(Err(GroupError::Failed { first, others }));
+        }
+        Poll::Ready(match (state.value.take(), group.cancelled()) {
+            (Some(value), _) => Ok(value),
+            (None, Some(cancelled)) => Err(GroupError::Cancelled(cancelled)),
+            (None, None) => panic!("a task group was polled after it was done"),
+        })
+    }
+
+    /// Drops body and children, in this order, as foreign code or the cancellation of a scope around wishes.
+    fn clear(mut self: Pin<&mut Self>) {
+        let group = self.group;
+        let gone = Cancelled::new(Reason::AwaiterGone, None);
+        group
+            .cancelled
+            .borrow_mut()
+            .get_or_insert_with(|| gone.clone());
+        group.yard.close();
+        if self.body.is_some() {
+            self.as_mut().drop_body();
+        }
+        // A destructor may spawn another child, which is dropped in the next round.
+        while group.yard.living() > 0 {
+            for task in group.yard.members() {
+                drop_child(&task, &gone);
+                group.yard.one_less(&task);
+            }
+        }
+        if let Some(panic) = group.panic.take() {
+            match std::thread::panicking() {
+                true => drop_quietly(panic),
+                false => panic.resume(),
+            }
+        }
+    }
+}
+
+/// Drops the future of a child whose group is being dropped.
+fn drop_child(task: &Task, gone: &Cancelled) {
+    let home = task.by_ref().home();
+    let inside = try_with(|core| {
+        let is_here = core.hub().number() == home.number();
+        if is_here {
+            core.drop_penned(task, gone);
+        }
+        is_here
+    });
+    if inside == Ok(true) || task.state().lingers() || home.wait_for_the_end() {
+        // After the runtime's end another thread may have the handle: the child is leaked.
+        return;
+    }
+    // The runtime is not driven now, and this is its thread. The task ends when it is driven next, or at its end.
+    task.abort(JoinError::Cancelled(gone.clone()));
+    task.linger();
+    task.waker().wake();
+}
+
+impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
+    type Output = Outcome<B>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        with("task_group", |core| {
+            if self.state.passed {
+                return Poll::Pending;
+            }
+            if let Some(cancelled) = self.as_mut().enter(core, cx.waker()) {
+                self.as_mut().pass_later(core, cancelled);
+            }
+            if let Some(cancelled) = self.as_mut().poll_body(cx) {
+                self.state.join.cancel(&cancelled);
+                self.as_mut().pass_later(core, cancelled);
+            }
+            self.as_mut().tell(core);
+            self.as_mut().run_children(core);
+            if self.body.is_some() || self.group.yard.living() > 0 {
+                return Poll::Pending;
+            }
+            ready!(self.as_mut().project().state.awaited.poll(cx.waker()));
+            self.finish(core)
+        })
+    }
+}

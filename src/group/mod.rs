@@ -1,0 +1,275 @@
+//! Task groups: children that end before the group does. Floor: F4.
+//!
+//! ```text
+//!                         a child or the body fails, or panics
+//!   running ──────────────  cancel() was called  ───────────────────▶ ending: the others are cancelled once, clean up
+//!      │                    a cancellation comes from outside              │
+//!      │ body and children have ended                                      │ body and children have ended
+//!      ▼                                                                   ▼
+//!   Ok(value)      a panic goes on, or the cancellation from outside, or Err(Failed), Err(Cancelled), or Ok(value)
+//!
+//!   dropped by foreign code at any time: body and children are dropped, without clean-ups
+//! ```
+//!
+//! The group is a `Join` in the tree of scopes; its body is a branch, each child a task with a root of its own. Children are
+//! tasks in all respects but one: not the loop polls them but the group's future, for they may borrow what that may borrow.
+//! The `yard` keeps them, the `driver` is the future.
+
+#[allow(unsafe_code, reason = "door: a future that borrows becomes a task")]
+mod child;
+mod driver;
+mod output;
+mod yard;
+
+pub use output::{ChildOutput, GroupOutput};
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::error::{Cancelled, GroupError, JoinError, Panic, Reason};
+use crate::runtime::with;
+use crate::task::{Id, JoinHandle, try_current};
+use crate::util::{Payload, drop_quietly};
+use driver::Driver;
+use yard::Yard;
+
+/// Runs `body` with a group in which it may spawn children, and ends when all of them have (asyncio: `TaskGroup`).
+///
+/// Children may borrow what outlives the group, and may spawn siblings; they are tasks, with ids, names, handles and catch
+/// points. Body and children give `()` or a `Result`. When one of them fails, or panics, all others are cancelled
+/// ([`Reason::SiblingFailed`]) and waited for; the same happens after [`cancel`](TaskGroup::cancel), and when the task around
+/// is cancelled. A child that was cancelled through its own handle is no failure.
+///
+/// # Cancel safety
+/// When it is cancelled, body and children are, and clean up; when all have ended, the cancellation goes on outwards, also if
+/// some failed meanwhile. Foreign code that drops it (`select!`) drops body and children, without clean-ups. A group that is
+/// dropped after the end of the runtime leaks its children.
+///
+/// # Errors
+/// [`GroupError::Failed`] with the first error and the others; [`GroupError::Cancelled`] when the group was cancelled from
+/// inside and its body cut down.
+///
+/// # Panics
+/// When a member panicked: the panic goes on here, once all others have ended. Outside of a runtime, or when it is polled in
+/// another one than before.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, task_group, yield_now};
+/// use std::cell::Cell;
+///
+/// async fn fetch(page: u32, total: &Cell<u32>) -> Result<u32, String> {
+///     yield_now().await;
+///     total.set(total.get() + page); // children borrow from outside the group
+///     Ok(page * 10)
+/// }
+///
+/// run(async {
+///     let total = Cell::new(0);
+///     let sum = task_group(async |g| {
+///         let pages = [1, 2, 3].map(|page| g.spawn(fetch(page, &total)));
+///         let mut sum = 0;
+///         for page in pages {
+///             sum += page.await.expect("no page fails");
+///         }
+///         Ok::<_, String>(sum)
+///     })
+///     .await;
+///     assert_eq!((sum.unwrap(), total.get()), (60, 6));
+/// });
+/// ```
+pub async fn task_group<'env, R, B>(body: B) -> Result<R::Value, GroupError<R::Error>>
+where
+    R: GroupOutput,
+    R::Error: 'env,
+    B: for<'scope> AsyncFnOnce(&'scope TaskGroup<'scope, 'env, R::Error>) -> R,
+{
+    let group = TaskGroup::new();
+    let body = body(&group);
+    Driver::new(&group, body).await
+}
+
+/// A group of tasks, as its body and its children see it; [`task_group`] makes one.
+///
+/// `'scope` is how long the group lives, `'env` what its children may borrow from, `E` what its members fail with.
+pub struct TaskGroup<'scope, 'env: 'scope, E: 'env> {
+    /// The children.
+    yard: Rc<Yard>,
+    /// What members failed with, in the order in which it came.
+    errors: RefCell<Vec<E>>,
+    /// The first panic of a member.
+    panic: RefCell<Option<Panic>>,
+    /// The group's own cancellation, once there is one.
+    cancelled: RefCell<Option<Cancelled>>,
+    /// How the child that is being polled has failed.
+    failure: Cell<Option<JoinError>>,
+    /// Invariant in `'scope`, as `std::thread::Scope` is: else a child could borrow for shorter.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    /// Likewise.
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
+    /// A group without children.
+    fn new() -> Self {
+        Self {
+            yard: Rc::default(),
+            errors: RefCell::default(),
+            panic: RefCell::default(),
+            cancelled: RefCell::default(),
+            failure: Cell::default(),
+            scope: PhantomData,
+            env: PhantomData,
+        }
+    }
+
+    /// Spawns a child: it runs on a later turn, and the group does not end before it has.
+    ///
+    /// In a group that is being cancelled it is born cancelled and never polled. Its handle may be awaited by whoever has it,
+    /// also after the group; awaiting owns, as with every [`JoinHandle`]. A child that ends with an error gives that to the
+    /// group and [`JoinError::Failed`] to its handle.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn<F>(&'scope self, future: F) -> JoinHandle<<F::Output as ChildOutput<E>>::Value>
+    where
+        F: Future<Output: ChildOutput<E>> + 'scope,
+    {
+        let label = (Location::caller(), None);
+        with("TaskGroup::spawn", |core| {
+            child::spawn_child(core, label, self, future)
+        })
+    }
+
+    /// Begins the settings of a child: its name.
+    pub fn builder(&'scope self) -> ChildBuilder<'scope, 'env, E> {
+        ChildBuilder {
+            group: self,
+            name: None,
+        }
+    }
+
+    /// Bounds how many children run at once; the others begin, in order, when one has ended.
+    ///
+    /// # Panics
+    /// If `limit` is 0.
+    pub fn limit(&self, limit: usize) -> &Self {
+        assert!(
+            limit > 0,
+            "task_group: `limit(0)` would never start a child; ask for at least 1"
+        );
+        self.yard.set_limit(limit);
+        self
+    }
+
+    /// Cancels body and children, with [`Reason::GroupCancelled`]. A body that has ended, or ends all the same, gives its
+    /// value; one that is cut down makes the group give [`GroupError::Cancelled`].
+    pub fn cancel(&self) {
+        self.cancel_for(Reason::GroupCancelled);
+        self.yard.wake();
+    }
+
+    /// How many children have not ended.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.yard.living()
+    }
+
+    /// Whether all children have ended.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the group is being cancelled: [`cancel`](TaskGroup::cancel) was called, or a member failed.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.borrow().is_some()
+    }
+
+    /// The group's own cancellation, if there is one.
+    fn cancelled(&self) -> Option<Cancelled> {
+        self.cancelled.borrow().clone()
+    }
+
+    /// Makes the group's own cancellation, unless there is one.
+    fn cancel_for(&self, reason: Reason) {
+        let by: Option<Id> = try_current().map(|task| task.id());
+        let mut cancelled = self.cancelled.borrow_mut();
+        cancelled.get_or_insert_with(|| Cancelled::new(reason, by));
+    }
+
+    /// A member failed.
+    fn failed(&self, error: E) {
+        self.errors.borrow_mut().push(error);
+        self.cancel_for(Reason::SiblingFailed);
+    }
+
+    /// A member panicked.
+    fn panicked(&self, payload: Payload) {
+        let first = self.panic.borrow().is_none();
+        match first {
+            true => *self.panic.borrow_mut() = Some(Panic::new(payload)),
+            false => drop_quietly(payload),
+        }
+        self.cancel_for(Reason::SiblingFailed);
+    }
+
+    /// The child that is being polled is to be ended with this.
+    fn end_child_with(&self, error: JoinError) {
+        self.failure.set(Some(error));
+    }
+}
+
+impl<E> fmt::Debug for TaskGroup<'_, '_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskGroup")
+            .field("children", &self.len())
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The settings of a child to be spawned.
+#[must_use = "settings do nothing until `spawn` makes a task of them"]
+pub struct ChildBuilder<'scope, 'env: 'scope, E: 'env> {
+    /// Its group.
+    group: &'scope TaskGroup<'scope, 'env, E>,
+    /// Its name.
+    name: Option<Box<str>>,
+}
+
+impl<'scope, E> ChildBuilder<'scope, '_, E> {
+    /// Names the child, for reports and for [`task::all`](crate::task::all).
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Spawns the child; see [`TaskGroup::spawn`].
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn<F>(self, future: F) -> JoinHandle<<F::Output as ChildOutput<E>>::Value>
+    where
+        F: Future<Output: ChildOutput<E>> + 'scope,
+    {
+        let label = (Location::caller(), self.name);
+        with("TaskGroup::spawn", |core| {
+            child::spawn_child(core, label, self.group, future)
+        })
+    }
+}
+
+impl<E> fmt::Debug for ChildBuilder<'_, '_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildBuilder")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
