@@ -60,7 +60,7 @@ pub(crate) struct Seed {
     /// The first state word.
     pub(crate) state: State,
     /// How many references the maker is about to hand out at home.
-    pub(crate) refs: u32,
+    pub(crate) refs: i32,
     /// The task's number.
     pub(crate) number: u64,
     /// Location and name.

@@ -94,7 +94,7 @@ pub(crate) struct Header<H: Home> {
     /// References counted away from home.
     away: Away,
     /// References counted at home, or [`MERGED`](refs::MERGED). Home only (rule 2).
-    refs: Cell<u32>,
+    refs: Cell<i32>,
     /// The state word.
     state: AtomicU32,
     /// Where the runtime's table keeps the task. Home only.

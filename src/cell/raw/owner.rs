@@ -36,8 +36,8 @@ impl<H: Home> Drop for Owner<H> {
         if !header.state().is_done() {
             return; // Leaked rather than freed with a future inside.
         }
-        let handle = i64::from(header.state().has_handle());
-        let others = i64::from(header.refs.get()) - 1 + handle;
+        let handle = i32::from(header.state().has_handle());
+        let others = header.refs.get() - 1 + handle;
         if others == 0 && header.away.is_idle() {
             // SAFETY: rules 1 and 3; done, and the table's reference, which ends here, is the last.
             return unsafe { free(ptr, header.home().is_here()) };

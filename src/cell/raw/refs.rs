@@ -6,12 +6,12 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::{Header, Home, Letter, Task};
-use crate::cell::away::Release;
+use crate::cell::away::{HOME_LIMIT, Release};
 use crate::cell::label::Label;
 use crate::error::Cancelled;
 
 /// The home count of a task whose references are all counted away (see [`Away`](crate::cell::away::Away)).
-pub(super) const MERGED: u32 = u32::MAX;
+pub(super) const MERGED: i32 = i32::MAX;
 
 /// A counted reference that any thread may hold.
 pub(crate) struct TaskRef<H: Home>(NonNull<Header<H>>);
@@ -152,7 +152,7 @@ pub(super) unsafe fn reference<H: Home>(ptr: NonNull<Header<H>>) -> TaskRef<H> {
 fn retain<H: Home>(header: &Header<H>) {
     if header.home().is_here() {
         let refs = header.refs.get();
-        if refs < MERGED - 1 {
+        if refs < HOME_LIMIT {
             return header.refs.set(refs + 1);
         }
     }
