@@ -70,7 +70,7 @@ pub(crate) struct Core {
     io_budget: Cell<u32>,
     /// The cancellation that ends the current task when its poll returns: it was resumed past every catch point.
     raised: Cell<Option<Cancelled>>,
-    /// True when that, or the tree of scopes, is to be looked at after this poll.
+    /// True when that, or the tree of scopes, is to be looked at after this poll: always while the task has a root there.
     look_after: Cell<bool>,
     /// The cancellation for which a future is being dropped.
     aborting: RefCell<Option<Cancelled>>,
@@ -259,13 +259,10 @@ impl Core {
     pub(super) fn run(&self, task: Task) {
         task.start();
         let ended = self.poll_as(&task, || task.poll());
-        if self.look_after.get() && !ended {
-            return self.look_after(task);
+        match self.look_after.get() {
+            false => self.settle(task, ended),
+            true => self.look_after(task, ended),
         }
-        if ended {
-            self.end_poll(&task);
-        }
-        self.settle(task, ended);
     }
 
     /// Draws the consequence of a poll.
@@ -276,9 +273,13 @@ impl Core {
         }
     }
 
-    /// Looks for a cancellation that ends the task, after a poll that was pending.
+    /// After a poll that was pending, looks for a cancellation that ends the task; after the last poll, clears up.
     #[cold]
-    fn look_after(&self, task: Task) {
+    fn look_after(&self, task: Task, ended: bool) {
+        if ended {
+            self.end_poll(&task);
+            return self.settle(task, true);
+        }
         match self.end_of(&task) {
             Some(cancelled) => self.abort(task, cancelled),
             None => self.settle(task, false),

@@ -18,6 +18,16 @@ impl Queue {
     /// Adds a task behind all others.
     #[inline]
     pub(crate) fn push(&mut self, task: Task) {
+        if self.tasks.len() == self.tasks.capacity() {
+            return self.push_into_more_room(task);
+        }
+        self.tasks.push_back(task);
+    }
+
+    /// Adds a task to a queue that is full. Apart, so that the usual case needs no frame.
+    #[cold]
+    #[inline(never)]
+    fn push_into_more_room(&mut self, task: Task) {
         self.tasks.push_back(task);
     }
 

@@ -136,7 +136,8 @@ impl<T, H: Home> Join<T, H> {
         unsafe { output.assume_init() }
     }
 
-    /// Makes the context's waker the joiner.
+    /// Makes the context's waker the joiner. Not inlined, so that asking for a result that is there needs no frame.
+    #[inline(never)]
     fn register(&self, cx: &mut Context<'_>) {
         assert!(self.header().home().is_here(), "{AWAY}");
         let joiner = &self.header().joiner;

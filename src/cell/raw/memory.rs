@@ -73,6 +73,8 @@ pub(super) fn allocate<F: Future, H: Home>(
     seed: Seed,
     future: F,
 ) -> NonNull<Header<H>> {
+    // First of all, so that header and future are written where they stay.
+    let cell = obtain::<H>(const { Layout::new::<TaskCell<F, H>>() }).cast::<TaskCell<F, H>>();
     let header = Header {
         vtable: &const { vtable::<F, H>() },
         home: home_pointer(home),
@@ -88,7 +90,6 @@ pub(super) fn allocate<F: Future, H: Home>(
     let stage = UnsafeCell::new(Stage {
         future: ManuallyDrop::new(future),
     });
-    let cell = obtain::<H>(const { Layout::new::<TaskCell<F, H>>() }).cast::<TaskCell<F, H>>();
     // SAFETY: the block is new, and large and aligned enough.
     unsafe { cell.write(TaskCell { header, stage }) };
     cell.cast()

@@ -180,16 +180,24 @@ impl<H: Home> Task<H> {
     fn conclude(self) {
         let header = self.header();
         let duty = header.advance(State::finish);
+        if let Some(extra) = header.extra.take() {
+            drop_extra(extra);
+        }
         let joiner = header.joiner.take();
-        drop(header.extra.take());
-        if duty == OnFinish::Discard {
-            // SAFETY: rule 3; done and no handle, so the output is ours, at home.
-            unsafe { (header.vtable.drop_output)(self.0.ptr()) };
-            self.give_up();
+        match duty {
+            OnFinish::Deliver => drop(self),
+            OnFinish::Discard => self.discard(),
         }
         if let Some(joiner) = joiner {
             wake_quietly(joiner);
         }
+    }
+
+    /// Drops the output, and gives the task up.
+    fn discard(self) {
+        // SAFETY: rule 3; done and no handle, so the output is ours, at home.
+        unsafe { (self.header().vtable.drop_output)(self.0.ptr()) };
+        self.give_up();
     }
 
     /// Takes the task out of the table and gives both references up, this one first: the owner then finds itself
@@ -209,6 +217,12 @@ impl<H: Home> Task<H> {
         drop(self.header().extra.take());
         self.give_up();
     }
+}
+
+/// Drops what few tasks have. Apart, so that those who have nothing do not pay for the call.
+#[cold]
+fn drop_extra(extra: Box<Extra>) {
+    drop(extra);
 }
 
 impl<H: Home> Clone for Task<H> {
