@@ -250,10 +250,10 @@ impl State {
     /// The handle is gone.
     pub(crate) fn drop_handle(self) -> (Self, OnHandleGone) {
         let rest = self.without(HANDLE | OUTPUT);
-        let duty = match (self.is_done(), self.has_output()) {
-            (false, _) => OnHandleGone::Detach,
-            (true, false) => OnHandleGone::GiveUp,
-            (true, true) => OnHandleGone::DropOutputAndGiveUp,
+        let duty = match self.0 & (DONE | OUTPUT) {
+            DONE => OnHandleGone::GiveUp,
+            bits if bits & DONE == 0 => OnHandleGone::Detach,
+            _ => OnHandleGone::DropOutputAndGiveUp,
         };
         (rest, duty)
     }

@@ -93,6 +93,12 @@ pub(crate) fn with<R>(what: &str, f: impl FnOnce(&Core) -> R) -> R {
     }
 }
 
+/// A task whose runtime is not driven here, which cannot be.
+#[cold]
+fn unreachable(task: Task) {
+    debug_assert!(false, "scheduled away from home: {task:?}");
+}
+
 // SAFETY: `hub` is set only by `enter`, on the thread of the core, which is not `Send`, so no other thread sees it.
 unsafe impl Home for Hub {
     #[inline]
@@ -102,8 +108,13 @@ unsafe impl Home for Hub {
 
     #[inline]
     fn schedule(task: Task) {
-        // Nobody can be told of a failure here; `is_here` was checked, so there is none.
-        try_with(|core| core.enqueue(task)).ok();
+        let core = HERE.with(|here| here.core.get());
+        // SAFETY: null or kept by an `Entered` of this thread, which cannot be dropped meanwhile.
+        match unsafe { core.as_ref() } {
+            Some(core) => core.enqueue(task),
+            // Nobody can be told of a failure here; `is_here` was checked, so there is none.
+            None => unreachable(task),
+        }
     }
 
     #[inline]
@@ -113,14 +124,14 @@ unsafe impl Home for Hub {
 
     #[inline]
     fn take_block(class: Class) -> Option<NonNull<u8>> {
-        try_with(|core| core.pool().borrow_mut().take(class))
+        try_with(|core| core.pool().take(class))
             .ok()
             .flatten()
     }
 
     #[inline]
     fn keep_block(class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
-        try_with(|core| core.pool().borrow_mut().keep(class, block)).unwrap_or(Err(block))
+        try_with(|core| core.pool().keep(class, block)).unwrap_or(Err(block))
     }
 
     fn current_id() -> Option<Id> {

@@ -41,11 +41,11 @@ pub(crate) enum Phase {
 /// The home part of a runtime.
 pub(crate) struct Core {
     /// The tasks that are ready, in the order in which they will run.
-    queue: RefCell<Queue>,
+    queue: Queue,
     /// All tasks.
-    table: RefCell<Table>,
+    table: Table,
     /// Memory of tasks that are gone.
-    pool: RefCell<Pool>,
+    pool: Pool,
     /// The task that is being polled.
     current: Current<Hub>,
     /// What time it is.
@@ -66,6 +66,8 @@ pub(crate) struct Core {
     last_number: Cell<u64>,
     /// Where the runtime stands in its life.
     phase: Cell<Phase>,
+    /// Polls that the current batch still has.
+    polls_left: Cell<usize>,
     /// I/O calls that the current poll may still make.
     io_budget: Cell<u32>,
     /// The cancellation that ends the current task when its poll returns: it was resumed past every catch point.
@@ -87,9 +89,9 @@ impl Core {
         let reactor = Reactor::new()?;
         Ok(Self {
             hub: Hub::open(reactor.bell().clone()),
-            queue: RefCell::default(),
-            table: RefCell::default(),
-            pool: RefCell::new(Pool::new()),
+            queue: Queue::default(),
+            table: Table::default(),
+            pool: Pool::new(),
             current: Current::new(),
             clock,
             wheel: RefCell::new(Wheel::new()),
@@ -100,6 +102,7 @@ impl Core {
             node: Cell::new(None),
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
+            polls_left: Cell::new(0),
             io_budget: Cell::new(IO_BUDGET),
             raised: Cell::new(None),
             look_after: Cell::new(false),
@@ -154,22 +157,28 @@ impl Core {
         &self.node
     }
 
-    /// The ready tasks, for a moment.
+    /// The ready tasks.
     #[inline]
-    pub(super) fn queue(&self) -> &RefCell<Queue> {
+    pub(super) fn queue(&self) -> &Queue {
         &self.queue
     }
 
-    /// All tasks, for a moment.
+    /// All tasks.
     #[inline]
-    pub(super) fn table(&self) -> &RefCell<Table> {
+    pub(super) fn table(&self) -> &Table {
         &self.table
     }
 
-    /// Memory of tasks that are gone, for a moment.
+    /// Memory of tasks that are gone.
     #[inline]
-    pub(super) fn pool(&self) -> &RefCell<Pool> {
+    pub(super) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Polls that the current batch still has.
+    #[inline]
+    pub(super) fn polls_left(&self) -> &Cell<usize> {
+        &self.polls_left
     }
 
     /// Where the runtime stands in its life.
@@ -185,13 +194,13 @@ impl Core {
     /// Puts a task into the run queue.
     #[inline]
     pub(super) fn enqueue(&self, task: Task) {
-        self.queue.borrow_mut().push(task);
+        self.queue.push(task);
     }
 
     /// Takes a task out of the table.
     #[inline]
     pub(super) fn retire(&self, slot: u32) -> Option<Owner> {
-        self.table.borrow_mut().remove(slot)
+        self.table.remove(slot)
     }
 
     /// The task that is being polled.
@@ -211,7 +220,7 @@ impl Core {
 
     /// The tasks that have not ended, in the order of their spawning.
     pub(crate) fn running(&self) -> Vec<Task> {
-        self.table.borrow().running()
+        self.table.running()
     }
 
     /// The number of a new task.
@@ -232,10 +241,16 @@ impl Core {
     /// Takes a new task in.
     #[inline]
     fn admit(&self, owner: Owner, task: Task) {
-        self.table.borrow_mut().insert(owner);
-        if self.phase.get() == Phase::Open {
-            return self.enqueue(task);
+        self.table.insert(owner);
+        match self.phase.get() {
+            Phase::Open => self.enqueue(task),
+            _ => self.admit_late(task),
         }
+    }
+
+    /// Takes a new task in while the runtime ends.
+    #[cold]
+    fn admit_late(&self, task: Task) {
         let cancelled = Cancelled::new(Reason::Shutdown, None);
         match self.phase.get() {
             Phase::Closed => self.abort(task, cancelled),
@@ -249,7 +264,7 @@ impl Core {
     /// Makes the cell of a main future, queued for its first poll.
     pub(super) fn admit_main(&self, label: Label) -> Task {
         let (owner, task) = spawn_main(&self.hub, self.next_number(), label);
-        self.table.borrow_mut().insert(owner);
+        self.table.insert(owner);
         self.enqueue(task.clone());
         task
     }
@@ -324,7 +339,7 @@ impl Core {
     pub(super) fn poll_as<R>(&self, task: &Task, poll: impl FnOnce() -> R) -> R {
         self.io_budget.set(IO_BUDGET);
         self.node.set(None);
-        self.current.during(task, poll)
+        self.current.during_poll(task, poll)
     }
 
     /// Drops a task's future and ends the task as cancelled.
@@ -372,7 +387,7 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        empty(self.pool.get_mut());
+        empty(&self.pool);
     }
 }
 

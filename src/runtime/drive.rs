@@ -14,7 +14,6 @@ use std::task::{Context, Poll, Waker};
 
 use super::cancel::Delivered;
 use super::core::Core;
-use super::turn::BATCH;
 use super::{Task, context};
 use crate::cell::Label;
 use crate::error::Cancelled;
@@ -50,8 +49,8 @@ pub(super) fn drive<F: Future>(
     // What was asked for while nobody drove, a cancellation for example, comes before the first poll.
     core.collect();
     loop {
-        let mut budget = BATCH;
-        while let Some(task) = core.batch(&mut budget) {
+        core.begin_batch();
+        while let Some(task) = core.batch() {
             if let Some(outcome) = main.step(task, future.as_mut()) {
                 return outcome;
             }

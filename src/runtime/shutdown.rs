@@ -13,7 +13,6 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Phase};
-use super::turn::BATCH;
 use super::virtual_time::describe;
 use super::{Task, context};
 use crate::error::{Cancelled, Reason};
@@ -47,7 +46,7 @@ pub(super) fn close(core: &Rc<Core>) {
     // threads are not read any more, however fast they come; after the end they are settled wherever they are, and calls
     // dropped unrun.
     core.clear_out();
-    let tasks = core.table().borrow_mut().take_all();
+    let tasks = core.table().take_all();
     core.hub().end(tasks);
     drop(entered);
     core.hub().settle_leftovers();
@@ -63,12 +62,11 @@ impl Core {
     fn run_until_empty(&self, patience: Option<Duration>) {
         let end = patience.and_then(|patience| Instant::now().checked_add(patience));
         loop {
-            let mut budget = BATCH;
-            while let Some(main) = self.batch(&mut budget) {
+            self.begin_batch();
+            while let Some(main) = self.batch() {
                 debug_assert!(false, "a main future outlived its block_on: {main:?}");
             }
-            let idle = self.queue().borrow().is_empty();
-            if idle && !self.table().borrow().has_running() {
+            if self.queue().is_empty() && !self.table().has_running() {
                 return;
             }
             if end.is_some_and(|end| Instant::now() >= end) {
@@ -128,7 +126,7 @@ impl Core {
 
     /// Takes a task out of the queue, letting go of the queue at once.
     fn pop_queue(&self) -> Option<Task> {
-        self.queue().borrow_mut().pop()
+        self.queue().pop()
     }
 
     /// Takes the wakers out of timers, sockets and catch points. They may be anybody's, so each is to be dropped by itself.

@@ -40,11 +40,16 @@ const GAP: u64 = 40_000;
 const GATHER: usize = 256;
 
 impl Core {
-    /// Polls ready tasks while `budget` lasts. Ends early with the main task, started, when it is main's turn.
-    pub(super) fn batch(&self, budget: &mut usize) -> Option<Task> {
-        while *budget > 0 {
-            let task = self.queue().borrow_mut().pop()?;
-            *budget -= 1;
+    /// Lets the next batch begin.
+    pub(super) fn begin_batch(&self) {
+        self.polls_left().set(BATCH);
+    }
+
+    /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early with the main task, started, when it is main's turn.
+    pub(super) fn batch(&self) -> Option<Task> {
+        while self.polls_left().get() > 0 {
+            let task = self.queue().pop()?;
+            self.polls_left().set(self.polls_left().get() - 1);
             match task.state().errand() {
                 Errand::Poll => self.run(task),
                 Errand::Main => return Some(task),
@@ -59,15 +64,14 @@ impl Core {
         if self.is_somebody_ready() {
             return self.glance();
         }
-        self.queue().borrow_mut().shrink();
+        self.queue().shrink();
         self.wheel().borrow_mut().shrink();
         self.rest();
     }
 
-    /// True when a task stands in the run queue. The queue is let go of before the answer is given, so that an `if`
-    /// or `match` over it may wake.
+    /// True when a task stands in the run queue.
     pub(super) fn is_somebody_ready(&self) -> bool {
-        !self.queue().borrow().is_empty()
+        !self.queue().is_empty()
     }
 
     /// Looks at the sockets, the inbox and the timers without waiting.

@@ -127,7 +127,7 @@ fn dealloc_block(layout: Layout, block: NonNull<u8>) {
 }
 
 /// Gives all blocks of a pool back to the allocator.
-pub(crate) fn empty(pool: &mut Pool) {
+pub(crate) fn empty(pool: &Pool) {
     pool.drain()
         .for_each(|(class, block)| dealloc_block(class.layout(), block));
 }
@@ -276,7 +276,10 @@ unsafe fn drop_output<F: Future, H: Home>(ptr: NonNull<Header<H>>) {
 /// # Safety
 /// No reference is left, and future and output are gone.
 unsafe fn free<F: Future, H: Home>(ptr: NonNull<Header<H>>, here: bool) {
-    // SAFETY: the stage is empty, so the header is all there is to drop; nobody else has it.
-    unsafe { ptr.drop_in_place() };
+    // SAFETY: the header is alive until the next line but one, and nobody else has it.
+    if unsafe { ptr.as_ref() }.has_something_to_drop() {
+        // SAFETY: the stage is empty, so the header is all there is to drop; nobody else has it.
+        unsafe { ptr.drop_in_place() };
+    }
     give_back::<H>(const { Layout::new::<TaskCell<F, H>>() }, ptr.cast(), here);
 }

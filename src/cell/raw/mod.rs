@@ -130,8 +130,21 @@ impl<H: Home> Header<H> {
     /// Takes a transition that always changes the word, and that only the home thread takes.
     fn advance<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
         let (after, duty) = transition(self.state());
-        self.state.store(after.bits(), Ordering::Release);
+        self.set(after);
         duty
+    }
+
+    /// Sets the state word, as its one writer.
+    #[inline]
+    fn set(&self, state: State) {
+        self.state.store(state.bits(), Ordering::Release);
+    }
+
+    /// Whether dropping the header of a task that was concluded does anything. `conclude` has taken joiner and extra out,
+    /// and nothing sets them after the end.
+    #[inline]
+    fn has_something_to_drop(&self) -> bool {
+        self.label.name().is_some()
     }
 
     /// The runtime the task belongs to.

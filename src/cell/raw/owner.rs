@@ -29,19 +29,34 @@ impl<H: Home> Owner<H> {
     }
 }
 
-impl<H: Home> Drop for Owner<H> {
-    fn drop(&mut self) {
+impl<H: Home> Owner<H> {
+    /// Gives the task up while its runtime is driven here, which may then keep the memory.
+    #[inline]
+    pub(super) fn end_here(self) {
+        ManuallyDrop::new(self).end(true);
+    }
+
+    /// Gives the task up, once; `here` as for [`free`].
+    #[inline]
+    fn end(&mut self, here: bool) {
         let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());
-        debug_assert!(header.state().is_done(), "a task that runs is given up");
-        if !header.state().is_done() {
+        let state = header.state();
+        debug_assert!(state.is_done(), "a task that runs is given up");
+        if !state.is_done() {
             return; // Leaked rather than freed with a future inside.
         }
-        let handle = i32::from(header.state().has_handle());
-        let others = header.refs.get() - 1 + handle;
-        if others == 0 && header.away.is_idle() {
+        let others = header.refs.get() - 1 + i32::from(state.has_handle());
+        match others == 0 && header.away.is_idle() {
             // SAFETY: rules 1 and 3; done, and the table's reference, which ends here, is the last.
-            return unsafe { free(ptr, header.home().is_here()) };
+            true => unsafe { free(ptr, here) },
+            false => self.merge(others),
         }
+    }
+
+    /// Leaves the task to the `others` that refer to it.
+    #[cold]
+    fn merge(&mut self, others: i32) {
+        let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());
         // SAFETY: rule 4, the home is alive and this count becomes the cell's; `free_merged` gives it back.
         unsafe { Arc::increment_strong_count(header.home.as_ptr()) };
         header.refs.set(MERGED);
@@ -49,6 +64,13 @@ impl<H: Home> Drop for Owner<H> {
             // SAFETY: rules 1 and 4; just merged, and no other reference is left.
             unsafe { free_merged(ptr) };
         }
+    }
+}
+
+impl<H: Home> Drop for Owner<H> {
+    fn drop(&mut self) {
+        let here = self.0.header().home().is_here();
+        self.end(here);
     }
 }
 

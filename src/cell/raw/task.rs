@@ -7,6 +7,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::{Context, Waker};
 
+use super::refs::{release_here, retain_here};
 use super::waker::waker_vtable;
 use super::{Header, Home, TaskRef};
 use crate::cell::label::Extra;
@@ -16,7 +17,7 @@ use crate::util::slab::Key;
 use crate::util::wake_quietly;
 
 /// A counted reference at home: it may use the home's fields.
-pub(crate) struct Task<H: Home>(TaskRef<H>, PhantomData<*const ()>);
+pub(crate) struct Task<H: Home>(ManuallyDrop<TaskRef<H>>, PhantomData<*const ()>);
 
 impl<H: Home> Task<H> {
     /// `task` as a reference at home.
@@ -24,7 +25,7 @@ impl<H: Home> Task<H> {
     /// # Safety
     /// `is_here` is true, or the task was made here just now (rule 2).
     pub(super) unsafe fn new(task: TaskRef<H>) -> Self {
-        Self(task, PhantomData)
+        Self(ManuallyDrop::new(task), PhantomData)
     }
 
     /// The task's header.
@@ -49,7 +50,7 @@ impl<H: Home> Task<H> {
 
     /// A waker of this task.
     pub(crate) fn waker(&self) -> Waker {
-        let data = self.0.clone().into_raw();
+        let data = TaskRef::clone(&self.0).into_raw();
         // SAFETY: the data is a counted reference, as the functions of the table expect.
         unsafe { Waker::new(data, waker_vtable::<H>()) }
     }
@@ -184,20 +185,22 @@ impl<H: Home> Task<H> {
             drop_extra(extra);
         }
         let joiner = header.joiner.take();
-        match duty {
-            OnFinish::Deliver => drop(self),
-            OnFinish::Discard => self.discard(),
+        if duty == OnFinish::Discard {
+            return self.discard(joiner);
         }
+        drop(self);
         if let Some(joiner) = joiner {
             wake_quietly(joiner);
         }
     }
 
     /// Drops the output, and gives the task up.
-    fn discard(self) {
+    #[inline(never)]
+    fn discard(self, joiner: Option<Waker>) {
         // SAFETY: rule 3; done and no handle, so the output is ours, at home.
         unsafe { (self.header().vtable.drop_output)(self.0.ptr()) };
         self.give_up();
+        joiner.into_iter().for_each(wake_quietly);
     }
 
     /// Takes the task out of the table and gives both references up, this one first: the owner then finds itself
@@ -206,7 +209,9 @@ impl<H: Home> Task<H> {
     fn give_up(self) {
         let owner = H::retire(self.header().slot.get());
         drop(self);
-        drop(owner);
+        if let Some(owner) = owner {
+            owner.end_here();
+        }
     }
 
     /// Ends the cell of a main future; its value goes straight to the caller of `block_on`.
@@ -226,8 +231,20 @@ fn drop_extra(extra: Box<Extra>) {
 }
 
 impl<H: Home> Clone for Task<H> {
+    #[inline]
     fn clone(&self) -> Self {
-        Self(self.0.clone(), PhantomData)
+        retain_here(self.header());
+        // SAFETY: the line before counted it.
+        let task = unsafe { TaskRef::counted(self.0.ptr()) };
+        Self(ManuallyDrop::new(task), PhantomData)
+    }
+}
+
+impl<H: Home> Drop for Task<H> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the count is this reference's, which ends here; it never leaves the home thread.
+        unsafe { release_here(self.0.ptr()) };
     }
 }
 
@@ -256,6 +273,22 @@ impl<H: Home> Current<H> {
             }
         }
         let _restore = Restore(self, self.0.replace(Some(task.0.ptr())));
+        f()
+    }
+
+    /// Runs `f` as the poll of `task`, where no other task is current; `task` cannot go away meanwhile.
+    #[inline]
+    pub(crate) fn during_poll<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
+        /// Leaves no task current, also when `f` panics.
+        struct Clear<'a, H: Home>(&'a Current<H>);
+        impl<H: Home> Drop for Clear<'_, H> {
+            fn drop(&mut self) {
+                self.0.0.set(None);
+            }
+        }
+        debug_assert!(self.0.get().is_none(), "a poll inside of a poll");
+        let _clear = Clear(self);
+        self.0.set(Some(task.0.ptr()));
         f()
     }
 
