@@ -45,13 +45,14 @@
 //! 5. The future never moves: it is dropped where it was first polled.
 
 mod away;
-mod label;
+mod extra;
 mod pool;
 #[allow(unsafe_code, reason = "door: the pointers to a task's cell")]
 mod raw;
 mod state;
 
-pub(crate) use label::Label;
 pub(crate) use pool::{Class, Pool};
-pub(crate) use raw::{Current, Home, Join, Letter, Owner, Task, TaskRef, empty, spawn, spawn_main};
+pub(crate) use raw::{
+    Current, Home, Join, Label, Letter, Owner, Task, TaskRef, empty, spawn, spawn_main,
+};
 pub(crate) use state::Errand;

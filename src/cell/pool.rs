@@ -97,7 +97,8 @@ impl Pool {
     pub(super) fn drain(&self) -> impl Iterator<Item = (Class, NonNull<u8>)> {
         let kept = self.0.replace(Kept::new());
         let classes = kept.blocks.into_iter().enumerate();
-        classes.flat_map(|(class, blocks)| blocks.into_iter().map(move |block| (Class(class), block)))
+        classes
+            .flat_map(|(class, blocks)| blocks.into_iter().map(move |block| (Class(class), block)))
     }
 }
 

@@ -124,9 +124,7 @@ unsafe impl Home for Hub {
 
     #[inline]
     fn take_block(class: Class) -> Option<NonNull<u8>> {
-        try_with(|core| core.pool().take(class))
-            .ok()
-            .flatten()
+        try_with(|core| core.pool().take(class)).ok().flatten()
     }
 
     #[inline]

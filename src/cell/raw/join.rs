@@ -10,9 +10,8 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
 use super::refs::{free_merged, reference};
-use super::{Header, Home, Letter, TaskRef};
+use super::{Header, Home, Label, Letter, TaskRef};
 use crate::cell::away::Release;
-use crate::cell::label::Label;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::util::drop_quietly;

@@ -11,9 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
 
-use super::{Header, Home};
+use super::{Header, Home, Label};
 use crate::cell::away::Away;
-use crate::cell::label::Label;
 use crate::cell::pool::{Class, Pool};
 use crate::cell::state::State;
 use crate::error::{JoinError, Panic};

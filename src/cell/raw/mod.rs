@@ -7,10 +7,11 @@
 //!   memory   allocate, poll, end and free a cell, by the future's type
 //!   refs     counted references, from any thread           waker   the same behind a `Waker`
 //!   task     what may be done at home                      owner   the table's reference, and spawning
-//!   join     the handle's typed way to the output
+//!   join     the handle's typed way to the output          label   location and name in one pointer
 //! ```
 
 mod join;
+mod label;
 mod memory;
 mod owner;
 mod refs;
@@ -18,6 +19,7 @@ mod task;
 mod waker;
 
 pub(crate) use join::{GoneHandle, Join};
+pub(crate) use label::Label;
 pub(crate) use memory::empty;
 pub(crate) use owner::{Owner, spawn, spawn_main};
 pub(crate) use refs::TaskRef;
@@ -30,7 +32,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
 use super::away::Away;
-use super::label::{Extra, Label};
+use super::extra::Extra;
 use super::pool::Class;
 use super::state::State;
 use crate::error::Cancelled;
@@ -144,7 +146,7 @@ impl<H: Home> Header<H> {
     /// and nothing sets them after the end.
     #[inline]
     fn has_something_to_drop(&self) -> bool {
-        self.label.name().is_some()
+        self.label.is_named()
     }
 
     /// The runtime the task belongs to.

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use super::memory::{Seed, allocate};
 use super::refs::{MERGED, free, free_merged};
-use super::{Header, Home, Join, Task, TaskRef};
+use super::{Header, Home, Join, Label, Task, TaskRef};
 use crate::cell::away::Release;
-use crate::cell::label::Label;
 use crate::cell::state::State;
 
 /// The reference that the runtime's table holds. Dropping it gives the task up: the cell is freed, or its

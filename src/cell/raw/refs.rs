@@ -5,9 +5,8 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Header, Home, Letter, Task};
+use super::{Header, Home, Label, Letter, Task};
 use crate::cell::away::{HOME_LIMIT, Release};
-use crate::cell::label::Label;
 use crate::error::Cancelled;
 
 /// The home count of a task whose references are all counted away (see [`Away`](crate::cell::away::Away)).

@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 use super::refs::{release_here, retain_here};
 use super::waker::waker_vtable;
 use super::{Header, Home, TaskRef};
-use crate::cell::label::Extra;
+use crate::cell::extra::Extra;
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::slab::Key;
