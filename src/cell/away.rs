@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_hundred_million_references_are_not_too_many() {
-        assert!(!is_too_many(100_000_000 * ONE | MERGED | POSTED));
+        assert!(!is_too_many((100_000_000 * ONE) | MERGED | POSTED));
         assert!(!is_too_many(-HOME_LIMIT * ONE));
     }
 

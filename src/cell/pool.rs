@@ -75,22 +75,26 @@ impl Pool {
         Some(block)
     }
 
-    /// Keeps a block, if there is room; else gives it back to the caller.
+    /// Keeps a block, if there is room; else lets `free` have it.
     #[inline]
-    pub(crate) fn keep(&self, class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
+    pub(crate) fn keep(&self, class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>)) {
         if let Ok(mut kept) = self.0.try_borrow_mut()
             && kept.has_place(class)
         {
-            return kept.keep(class, block);
+            return kept.push(class, block);
         }
-        self.keep_and_grow(class, block)
+        self.keep_or_free(class, block, free);
     }
 
-    /// Keeps a block where there is no place to note it. Apart, so that the usual case needs no frame.
+    /// Keeps a block where there is no place to note it, if there is room. Apart, so that the usual case needs no frame.
     #[cold]
     #[inline(never)]
-    fn keep_and_grow(&self, class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
-        self.0.borrow_mut().keep(class, block)
+    fn keep_or_free(&self, class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>)) {
+        let mut kept = self.0.borrow_mut();
+        match kept.has_room(class) {
+            true => kept.push(class, block),
+            false => free(class, block),
+        }
     }
 
     /// Takes every block out.
@@ -111,22 +115,24 @@ impl Kept {
         }
     }
 
-    /// True when noting one more block of the class needs no memory.
+    /// True when one more block of the class is not too much.
+    #[inline]
+    fn has_room(&self, class: Class) -> bool {
+        self.bytes + class.size() <= KEEP
+    }
+
+    /// True when, moreover, noting it needs no memory.
     #[inline]
     fn has_place(&self, class: Class) -> bool {
         let blocks = &self.blocks[class.0];
-        blocks.len() < blocks.capacity()
+        self.has_room(class) && blocks.len() < blocks.capacity()
     }
 
-    /// Keeps a block, if there is room.
+    /// Keeps a block.
     #[inline]
-    fn keep(&mut self, class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
-        if self.bytes + class.size() > KEEP {
-            return Err(block);
-        }
+    fn push(&mut self, class: Class, block: NonNull<u8>) {
         self.bytes += class.size();
         self.blocks[class.0].push(block);
-        Ok(())
     }
 }
 
@@ -141,6 +147,7 @@ impl fmt::Debug for Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     #[test]
     fn a_class_holds_every_layout_that_it_serves() {
@@ -167,13 +174,22 @@ mod tests {
     fn a_full_pool_gives_blocks_back() {
         let pool = Pool::new();
         let class = Class::of(Layout::from_size_align(100, 8).unwrap()).unwrap();
-        let mut kept = 0;
-        while pool.keep(class, NonNull::dangling()).is_ok() {
-            kept += 1;
+        thread_local! {
+            static FREED: Cell<usize> = const { Cell::new(0) };
         }
-        assert_eq!(kept, KEEP / class.size());
-        assert_eq!(pool.drain().count(), kept);
+        let keep = |_| {
+            pool.keep(class, NonNull::dangling(), |_, _| {
+                FREED.set(FREED.get() + 1);
+            });
+        };
+        let room = KEEP / class.size();
+        (0..room).for_each(keep);
+        assert_eq!(FREED.get(), 0);
+        keep(0);
+        assert_eq!(FREED.get(), 1);
+        assert_eq!(pool.drain().count(), room);
         assert_eq!(pool.take(class), None);
-        assert!(pool.keep(class, NonNull::dangling()).is_ok());
+        keep(0);
+        assert_eq!(FREED.get(), 1);
     }
 }

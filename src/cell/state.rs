@@ -184,6 +184,11 @@ impl State {
         self.has(OUTPUT)
     }
 
+    /// True when the task has ended and its result has been taken: the handle is all that keeps it.
+    pub(crate) fn is_spent(self) -> bool {
+        self.0 & (DONE | OUTPUT) == DONE
+    }
+
     /// Somebody woke the task.
     pub(crate) fn wake(self) -> (Self, OnWake) {
         if self.0 & (SCHEDULED | DONE) != 0 {
@@ -250,10 +255,10 @@ impl State {
     /// The handle is gone.
     pub(crate) fn drop_handle(self) -> (Self, OnHandleGone) {
         let rest = self.without(HANDLE | OUTPUT);
-        let duty = match self.0 & (DONE | OUTPUT) {
-            DONE => OnHandleGone::GiveUp,
-            bits if bits & DONE == 0 => OnHandleGone::Detach,
-            _ => OnHandleGone::DropOutputAndGiveUp,
+        let duty = match (self.is_done(), self.has_output()) {
+            (false, _) => OnHandleGone::Detach,
+            (true, false) => OnHandleGone::GiveUp,
+            (true, true) => OnHandleGone::DropOutputAndGiveUp,
         };
         (rest, duty)
     }

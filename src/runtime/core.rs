@@ -16,7 +16,7 @@ use super::hub::Hub;
 use super::queue::Queue;
 use super::table::Table;
 use super::{Join, Owner, Task};
-use crate::cell::{Current, Label, Pool, empty, spawn, spawn_main};
+use crate::cell::{Current, Label, Pool, State, empty, spawn, spawn_main};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
@@ -239,7 +239,7 @@ impl Core {
     }
 
     /// Takes a new task in.
-    #[inline]
+    #[inline(always)] // once a task: its frame would cost as much as its work
     fn admit(&self, owner: Owner, task: Task) {
         self.table.insert(owner);
         match self.phase.get() {
@@ -269,13 +269,13 @@ impl Core {
         task
     }
 
-    /// Runs a task that came out of the queue: polls it once, and puts it back if it was woken meanwhile.
+    /// Runs a task that came out of the queue, with the word `state`: polls it once. Returned if it must go back there.
     #[inline(always)] // once a poll: its frame would cost as much as its work
-    pub(super) fn run(&self, task: Task) {
-        task.start();
+    pub(super) fn run(&self, task: Task, state: State) -> Option<Task> {
+        task.start(state);
         let ended = self.poll_as(&task, || task.poll());
         match self.look_after.get() {
-            false => self.settle(task, ended),
+            false => task.settle(ended),
             true => self.look_after(task, ended),
         }
     }
@@ -290,15 +290,16 @@ impl Core {
 
     /// After a poll that was pending, looks for a cancellation that ends the task; after the last poll, clears up.
     #[cold]
-    fn look_after(&self, task: Task, ended: bool) {
+    fn look_after(&self, task: Task, ended: bool) -> Option<Task> {
         if ended {
             self.end_poll(&task);
-            return self.settle(task, true);
+            return task.settle(true);
         }
-        match self.end_of(&task) {
-            Some(cancelled) => self.abort(task, cancelled),
-            None => self.settle(task, false),
+        if let Some(cancelled) = self.end_of(&task) {
+            self.abort(task, cancelled);
+            return None;
         }
+        task.settle(false)
     }
 
     /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed past every catch
@@ -329,7 +330,9 @@ impl Core {
             }
             _ => {
                 self.look_after.set(true);
-                self.run(task);
+                let state = task.state();
+                let woken = self.run(task, state);
+                woken.into_iter().for_each(|woken| self.enqueue(woken));
             }
         }
     }

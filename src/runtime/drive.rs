@@ -76,7 +76,7 @@ impl<'a> MainTask<'a> {
         let cancelled = task.take_cancel();
         let uncaught = cancelled
             .filter(|cancelled| self.core.deliver(&task, cancelled) == Delivered::Uncaught);
-        task.start();
+        task.start(task.state());
         if let Some(cancelled) = uncaught {
             return Some(Err(self.cut_down(&task, cancelled, future)));
         }

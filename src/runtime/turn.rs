@@ -47,15 +47,22 @@ impl Core {
 
     /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early with the main task, started, when it is main's turn.
     pub(super) fn batch(&self) -> Option<Task> {
+        // A task that gave way, until it is known who runs next.
+        let mut woken = None;
         while self.polls_left().get() > 0 {
-            let task = self.queue().pop()?;
+            let task = match woken.take() {
+                Some(woken) => self.queue().push_and_pop(woken),
+                None => self.queue().pop()?,
+            };
             self.polls_left().set(self.polls_left().get() - 1);
-            match task.state().errand() {
-                Errand::Poll => self.run(task),
+            let state = task.state();
+            match state.errand() {
+                Errand::Poll => woken = self.run(task, state),
                 Errand::Main => return Some(task),
                 Errand::Other => self.run_out_of_order(task),
             }
         }
+        woken.into_iter().for_each(|woken| self.enqueue(woken));
         None
     }
 

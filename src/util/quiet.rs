@@ -20,10 +20,10 @@ pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
 
 /// Drops a value; a panic of its destructor ends here.
 pub(crate) fn drop_quietly<T>(value: T) {
-    if std::mem::needs_drop::<T>() {
-        if let Err(payload) = caught(|| drop(value)) {
-            end_here(payload);
-        }
+    if std::mem::needs_drop::<T>()
+        && let Err(payload) = caught(|| drop(value))
+    {
+        end_here(payload);
     }
 }
 

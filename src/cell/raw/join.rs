@@ -213,10 +213,23 @@ impl<H: Home> GoneHandle<H> {
     pub(crate) fn settle_here(self) {
         // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
         let header = unsafe { self.header.as_ref() };
+        let state = header.state();
+        if state.is_spent() {
+            header.set(state.drop_handle().0);
+            return give_up::<H>(header.slot.get());
+        }
+        self.settle_unspent();
+    }
+
+    /// Settles a handle that did not give the task's result. Apart, so that the usual case needs no frame.
+    #[inline(never)]
+    fn settle_unspent(self) {
+        // SAFETY: rule 1, as above.
+        let header = unsafe { self.header.as_ref() };
         match header.advance(State::drop_handle) {
-            OnHandleGone::GiveUp => give_up::<H>(header.slot.get()),
             OnHandleGone::Detach => self.detach(),
             OnHandleGone::DropOutputAndGiveUp => self.discard(),
+            OnHandleGone::GiveUp => give_up::<H>(header.slot.get()),
         }
     }
 
@@ -234,7 +247,6 @@ impl<H: Home> GoneHandle<H> {
     }
 
     /// The task has ended and its output was never taken.
-    #[inline(never)]
     fn discard(self) {
         // SAFETY: rule 1, the task is given up only below.
         let header = unsafe { self.header.as_ref() };
@@ -244,7 +256,6 @@ impl<H: Home> GoneHandle<H> {
     }
 
     /// The task lives and has no handle any more: it runs on, or is cancelled if its awaiter has gone.
-    #[inline(never)]
     fn detach(self) {
         // SAFETY: rule 1, the task has not ended, so its runtime owns it.
         let header = unsafe { self.header.as_ref() };

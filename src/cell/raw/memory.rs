@@ -110,13 +110,14 @@ fn obtain<H: Home>(layout: Layout) -> NonNull<u8> {
 fn give_back<H: Home>(layout: Layout, block: NonNull<u8>, here: bool) {
     match Class::of(layout) {
         None => dealloc_block(layout, block),
-        Some(class) if here => {
-            if let Err(block) = H::keep_block(class, block) {
-                dealloc_block(class.layout(), block);
-            }
-        }
-        Some(class) => dealloc_block(class.layout(), block),
+        Some(class) if here => H::keep_block(class, block, dealloc_class),
+        Some(class) => dealloc_class(class, block),
     }
+}
+
+/// Gives a block of a class back to the allocator.
+fn dealloc_class(class: Class, block: NonNull<u8>) {
+    dealloc_block(class.layout(), block);
 }
 
 /// Gives a block back to the allocator.
@@ -128,7 +129,7 @@ fn dealloc_block(layout: Layout, block: NonNull<u8>) {
 /// Gives all blocks of a pool back to the allocator.
 pub(crate) fn empty(pool: &Pool) {
     pool.drain()
-        .for_each(|(class, block)| dealloc_block(class.layout(), block));
+        .for_each(|(class, block)| dealloc_class(class, block));
 }
 
 /// The home's address, fit for counting the `Arc` it came from.

@@ -63,11 +63,8 @@ pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
     /// Takes a block of memory that the runtime which is driven here has kept.
     fn take_block(class: Class) -> Option<NonNull<u8>>;
 
-    /// Lets the runtime that is driven here keep a block; gives it back if it does not.
-    ///
-    /// # Errors
-    /// The block.
-    fn keep_block(class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>>;
+    /// Lets the runtime that is driven here keep a block, or else `free` have it.
+    fn keep_block(class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>));
 
     /// The task that is polled on this thread at this moment, for the record of who asked.
     fn current_id() -> Option<Id>;

@@ -26,16 +26,14 @@ impl<H: Home> Owner<H> {
     pub(crate) fn set_slot(&self, slot: u32) {
         self.0.header().slot.set(slot);
     }
-}
 
-impl<H: Home> Owner<H> {
     /// Gives the task up while its runtime is driven here, which may then keep the memory.
     #[inline]
     pub(super) fn end_here(self) {
         ManuallyDrop::new(self).end(true);
     }
 
-    /// Gives the task up, once; `here` as for [`free`].
+    /// Gives the task up; the last thing that is done with an owner. `here` as for [`free`].
     #[inline]
     fn end(&mut self, here: bool) {
         let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());

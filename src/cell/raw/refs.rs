@@ -173,7 +173,7 @@ unsafe fn release<H: Home>(ptr: NonNull<Header<H>>) {
     // SAFETY: rule 1, the reference that is given up still counts.
     let header = unsafe { ptr.as_ref() };
     match header.home().is_here() {
-        // SAFETY: the caller's duty.
+        // SAFETY: the caller's duty, and rule 2: it was asked just now.
         true => unsafe { release_here(ptr) },
         // SAFETY: the caller's duty.
         false => unsafe { release_away(ptr) },

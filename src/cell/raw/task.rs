@@ -14,7 +14,7 @@ use crate::cell::extra::Extra;
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::slab::Key;
-use crate::util::wake_quietly;
+use crate::util::{drop_quietly, wake_quietly};
 
 /// A counted reference at home: it may use the home's fields.
 pub(crate) struct Task<H: Home>(ManuallyDrop<TaskRef<H>>, PhantomData<*const ()>);
@@ -68,7 +68,7 @@ impl<H: Home> Task<H> {
     pub(super) fn wake_by_ref(&self) {
         let duty = self.header().step(State::wake);
         if duty == OnWake::Enqueue {
-            H::schedule(self.clone());
+            schedule_apart(self.clone());
         }
     }
 
@@ -125,10 +125,11 @@ impl<H: Home> Task<H> {
         result
     }
 
-    /// Marks the task as running: the loop took it out of the queue.
+    /// Marks the task as running: the loop took it out of the queue, and found its word to be `state`.
     #[inline]
-    pub(crate) fn start(&self) {
-        self.header().advance(|state| (state.start(), ()));
+    pub(crate) fn start(&self, state: State) {
+        debug_assert_eq!(state, self.state());
+        self.header().set(state.start());
     }
 
     /// Polls the started task once; `true` when it ended. [`settle`](Task::settle) is due in either case.
@@ -171,7 +172,7 @@ impl<H: Home> Task<H> {
     pub(crate) fn abort(&self, error: JoinError) {
         assert!(!self.state().is_done() && !self.state().is_main());
         if !self.state().is_running() {
-            self.start();
+            self.start(self.state());
         }
         // SAFETY: rule 3; here, not done, and marked as running by ourselves: nobody polls it.
         unsafe { (self.header().vtable.abort)(self.0.ptr(), error) };
@@ -184,23 +185,29 @@ impl<H: Home> Task<H> {
         if let Some(extra) = header.extra.take() {
             drop_extra(extra);
         }
-        let joiner = header.joiner.take();
-        if duty == OnFinish::Discard {
-            return self.discard(joiner);
-        }
-        drop(self);
-        if let Some(joiner) = joiner {
-            wake_quietly(joiner);
+        match duty {
+            OnFinish::Deliver => self.deliver(),
+            OnFinish::Discard => self.discard(),
         }
     }
 
-    /// Drops the output, and gives the task up.
+    /// Wakes who awaits the handle.
+    fn deliver(self) {
+        let joiner = self.header().joiner.take();
+        drop(self);
+        if let Some(joiner) = joiner {
+            wake_joiner(joiner);
+        }
+    }
+
+    /// Drops the output, and gives the task up. Nobody awaits it: the joiner went with the handle.
     #[inline(never)]
-    fn discard(self, joiner: Option<Waker>) {
+    fn discard(self) {
         // SAFETY: rule 3; done and no handle, so the output is ours, at home.
         unsafe { (self.header().vtable.drop_output)(self.0.ptr()) };
+        let joiner = self.header().joiner.take();
         self.give_up();
-        joiner.into_iter().for_each(wake_quietly);
+        drop_quietly(joiner);
     }
 
     /// Takes the task out of the table and gives both references up, this one first: the owner then finds itself
@@ -224,6 +231,18 @@ impl<H: Home> Task<H> {
     }
 }
 
+/// Puts a task into the run queue. Apart, so that the wake of a running task, a yield, needs no frame.
+#[inline(never)]
+fn schedule_apart<H: Home>(task: Task<H>) {
+    H::schedule(task);
+}
+
+/// Wakes who awaits a task. Apart, so that a task that nobody awaits needs no frame.
+#[inline(never)]
+fn wake_joiner(joiner: Waker) {
+    wake_quietly(joiner);
+}
+
 /// Drops what few tasks have. Apart, so that those who have nothing do not pay for the call.
 #[cold]
 fn drop_extra(extra: Box<Extra>) {
@@ -243,7 +262,7 @@ impl<H: Home> Clone for Task<H> {
 impl<H: Home> Drop for Task<H> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: the count is this reference's, which ends here; it never leaves the home thread.
+        // SAFETY: the count is this reference's, which ends here, and rule 2: it never left the home thread.
         unsafe { release_here(self.0.ptr()) };
     }
 }
