@@ -30,7 +30,7 @@ struct Named {
 
 // SAFETY: both kinds of target are `Send` and `Sync`, and never changed.
 unsafe impl Send for Label {}
-// SAFETY: as above.
+// SAFETY: both kinds of target are `Sync`, and through a shared label nothing is changed.
 unsafe impl Sync for Label {}
 
 impl Label {

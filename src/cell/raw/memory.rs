@@ -276,7 +276,7 @@ unsafe fn drop_output<F: Future, H: Home>(ptr: NonNull<Header<H>>) {
 /// # Safety
 /// No reference is left, and future and output are gone.
 unsafe fn free<F: Future, H: Home>(ptr: NonNull<Header<H>>, here: bool) {
-    // SAFETY: the header is alive until the next line but one, and nobody else has it.
+    // SAFETY: the cell is ours, and alive until its block is given back.
     if unsafe { ptr.as_ref() }.has_something_to_drop() {
         // SAFETY: the stage is empty, so the header is all there is to drop; nobody else has it.
         unsafe { ptr.drop_in_place() };
