@@ -9,8 +9,9 @@ use super::{Header, Home, Label, Letter, Task};
 use crate::cell::away::{HOME_LIMIT, Release};
 use crate::error::Cancelled;
 
-/// The home count of a task whose references are all counted away (see [`Away`](crate::cell::away::Away)).
-pub(super) const MERGED: i32 = i32::MAX;
+/// The home count of a task whose references are all counted away (see [`Away`](crate::cell::away::Away)). Below zero, so
+/// that one comparison finds it and the count that has nothing left.
+pub(super) const MERGED: i32 = -1;
 
 /// A counted reference that any thread may hold.
 pub(crate) struct TaskRef<H: Home>(NonNull<Header<H>>);
@@ -159,7 +160,7 @@ fn retain<H: Home>(header: &Header<H>) {
 #[inline]
 pub(super) fn retain_here<H: Home>(header: &Header<H>) {
     let refs = header.refs.get();
-    match refs < HOME_LIMIT {
+    match (0..HOME_LIMIT).contains(&refs) {
         true => header.refs.set(refs + 1),
         false => header.away.retain(),
     }
@@ -189,7 +190,7 @@ pub(super) unsafe fn release_here<H: Home>(ptr: NonNull<Header<H>>) {
     // SAFETY: rule 1, the reference that is given up still counts.
     let header = unsafe { ptr.as_ref() };
     let refs = header.refs.get();
-    if refs != 0 && refs != MERGED {
+    if refs > 0 {
         // Not the last one: while the count is at home, the table's own reference is in the sum.
         return header.refs.set(refs - 1);
     }
