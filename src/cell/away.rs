@@ -6,20 +6,34 @@
 //! runtime owns the task it holds a reference at home, so nobody needs the sum. When it gives the task up, it
 //! *merges*: the home count is added here, and from then on everybody counts here and whoever reaches zero frees.
 //!
+//! The word has 32 bits, since every task pays for it. The home count stays between 0 and [`HOME_LIMIT`], beyond which
+//! home counts here too. So this count, being the truth less that, is never below `-HOME_LIMIT`; who brings it above
+//! [`LIMIT`], by forgetting hundreds of millions of clones, ends the process, as with an `Arc`. The merge then adds two
+//! numbers whose sum fits.
+//!
 //! ```text
 //!   biased ── merge(home) ──▶ merged ── release() == Last ──▶ freed
 //!     │                          ▲
 //!     └── is_idle() and home == 0: freed at once, no atomic read-modify-write paid
 //! ```
 
-use crate::util::sync::atomic::{AtomicI64, Ordering, fence};
+use std::process::abort;
+
+use crate::util::sync::atomic::{AtomicI32, Ordering, fence};
 
 /// A wake from another thread is on its way home; further ones join it.
-const POSTED: i64 = 1;
+const POSTED: i32 = 1;
 /// The home count has been added here.
-const MERGED: i64 = 1 << 1;
+const MERGED: i32 = 1 << 1;
 /// One reference.
-const ONE: i64 = 1 << 2;
+const ONE: i32 = 1 << 2;
+
+/// How many references home counts by itself.
+pub(crate) const HOME_LIMIT: i32 = 1 << 27;
+/// How many references may be counted here before the process is ended.
+const LIMIT: i32 = 1 << 28;
+// What is left above is for threads that count one more before they see that it is too many.
+const _: () = assert!((LIMIT + HOME_LIMIT + (1 << 26)).checked_mul(ONE).is_some());
 
 /// Whether a release was the last one.
 #[must_use]
@@ -33,18 +47,26 @@ pub(crate) enum Release {
 
 /// The shared word.
 #[derive(Debug)]
-pub(crate) struct Away(AtomicI64);
+pub(crate) struct Away(AtomicI32);
+
+/// True when no further reference may be counted on a word.
+const fn is_too_many(word: i32) -> bool {
+    word >= LIMIT * ONE
+}
 
 impl Away {
     /// No reference away from home, nothing posted, not merged.
     pub(crate) fn new() -> Self {
-        Self(AtomicI64::new(0))
+        Self(AtomicI32::new(0))
     }
 
     /// Counts a reference. Whoever calls holds one.
     pub(crate) fn retain(&self) {
         // Relaxed, as in every reference count: the new reference comes from one that is alive.
-        self.0.fetch_add(ONE, Ordering::Relaxed);
+        let before = self.0.fetch_add(ONE, Ordering::Relaxed);
+        if is_too_many(before) {
+            abort();
+        }
     }
 
     /// Gives a reference up.
@@ -61,7 +83,7 @@ impl Away {
     }
 
     /// Adds the home count, once; from now on all references are counted here.
-    pub(crate) fn merge(&self, home: i64) -> Release {
+    pub(crate) fn merge(&self, home: i32) -> Release {
         let change = home * ONE + MERGED;
         let before = self.0.fetch_add(change, Ordering::AcqRel);
         debug_assert_eq!(before & MERGED, 0, "merged twice");
@@ -69,7 +91,7 @@ impl Away {
     }
 
     /// Whether the word says that nobody is left.
-    fn after_change(&self, now: i64) -> Release {
+    fn after_change(&self, now: i32) -> Release {
         if now & MERGED == 0 || now >= ONE {
             return Release::Others;
         }
@@ -116,6 +138,21 @@ mod tests {
         assert_eq!(word.merge(2), Release::Others);
         assert_eq!(word.release(), Release::Others);
         assert_eq!(word.release(), Release::Last);
+    }
+
+    #[test]
+    fn a_word_that_home_has_merged_into_at_its_limit_holds() {
+        let word = Away(AtomicI32::new((LIMIT - 1) * ONE));
+        word.retain();
+        assert_eq!(word.merge(HOME_LIMIT), Release::Others);
+        assert_eq!(word.release(), Release::Others);
+        assert!(is_too_many(word.0.load(Ordering::Relaxed)));
+    }
+
+    #[test]
+    fn a_hundred_million_references_are_not_too_many() {
+        assert!(!is_too_many((100_000_000 * ONE) | MERGED | POSTED));
+        assert!(!is_too_many(-HOME_LIMIT * ONE));
     }
 
     #[test]

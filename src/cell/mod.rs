@@ -34,8 +34,8 @@
 //! 1. A cell lives while it has an [`Owner`], a counted reference, or its handle. Owners and handles are not counted
 //!    against each other: the state word's `DONE` and `HANDLE` bits say who gives the task up. A pointer to a cell is
 //!    always the one that its allocation gave, never made from a reference to the header, which covers less.
-//! 2. `refs`, `slot`, `joiner` and `extra` are touched on the home thread only ([`Home::is_here`]), or by whoever
-//!    frees the cell. Everything else in the header is constant or atomic.
+//! 2. `refs`, `slot`, `joiner` and `extra` are touched on the home thread only ([`Home::is_here`], or through a [`Task`],
+//!    which never leaves that thread), or by whoever frees the cell. Everything else in the header is constant or atomic.
 //! 3. The stage and the state word have one writer at a time: the home thread until `DONE`, afterwards the handle,
 //!    wherever it is; with no handle, the home thread. `RUNNING` means that a `poll` or `abort` is on the stack, so no
 //!    second one may begin. The stage holds the future until `DONE`, the output while `OUTPUT` (or until
@@ -46,17 +46,15 @@
 
 mod away;
 mod extra;
-mod label;
 mod pool;
 #[allow(unsafe_code, reason = "door: the pointers to a task's cell")]
 mod raw;
 mod state;
 
 pub(crate) use extra::Pen;
-pub(crate) use label::Label;
 pub(crate) use pool::{Class, Pool};
 pub(crate) use raw::{
-    Current, Home, Join, Letter, Owner, Spawned, Task, TaskRef, empty, spawn, spawn_main,
+    Current, Home, Join, Label, Letter, Owner, Spawned, Task, TaskRef, empty, spawn, spawn_main,
     spawn_scoped,
 };
-pub(crate) use state::Errand;
+pub(crate) use state::{Errand, State};

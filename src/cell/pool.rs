@@ -8,6 +8,7 @@
 //! This file does not know what a task is; it keeps addresses. The unsafe part is in [`raw`](super::raw).
 
 use std::alloc::Layout;
+use std::cell::RefCell;
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -49,7 +50,10 @@ impl Class {
 }
 
 /// The blocks that a runtime keeps.
-pub(crate) struct Pool {
+pub(crate) struct Pool(RefCell<Kept>);
+
+/// What is in a pool.
+struct Kept {
     /// For each class the blocks, the last one given back on top.
     blocks: [Vec<NonNull<u8>>; CLASSES],
     /// How many bytes they are together.
@@ -59,43 +63,83 @@ pub(crate) struct Pool {
 impl Pool {
     /// An empty pool.
     pub(crate) fn new() -> Self {
+        Self(RefCell::new(Kept::new()))
+    }
+
+    /// Takes a block out.
+    #[inline]
+    pub(crate) fn take(&self, class: Class) -> Option<NonNull<u8>> {
+        let mut kept = self.0.borrow_mut();
+        let block = kept.blocks[class.0].pop()?;
+        kept.bytes -= class.size();
+        Some(block)
+    }
+
+    /// Keeps a block, if there is room; else lets `free` have it.
+    #[inline]
+    pub(crate) fn keep(&self, class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>)) {
+        if let Ok(mut kept) = self.0.try_borrow_mut()
+            && kept.has_place(class)
+        {
+            return kept.push(class, block);
+        }
+        self.keep_or_free(class, block, free);
+    }
+
+    /// Keeps a block where there is no place to note it, if there is room. Apart, so that the usual case needs no frame.
+    #[cold]
+    #[inline(never)]
+    fn keep_or_free(&self, class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>)) {
+        let mut kept = self.0.borrow_mut();
+        match kept.has_room(class) {
+            true => kept.push(class, block),
+            false => free(class, block),
+        }
+    }
+
+    /// Takes every block out.
+    pub(super) fn drain(&self) -> impl Iterator<Item = (Class, NonNull<u8>)> {
+        let kept = self.0.replace(Kept::new());
+        let classes = kept.blocks.into_iter().enumerate();
+        classes
+            .flat_map(|(class, blocks)| blocks.into_iter().map(move |block| (Class(class), block)))
+    }
+}
+
+impl Kept {
+    /// Nothing.
+    fn new() -> Self {
         Self {
             blocks: [const { Vec::new() }; CLASSES],
             bytes: 0,
         }
     }
 
-    /// Takes a block out.
+    /// True when one more block of the class is not too much.
     #[inline]
-    pub(crate) fn take(&mut self, class: Class) -> Option<NonNull<u8>> {
-        let block = self.blocks[class.0].pop()?;
-        self.bytes -= class.size();
-        Some(block)
+    fn has_room(&self, class: Class) -> bool {
+        self.bytes + class.size() <= KEEP
     }
 
-    /// Keeps a block, if there is room; else gives it back to the caller.
+    /// True when, moreover, noting it needs no memory.
     #[inline]
-    pub(crate) fn keep(&mut self, class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
-        if self.bytes + class.size() > KEEP {
-            return Err(block);
-        }
+    fn has_place(&self, class: Class) -> bool {
+        let blocks = &self.blocks[class.0];
+        self.has_room(class) && blocks.len() < blocks.capacity()
+    }
+
+    /// Keeps a block.
+    #[inline]
+    fn push(&mut self, class: Class, block: NonNull<u8>) {
         self.bytes += class.size();
         self.blocks[class.0].push(block);
-        Ok(())
-    }
-
-    /// Takes every block out.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Class, NonNull<u8>)> {
-        self.bytes = 0;
-        let classes = self.blocks.iter_mut().enumerate();
-        classes.flat_map(|(class, blocks)| blocks.drain(..).map(move |block| (Class(class), block)))
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("bytes", &self.bytes)
+            .field("bytes", &self.0.borrow().bytes)
             .finish_non_exhaustive()
     }
 }
@@ -103,6 +147,7 @@ impl fmt::Debug for Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     #[test]
     fn a_class_holds_every_layout_that_it_serves() {
@@ -127,15 +172,24 @@ mod tests {
 
     #[test]
     fn a_full_pool_gives_blocks_back() {
-        let mut pool = Pool::new();
+        let pool = Pool::new();
         let class = Class::of(Layout::from_size_align(100, 8).unwrap()).unwrap();
-        let mut kept = 0;
-        while pool.keep(class, NonNull::dangling()).is_ok() {
-            kept += 1;
+        thread_local! {
+            static FREED: Cell<usize> = const { Cell::new(0) };
         }
-        assert_eq!(kept, KEEP / class.size());
-        assert_eq!(pool.drain().count(), kept);
+        let keep = |_| {
+            pool.keep(class, NonNull::dangling(), |_, _| {
+                FREED.set(FREED.get() + 1);
+            });
+        };
+        let room = KEEP / class.size();
+        (0..room).for_each(keep);
+        assert_eq!(FREED.get(), 0);
+        keep(0);
+        assert_eq!(FREED.get(), 1);
+        assert_eq!(pool.drain().count(), room);
         assert_eq!(pool.take(class), None);
-        assert!(pool.keep(class, NonNull::dangling()).is_ok());
+        keep(0);
+        assert_eq!(FREED.get(), 1);
     }
 }

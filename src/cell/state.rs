@@ -190,6 +190,11 @@ impl State {
         self.has(OUTPUT)
     }
 
+    /// True when the task has ended and its result has been taken: the handle is all that keeps it.
+    pub(crate) fn is_spent(self) -> bool {
+        self.0 & (DONE | OUTPUT) == DONE
+    }
+
     /// Somebody woke the task.
     pub(crate) fn wake(self) -> (Self, OnWake) {
         if self.0 & (SCHEDULED | DONE) != 0 {

@@ -169,7 +169,7 @@ impl Pen<Hub> for Yard {
         }
         if self.must_wait(&task) {
             // Not scheduled any more, so that a cancellation brings it here again.
-            task.start();
+            task.start(task.state());
             if let Some(woken) = task.clone().suspend() {
                 return self.admit(woken);
             }

@@ -109,7 +109,7 @@ impl Core {
     fn nested(&self, work: impl FnOnce()) {
         let record = (self.raised().take(), self.look_after_poll().replace(false));
         let (here, io) = (self.here().get(), self.io_budget().get());
-        work();
+        self.current_cell().set_aside(work);
         self.raised().set(record.0);
         self.look_after_poll().set(record.1);
         self.here().set(here);
@@ -132,18 +132,25 @@ impl Core {
             Some(cancelled) => self.abort(task, cancelled),
             None => {
                 self.look_after_poll().set(true);
-                self.run(task);
+                let state = task.state();
+                let woken = self.run(task, state);
+                woken.into_iter().for_each(|woken| self.enqueue(woken));
             }
         }
     }
 
-    /// Looks for a cancellation that ends the task, after a poll that was pending.
+    /// After a poll that was pending, looks for a cancellation that ends the task; after the last poll, clears up.
     #[cold]
-    pub(super) fn look_after(&self, task: Task) {
-        match self.end_of(&task) {
-            Some(cancelled) => self.abort(task, cancelled),
-            None => self.settle(task, false),
+    pub(super) fn look_after(&self, task: Task, ended: bool) -> Option<Task> {
+        if ended {
+            self.end_poll(&task);
+            return task.settle(true);
         }
+        if let Some(cancelled) = self.end_of(&task) {
+            self.abort(task, cancelled);
+            return None;
+        }
+        task.settle(false)
     }
 
     /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed past every catch
@@ -169,7 +176,7 @@ impl Core {
             self.lingering()
                 .borrow_mut()
                 .remove(&task.by_ref().number());
-            task.start();
+            task.start(task.state());
             return self.settle(task, true);
         }
         let mut wait = Awaited::default();
@@ -201,7 +208,7 @@ impl Core {
             .borrow_mut()
             .remove(&number)
             .unwrap_or_default();
-        task.start();
+        task.start(task.state());
         if task.take_cancel().is_some() {
             wait.cancel_again();
         }

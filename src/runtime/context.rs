@@ -72,11 +72,17 @@ pub(crate) fn is_inside() -> bool {
 /// Runs `f` with the runtime that this thread drives.
 #[inline]
 pub(crate) fn try_with<R>(f: impl FnOnce(&Core) -> R) -> Result<R, NoRuntime> {
+    hand((), |core, ()| Ok(f(core)), |()| Err(NoRuntime(())))
+}
+
+/// Gives `value` to the runtime that this thread drives, or to `outside` where there is none.
+#[inline]
+fn hand<T, R>(value: T, inside: impl FnOnce(&Core, T) -> R, outside: impl FnOnce(T) -> R) -> R {
     let core = HERE.with(|here| here.core.get());
-    // SAFETY: null or kept by an `Entered` of this thread, which cannot be dropped while `f` is on the stack.
+    // SAFETY: null or kept by an `Entered` of this thread, which cannot be dropped while `inside` is on the stack.
     match unsafe { core.as_ref() } {
-        Some(core) => Ok(f(core)),
-        None => Err(NoRuntime(())),
+        Some(core) => inside(core, value),
+        None => outside(value),
     }
 }
 
@@ -92,6 +98,12 @@ pub(crate) fn with<R>(what: &str, f: impl FnOnce(&Core) -> R) -> R {
     }
 }
 
+/// A task was woken at home where its runtime is not driven, which cannot be.
+#[cold]
+fn unreachable(task: Task) {
+    debug_assert!(false, "scheduled away from home: {task:?}");
+}
+
 // SAFETY: `hub` is set only by `enter`, on the thread of the core, which is not `Send`, so no other thread sees it.
 unsafe impl Home for Hub {
     #[inline]
@@ -102,7 +114,7 @@ unsafe impl Home for Hub {
     #[inline]
     fn schedule(task: Task) {
         // Nobody can be told of a failure here; `is_here` was checked, so there is none.
-        try_with(|core| core.enqueue(task)).ok();
+        hand(task, Core::enqueue, unreachable);
     }
 
     #[inline]
@@ -112,14 +124,16 @@ unsafe impl Home for Hub {
 
     #[inline]
     fn take_block(class: Class) -> Option<NonNull<u8>> {
-        try_with(|core| core.pool().borrow_mut().take(class))
-            .ok()
-            .flatten()
+        try_with(|core| core.pool().take(class)).ok().flatten()
     }
 
     #[inline]
-    fn keep_block(class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
-        try_with(|core| core.pool().borrow_mut().keep(class, block)).unwrap_or(Err(block))
+    fn keep_block(class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>)) {
+        hand(
+            block,
+            |core, block| core.pool().keep(class, block, free),
+            |block| free(class, block),
+        );
     }
 
     fn awaiter_gone(task: Task) {

@@ -19,7 +19,7 @@ use super::hub::Hub;
 use super::queue::Queue;
 use super::table::Table;
 use super::{Join, Owner, Task, TaskRef};
-use crate::cell::{Current, Label, Pen, Pool, empty, spawn, spawn_main};
+use crate::cell::{Current, Label, Pen, Pool, State, empty, spawn, spawn_main};
 use crate::error::{Cancelled, Reason};
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
@@ -43,11 +43,11 @@ pub(crate) enum Phase {
 /// The home part of a runtime.
 pub(crate) struct Core {
     /// The tasks that are ready, in the order in which they will run.
-    queue: RefCell<Queue>,
+    queue: Queue,
     /// All tasks.
-    table: RefCell<Table>,
+    table: Table,
     /// Memory of tasks that are gone.
-    pool: RefCell<Pool>,
+    pool: Pool,
     /// The task that is being polled.
     current: Current<Hub>,
     /// What time it is.
@@ -74,13 +74,13 @@ pub(crate) struct Core {
     last_number: Cell<u64>,
     /// Where the runtime stands in its life.
     phase: Cell<Phase>,
+    /// Polls that the current batch still has.
+    polls_left: Cell<usize>,
     /// I/O calls that the current poll may still make.
     io_budget: Cell<u32>,
-    /// Polls of tasks that the current batch may still make.
-    batch_budget: Cell<usize>,
     /// The cancellation that ends the current task when its poll returns: it was resumed past every catch point.
     raised: Cell<Option<Cancelled>>,
-    /// True when that, or the tree of scopes, is to be looked at after this poll.
+    /// True when that, or the tree of scopes, is to be looked at after this poll: always while the task has a root there.
     look_after: Cell<bool>,
     /// The cancellation for which a future is being dropped.
     aborting: RefCell<Option<Cancelled>>,
@@ -97,9 +97,9 @@ impl Core {
         let reactor = Reactor::new()?;
         Ok(Self {
             hub: Hub::open(reactor.bell().clone()),
-            queue: RefCell::default(),
-            table: RefCell::default(),
-            pool: RefCell::new(Pool::new()),
+            queue: Queue::default(),
+            table: Table::default(),
+            pool: Pool::new(),
             current: Current::new(),
             clock,
             wheel: RefCell::new(Wheel::new()),
@@ -113,8 +113,8 @@ impl Core {
             lingering: RefCell::default(),
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
+            polls_left: Cell::new(0),
             io_budget: Cell::new(IO_BUDGET),
-            batch_budget: Cell::new(0),
             raised: Cell::new(None),
             look_after: Cell::new(false),
             aborting: RefCell::new(None),
@@ -183,22 +183,28 @@ impl Core {
         &self.lingering
     }
 
-    /// The ready tasks, for a moment.
+    /// The ready tasks.
     #[inline]
-    pub(super) fn queue(&self) -> &RefCell<Queue> {
+    pub(super) fn queue(&self) -> &Queue {
         &self.queue
     }
 
-    /// All tasks, for a moment.
+    /// All tasks.
     #[inline]
-    pub(super) fn table(&self) -> &RefCell<Table> {
+    pub(super) fn table(&self) -> &Table {
         &self.table
     }
 
-    /// Memory of tasks that are gone, for a moment.
+    /// Memory of tasks that are gone.
     #[inline]
-    pub(super) fn pool(&self) -> &RefCell<Pool> {
+    pub(super) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Polls that the current batch still has.
+    #[inline]
+    pub(super) fn polls_left(&self) -> &Cell<usize> {
+        &self.polls_left
     }
 
     /// Where the runtime stands in its life.
@@ -214,13 +220,13 @@ impl Core {
     /// Puts a task into the run queue.
     #[inline]
     pub(super) fn enqueue(&self, task: Task) {
-        self.queue.borrow_mut().push(task);
+        self.queue.push(task);
     }
 
     /// Takes a task out of the table.
     #[inline]
     pub(super) fn retire(&self, slot: u32) -> Option<Owner> {
-        self.table.borrow_mut().remove(slot)
+        self.table.remove(slot)
     }
 
     /// The task that is being polled.
@@ -245,7 +251,7 @@ impl Core {
 
     /// The tasks that have not ended, in the order of their spawning.
     pub(crate) fn running(&self) -> Vec<Task> {
-        self.table.borrow().running()
+        self.table.running()
     }
 
     /// The number of a new task.
@@ -264,12 +270,18 @@ impl Core {
     }
 
     /// Takes a new task in.
-    #[inline]
+    #[inline(always)] // once a task: its frame would cost as much as its work
     fn admit(&self, owner: Owner, task: Task) {
-        self.table.borrow_mut().insert(owner);
-        if self.phase.get() == Phase::Open {
-            return self.enqueue(task);
+        self.table.insert(owner);
+        match self.phase.get() {
+            Phase::Open => self.enqueue(task),
+            _ => self.admit_late(task),
         }
+    }
+
+    /// Takes a new task in while the runtime ends.
+    #[cold]
+    fn admit_late(&self, task: Task) {
         let cancelled = Cancelled::new(Reason::Shutdown, None);
         match self.phase.get() {
             Phase::Closed => self.abort(task, cancelled),
@@ -289,23 +301,20 @@ impl Core {
     /// Makes the cell of a main future, queued for its first poll.
     pub(super) fn admit_main(&self, label: Label) -> Task {
         let (owner, task) = spawn_main(&self.hub, self.next_number(), label);
-        self.table.borrow_mut().insert(owner);
+        self.table.insert(owner);
         self.enqueue(task.clone());
         task
     }
 
-    /// Runs a task that came out of the queue: polls it once, and puts it back if it was woken meanwhile.
+    /// Runs a task that came out of the queue, with the word `state`: polls it once. Returned if it must go back there.
     #[inline(always)] // once a poll: its frame would cost as much as its work
-    pub(super) fn run(&self, task: Task) {
-        task.start();
+    pub(super) fn run(&self, task: Task, state: State) -> Option<Task> {
+        task.start(state);
         let ended = self.poll_as(&task, || task.poll());
-        if self.look_after.get() && !ended {
-            return self.look_after(task);
+        match self.look_after.get() {
+            false => task.settle(ended),
+            true => self.look_after(task, ended),
         }
-        if ended {
-            self.end_poll(&task);
-        }
-        self.settle(task, ended);
     }
 
     /// Draws the consequence of a poll.
@@ -321,7 +330,7 @@ impl Core {
     pub(super) fn poll_as<R>(&self, task: &Task, poll: impl FnOnce() -> R) -> R {
         self.io_budget.set(IO_BUDGET);
         self.here.set(Here::Task);
-        self.current.during(task, poll)
+        self.current.during_poll(task, poll)
     }
 
     /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled` and does not panic.
@@ -349,20 +358,20 @@ impl Core {
         &self.look_after
     }
 
+    /// The task that is being polled.
+    pub(super) fn current_cell(&self) -> &Current<Hub> {
+        &self.current
+    }
+
     /// I/O calls that the current poll may still make.
     pub(super) fn io_budget(&self) -> &Cell<u32> {
         &self.io_budget
     }
 
-    /// Polls of tasks that the current batch may still make.
-    pub(super) fn batch_budget(&self) -> &Cell<usize> {
-        &self.batch_budget
-    }
-
     /// Counts one poll of a task; `false` when the batch is over.
     pub(crate) fn spend_poll(&self) -> bool {
-        let left = self.batch_budget.get();
-        self.batch_budget.set(left.saturating_sub(1));
+        let left = self.polls_left.get();
+        self.polls_left.set(left.saturating_sub(1));
         left > 0
     }
 
@@ -376,7 +385,7 @@ impl Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        empty(self.pool.get_mut());
+        empty(&self.pool);
     }
 }
 

@@ -90,7 +90,7 @@ impl<'a> MainTask<'a> {
         let cancelled = task.take_cancel();
         let uncaught = cancelled
             .filter(|cancelled| self.core.deliver(&task, cancelled) == Delivered::Uncaught);
-        task.start();
+        task.start(task.state());
         if let Some(cancelled) = uncaught {
             return self.cut_down(&task, cancelled, future);
         }
@@ -135,7 +135,7 @@ impl<'a> MainTask<'a> {
         }
         self.ending.set(Some((cancelled, wait)));
         if task.state().is_scheduled() {
-            task.start();
+            task.start(task.state());
         }
         self.suspend(task);
         None

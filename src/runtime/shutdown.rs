@@ -47,7 +47,7 @@ pub(super) fn close(core: &Rc<Core>) {
     // threads are not read any more, however fast they come; after the end they are settled wherever they are, and calls
     // dropped unrun.
     core.clear_out();
-    let tasks = core.table().borrow_mut().take_all();
+    let tasks = core.table().take_all();
     core.hub().end(tasks);
     drop(entered);
     core.hub().settle_leftovers();
@@ -67,8 +67,7 @@ impl Core {
             while let Some(main) = self.batch() {
                 debug_assert!(false, "a main future outlived its block_on: {main:?}");
             }
-            let idle = self.queue().borrow().is_empty();
-            if idle && !self.table().borrow().has_running() {
+            if self.queue().is_empty() && !self.table().has_running() {
                 return;
             }
             if end.is_some_and(|end| Instant::now() >= end) {
@@ -130,7 +129,7 @@ impl Core {
 
     /// Takes a task out of the queue, letting go of the queue at once.
     fn pop_queue(&self) -> Option<Task> {
-        self.queue().borrow_mut().pop()
+        self.queue().pop()
     }
 
     /// Takes the wakers out of timers, sockets and catch points. They may be anybody's, so each is to be dropped by itself.

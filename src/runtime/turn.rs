@@ -40,21 +40,29 @@ const GAP: u64 = 40_000;
 const GATHER: usize = 256;
 
 impl Core {
-    /// Begins a batch.
+    /// Lets the next batch begin.
     pub(super) fn begin_batch(&self) {
-        self.batch_budget().set(BATCH);
+        self.polls_left().set(BATCH);
     }
 
-    /// Polls ready tasks while the batch lasts. Ends early with the main task, when it is main's turn.
+    /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early with the main task, started, when it is main's turn.
     pub(super) fn batch(&self) -> Option<Task> {
-        while self.spend_poll() {
-            let task = self.queue().borrow_mut().pop()?;
-            match task.state().errand() {
-                Errand::Poll => self.run(task),
+        // A task that gave way, until it is known who runs next.
+        let mut woken = None;
+        while self.polls_left().get() > 0 {
+            let task = match woken.take() {
+                Some(woken) => self.queue().push_and_pop(woken),
+                None => self.queue().pop()?,
+            };
+            self.polls_left().set(self.polls_left().get() - 1);
+            let state = task.state();
+            match state.errand() {
+                Errand::Poll => woken = self.run(task, state),
                 Errand::Main => return Some(task),
                 Errand::Other => self.run_out_of_order(task),
             }
         }
+        woken.into_iter().for_each(|woken| self.enqueue(woken));
         None
     }
 
@@ -63,15 +71,14 @@ impl Core {
         if self.is_somebody_ready() {
             return self.glance();
         }
-        self.queue().borrow_mut().shrink();
+        self.queue().shrink();
         self.wheel().borrow_mut().shrink();
         self.rest();
     }
 
-    /// True when a task stands in the run queue. The queue is let go of before the answer is given, so that an `if`
-    /// or `match` over it may wake.
+    /// True when a task stands in the run queue.
     pub(super) fn is_somebody_ready(&self) -> bool {
-        !self.queue().borrow().is_empty()
+        !self.queue().is_empty()
     }
 
     /// Looks at the sockets, the inbox and the timers without waiting.

@@ -20,28 +20,33 @@ pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
 
 /// Drops a value; a panic of its destructor ends here.
 pub(crate) fn drop_quietly<T>(value: T) {
-    if std::mem::needs_drop::<T>() {
-        end_here(caught(|| drop(value)));
+    if std::mem::needs_drop::<T>()
+        && let Err(payload) = caught(|| drop(value))
+    {
+        end_here(payload);
     }
 }
 
 /// Wakes; a panic of a foreign waker ends here.
 pub(crate) fn wake_quietly(waker: Waker) {
-    end_here(caught(|| waker.wake()));
+    if let Err(payload) = caught(|| waker.wake()) {
+        end_here(payload);
+    }
 }
 
 /// How often the drop of a payload may panic with another payload.
 const PATIENCE: usize = 16;
 
 /// Ends a panic. Payloads whose own destructors go on panicking for ever are leaked rather than let loose.
-fn end_here(mut result: Result<(), Payload>) {
+#[cold]
+fn end_here(mut payload: Payload) {
     for _ in 0..PATIENCE {
-        match result {
+        match caught(|| drop(payload)) {
             Ok(()) => return,
-            Err(payload) => result = caught(|| drop(payload)),
+            Err(next) => payload = next,
         }
     }
-    std::mem::forget(result);
+    std::mem::forget(payload);
 }
 
 #[cfg(test)]

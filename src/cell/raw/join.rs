@@ -7,12 +7,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::refs::{free_merged, reference};
-use super::{Header, Home, Letter, TaskRef};
+use super::{Header, Home, Label, Letter, TaskRef};
 use crate::cell::away::Release;
-use crate::cell::label::Label;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::drop_quietly;
@@ -107,12 +106,13 @@ impl<T, H: Home> Join<T, H> {
 
     /// The output, as a future gives it; awaiting owns.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        if !self.is_done() {
+        let state = self.header().state();
+        if !state.is_done() {
             self.register(cx);
             self.awaited = true;
             return Poll::Pending;
         }
-        Poll::Ready(self.take())
+        Poll::Ready(self.take_from(state))
     }
 
     /// Whether the task has ended; if not, the context's waker is woken when it does. Does not own.
@@ -126,8 +126,14 @@ impl<T, H: Home> Join<T, H> {
 
     /// The output of a finished task. Panics when it was taken before.
     pub(crate) fn take(&mut self) -> Result<T, JoinError> {
-        assert!(self.header().state().has_output(), "{TAKEN}");
-        self.header().step(|state| (state.take_output(), ()));
+        self.take_from(self.header().state())
+    }
+
+    /// The same, with the state word of the finished task, which nobody else changes any more.
+    #[inline]
+    fn take_from(&mut self, state: State) -> Result<T, JoinError> {
+        assert!(state.has_output(), "{TAKEN}");
+        self.header().set(state.take_output());
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
         let target = NonNull::from(&mut output).cast();
         // SAFETY: rule 3; done, the output was there and is ours; T is its type by the promise to `new`.
@@ -138,26 +144,41 @@ impl<T, H: Home> Join<T, H> {
 
     /// Drops the output now, if this is the home thread while it does not drive the runtime: what the output of a group's
     /// child borrows may be gone when the letter is read. A handle on another thread is of an output that borrows nothing.
+    #[cold]
     fn drop_output_at_home(&mut self) {
         let header = self.header();
-        if header.home().is_home_thread() && header.state().has_output() {
+        if !header.home().has_ended()
+            && header.home().is_home_thread()
+            && header.state().has_output()
+        {
             header.step(|state| (state.take_output(), ()));
             // SAFETY: rule 3; done, and the output was the handle's; here any type may be dropped.
             unsafe { (header.vtable.drop_output)(self.header) };
         }
     }
 
-    /// Makes the context's waker the joiner.
+    /// Makes the context's waker the joiner. Not inlined, so that asking for a result that is there needs no frame.
+    #[inline(never)]
     fn register(&self, cx: &mut Context<'_>) {
         assert!(self.header().home().is_here(), "{AWAY}");
-        let joiner = &self.header().joiner;
-        let old = joiner.take();
-        if old.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
-            joiner.set(old);
-            return;
+        match self.header().joiner.take() {
+            None => self.set_joiner(cx.waker().clone()),
+            Some(old) if old.will_wake(cx.waker()) => self.header().joiner.set(Some(old)),
+            Some(old) => self.replace_joiner(old, cx),
         }
-        // The old waker's destructor, somebody else's code, runs when the new one is in place.
-        joiner.set(Some(cx.waker().clone()));
+    }
+
+    /// Makes another waker the joiner. The old one's destructor, somebody else's code, runs when the new one is in place.
+    #[inline(never)]
+    fn replace_joiner(&self, old: Waker, cx: &mut Context<'_>) {
+        self.set_joiner(cx.waker().clone());
+        drop(old);
+    }
+
+    /// Keeps the joiner.
+    fn set_joiner(&self, waker: Waker) {
+        // There is another one only if the clone, somebody else's code, set it.
+        drop(self.header().joiner.replace(Some(waker)));
     }
 }
 
@@ -167,16 +188,12 @@ impl<T, H: Home> Drop for Join<T, H> {
             header: self.header,
             awaited: self.awaited,
         };
-        let home = self.header().home();
-        if home.is_here() {
-            gone.settle_here();
-        } else if home.has_ended() {
-            gone.settle_after_the_end();
-        } else {
-            self.drop_output_at_home();
-            // The home thread may settle it, and free the cell, before `post` returns.
-            let keep = self.task();
-            keep.home().post(Letter::HandleGone(gone));
+        match self.header().home().is_here() {
+            true => gone.settle_here(),
+            false => {
+                self.drop_output_at_home();
+                gone.send_home();
+            }
         }
     }
 }
@@ -184,6 +201,14 @@ impl<T, H: Home> Drop for Join<T, H> {
 impl<T, H: Home> fmt::Debug for Join<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.header(), f)
+    }
+}
+
+/// Gives up the task at a slot of the table.
+#[inline]
+fn give_up<H: Home>(slot: u32) {
+    if let Some(owner) = H::retire(slot) {
+        owner.end_here();
     }
 }
 
@@ -206,15 +231,46 @@ impl<H: Home> GoneHandle<H> {
     pub(crate) fn settle_here(self) {
         // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
         let header = unsafe { self.header.as_ref() };
-        match header.step(State::drop_handle) {
-            OnHandleGone::Detach => self.detach(),
-            OnHandleGone::GiveUp => drop(H::retire(header.slot.get())),
-            OnHandleGone::DropOutputAndGiveUp => {
-                // SAFETY: rule 3; done, and the output was the handle's; here any type may be dropped.
-                unsafe { (header.vtable.drop_output)(self.header) };
-                drop(H::retire(header.slot.get()));
-            }
+        let state = header.state();
+        if state.is_spent() {
+            header.set(state.drop_handle().0);
+            return give_up::<H>(header.slot.get());
         }
+        self.settle_unspent();
+    }
+
+    /// Settles a handle that did not give the task's result. Apart, so that the usual case needs no frame.
+    #[inline(never)]
+    fn settle_unspent(self) {
+        // SAFETY: rule 1, as above.
+        let header = unsafe { self.header.as_ref() };
+        match header.advance(State::drop_handle) {
+            OnHandleGone::Detach => self.detach(),
+            OnHandleGone::DropOutputAndGiveUp => self.discard(),
+            OnHandleGone::GiveUp => give_up::<H>(header.slot.get()),
+        }
+    }
+
+    /// Sends it home from another thread; after the runtime's end, settles it here.
+    #[cold]
+    fn send_home(self) {
+        // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
+        let home = unsafe { self.header.as_ref() }.home();
+        if home.has_ended() {
+            return self.settle_after_the_end();
+        }
+        // SAFETY: rule 1, as above. The home thread may settle it, and free the cell, before `post` returns.
+        let keep = unsafe { reference(self.header) };
+        keep.home().post(Letter::HandleGone(self));
+    }
+
+    /// The task has ended and its output was never taken.
+    fn discard(self) {
+        // SAFETY: rule 1, the task is given up only below.
+        let header = unsafe { self.header.as_ref() };
+        // SAFETY: rule 3; done, and the output was the handle's; here any type may be dropped.
+        unsafe { (header.vtable.drop_output)(self.header) };
+        give_up::<H>(header.slot.get());
     }
 
     /// The task lives and has no handle any more: it runs on, or is cancelled if its awaiter has gone.

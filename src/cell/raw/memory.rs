@@ -11,9 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
 
-use super::{Header, Home};
+use super::{Header, Home, Label};
 use crate::cell::away::Away;
-use crate::cell::label::Label;
 use crate::cell::pool::{Class, Pool};
 use crate::cell::state::State;
 use crate::error::{JoinError, Panic};
@@ -60,7 +59,7 @@ pub(crate) struct Seed {
     /// The first state word.
     pub(crate) state: State,
     /// How many references the maker is about to hand out at home.
-    pub(crate) refs: u32,
+    pub(crate) refs: i32,
     /// The task's number.
     pub(crate) number: u64,
     /// Location and name.
@@ -73,6 +72,8 @@ pub(super) fn allocate<F: Future, H: Home>(
     seed: Seed,
     future: F,
 ) -> NonNull<Header<H>> {
+    // First of all, so that header and future are written where they stay.
+    let cell = obtain::<H>(const { Layout::new::<TaskCell<F, H>>() }).cast::<TaskCell<F, H>>();
     let header = Header {
         vtable: &const { vtable::<F, H>() },
         home: home_pointer(home),
@@ -88,7 +89,6 @@ pub(super) fn allocate<F: Future, H: Home>(
     let stage = UnsafeCell::new(Stage {
         future: ManuallyDrop::new(future),
     });
-    let cell = obtain::<H>(const { Layout::new::<TaskCell<F, H>>() }).cast::<TaskCell<F, H>>();
     // SAFETY: the block is new, and large and aligned enough.
     unsafe { cell.write(TaskCell { header, stage }) };
     cell.cast()
@@ -110,13 +110,14 @@ fn obtain<H: Home>(layout: Layout) -> NonNull<u8> {
 fn give_back<H: Home>(layout: Layout, block: NonNull<u8>, here: bool) {
     match Class::of(layout) {
         None => dealloc_block(layout, block),
-        Some(class) if here => {
-            if let Err(block) = H::keep_block(class, block) {
-                dealloc_block(class.layout(), block);
-            }
-        }
-        Some(class) => dealloc_block(class.layout(), block),
+        Some(class) if here => H::keep_block(class, block, dealloc_class),
+        Some(class) => dealloc_class(class, block),
     }
+}
+
+/// Gives a block of a class back to the allocator.
+fn dealloc_class(class: Class, block: NonNull<u8>) {
+    dealloc_block(class.layout(), block);
 }
 
 /// Gives a block back to the allocator.
@@ -126,9 +127,9 @@ fn dealloc_block(layout: Layout, block: NonNull<u8>) {
 }
 
 /// Gives all blocks of a pool back to the allocator.
-pub(crate) fn empty(pool: &mut Pool) {
+pub(crate) fn empty(pool: &Pool) {
     pool.drain()
-        .for_each(|(class, block)| dealloc_block(class.layout(), block));
+        .for_each(|(class, block)| dealloc_class(class, block));
 }
 
 /// The home's address, fit for counting the `Arc` it came from.
@@ -275,7 +276,10 @@ unsafe fn drop_output<F: Future, H: Home>(ptr: NonNull<Header<H>>) {
 /// # Safety
 /// No reference is left, and future and output are gone.
 unsafe fn free<F: Future, H: Home>(ptr: NonNull<Header<H>>, here: bool) {
-    // SAFETY: the stage is empty, so the header is all there is to drop; nobody else has it.
-    unsafe { ptr.drop_in_place() };
+    // SAFETY: the cell is ours, and alive until its block is given back.
+    if unsafe { ptr.as_ref() }.has_something_to_drop() {
+        // SAFETY: the stage is empty, so the header is all there is to drop; nobody else has it.
+        unsafe { ptr.drop_in_place() };
+    }
     give_back::<H>(const { Layout::new::<TaskCell<F, H>>() }, ptr.cast(), here);
 }

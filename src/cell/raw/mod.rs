@@ -7,10 +7,11 @@
 //!   memory   allocate, poll, end and free a cell, by the future's type
 //!   refs     counted references, from any thread           waker   the same behind a `Waker`
 //!   task     what may be done at home                      owner   the table's reference, and spawning
-//!   join     the handle's typed way to the output
+//!   join     the handle's typed way to the output          label   location and name in one pointer
 //! ```
 
 mod join;
+mod label;
 mod memory;
 mod owner;
 mod refs;
@@ -18,6 +19,7 @@ mod task;
 mod waker;
 
 pub(crate) use join::{GoneHandle, Join};
+pub(crate) use label::Label;
 pub(crate) use memory::empty;
 pub(crate) use owner::{Owner, Spawned, spawn, spawn_main, spawn_scoped};
 pub(crate) use refs::TaskRef;
@@ -31,7 +33,6 @@ use std::task::Waker;
 
 use super::away::Away;
 use super::extra::Extra;
-use super::label::Label;
 use super::pool::Class;
 use super::state::State;
 use crate::error::Cancelled;
@@ -61,11 +62,8 @@ pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
     /// Takes a block of memory that the runtime which is driven here has kept.
     fn take_block(class: Class) -> Option<NonNull<u8>>;
 
-    /// Lets the runtime that is driven here keep a block; gives it back if it does not.
-    ///
-    /// # Errors
-    /// The block.
-    fn keep_block(class: Class, block: NonNull<u8>) -> Result<(), NonNull<u8>>;
+    /// Lets the runtime that is driven here keep a block, or else `free` have it.
+    fn keep_block(class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>));
 
     /// The task's handle was dropped by who awaited it: cancels the task. Called at home.
     fn awaiter_gone(task: Task<Self>);
@@ -97,7 +95,7 @@ pub(crate) struct Header<H: Home> {
     /// References counted away from home.
     away: Away,
     /// References counted at home, or [`MERGED`](refs::MERGED). Home only (rule 2).
-    refs: Cell<u32>,
+    refs: Cell<i32>,
     /// The state word.
     state: AtomicU32,
     /// Where the runtime's table keeps the task. Home only.
@@ -133,8 +131,21 @@ impl<H: Home> Header<H> {
     /// Takes a transition that always changes the word, and that only the home thread takes.
     fn advance<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
         let (after, duty) = transition(self.state());
-        self.state.store(after.bits(), Ordering::Release);
+        self.set(after);
         duty
+    }
+
+    /// Sets the state word, as its one writer.
+    #[inline]
+    fn set(&self, state: State) {
+        self.state.store(state.bits(), Ordering::Release);
+    }
+
+    /// Whether dropping the header of a task that was concluded does anything. `conclude` has taken joiner and extra out,
+    /// and nothing sets them after the end.
+    #[inline]
+    fn has_something_to_drop(&self) -> bool {
+        self.label.is_named()
     }
 
     /// The runtime the task belongs to.

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use super::memory::{Seed, allocate};
 use super::refs::{MERGED, free, free_merged};
-use super::{Header, Home, Join, Task, TaskRef};
+use super::{Header, Home, Join, Label, Task, TaskRef};
 use crate::cell::away::Release;
-use crate::cell::label::Label;
 use crate::cell::state::State;
 
 /// The reference that the runtime's table holds. Dropping it gives the task up: the cell is freed, or its
@@ -27,23 +26,36 @@ impl<H: Home> Owner<H> {
     pub(crate) fn set_slot(&self, slot: u32) {
         self.0.header().slot.set(slot);
     }
-}
 
-impl<H: Home> Drop for Owner<H> {
-    fn drop(&mut self) {
+    /// Gives the task up while its runtime is driven here, which may then keep the memory.
+    #[inline]
+    pub(super) fn end_here(self) {
+        ManuallyDrop::new(self).end(true);
+    }
+
+    /// Gives the task up; the last thing that is done with an owner. `here` as for [`free`].
+    #[inline]
+    fn end(&mut self, here: bool) {
         let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());
-        if !header.state().is_done() {
+        let state = header.state();
+        if !state.is_done() {
             // A child of a group that was leaked. It is leaked too: what its future borrows may be gone.
             // SAFETY: rule 4, the home is alive; it will outlive the cell, which is never freed.
             unsafe { Arc::increment_strong_count(header.home.as_ptr()) };
             return;
         }
-        let handle = i64::from(header.state().has_handle());
-        let others = i64::from(header.refs.get()) - 1 + handle;
-        if others == 0 && header.away.is_idle() {
+        let others = header.refs.get() - 1 + i32::from(state.has_handle());
+        match others == 0 && header.away.is_idle() {
             // SAFETY: rules 1 and 3; done, and the table's reference, which ends here, is the last.
-            return unsafe { free(ptr, header.home().is_here()) };
+            true => unsafe { free(ptr, here) },
+            false => self.merge(others),
         }
+    }
+
+    /// Leaves the task to the `others` that refer to it.
+    #[cold]
+    fn merge(&mut self, others: i32) {
+        let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());
         // SAFETY: rule 4, the home is alive and this count becomes the cell's; `free_merged` gives it back.
         unsafe { Arc::increment_strong_count(header.home.as_ptr()) };
         header.refs.set(MERGED);
@@ -51,6 +63,13 @@ impl<H: Home> Drop for Owner<H> {
             // SAFETY: rules 1 and 4; just merged, and no other reference is left.
             unsafe { free_merged(ptr) };
         }
+    }
+}
+
+impl<H: Home> Drop for Owner<H> {
+    fn drop(&mut self) {
+        let here = self.0.header().home().is_here();
+        self.end(here);
     }
 }
 

@@ -5,13 +5,13 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Header, Home, Letter, Task};
-use crate::cell::away::Release;
-use crate::cell::label::Label;
+use super::{Header, Home, Label, Letter, Task};
+use crate::cell::away::{HOME_LIMIT, Release};
 use crate::error::Cancelled;
 
-/// The home count of a task whose references are all counted away (see [`Away`](crate::cell::away::Away)).
-pub(super) const MERGED: u32 = u32::MAX;
+/// The home count of a task whose references are all counted away (see [`Away`](crate::cell::away::Away)). Below zero, so
+/// that one comparison finds it and the count that has nothing left.
+pub(super) const MERGED: i32 = -1;
 
 /// A counted reference that any thread may hold.
 pub(crate) struct TaskRef<H: Home>(NonNull<Header<H>>);
@@ -150,13 +150,20 @@ pub(super) unsafe fn reference<H: Home>(ptr: NonNull<Header<H>>) -> TaskRef<H> {
 /// Counts one more reference, at home if it can be done without an atomic.
 #[inline]
 fn retain<H: Home>(header: &Header<H>) {
-    if header.home().is_here() {
-        let refs = header.refs.get();
-        if refs < MERGED - 1 {
-            return header.refs.set(refs + 1);
-        }
+    match header.home().is_here() {
+        true => retain_here(header),
+        false => header.away.retain(),
     }
-    header.away.retain();
+}
+
+/// Counts one more reference on the home thread.
+#[inline]
+pub(super) fn retain_here<H: Home>(header: &Header<H>) {
+    let refs = header.refs.get();
+    match (0..HOME_LIMIT).contains(&refs) {
+        true => header.refs.set(refs + 1),
+        false => header.away.retain(),
+    }
 }
 
 /// Gives a counted reference up; frees the cell if it was the last of a task that nobody owns.
@@ -166,13 +173,39 @@ fn retain<H: Home>(header: &Header<H>) {
 unsafe fn release<H: Home>(ptr: NonNull<Header<H>>) {
     // SAFETY: rule 1, the reference that is given up still counts.
     let header = unsafe { ptr.as_ref() };
-    if header.home().is_here() {
-        let refs = header.refs.get();
-        if refs != 0 && refs != MERGED {
-            // Not the last one: while the count is at home, the table's own reference is in the sum.
-            return header.refs.set(refs - 1);
-        }
+    match header.home().is_here() {
+        // SAFETY: the caller's duty, and rule 2: it was asked just now.
+        true => unsafe { release_here(ptr) },
+        // SAFETY: the caller's duty.
+        false => unsafe { release_away(ptr) },
     }
+}
+
+/// The same on the home thread, whether it drives the runtime at this moment or not.
+///
+/// # Safety
+/// As for [`release`]; on the home thread (rule 2).
+#[inline]
+pub(super) unsafe fn release_here<H: Home>(ptr: NonNull<Header<H>>) {
+    // SAFETY: rule 1, the reference that is given up still counts.
+    let header = unsafe { ptr.as_ref() };
+    let refs = header.refs.get();
+    if refs > 0 {
+        // Not the last one: while the count is at home, the table's own reference is in the sum.
+        return header.refs.set(refs - 1);
+    }
+    // SAFETY: the caller's duty.
+    unsafe { release_away(ptr) };
+}
+
+/// The same where all threads count.
+///
+/// # Safety
+/// As for [`release`].
+#[cold]
+unsafe fn release_away<H: Home>(ptr: NonNull<Header<H>>) {
+    // SAFETY: rule 1, the reference that is given up still counts.
+    let header = unsafe { ptr.as_ref() };
     if header.away.release() == Release::Last {
         // SAFETY: a merged count reached zero with ours.
         unsafe { free_merged(ptr) };

@@ -8,16 +8,17 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+use super::refs::{release_here, retain_here};
 use super::waker::waker_vtable;
 use super::{Header, Home, TaskRef};
 use crate::cell::extra::{Extra, Pen};
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::slab::Key;
-use crate::util::wake_quietly;
+use crate::util::{drop_quietly, wake_quietly};
 
 /// A counted reference at home: it may use the home's fields.
-pub(crate) struct Task<H: Home>(TaskRef<H>, PhantomData<*const ()>);
+pub(crate) struct Task<H: Home>(ManuallyDrop<TaskRef<H>>, PhantomData<*const ()>);
 
 impl<H: Home> Task<H> {
     /// `task` as a reference at home.
@@ -25,7 +26,7 @@ impl<H: Home> Task<H> {
     /// # Safety
     /// `is_here` is true, or the task was made here just now (rule 2).
     pub(super) unsafe fn new(task: TaskRef<H>) -> Self {
-        Self(task, PhantomData)
+        Self(ManuallyDrop::new(task), PhantomData)
     }
 
     /// The task's header.
@@ -50,7 +51,7 @@ impl<H: Home> Task<H> {
 
     /// A waker of this task.
     pub(crate) fn waker(&self) -> Waker {
-        let data = self.0.clone().into_raw();
+        let data = TaskRef::clone(&self.0).into_raw();
         // SAFETY: the data is a counted reference, as the functions of the table expect.
         unsafe { Waker::new(data, waker_vtable::<H>()) }
     }
@@ -68,7 +69,7 @@ impl<H: Home> Task<H> {
     pub(super) fn wake_by_ref(&self) {
         let duty = self.header().step(State::wake);
         if duty == OnWake::Enqueue {
-            H::schedule(self.clone());
+            schedule_apart(self.clone());
         }
     }
 
@@ -169,10 +170,11 @@ impl<H: Home> Task<H> {
         result
     }
 
-    /// Marks the task as running: the loop took it out of the queue.
+    /// Marks the task as running: the loop took it out of the queue, and found its word to be `state`.
     #[inline]
-    pub(crate) fn start(&self) {
-        self.header().advance(|state| (state.start(), ()));
+    pub(crate) fn start(&self, state: State) {
+        debug_assert_eq!(state, self.state());
+        self.header().set(state.start());
     }
 
     /// Polls the started task once; `true` when it ended. [`settle`](Task::settle) is due in either case.
@@ -215,7 +217,7 @@ impl<H: Home> Task<H> {
     pub(crate) fn abort(&self, error: JoinError) {
         assert!(!self.state().is_done() && !self.state().is_main());
         if !self.state().is_running() {
-            self.start();
+            self.start(self.state());
         }
         // SAFETY: rule 3; here, not done, and marked as running by ourselves: nobody polls it.
         unsafe { (self.header().vtable.abort)(self.0.ptr(), error) };
@@ -225,17 +227,33 @@ impl<H: Home> Task<H> {
     fn conclude(self) {
         let header = self.header();
         let duty = header.advance(State::finish);
-        let joiner = header.joiner.take();
-        let at_end = header.extra.take().map(|extra| extra.at_end.take());
-        if duty == OnFinish::Discard {
-            // SAFETY: rule 3; done and no handle, so the output is ours, at home.
-            unsafe { (header.vtable.drop_output)(self.0.ptr()) };
-            self.give_up();
+        let at_end = header.extra.take().map(|extra| whom_to_wake(&extra));
+        match duty {
+            OnFinish::Deliver => self.deliver(),
+            OnFinish::Discard => self.discard(),
         }
+        if let Some(wakers) = at_end {
+            wakers.into_iter().for_each(wake_quietly);
+        }
+    }
+
+    /// Wakes who awaits the handle.
+    fn deliver(self) {
+        let joiner = self.header().joiner.take();
+        drop(self);
         if let Some(joiner) = joiner {
-            wake_quietly(joiner);
+            wake_joiner(joiner);
         }
-        at_end.into_iter().flatten().for_each(wake_quietly);
+    }
+
+    /// Drops the output, and gives the task up. Nobody awaits it: the joiner went with the handle.
+    #[inline(never)]
+    fn discard(self) {
+        // SAFETY: rule 3; done and no handle, so the output is ours, at home.
+        unsafe { (self.header().vtable.drop_output)(self.0.ptr()) };
+        let joiner = self.header().joiner.take();
+        self.give_up();
+        drop_quietly(joiner);
     }
 
     /// Takes the task out of the table and gives both references up, this one first: the owner then finds itself
@@ -244,7 +262,9 @@ impl<H: Home> Task<H> {
     fn give_up(self) {
         let owner = H::retire(self.header().slot.get());
         drop(self);
-        drop(owner);
+        if let Some(owner) = owner {
+            owner.end_here();
+        }
     }
 
     /// Ends the cell of a main future; its value goes straight to the caller of `block_on`.
@@ -257,15 +277,54 @@ impl<H: Home> Task<H> {
     }
 }
 
+/// Puts a task into the run queue. Apart, so that the wake of a running task, a yield, needs no frame.
+#[inline(never)]
+fn schedule_apart<H: Home>(task: Task<H>) {
+    H::schedule(task);
+}
+
+/// Wakes who awaits a task. Apart, so that a task that nobody awaits needs no frame.
+#[inline(never)]
+fn wake_joiner(joiner: Waker) {
+    wake_quietly(joiner);
+}
+
+/// Who waits for the end of a task that has what few have. Apart, so that those who have nothing do not pay for the call.
+#[cold]
+fn whom_to_wake<H: Home>(extra: &Extra<H>) -> Vec<Waker> {
+    extra.at_end.take()
+}
+
 impl<H: Home> Clone for Task<H> {
+    #[inline]
     fn clone(&self) -> Self {
-        Self(self.0.clone(), PhantomData)
+        retain_here(self.header());
+        // SAFETY: the line before counted it.
+        let task = unsafe { TaskRef::counted(self.0.ptr()) };
+        Self(ManuallyDrop::new(task), PhantomData)
+    }
+}
+
+impl<H: Home> Drop for Task<H> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the count is this reference's, which ends here, and rule 2: it never left the home thread.
+        unsafe { release_here(self.0.ptr()) };
     }
 }
 
 impl<H: Home> fmt::Debug for Task<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Puts the outer task back, also when the inner code panics.
+struct Restore<'a, H: Home>(&'a Current<H>, Option<NonNull<Header<H>>>);
+
+impl<H: Home> Drop for Restore<'_, H> {
+    fn drop(&mut self) {
+        self.0.0.set(self.1);
     }
 }
 
@@ -280,14 +339,29 @@ impl<H: Home> Current<H> {
 
     /// Runs `f` with `task` as the current one; `task` cannot go away meanwhile.
     pub(crate) fn during<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
-        /// Puts the outer task back, also when `f` panics.
-        struct Restore<'a, H: Home>(&'a Current<H>, Option<NonNull<Header<H>>>);
-        impl<H: Home> Drop for Restore<'_, H> {
+        let _restore = Restore(self, self.0.replace(Some(task.0.ptr())));
+        f()
+    }
+
+    /// Runs `f` as the poll of `task`, where no other task is current; `task` cannot go away meanwhile.
+    #[inline]
+    pub(crate) fn during_poll<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
+        /// Leaves no task current, also when `f` panics.
+        struct Clear<'a, H: Home>(&'a Current<H>);
+        impl<H: Home> Drop for Clear<'_, H> {
             fn drop(&mut self) {
-                self.0.0.set(self.1);
+                self.0.0.set(None);
             }
         }
-        let _restore = Restore(self, self.0.replace(Some(task.0.ptr())));
+        debug_assert!(self.0.get().is_none(), "a poll inside of a poll");
+        let _clear = Clear(self);
+        self.0.set(Some(task.0.ptr()));
+        f()
+    }
+
+    /// Runs `f` with no task current: it is about to poll another one from inside of a poll.
+    pub(crate) fn set_aside<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _restore = Restore(self, self.0.replace(None));
         f()
     }
 

@@ -1,0 +1,125 @@
+//! Where a task was spawned and what it is called, in one pointer: every task has a label, few have a name.
+//!
+//! ```text
+//!   pointer, lowest bit 0 ──▶ Location (in the program's constants)
+//!   pointer, lowest bit 1 ──▶ Named (on the heap, the label's own): location, name
+//! ```
+
+use std::fmt;
+use std::num::NonZero;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+/// The bit that says that there is a name.
+const NAMED: usize = 1;
+// Both kinds of pointer have the bit to spare.
+const _: () = assert!(align_of::<Location<'static>>() > NAMED && align_of::<Named>() > NAMED);
+
+/// Where a task was spawned and what it is called. Never changes, so every thread may read it.
+///
+/// Invariant: the pointer is a `&'static Location`, or, with the bit, a `Box<Named>` that belongs to this label.
+pub(crate) struct Label(NonNull<()>);
+
+/// The label of a named task.
+struct Named {
+    /// Where it was spawned.
+    location: &'static Location<'static>,
+    /// Its name.
+    name: Box<str>,
+}
+
+// SAFETY: both kinds of target are `Send` and `Sync`, and never changed.
+unsafe impl Send for Label {}
+// SAFETY: both kinds of target are `Sync`, and through a shared label nothing is changed.
+unsafe impl Sync for Label {}
+
+impl Label {
+    /// A label with a name, or without.
+    #[inline]
+    pub(crate) fn new(location: &'static Location<'static>, name: Option<Box<str>>) -> Self {
+        match name {
+            Some(name) => Self::named(Named { location, name }),
+            None => Self(NonNull::from(location).cast()),
+        }
+    }
+
+    /// A label with a name.
+    fn named(named: Named) -> Self {
+        let pointer = NonNull::from(Box::leak(Box::new(named)));
+        Self(pointer.map_addr(|address| address | NAMED).cast())
+    }
+
+    /// True when there is a name.
+    #[inline]
+    pub(super) fn is_named(&self) -> bool {
+        self.0.addr().get() & NAMED != 0
+    }
+
+    /// The address without the bit, of a label with a name.
+    fn heap(&self) -> NonNull<Named> {
+        debug_assert!(self.is_named());
+        let clear = |address: NonZero<usize>| {
+            NonZero::new(address.get() & !NAMED).expect("a box is not at address zero")
+        };
+        self.0.map_addr(clear).cast()
+    }
+
+    /// The name with what belongs to it.
+    fn get_named(&self) -> Option<&Named> {
+        match self.is_named() {
+            // SAFETY: the invariant; the box lives as long as the label, and is only read.
+            true => Some(unsafe { self.heap().as_ref() }),
+            false => None,
+        }
+    }
+
+    /// Where the task was spawned.
+    pub(crate) fn location(&self) -> &'static Location<'static> {
+        match self.get_named() {
+            Some(named) => named.location,
+            // SAFETY: the invariant; without the bit it is such a reference.
+            None => unsafe { self.0.cast().as_ref() },
+        }
+    }
+
+    /// The task's name.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.get_named().map(|named| &*named.name)
+    }
+}
+
+impl Drop for Label {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_named() {
+            // SAFETY: the invariant; the box belongs to this label, which ends here.
+            drop(unsafe { Box::from_raw(self.heap().as_ptr()) });
+        }
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Label")
+            .field("location", self.location())
+            .field("name", &self.name())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_one_pointer_and_gives_back_what_it_was_made_of() {
+        assert_eq!(size_of::<Label>(), size_of::<usize>());
+        let here = Location::caller();
+        let plain = Label::new(here, None);
+        assert_eq!((plain.location(), plain.name()), (here, None));
+        let named = Label::new(here, Some("fetch".into()));
+        assert_eq!((named.location(), named.name()), (here, Some("fetch")));
+        let empty = Label::new(here, Some("".into()));
+        assert_eq!((empty.location(), empty.name()), (here, Some("")));
+    }
+}
