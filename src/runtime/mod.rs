@@ -22,6 +22,7 @@ mod core;
 mod drive;
 mod hub;
 mod queue;
+mod registered;
 mod remote;
 mod shutdown;
 mod table;
@@ -40,6 +41,7 @@ pub(crate) use clock::{Clock, to_instant, to_nanos};
 pub(crate) use context::{try_with, with};
 pub(crate) use core::Core;
 pub(crate) use hub::{Hub, Message};
+pub(crate) use registered::{Registered, require_runtime};
 pub use remote::{Remote, RemoteHandle};
 
 use crate::cell::Label;
