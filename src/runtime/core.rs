@@ -14,6 +14,7 @@ use super::cancel::Delivered;
 use super::clock::Clock;
 use super::hub::Hub;
 use super::queue::Queue;
+use super::signals::Signals;
 use super::table::Table;
 use super::{Join, Owner, Task};
 use crate::cell::{Current, Label, Pool, empty, spawn, spawn_main};
@@ -58,6 +59,8 @@ pub(crate) struct Core {
     scratch: Cell<Vec<Waker>>,
     /// The sockets, with whom they wake.
     reactor: RefCell<Reactor>,
+    /// The signals that the runtime itself listens to.
+    signals: Signals,
     /// The scopes and catch points of all tasks.
     scopes: RefCell<Tree<Cancelled, Waker>>,
     /// The innermost catch point around the code that runs now.
@@ -96,6 +99,7 @@ impl Core {
             last_fired: Cell::new(0),
             scratch: Cell::default(),
             reactor: RefCell::new(reactor),
+            signals: Signals::default(),
             scopes: RefCell::new(Tree::new()),
             node: Cell::new(None),
             last_number: Cell::new(0),
@@ -142,6 +146,11 @@ impl Core {
     /// The sockets, for a moment.
     pub(crate) fn reactor(&self) -> &RefCell<Reactor> {
         &self.reactor
+    }
+
+    /// The signals that the runtime itself listens to.
+    pub(super) fn signals(&self) -> &Signals {
+        &self.signals
     }
 
     /// The scopes and catch points, for a moment.

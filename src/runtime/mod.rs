@@ -25,6 +25,7 @@ mod queue;
 mod registered;
 mod remote;
 mod shutdown;
+mod signals;
 mod table;
 mod turn;
 mod virtual_time;
@@ -41,13 +42,14 @@ pub(crate) use clock::{Clock, to_instant, to_nanos};
 pub(crate) use context::{try_with, with};
 pub(crate) use core::Core;
 pub(crate) use hub::{Hub, Message};
-pub(crate) use registered::{Registered, require_runtime};
+pub(crate) use registered::{Registered, elsewhere, require_runtime};
 pub use remote::{Remote, RemoteHandle};
+pub(crate) use signals::{Subscription, drain};
 
 use crate::cell::Label;
 use crate::error::Cancelled;
 use crate::reactor::Punctual;
-use crate::util::caught;
+use crate::util::{caught, drop_quietly};
 
 /// A counted reference to one of our tasks, at home.
 pub(crate) type Task = crate::cell::Task<Hub>;
@@ -183,6 +185,7 @@ impl Runtime {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match self.try_block_on(future) {
             Ok(output) => output,
+            Err(cancelled) if self.core.is_end_of_process(&cancelled) => self.end_process(),
             Err(cancelled) => panic_cancelled(&cancelled),
         }
     }
@@ -198,6 +201,14 @@ impl Runtime {
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
         refuse_nesting("block_on");
         self.drive(Label::new(Location::caller(), None), future)
+    }
+
+    /// Cleans up, and then ends the process as Ctrl-C would have.
+    fn end_process(&self) -> ! {
+        let _punctual = Punctual::new(SLACK);
+        let cleaned_up = caught(|| shutdown::shut_down(&self.core, self.shutdown_timeout));
+        cleaned_up.unwrap_or_else(drop_quietly);
+        signals::end_process()
     }
 
     /// Drives the runtime until `future` is done.
@@ -222,6 +233,7 @@ impl Drop for Runtime {
                 shutdown::shut_down(&self.core, self.shutdown_timeout);
             }
         }
+        self.core.let_ctrl_c_through();
     }
 }
 
