@@ -54,6 +54,7 @@ impl Builder {
     ///
     /// Several runtimes, in several threads, each cancel their main. [`signal::ctrl_c`](crate::signal::ctrl_c) hears of
     /// the same Ctrl-C besides; a program that does more with it than stop, as a prompt does, uses that alone.
+    /// While tasks are busy the loop looks at the kernel after 64 polls, as it does for a socket.
     ///
     /// # Examples
     /// ```no_run

@@ -6,12 +6,14 @@
 //!                   │ queue: the ready ones                      │ bell: ends the loop's sleep
 //!                   │ wheel: timers      ◀── collect, each turn ─┤ ended: after that, senders
 //!                   │ reactor: sockets                           │        clear up themselves
+//!                   │ signals: what they mean to main            │
 //!                   │ clock, current task, phase                 │
 //!                   ▲                                            ▲
 //!        context: the one thread-local               wakers, `Remote`, `CancelHandle`
 //! ```
 //!
-//! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`].
+//! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`], what a Ctrl-C does to
+//! main in [`signals`].
 
 mod builder;
 mod cancel;
@@ -179,8 +181,9 @@ impl Runtime {
     ///
     /// # Panics
     /// If a runtime runs on this thread already; if the future was cancelled
-    /// ([`try_block_on`](Runtime::try_block_on) gives that as a value). A panic of the future comes out of here, and
-    /// the runtime and its tasks are unharmed.
+    /// ([`try_block_on`](Runtime::try_block_on) gives that as a value), except that a cancellation by Ctrl-C ends the
+    /// process ([`Builder::cancel_on_ctrl_c`]). A panic of the future comes out of here, and the runtime and its tasks
+    /// are unharmed.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match self.try_block_on(future) {

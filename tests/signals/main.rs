@@ -5,15 +5,8 @@
 
 mod cancel_main;
 mod ctrl_c;
-mod graceful;
 mod listeners;
 mod program;
-#[allow(
-    dead_code,
-    reason = "only how examples and scripts are found is needed here"
-)]
-#[path = "../tutorial/programs.rs"]
-mod programs;
 
 use rustix::process::{Signal, getpid, kill_process};
 use std::io;

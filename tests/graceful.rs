@@ -1,5 +1,15 @@
 //! The example `graceful_shutdown`, with Python's asyncio for its clients and a real Ctrl-C.
 
+#[allow(dead_code, reason = "the program here is no other half of a test")]
+#[path = "signals/program.rs"]
+mod program;
+#[allow(
+    dead_code,
+    reason = "only how examples and scripts are found is needed here"
+)]
+#[path = "tutorial/programs.rs"]
+mod programs;
+
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -8,8 +18,8 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::program::Program;
-use super::programs::{rust_example, script};
+use program::Program;
+use programs::{rust_example, script};
 
 /// Starts the example on a free port; gives also where it listens.
 fn start(deadline: &str) -> (Program, String) {
