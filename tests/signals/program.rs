@@ -36,7 +36,10 @@ pub(crate) fn other_half(test: &str, body: impl FnOnce()) -> Option<Program> {
         body();
         return None;
     }
-    let mut again = Command::new(env::current_exe().expect("this test has a path"));
+    // A shell starts what it runs in the background with Ctrl-C ignored; these processes are to begin as usual.
+    let mut again = Command::new("env");
+    again.arg("--default-signal=INT");
+    again.arg(env::current_exe().expect("this test has a path"));
     again.args(["--exact", test, "--nocapture"]).env(ROLE, "1");
     Some(Program::start(again, MARK))
 }
