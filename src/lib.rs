@@ -38,6 +38,7 @@
 //! | `sleep`, `timeout`, `wait_for` | [`sleep`], [`timeout`] |
 //! | `gather`, `wait`, `as_completed` | [`gather`], [`wait`](wait()), [`as_completed`]; [`try_gather`] leaves no orphans |
 //! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`] |
+//! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
 //! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |
 //! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
 //!
@@ -65,7 +66,7 @@
 //! ```text
 //!   testing                      F5  virtual time
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
-//!   task   time   net            F3  what users spawn, sleep and connect with
+//!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
 //!   util   error                 F0  slab, quiet calls, every public error
@@ -81,6 +82,7 @@ pub mod net;
 mod reactor;
 mod runtime;
 mod scope;
+pub mod signal;
 pub mod task;
 pub mod testing;
 pub mod time;

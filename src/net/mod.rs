@@ -30,7 +30,6 @@
 //! - Which of several tasks that wait for the same bytes gets them is not defined.
 
 mod address;
-mod registered;
 mod tcp;
 
 pub use address::ToSocketAddrs;

@@ -20,6 +20,8 @@ use super::{Clock, Runtime};
 pub struct Builder {
     /// How long the tasks may clean up when the runtime is dropped.
     shutdown_timeout: Option<Duration>,
+    /// Whether Ctrl-C cancels main.
+    cancel_on_ctrl_c: bool,
 }
 
 impl Builder {
@@ -37,11 +39,57 @@ impl Builder {
         self
     }
 
+    /// Lets the first Ctrl-C (SIGINT) cancel main, so that clean-ups run; the second one ends the process at once.
+    ///
+    /// asyncio's `Runner` does the same for every program; here it is asked for, because a library's runtime has no
+    /// business with the terminal.
+    ///
+    /// | a Ctrl-C comes | what happens |
+    /// |---|---|
+    /// | while [`block_on`](Runtime::block_on) runs | main is cancelled, with [`Reason::CtrlC`](crate::Reason::CtrlC). When that has ended it, the runtime cancels the other tasks, waits for their clean-ups, and then the process ends as the signal would have ended it: a shell shows status 130 |
+    /// | while [`try_block_on`](Runtime::try_block_on) runs | main is cancelled; `Err(`[`Cancelled`](crate::Cancelled)`)` says so, and what to do is up to the caller |
+    /// | and main catches it and returns a value | an ordinary return, and an exit status of the program's own |
+    /// | while neither runs | it waits for the next main, which is cancelled before its first poll. When there is none, the process ends when the runtime has been dropped, clean-ups included |
+    /// | a second time | the process ends at once, whatever it does: cleaning up, or computing in a task that never awaits. The next `block_on` after a main that was told counts anew |
+    ///
+    /// Several runtimes, in several threads, each cancel their main. [`signal::ctrl_c`](crate::signal::ctrl_c) hears of
+    /// the same Ctrl-C besides; a program that does more with it than stop, as a prompt does, uses that alone.
+    /// While tasks are busy the loop looks at the kernel after 64 polls, as it does for a socket.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use wheelhouse::{Runtime, catch_cancel, sleep};
+    ///
+    /// async fn work() {
+    ///     if let Err(cancelled) = catch_cancel(sleep(Duration::from_secs(3600))).await {
+    ///         sleep(Duration::from_millis(10)).await; // cleaning up may await
+    ///         println!("cleaned up");
+    ///         cancelled.resume().await
+    ///     }
+    /// }
+    ///
+    /// fn main() -> std::io::Result<()> {
+    ///     Runtime::builder().cancel_on_ctrl_c().build()?.block_on(work());
+    ///     println!("not interrupted");
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn cancel_on_ctrl_c(mut self) -> Self {
+        self.cancel_on_ctrl_c = true;
+        self
+    }
+
     /// Makes the runtime.
     ///
     /// # Errors
-    /// Those of `epoll_create1`, `eventfd` and `epoll_ctl`: the process or the system has no file descriptors left.
+    /// Those of `epoll_create1`, `eventfd`, `socketpair` and `epoll_ctl`: the process or the system has no file descriptors
+    /// left.
     pub fn build(self) -> io::Result<Runtime> {
-        Runtime::assemble(Clock::real(), self.shutdown_timeout)
+        let runtime = Runtime::assemble(Clock::real(), self.shutdown_timeout)?;
+        if self.cancel_on_ctrl_c {
+            runtime.core.cancel_on_ctrl_c()?;
+        }
+        Ok(runtime)
     }
 }

@@ -17,6 +17,7 @@ use super::clock::Clock;
 use super::here::Here;
 use super::hub::Hub;
 use super::queue::Queue;
+use super::signals::Signals;
 use super::table::Table;
 use super::{Join, Owner, Task, TaskRef};
 use crate::cell::{Current, Label, Pen, Pool, State, empty, spawn, spawn_main};
@@ -60,6 +61,8 @@ pub(crate) struct Core {
     scratch: Cell<Vec<Waker>>,
     /// The sockets, with whom they wake.
     reactor: RefCell<Reactor>,
+    /// The signals that the runtime itself listens to.
+    signals: Signals,
     /// The scopes and catch points of all tasks.
     scopes: RefCell<Tree<Cancelled, Waker>>,
     /// Where in that tree the code runs now.
@@ -106,6 +109,7 @@ impl Core {
             last_fired: Cell::new(0),
             scratch: Cell::default(),
             reactor: RefCell::new(reactor),
+            signals: Signals::default(),
             scopes: RefCell::new(Tree::new()),
             here: Cell::new(Here::Task),
             collector: RefCell::default(),
@@ -156,6 +160,11 @@ impl Core {
     /// The sockets, for a moment.
     pub(crate) fn reactor(&self) -> &RefCell<Reactor> {
         &self.reactor
+    }
+
+    /// The signals that the runtime itself listens to.
+    pub(super) fn signals(&self) -> &Signals {
+        &self.signals
     }
 
     /// The scopes and catch points, for a moment.

@@ -51,9 +51,11 @@ pub(super) fn drive<F: Future>(
     let _entered = context::enter(core);
     let main = MainTask::new(core, label);
     let mut future = pin!(Some(future));
+    core.begin_to_hear_ctrl_c();
     // What was asked for while nobody drove, a cancellation for example, comes before the first poll.
     core.collect();
     loop {
+        core.hear_ctrl_c(&main.task);
         core.begin_batch();
         while let Some(task) = core.batch() {
             if let Some(outcome) = main.step(task, future.as_mut()) {

@@ -6,12 +6,14 @@
 //!                   │ queue: the ready ones                      │ bell: ends the loop's sleep
 //!                   │ wheel: timers      ◀── collect, each turn ─┤ ended: after that, senders
 //!                   │ reactor: sockets                           │        clear up themselves
+//!                   │ signals: what they mean to main            │
 //!                   │ clock, current task, phase                 │
 //!                   ▲                                            ▲
 //!        context: the one thread-local               wakers, `Remote`, `CancelHandle`
 //! ```
 //!
-//! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`].
+//! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`], what a Ctrl-C does to
+//! main in [`signals`].
 
 mod awaited;
 mod builder;
@@ -25,8 +27,10 @@ mod here;
 mod hub;
 mod place;
 mod queue;
+mod registered;
 mod remote;
 mod shutdown;
+mod signals;
 mod table;
 mod turn;
 mod virtual_time;
@@ -45,12 +49,14 @@ pub(crate) use core::Core;
 pub(crate) use here::Lazy;
 pub(crate) use hub::{Hub, Message};
 pub(crate) use place::Place;
+pub(crate) use registered::{Registered, elsewhere, require_runtime};
 pub use remote::{Remote, RemoteHandle};
+pub(crate) use signals::{Subscription, drain};
 
 use crate::cell::Label;
 use crate::error::Cancelled;
 use crate::reactor::Punctual;
-use crate::util::caught;
+use crate::util::{caught, drop_quietly};
 
 /// A counted reference to one of our tasks, at home.
 pub(crate) type Task = crate::cell::Task<Hub>;
@@ -182,12 +188,14 @@ impl Runtime {
     ///
     /// # Panics
     /// If a runtime runs on this thread already; if the future was cancelled
-    /// ([`try_block_on`](Runtime::try_block_on) gives that as a value). A panic of the future comes out of here, and
-    /// the runtime and its tasks are unharmed.
+    /// ([`try_block_on`](Runtime::try_block_on) gives that as a value), except that a cancellation by Ctrl-C ends the
+    /// process ([`Builder::cancel_on_ctrl_c`]). A panic of the future comes out of here, and the runtime and its tasks
+    /// are unharmed.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match self.try_block_on(future) {
             Ok(output) => output,
+            Err(cancelled) if self.core.is_end_of_process(&cancelled) => self.end_process(),
             Err(cancelled) => panic_cancelled(&cancelled),
         }
     }
@@ -203,6 +211,14 @@ impl Runtime {
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
         refuse_nesting("block_on");
         self.drive(Label::new(Location::caller(), None), future)
+    }
+
+    /// Cleans up, and then ends the process as Ctrl-C would have.
+    fn end_process(&self) -> ! {
+        let _punctual = Punctual::new(SLACK);
+        let cleaned_up = caught(|| shutdown::shut_down(&self.core, self.shutdown_timeout));
+        cleaned_up.unwrap_or_else(drop_quietly);
+        signals::end_process()
     }
 
     /// Drives the runtime until `future` is done.
@@ -227,6 +243,7 @@ impl Drop for Runtime {
                 shutdown::shut_down(&self.core, self.shutdown_timeout);
             }
         }
+        self.core.let_ctrl_c_through();
     }
 }
 

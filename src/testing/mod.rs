@@ -7,7 +7,7 @@
 //! # Guarantees
 //! - While a task runs the clock does not move: two looks at [`time::now`](crate::time::now) agree.
 //! - The clock never jumps over a deadline.
-//! - While something real is in flight (a task waits for a socket, a [`Remote`](crate::Remote) or a handle of one
+//! - While something real is in flight (a task waits for a socket or a signal, a [`Remote`](crate::Remote) or a handle of one
 //!   exists) the clock does not jump; it goes on with the machine's until that comes.
 //! - When nothing can ever happen again the test fails with a report of who waits, instead of hanging.
 //!

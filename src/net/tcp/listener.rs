@@ -10,9 +10,9 @@ use rustix::io::Errno;
 use rustix::net::{acceptfrom_with, bind, listen, sockopt};
 
 use super::super::address::{ToSocketAddrs, first_success, resolve};
-use super::super::registered::{Registered, require_runtime};
 use super::{FLAGS, TcpStream, new_socket};
 use crate::reactor::{Direction, Done, Readiness};
+use crate::runtime::{Registered, require_runtime};
 
 /// How many connections may wait to be accepted; the system may lower it.
 const BACKLOG: i32 = 1024;

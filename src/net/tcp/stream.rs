@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, connect, sendmsg, sockopt};
 
 use super::super::address::{ToSocketAddrs, first_success, resolve};
-use super::super::registered::{Registered, require_runtime};
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, new_socket, owned, split};
 use crate::reactor::{Direction, Done, Readiness};
+use crate::runtime::{Registered, require_runtime};
 
 /// How many buffers one vectored call takes; the system knows no more.
 const MOST_BUFFERS: usize = 1024;

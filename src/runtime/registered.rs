@@ -1,4 +1,4 @@
-//! A socket and its place in the reactor of the runtime in which it was made.
+//! A socket and its place in the reactor of the runtime in which it was made: what the floor above waits with.
 //!
 //! ```text
 //!   new ──▶ registered ── poll_io, at home ──▶ the reactor's contract
@@ -17,18 +17,18 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll};
 
+use super::{Core, Hub, Message, try_with};
 use crate::error::NoRuntime;
 use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
-use crate::runtime::{Core, Hub, Message, try_with};
 use crate::util::slab::Key;
 
 /// What can be registered: anything that is a descriptor and can be had back from one.
-pub(super) trait Socket: AsFd + Into<OwnedFd> + From<OwnedFd> {}
+pub(crate) trait Socket: AsFd + Into<OwnedFd> + From<OwnedFd> {}
 
 impl<T: AsFd + Into<OwnedFd> + From<OwnedFd>> Socket for T {}
 
 /// A socket in the reactor of its runtime.
-pub(super) struct Registered<S: Socket> {
+pub(crate) struct Registered<S: Socket> {
     /// The socket. Invariant: `None` only once it is being dropped or was given back.
     socket: Option<S>,
     /// Its place in the reactor.
@@ -39,7 +39,7 @@ pub(super) struct Registered<S: Socket> {
 
 impl<S: Socket> Registered<S> {
     /// Puts a non-blocking socket into the reactor of the runtime that runs here; `known` is what it is ready for.
-    pub(super) fn new(socket: S, known: Readiness) -> io::Result<Self> {
+    pub(crate) fn new(socket: S, known: Readiness) -> io::Result<Self> {
         let registered = try_with(|core| {
             let key = core.reactor().borrow_mut().register(socket.as_fd(), known);
             Ok((key?, core.hub().number()))
@@ -53,14 +53,14 @@ impl<S: Socket> Registered<S> {
     }
 
     /// The socket.
-    pub(super) fn get(&self) -> &S {
+    pub(crate) fn get(&self) -> &S {
         self.socket
             .as_ref()
             .expect("it is taken only by what takes `self` too")
     }
 
     /// Makes `call` when the socket may be ready for it, or sees to it that the task is woken when it is.
-    pub(super) fn poll_io<T>(
+    pub(crate) fn poll_io<T>(
         &self,
         direction: Direction,
         cx: &Context<'_>,
@@ -77,7 +77,7 @@ impl<S: Socket> Registered<S> {
     /// Takes the socket out of the reactor and gives it back.
     ///
     /// Away from home it gives another descriptor of the same socket, as the first one must travel home.
-    pub(super) fn into_socket(mut self) -> io::Result<S> {
+    pub(crate) fn into_socket(mut self) -> io::Result<S> {
         if self.is_away() {
             return Ok(self.get().as_fd().try_clone_to_owned()?.into());
         }
@@ -124,7 +124,7 @@ impl<S: Socket + fmt::Debug> fmt::Debug for Registered<S> {
 }
 
 /// Refuses to go on outside of a runtime, before anything was done.
-pub(super) fn require_runtime() -> io::Result<()> {
+pub(crate) fn require_runtime() -> io::Result<()> {
     try_with(|_| ()).map_err(no_runtime)
 }
 
@@ -136,9 +136,10 @@ fn no_runtime(outside: NoRuntime) -> io::Error {
 
 /// What using a socket away from its runtime gives.
 #[cold]
-fn elsewhere() -> io::Error {
+pub(crate) fn elsewhere() -> io::Error {
     io::Error::other(
-        "this socket was used away from the wheelhouse runtime in which it was made: use it in a task of that runtime \
-         (`Remote::spawn` starts one from another thread), or move it over by `into_std` there and `from_std` here",
+        "this was used away from the wheelhouse runtime in which it was made: use it in a task of that runtime \
+         (`Remote::spawn` starts one from another thread); a socket may also be moved over by `into_std` there and \
+         `from_std` here",
     )
 }
