@@ -4,7 +4,8 @@
 mod common;
 
 use common::program::{self, smoke};
-use common::{PEERS, Peer, for_the_peer, work};
+use common::scopes::{self, ScopePeer};
+use common::{PEERS, Peer, Smol, Tokio, Wheelhouse, for_the_peer, work};
 use std::env;
 use std::fmt::Write;
 use std::process::{Command, Stdio};
@@ -23,6 +24,60 @@ const WORKLOADS: &[(&str, u64, u64)] = &[
     ("gather_handles_10000", 1, 10_000),
     ("sleep_drop", 20_000, 1),
 ];
+
+/// Those about scopes, likewise. Not every peer has them.
+const SCOPED: &[(&str, u64, u64)] = &[
+    ("timeout_ready", 20_000, 1),
+    ("timeout_waiting", 20_000, 1),
+    ("cancel_suspended", 10_000, 1),
+    ("group_1000", 10, 1000),
+    ("catch_sleep", 20_000, 1),
+];
+
+/// The peers that have scopes, or what their users write instead.
+const SCOPE_PEERS: &[&str] = &["wheelhouse", "tokio", "smol"];
+
+/// Does `rounds` of one workload about scopes on one peer.
+fn scoped_once<P: ScopePeer>(workload: &str, rounds: u64) {
+    let workload = workload.to_owned();
+    work::drive(&Rc::new(P::new()), async move |peer| {
+        match workload.as_str() {
+            "timeout_ready" => scopes::timeout_ready(&*peer, rounds).await,
+            "timeout_waiting" => scopes::timeout_waiting(&*peer, rounds).await,
+            "cancel_suspended" => scopes::cancels(&*peer, rounds).await,
+            "group_1000" => scopes::groups(&*peer, 1000, rounds).await,
+            "catch_sleep" => scopes::catch_sleep(rounds).await,
+            other => panic!("no workload is called {other:?}"),
+        }
+    });
+}
+
+/// Does `rounds` of any workload on the peer of that name.
+fn once(workload: &str, peer: &str, rounds: u64) {
+    match SCOPED.iter().any(|(name, ..)| *name == workload) {
+        false => for_the_peer!(peer, work_once(workload, rounds)),
+        true => match peer {
+            "wheelhouse" => scoped_once::<Wheelhouse>(workload, rounds),
+            "tokio" => scoped_once::<Tokio>(workload, rounds),
+            "smol" => scoped_once::<Smol>(workload, rounds),
+            other => panic!("{other:?} has no scopes"),
+        },
+    }
+}
+
+/// Every workload with every peer that has it: name, rounds of the shorter run, operations in a round, peer.
+fn cases() -> impl Iterator<Item = (&'static str, u64, u64, &'static str)> {
+    let with = |list: &'static [(&'static str, u64, u64)], peers: &'static [&'static str]| {
+        list.iter().flat_map(move |&(name, rounds, operations)| {
+            peers
+                .iter()
+                .map(move |&peer| (name, rounds, operations, peer))
+        })
+    };
+    let ours_only = |name: &str, peer: &str| name != "catch_sleep" || peer == "wheelhouse";
+    let scoped = with(SCOPED, SCOPE_PEERS).filter(move |case| ours_only(case.0, case.3));
+    with(WORKLOADS, PEERS).chain(scoped)
+}
 
 /// Does `rounds` of one workload on one peer.
 fn work_once<P: Peer>(workload: &str, rounds: u64) {
@@ -67,24 +122,22 @@ fn measure_all() {
     let filters = program::filters();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|word| name.contains(word));
     let mut lines = String::new();
-    for &(workload, rounds, operations) in WORKLOADS {
-        for peer in PEERS {
-            if !wanted(&format!("{workload}/{peer}")) {
-                continue;
-            }
-            let (short, long) = (
-                count(workload, peer, rounds),
-                count(workload, peer, 2 * rounds),
-            );
-            let each = (long - short) as f64 / (rounds * operations) as f64;
-            println!("{workload}/{peer}: {each:.0} instructions");
-            writeln!(
-                lines,
-                "{{\"program\":\"instructions\",\"workload\":\"{workload}\",\"peer\":\"{peer}\",\
-                 \"metric\":\"instructions\",\"value\":{each:.1}}}"
-            )
-            .expect("a string takes all");
+    for (workload, rounds, operations, peer) in cases() {
+        if !wanted(&format!("{workload}/{peer}")) {
+            continue;
         }
+        let (short, long) = (
+            count(workload, peer, rounds),
+            count(workload, peer, 2 * rounds),
+        );
+        let each = (long - short) as f64 / (rounds * operations) as f64;
+        println!("{workload}/{peer}: {each:.0} instructions");
+        writeln!(
+            lines,
+            "{{\"program\":\"instructions\",\"workload\":\"{workload}\",\"peer\":\"{peer}\",\
+             \"metric\":\"instructions\",\"value\":{each:.1}}}"
+        )
+        .expect("a string takes all");
     }
     program::keep("instructions", &lines);
 }
@@ -103,13 +156,9 @@ fn main() {
             panic!("--one takes a workload, a peer and rounds");
         };
         let rounds = rounds.parse().expect("a number");
-        for_the_peer!(peer.as_str(), work_once(workload, rounds));
+        once(workload, peer, rounds);
     } else if smoke() {
-        for &(workload, ..) in WORKLOADS {
-            for peer in PEERS {
-                for_the_peer!(*peer, work_once(workload, 1));
-            }
-        }
+        cases().for_each(|(workload, .., peer)| once(workload, peer, 1));
     } else if valgrind() {
         measure_all();
     } else {
