@@ -20,7 +20,8 @@
 use super::engine::Engine;
 use super::slot::Set;
 use super::winding::{End, Family};
-use crate::error::{Cancelled, Panic};
+use crate::error::Panic;
+use crate::runtime::{Place, Promise};
 use crate::util::{Payload, caught, drop_quietly};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
@@ -30,6 +31,7 @@ use std::task::{Context, Poll, ready};
 
 pin_project! {
     /// Children and their engine.
+    #[project = CrewProj]
     pub(super) struct Crew<S: Set> {
         // The children.
         #[pin]
@@ -61,16 +63,6 @@ fn go_on(panic: Payload) {
     } else {
         resume_unwind(panic);
     }
-}
-
-/// Why a round of the engine was broken off.
-enum Stop {
-    /// The driver said so.
-    Judged,
-    /// A child panicked.
-    Panicked(Payload),
-    /// A child resumed a cancellation, which it did not get from here.
-    Resumed(Cancelled),
 }
 
 impl<S: Set> Crew<S> {
@@ -139,27 +131,20 @@ impl<S: Set> Crew<S> {
             if this.family.hear(cx.waker()) {
                 drop_uncaught(this.set.as_mut(), this.engine, this.family);
             }
-            let (mut set, family) = (this.set, this.family);
-            let polled = this.engine.poll(cx, |index, cx| {
-                step(set.as_mut(), family, index, cx, &mut judge)
-            });
-            match polled {
-                Poll::Pending if family.rest(cx.waker()) => return Poll::Pending,
+            match this.round(cx, &mut judge) {
+                Poll::Pending if self.as_mut().project().family.rest(cx.waker()) => {
+                    return Poll::Pending;
+                }
                 Poll::Pending | Poll::Ready(ControlFlow::Continue(())) => {}
-                Poll::Ready(ControlFlow::Break(stop)) => self.as_mut().wind_up(stop),
+                Poll::Ready(ControlFlow::Break(end)) => self.as_mut().wind_up(end),
             }
         }
         self.finish(cx)
     }
 
     /// Begins to end, for a reason that lies inside.
-    fn wind_up(self: Pin<&mut Self>, stop: Stop) {
+    fn wind_up(self: Pin<&mut Self>, end: End) {
         let this = self.project();
-        let end = match stop {
-            Stop::Judged => End::Broken,
-            Stop::Panicked(panic) => End::Panicked(Panic::new(panic)),
-            Stop::Resumed(cancelled) => End::Cancelled(cancelled),
-        };
         this.family.wind_up(end);
         drop_uncaught(this.set, this.engine, this.family);
     }
@@ -216,42 +201,101 @@ impl<S: Set> Crew<S> {
     }
 }
 
-/// Polls child `index` once, and sees what has become of it.
-fn step<S: Set>(
-    mut set: Pin<&mut S>,
-    family: &mut Family,
+/// One child's turn.
+struct Turn<'a, 'p, S> {
+    /// The children.
+    set: Pin<&'a mut S>,
+    /// Which of them.
     index: usize,
+    /// What stands for the branches that are not open.
+    promise: Option<&'a Promise<'p>>,
+}
+
+/// Polls a child once, and sees what has become of it. Breaks off when the driver does, or with a cancellation in `resumed`.
+#[inline]
+fn step<S: Set>(
+    turn: Turn<'_, '_, S>,
+    family: &mut Family,
     cx: &mut Context<'_>,
     judge: &mut impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
-) -> Poll<ControlFlow<Stop>> {
-    let polled = match family.has_arrived_at(index) {
-        true => Ok(Poll::Pending),
-        false => family.visit(index, cx, |cx| {
-            caught(|| set.as_mut().poll_child(index, cx))
-        }),
+) -> Poll<ControlFlow<()>> {
+    let Turn {
+        mut set,
+        index,
+        promise,
+    } = turn;
+    if family.has_places() && family.has_arrived_at(index) {
+        return end_of(set, index, family);
+    }
+    let polled = family.visit(index, cx, promise, |cx| set.as_mut().poll_child(index, cx));
+    if polled.is_pending() {
+        return match family.has_places() {
+            true => end_of(set, index, family),
+            false => Poll::Pending,
+        };
+    }
+    if family.has_places() {
+        family.leave(index);
+    }
+    match family.end {
+        Some(_) => Poll::Ready(ControlFlow::Continue(())),
+        None => Poll::Ready(judge(set, index)),
+    }
+}
+
+/// Drops a child that is pending, if a cancellation ends it.
+#[cold]
+fn end_of<S: Set>(set: Pin<&mut S>, index: usize, family: &mut Family) -> Poll<ControlFlow<()>> {
+    let Some(cancelled) = family.arrived_at(index) else {
+        return Poll::Pending;
     };
-    match polled {
-        Ok(Poll::Pending) => {
-            let Some(cancelled) = family.arrived_at(index) else {
-                return Poll::Pending;
-            };
-            family.cut(index, set);
-            match family.expects(&cancelled) {
-                true => Poll::Ready(ControlFlow::Continue(())),
-                false => Poll::Ready(ControlFlow::Break(Stop::Resumed(cancelled))),
-            }
-        }
-        Ok(Poll::Ready(())) => {
-            family.leave(index);
-            let going_on = family.end.is_some() || judge(set, index).is_continue();
-            Poll::Ready(match going_on {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(Stop::Judged),
+    family.cut(index, set);
+    if family.expects(&cancelled) {
+        return Poll::Ready(ControlFlow::Continue(()));
+    }
+    family.resumed = Some(cancelled);
+    Poll::Ready(ControlFlow::Break(()))
+}
+
+impl<S: Set> CrewProj<'_, S> {
+    /// Polls the children that were woken, until one of them says stop.
+    fn round(
+        self,
+        cx: &mut Context<'_>,
+        judge: &mut impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
+    ) -> Poll<ControlFlow<End>> {
+        let Self {
+            mut set,
+            engine,
+            family,
+            ..
+        } = self;
+        let polled = caught(|| {
+            Place::with_branches(family.join.node(), |promise| {
+                engine.poll(cx, |index, cx| {
+                    let set = set.as_mut();
+                    let turn = Turn {
+                        set,
+                        index,
+                        promise,
+                    };
+                    step(turn, family, cx, judge)
+                })
             })
-        }
-        Err(panic) => {
-            family.cut(index, set);
-            Poll::Ready(ControlFlow::Break(Stop::Panicked(panic)))
+        });
+        match polled {
+            Ok(Poll::Ready(ControlFlow::Break(()))) => {
+                let resumed = family.resumed.take();
+                let end = resumed.map_or(End::Broken, End::Cancelled);
+                Poll::Ready(ControlFlow::Break(end))
+            }
+            Ok(Poll::Ready(ControlFlow::Continue(()))) => Poll::Ready(ControlFlow::Continue(())),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panic) => {
+                family.cut(engine.go_on_after_panic(), set);
+                let end = End::Panicked(Panic::new(panic));
+                Poll::Ready(ControlFlow::Break(end))
+            }
         }
     }
 }

@@ -33,7 +33,8 @@
 //!
 //! # Not guaranteed
 //!
-//! A poll of the engine that unwinds leaves it ended: the driver drops the children and lets the panic go on.
+//! A poll of the engine that unwinds leaves it ended: the driver drops the children and lets the panic go on, or has it
+//! [go on](Engine::go_on_after_panic) without the child that panicked.
 
 use super::node::Block;
 use super::queue::Chain;
@@ -59,6 +60,8 @@ pub(super) struct Engine {
     limit: usize,
     /// Whether nothing may be polled any more. Also set while a poll is under way, so that a panic leaves it set.
     ended: bool,
+    /// The child whose step was taken last.
+    at: usize,
 }
 
 impl Engine {
@@ -72,6 +75,7 @@ impl Engine {
             running: 0,
             limit: usize::MAX,
             ended: false,
+            at: 0,
         }
     }
 
@@ -109,6 +113,14 @@ impl Engine {
             block.nodes()[index].mute();
         }
         self.running -= 1;
+    }
+
+    /// Goes on after a step that panicked: that child has ended. Gives it.
+    pub(super) fn go_on_after_panic(&mut self) -> usize {
+        debug_assert!(self.ended, "a panic leaves it so");
+        self.ended = false;
+        self.end(self.at);
+        self.at
     }
 
     /// Whether nothing will be polled any more.
@@ -190,6 +202,7 @@ impl Engine {
         index: usize,
         step: &mut impl FnMut(usize, &mut Context<'_>) -> Step<B>,
     ) -> ControlFlow<B> {
+        self.at = index;
         let block = self.block();
         match block.enter(index, |cx| step(index, cx)) {
             Poll::Pending => ControlFlow::Continue(()),

@@ -7,7 +7,7 @@
 
 use super::slot::Set;
 use crate::error::{Cancelled, Panic, Reason};
-use crate::runtime::{Awaited, Lazy, Place, try_with};
+use crate::runtime::{Awaited, Place, Promise, try_with};
 use crate::util::{caught, drop_quietly};
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -32,6 +32,8 @@ pub(super) struct Family {
     branches: BTreeMap<usize, Place>,
     /// Set while it winds up.
     pub(super) end: Option<End>,
+    /// A cancellation that a child resumed, and that was not sent into the crew.
+    pub(super) resumed: Option<Cancelled>,
     /// The tasks that dropped children were awaiting.
     pub(super) awaited: Awaited,
     /// A cancellation has been sent on outwards: nothing will come of this crew.
@@ -73,11 +75,13 @@ impl Family {
             .cancel(&Cancelled::new(Reason::SiblingFailed, None));
     }
 
-    /// Runs `poll` as code inside of a child.
+    /// Runs `poll` as code inside of a child. `promise` stands for the branches that are not open.
+    #[inline]
     pub(super) fn visit<R>(
         &mut self,
         index: usize,
         cx: &mut Context<'_>,
+        promise: Option<&Promise<'_>>,
         poll: impl FnOnce(&mut Context<'_>) -> R,
     ) -> R {
         let waker = cx.waker();
@@ -87,15 +91,23 @@ impl Family {
             branch.refresh(waker);
             return branch.inside(|| poll(cx));
         }
-        let mut branch = Place::default();
-        let polled = branch.inside_lazily(Lazy::Branch(self.join.node()), waker, || poll(cx));
-        if branch.node().is_some() {
-            if self.join.node().is_none() {
-                self.join = branch.around().unwrap_or_default();
-            }
-            self.branches.insert(index, branch);
+        let polled = poll(cx);
+        if let Some(promise) = promise
+            && let Some(branch) = promise.opened(waker)
+        {
+            self.keep(index, branch, promise);
         }
         polled
+    }
+
+    /// Keeps the branch of a child, and learns of the crew's own place with the first one.
+    #[cold]
+    fn keep(&mut self, index: usize, branch: Place, promise: &Promise<'_>) {
+        if self.join.node().is_none() {
+            self.join = branch.around().unwrap_or_default();
+            promise.know(&self.join);
+        }
+        self.branches.insert(index, branch);
     }
 
     /// Whether something in a child has opened a node.
@@ -104,16 +116,19 @@ impl Family {
         branch.is_some_and(|branch| branch.node().is_some())
     }
 
+    /// Whether any child has a place.
+    #[inline]
+    pub(super) fn has_places(&self) -> bool {
+        !self.branches.is_empty()
+    }
+
     /// Whether a cancellation ends a child.
     pub(super) fn has_arrived_at(&self, index: usize) -> bool {
-        !self.branches.is_empty() && self.branches.get(&index).is_some_and(Place::has_arrived)
+        self.branches.get(&index).is_some_and(Place::has_arrived)
     }
 
     /// The cancellation that ends a child, once.
     pub(super) fn arrived_at(&self, index: usize) -> Option<Cancelled> {
-        if self.branches.is_empty() {
-            return None;
-        }
         self.branches.get(&index)?.arrived()
     }
 
@@ -124,9 +139,7 @@ impl Family {
 
     /// A child has ended by itself.
     pub(super) fn leave(&mut self, index: usize) {
-        if !self.branches.is_empty() {
-            self.branches.remove(&index);
-        }
+        self.branches.remove(&index);
     }
 
     /// Drops a child. The tasks that it was awaiting are waited for; a panic of its destructor ends the crew.

@@ -77,7 +77,11 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Core) -> R) -> Result<R, NoRuntime> {
 
 /// Gives `value` to the runtime that this thread drives, or to `outside` where there is none.
 #[inline]
-fn hand<T, R>(value: T, inside: impl FnOnce(&Core, T) -> R, outside: impl FnOnce(T) -> R) -> R {
+pub(super) fn hand<T, R>(
+    value: T,
+    inside: impl FnOnce(&Core, T) -> R,
+    outside: impl FnOnce(T) -> R,
+) -> R {
     let core = HERE.with(|here| here.core.get());
     // SAFETY: null or kept by an `Entered` of this thread, which cannot be dropped while `inside` is on the stack.
     match unsafe { core.as_ref() } {

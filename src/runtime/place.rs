@@ -9,8 +9,10 @@
 //! It holds a key and the number of the runtime, so what contains it is `Send`. Polled in another runtime, it leaves the
 //! first one; outside of a task it is nothing, and the future passes through.
 
+use std::cell::Cell;
 use std::task::Waker;
 
+use super::context::hand;
 use super::core::Core;
 use super::here::{Here, Lazy};
 use super::hub::{Hub, Message};
@@ -30,18 +32,20 @@ pub(crate) struct Place {
 impl Place {
     /// Begins a poll of what needs a node in any case; `true` when it was opened just now.
     pub(crate) fn open(&mut self, kind: Kind, waker: &Waker) -> bool {
+        if self.node.is_some() {
+            self.visit(waker);
+        }
         let mut is_new = false;
         self.at(|place, core| {
-            place.leave_other_runtime(core);
             if place.node.is_none()
                 && let Some(parent) = core.node_here()
             {
                 let key = core.scopes().borrow_mut().open(Some(parent), kind);
+                core.refresh_waker(key, waker);
                 place.node = Some((key, core.hub().number()));
                 is_new = true;
             }
         });
-        self.visit(waker);
         is_new
     }
 
@@ -90,12 +94,15 @@ impl Place {
 
     /// Runs `f` as code inside.
     pub(crate) fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
-        let entered = try_with(|core| {
-            let key = self.key(core)?;
-            Some(core.here().replace(Here::Node(key)))
-        });
-        let _back = entered.ok().flatten().map(Back);
-        f()
+        hand(
+            f,
+            |core, f| {
+                let key = self.key(core);
+                let _back = key.map(|key| Back(core, core.here().replace(Here::Node(key))));
+                f()
+            },
+            |f| f(),
+        )
     }
 
     /// Runs `f` as code inside of a scope that is opened only if something in `f` opens a node.
@@ -108,26 +115,35 @@ impl Place {
         if self.node.is_some() {
             return self.inside(f);
         }
-        let entered = try_with(|core| {
-            core.current_number()?;
-            let outer = core.here().get();
-            let around = match lazy {
-                Lazy::Branch(Some(join)) => Some(join),
-                _ => core.outer_here(),
-            };
-            core.here().set(Here::Lazy(around, lazy));
-            Some(outer)
-        });
-        let Some(outer) = entered.ok().flatten() else {
-            return f();
-        };
-        // Also when `f` panics: what it opened must be closed.
-        let _opened = PickUp {
-            place: self,
-            waker,
-            outer,
-        };
-        f()
+        hand(
+            (self, f),
+            |core, (place, f)| {
+                let Some(promise) = Promise::make(core, lazy) else {
+                    return f();
+                };
+                // Also when `f` panics: what it opened must be closed.
+                let _kept = PickUp {
+                    promise,
+                    place,
+                    waker,
+                };
+                f()
+            },
+            |(_, f)| f(),
+        )
+    }
+
+    /// Runs `f`, which polls the branches of a gather, whose node is `join` if it has one: each branch is opened only if
+    /// something in it opens a node, and the gather with the first.
+    pub(crate) fn with_branches<R>(
+        join: Option<Key>,
+        f: impl FnOnce(Option<&Promise<'_>>) -> R,
+    ) -> R {
+        hand(
+            f,
+            |core, f| f(Promise::make(core, Lazy::Branch(join)).as_ref()),
+            |f| f(None),
+        )
     }
 
     /// The cancellation that has arrived, once.
@@ -250,32 +266,104 @@ impl Core {
 }
 
 /// Puts the outer place back when the inner code returns or panics.
-struct Back(Here);
+struct Back<'a>(&'a Core, Here);
 
-impl Drop for Back {
+impl Drop for Back<'_> {
     fn drop(&mut self) {
-        try_with(|core| core.here().set(self.0)).ok();
+        self.0.here().set(self.1);
     }
 }
 
-/// Puts the outer place back, and gives the node that was opened inside to the one that promised it.
+/// While it lives, a scope is opened when something inside opens a node.
+pub(crate) struct Promise<'a> {
+    /// The runtime.
+    core: &'a Core,
+    /// Where the code ran before.
+    outer: Here,
+    /// What stands there instead, until it is made good.
+    promised: Cell<Here>,
+}
+
+impl<'a> Promise<'a> {
+    /// Promises a scope; `None` outside of a task.
+    fn make(core: &'a Core, lazy: Lazy) -> Option<Self> {
+        core.current_number()?;
+        let outer = core.here().get();
+        let around = match lazy {
+            Lazy::Branch(Some(join)) => Some(join),
+            _ => core.outer_here(),
+        };
+        // Read again: a promise that stood there has been made good.
+        let outer = match outer {
+            Here::Lazy(..) => core.here().get(),
+            outer => outer,
+        };
+        let promised = Here::Lazy(around, lazy);
+        core.here().set(promised);
+        Some(Self {
+            core,
+            outer,
+            promised: Cell::new(promised),
+        })
+    }
+
+    /// The place that has been opened since this was asked last; the next one that asks gets another.
+    pub(crate) fn opened(&self, waker: &Waker) -> Option<Place> {
+        let Here::Node(key) = self.core.here().get() else {
+            return None;
+        };
+        self.core.here().set(self.promised.get());
+        self.core.refresh_waker(key, waker);
+        let node = Some((key, self.core.hub().number()));
+        Some(Place { node })
+    }
+
+    /// Further branches are opened inside of `join`.
+    pub(crate) fn know(&self, join: &Place) {
+        let promised = Here::Lazy(join.node(), Lazy::Branch(join.node()));
+        self.promised.set(promised);
+        self.core.here().set(promised);
+    }
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        if let Here::Node(unclaimed) = self.core.here().replace(self.outer) {
+            self.close_unclaimed(unclaimed);
+        }
+    }
+}
+
+impl Promise<'_> {
+    /// Closes what was opened by code that panicked, before anybody could claim it.
+    #[cold]
+    fn close_unclaimed(&self, key: Key) {
+        let runtime = self.core.hub().number();
+        let branch = Place {
+            node: Some((key, runtime)),
+        };
+        let join = match self.promised.get() {
+            Here::Lazy(_, Lazy::Branch(None)) => branch.around(),
+            _ => None,
+        };
+        drop((branch, join));
+    }
+}
+
+/// Gives the node that was opened to the one that promised it.
 struct PickUp<'a> {
+    /// The promise.
+    promise: Promise<'a>,
     /// Who promised.
     place: &'a mut Place,
     /// Whom to wake for it.
     waker: &'a Waker,
-    /// The outer place.
-    outer: Here,
 }
 
 impl Drop for PickUp<'_> {
     fn drop(&mut self) {
-        try_with(|core| {
-            if let Here::Node(key) = core.here().replace(self.outer) {
-                self.place.node = Some((key, core.hub().number()));
-                core.refresh_waker(key, self.waker);
-            }
-        })
-        .ok();
+        if let Some(opened) = self.promise.opened(self.waker) {
+            *self.place = opened;
+        }
     }
 }
