@@ -50,10 +50,15 @@ impl Place {
     }
 
     /// Begins a poll: moves the node, if there is one, to where the code runs, and makes the waker the one to wake.
+    #[inline]
     pub(crate) fn visit(&mut self, waker: &Waker) {
-        if self.node.is_none() {
-            return;
+        if self.node.is_some() {
+            self.visit_open(waker);
         }
+    }
+
+    /// [`visit`](Place::visit) where there is a node.
+    fn visit_open(&mut self, waker: &Waker) {
         self.at(|place, core| {
             place.leave_other_runtime(core);
             let Some(key) = place.key(core) else { return };
@@ -65,9 +70,6 @@ impl Place {
 
     /// Makes the waker the one to wake; the node, if there is one, stays where it is in the tree.
     pub(crate) fn refresh(&mut self, waker: &Waker) {
-        if self.node.is_none() {
-            return;
-        }
         self.at(|place, core| {
             place.leave_other_runtime(core);
             if let Some(key) = place.key(core) {
@@ -208,21 +210,10 @@ impl Place {
     }
 
     /// Takes the node out of the tree.
+    #[inline]
     pub(crate) fn close(&mut self) {
-        let Some((key, runtime)) = self.node.take() else {
-            return;
-        };
-        let here = try_with(|core| {
-            let here = core.hub().number() == runtime;
-            if here {
-                core.close_node(key);
-            }
-            here
-        });
-        if here != Ok(true)
-            && let Some(hub) = Hub::find(runtime)
-        {
-            hub.send(Message::PlaceGone(key));
+        if let Some((key, runtime)) = self.node.take() {
+            close(key, runtime);
         }
     }
 
@@ -238,10 +229,28 @@ impl Place {
     }
 
     /// Asks about the node, if it is open in the runtime that is driven here.
+    #[inline]
     fn ask<R>(&self, f: impl FnOnce(&Core, Key) -> R) -> Option<R> {
+        self.node?;
         try_with(|core| self.key(core).map(|key| f(core, key)))
             .ok()
             .flatten()
+    }
+}
+
+/// Takes a node out of the tree of its runtime.
+fn close(key: Key, runtime: u32) {
+    let here = try_with(|core| {
+        let here = core.hub().number() == runtime;
+        if here {
+            core.close_node(key);
+        }
+        here
+    });
+    if here != Ok(true)
+        && let Some(hub) = Hub::find(runtime)
+    {
+        hub.send(Message::PlaceGone(key));
     }
 }
 
