@@ -1,0 +1,268 @@
+//! Gathers and groups: scopes of which many parts run at once.
+
+use super::differences::{self, Difference};
+use super::node::Seq;
+use super::world::World;
+use super::{Cancel, End, Flow, Here};
+use crate::program::Stmt;
+
+/// One of those that run side by side.
+#[derive(Debug)]
+struct Member<'p> {
+    /// The child's number; `None` for a branch, and for the body of a group.
+    child: Option<usize>,
+    /// What it does; `None` when it has ended.
+    seq: Option<Seq<'p>>,
+    /// It was cancelled before it began (C1).
+    stillborn: Option<Cancel>,
+}
+
+/// A gather or a group.
+#[derive(Debug)]
+pub(super) struct Join<'p> {
+    stmt: &'p Stmt,
+    members: Vec<Member<'p>>,
+    /// What the gather or group itself cancelled its members with.
+    own: Option<Cancel>,
+    /// What came from outside, to go on when all have cleaned up (C15).
+    outer: Option<Cancel>,
+    /// What came from outside, with nobody in here to catch it: all was dropped.
+    whole: Option<Cancel>,
+    /// Members have failed.
+    failed: bool,
+    /// How the body of the group ended; `None` when it was cut down.
+    body: Option<Flow>,
+    begun: bool,
+    /// The body has been hit from outside since the last turn.
+    hit_body: bool,
+}
+
+impl<'p> Join<'p> {
+    pub(super) fn new(stmt: &'p Stmt, world: &mut World<'p>, here: Here) -> Self {
+        let branch = |block| Member {
+            child: None,
+            seq: Some(Seq::new(block)),
+            stillborn: None,
+        };
+        let members = match stmt {
+            Stmt::Group(_, children, body) => {
+                for (task, _) in children {
+                    world.bear(*task, Some(here.task), here.level + 2);
+                }
+                let children = children.iter().map(|(task, block)| Member {
+                    child: Some(*task),
+                    ..branch(block)
+                });
+                [branch(body)].into_iter().chain(children).collect()
+            }
+            _ => stmt.blocks().into_iter().map(branch).collect(),
+        };
+        Self {
+            stmt,
+            members,
+            own: None,
+            outer: None,
+            whole: None,
+            failed: false,
+            body: None,
+            begun: false,
+            hit_body: false,
+        }
+    }
+
+    pub(super) fn dead(&self) -> Option<&Cancel> {
+        self.whole.as_ref()
+    }
+
+    pub(super) fn throw(&mut self, cancel: &Cancel) -> bool {
+        if self.group().is_some() {
+            if self.own.is_some() || self.outer.is_some() || self.whole.is_some() {
+                differences::note(Difference::GroupHitAgain);
+            }
+            self.hit_body = self.members[0].seq.is_some();
+        }
+        let caught = self.throw_at_members(cancel);
+        let place = match caught {
+            true => &mut self.outer,
+            false => &mut self.whole,
+        };
+        *place = Some(Cancel::merged(place.take(), cancel.clone()));
+        caught
+    }
+
+    fn throw_at_members(&mut self, cancel: &Cancel) -> bool {
+        let mut caught = false;
+        for member in &mut self.members {
+            match &mut member.seq {
+                Some(seq) if seq.has_begun() => caught |= seq.throw(cancel),
+                Some(_) => drop(member.stillborn.get_or_insert(cancel.clone())),
+                None => {}
+            }
+        }
+        caught
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        world: &mut World<'p>,
+        here: Here,
+        armed: &mut Option<Cancel>,
+    ) -> Option<End> {
+        if let Some(name) = self.group()
+            && world.is_stopped(name)
+        {
+            self.cancel(world, here, "the group was cancelled");
+        }
+        // What waits for the next suspension is each branch's, if it suspends; a child is born cancelled.
+        let mut inside = match std::mem::replace(&mut self.begun, true) {
+            true => None,
+            false => armed.clone(),
+        };
+        if let Some(cancel) = &inside {
+            let children = self
+                .members
+                .iter_mut()
+                .filter(|member| member.child.is_some());
+            children.for_each(|child| child.stillborn = Some(cancel.clone()));
+        }
+        loop {
+            let (again, taken) = self.round(world, here, &inside);
+            if taken {
+                self.outer = self.outer.take().or(armed.take());
+            }
+            inside = None;
+            if !again {
+                break;
+            }
+        }
+        if std::mem::take(&mut self.hit_body) && self.members[0].seq.is_some() {
+            differences::note(Difference::GroupBodyFirst);
+        }
+        let all_ended = self.members.iter().all(|member| member.seq.is_none());
+        all_ended.then(|| self.ended(world))
+    }
+
+    /// Gives each member a turn. Tells whether some have been cancelled by that, and whether `armed` hit one.
+    fn round(&mut self, world: &mut World<'p>, here: Here, armed: &Option<Cancel>) -> (bool, bool) {
+        let (mut again, mut taken) = (false, false);
+        for index in 0..self.members.len() {
+            let mut inside = armed.clone();
+            let end = self.member_turn(world, here, index, &mut inside);
+            let is_child = self.members[index].child.is_some();
+            taken |= armed.is_some() && (is_child || inside.is_none());
+            if let Some(end) = end {
+                self.members[index].seq = None;
+                again |= self.member_ended(world, here, index, end);
+            }
+        }
+        (again, taken)
+    }
+
+    fn member_turn(
+        &mut self,
+        world: &mut World<'p>,
+        here: Here,
+        index: usize,
+        armed: &mut Option<Cancel>,
+    ) -> Option<End> {
+        let group = self.group();
+        let member = &mut self.members[index];
+        let seq = member.seq.as_mut()?;
+        let inside = Here {
+            group: group.or(here.group),
+            ..here.inside()
+        };
+        match (member.child, member.stillborn.take()) {
+            (_, Some(cancel)) => Some(End::Cut(cancel)),
+            (Some(task), None) => {
+                let here = Here { task, ..inside }.inside();
+                world.turn_of(here, seq)
+            }
+            (None, None) => seq.poll(world, inside, armed),
+        }
+    }
+
+    /// A member has ended; `true` when others were cancelled by that.
+    fn member_ended(&mut self, world: &mut World<'p>, here: Here, index: usize, end: End) -> bool {
+        let child = self.members[index].child;
+        let mut again = false;
+        match (&end, child) {
+            // C22: out of a branch or body comes what is not ours, and the others are cancelled with it.
+            (End::Cut(cancel), None) if self.is_news(cancel) => {
+                if matches!(self.stmt, Stmt::Gather(..)) {
+                    differences::note(Difference::GatherPassesForeign);
+                }
+                self.outer = Some(cancel.clone());
+                let level = here.level + 1;
+                self.throw_at_members(&Cancel {
+                    level,
+                    ..cancel.clone()
+                });
+                again = true;
+            }
+            (End::Flow(Flow::Fail), _) if !matches!(self.stmt, Stmt::Gather(..)) => {
+                self.failed = true;
+                if child.is_some() && self.members[0].seq.is_none() {
+                    differences::note(Difference::GroupFailsAfterBody);
+                }
+                self.cancel(world, here, "a sibling failed");
+                again = true;
+            }
+            (End::Flow(flow), None) => self.body = Some(*flow),
+            _ => {}
+        }
+        if let Some(task) = child {
+            world.finish(task, end);
+        }
+        again
+    }
+
+    /// Tells whether a branch's cancellation is neither ours nor one that we know of.
+    fn is_news(&self, cancel: &Cancel) -> bool {
+        !cancel.is(self.own.as_ref()) && self.outer.is_none() && self.whole.is_none()
+    }
+
+    /// Cancels the members, if nobody has.
+    fn cancel(&mut self, world: &mut World<'p>, here: Here, why: &str) {
+        if self.own.is_some() || self.outer.is_some() || self.whole.is_some() {
+            return;
+        }
+        let cancel = world.new_cancel(why, here.level + 1);
+        self.own = Some(cancel.clone());
+        self.throw_at_members(&cancel);
+    }
+
+    /// The name of the group, if it is one.
+    fn group(&self) -> Option<usize> {
+        match self.stmt {
+            Stmt::Group(name, ..) => Some(*name),
+            _ => None,
+        }
+    }
+
+    /// All members have ended. What came from outside goes on outwards, whatever else there was (C14, C15).
+    fn ended(&mut self, world: &mut World<'p>) -> End {
+        if let Some(cancel) = self.whole.take().or(self.outer.take()) {
+            if self.failed {
+                differences::note(Difference::GroupFailsWhenCancelled);
+            }
+            return End::Cut(cancel);
+        }
+        let (said, flow) = match (self.stmt, self.body) {
+            (Stmt::TryGather(name, _), _) if self.failed => {
+                (format!("try failed {name}"), Flow::Fail)
+            }
+            (Stmt::Gather(name, _) | Stmt::TryGather(name, _), _) => {
+                (format!("gathered {name}"), Flow::Next)
+            }
+            (Stmt::Group(name, ..), _) if self.failed => {
+                (format!("group failed {name}"), Flow::Next)
+            }
+            (Stmt::Group(name, ..), None) => (format!("group cancelled {name}"), Flow::Next),
+            (Stmt::Group(name, ..), Some(Flow::Next)) => (format!("group {name}"), Flow::Next),
+            (_, flow) => return End::Flow(flow.unwrap_or(Flow::Next)),
+        };
+        world.say(said, "");
+        End::Flow(flow)
+    }
+}

@@ -1,0 +1,96 @@
+//! The reference: what DESIGN's rules of cancellation mean, as a walk over a tree of what every task is doing.
+//!
+//! It is the semantics of exceptions. A cancellation is *thrown* inwards, at every leaf (a sleep, an await) of the
+//! scope that is not behind a shield; and it *comes back* outwards as the way in which a piece of code ended, until a
+//! catch point catches it, or the scope that it was meant for has gone. That is another form of the rule "the
+//! innermost catch points hear of it, all else is dropped", and shares no code with the crate.
+//!
+//! ```text
+//!   world: clock, ready tasks, timers, what is known of each task ── turn: a cancellation is thrown (C2), then
+//!     the task's tree walks on
+//!   seq: one statement after the other ── node: the one that runs now ── leaf │ join (gather, group)
+//! ```
+
+pub(crate) mod differences;
+mod join;
+mod leaf;
+mod node;
+mod world;
+
+pub(crate) use world::run;
+
+/// A cancellation on its way.
+#[derive(Clone, Debug)]
+struct Cancel {
+    /// Which one it is: a scope absorbs its own and no other (C14).
+    id: usize,
+    /// How deep the scope lies that it was meant for; `FOREIGN` for one of another task.
+    level: usize,
+    /// The reason (C20).
+    why: String,
+}
+
+/// The level of a cancellation that came out of a join error (C22): no scope here is its own.
+const FOREIGN: usize = usize::MAX;
+
+impl Cancel {
+    /// Two that arrive as one: the first wins (C10), unless the second comes from further out (C13).
+    fn merged(first: Option<Self>, second: Self) -> Self {
+        match first {
+            Some(first) if first.level == FOREIGN || second.level >= first.level => first,
+            _ => second,
+        }
+    }
+
+    /// This one has come back to where another waited for the next suspension: they arrive as one.
+    fn joined(self, armed: Option<Self>) -> Self {
+        match armed {
+            Some(armed) => Self::merged(Some(self), armed),
+            None => self,
+        }
+    }
+
+    /// Tells whether it is this one.
+    fn is(&self, other: Option<&Self>) -> bool {
+        other.is_some_and(|other| other.id == self.id)
+    }
+}
+
+/// How code that was not cancelled went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// To the next statement.
+    Next,
+    /// To the end of its task, branch or body.
+    Return,
+    /// The same, with a failure.
+    Fail,
+}
+
+/// How a piece of code ended.
+#[derive(Clone, Debug)]
+enum End {
+    /// With a value.
+    Flow(Flow),
+    /// By a cancellation, which goes on outwards.
+    Cut(Cancel),
+}
+
+/// Where code stands.
+#[derive(Clone, Copy, Debug)]
+struct Here {
+    /// The task that it belongs to.
+    task: usize,
+    /// The name of the group around it.
+    group: Option<usize>,
+    /// How many scopes are around it.
+    level: usize,
+}
+
+impl Here {
+    /// One scope further in.
+    fn inside(self) -> Self {
+        let level = self.level + 1;
+        Self { level, ..self }
+    }
+}

@@ -1,0 +1,273 @@
+//! All that is not the tree of one task: the clock, who is ready, how tasks stand to each other.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+
+use super::node::Seq;
+use super::{Cancel, End, FOREIGN, Flow, Here};
+use crate::program::{Block, Entry, Program, Trace};
+
+/// Runs a program, and all its tasks, to the end.
+pub(crate) fn run(program: &Program) -> Trace {
+    let mut world = World::new(program);
+    world.spawn(0, &program.main);
+    while world.step() {}
+    assert!(
+        world.tasks.iter().all(|task| !task.is_running()),
+        "a program must not hang: {program:?}"
+    );
+    world.trace
+}
+
+/// What is known of a task.
+#[derive(Debug, Default)]
+struct Task {
+    /// It has been spawned.
+    born: bool,
+    /// Its handle is in somebody's hands.
+    taken: bool,
+    /// The task in whose group it is a child.
+    parent: Option<usize>,
+    /// How deep it lies.
+    level: usize,
+    /// A cancellation that its next turn throws.
+    pending: Option<Cancel>,
+    /// How it ended.
+    end: Option<End>,
+    /// Tasks that wait for its end.
+    waiters: Vec<usize>,
+    /// Tasks that it waits for because it has dropped their handles (C21).
+    drains: Vec<usize>,
+}
+
+impl Task {
+    fn is_running(&self) -> bool {
+        self.born && self.end.is_none()
+    }
+}
+
+/// Everything that goes on.
+pub(super) struct World<'p> {
+    now: u64,
+    trace: Trace,
+    tasks: Vec<Task>,
+    /// The trees of the tasks that were spawned; children live in their group's.
+    trees: Vec<Option<Seq<'p>>>,
+    ready: VecDeque<usize>,
+    timers: BTreeSet<(u64, usize)>,
+    awaited: Vec<bool>,
+    /// Groups that code in them has cancelled.
+    stopped: HashSet<usize>,
+    cancels: usize,
+}
+
+impl<'p> World<'p> {
+    fn new(program: &Program) -> Self {
+        Self {
+            now: 0,
+            trace: Vec::new(),
+            tasks: (0..program.tasks).map(|_| Task::default()).collect(),
+            trees: (0..program.tasks).map(|_| None).collect(),
+            ready: VecDeque::new(),
+            timers: BTreeSet::new(),
+            awaited: program.awaited(),
+            stopped: HashSet::new(),
+            cancels: 0,
+        }
+    }
+
+    /// Gives one task its turn, or moves the clock; `false` when nothing can happen any more.
+    fn step(&mut self) -> bool {
+        if let Some(task) = self.ready.pop_front() {
+            self.turn(task);
+            return true;
+        }
+        let Some((at, task)) = self.timers.pop_first() else {
+            return false;
+        };
+        self.now = self.now.max(at);
+        self.wake(task);
+        true
+    }
+
+    fn turn(&mut self, task: usize) {
+        let Some(mut tree) = self.trees[task].take() else {
+            return;
+        };
+        let here = Here {
+            task,
+            group: None,
+            level: 0,
+        };
+        match self.turn_of(here, &mut tree) {
+            Some(end) => self.finish(task, end),
+            None => self.trees[task] = Some(tree),
+        }
+    }
+
+    /// A turn of a task or child. C1: what was cancelled before its first turn never runs. C2, C4: otherwise the
+    /// cancellation is thrown before the code goes on.
+    pub(super) fn turn_of(&mut self, here: Here, tree: &mut Seq<'p>) -> Option<End> {
+        let pending = self.tasks[here.task].pending.take();
+        match (pending, tree.has_begun()) {
+            (Some(cancel), false) => return Some(End::Cut(cancel)),
+            (Some(cancel), true) => drop(tree.throw(&cancel)),
+            (None, false) => self.say(format!("start {}", here.task), ""),
+            (None, true) => {}
+        }
+        let mut armed = None;
+        let end = tree.poll(self, here, &mut armed)?;
+        Some(match end {
+            End::Cut(cancel) => End::Cut(cancel.joined(armed)),
+            flow @ End::Flow(_) => flow,
+        })
+    }
+
+    /// A task is born in a tree of its own.
+    pub(super) fn spawn(&mut self, task: usize, body: &'p Block) {
+        self.bear(task, None, 0);
+        self.trees[task] = Some(Seq::new(body));
+        self.wake(task);
+    }
+
+    /// A task is born.
+    pub(super) fn bear(&mut self, task: usize, parent: Option<usize>, level: usize) {
+        let state = &mut self.tasks[task];
+        (state.born, state.parent, state.level) = (true, parent, level);
+    }
+
+    /// A task has ended.
+    pub(super) fn finish(&mut self, task: usize, end: End) {
+        let (how, why) = told(&end);
+        if !self.awaited[task] {
+            self.say(format!("task {task}: {how}"), &why);
+        }
+        let state = &mut self.tasks[task];
+        state.end = Some(end);
+        for waiter in std::mem::take(&mut state.waiters) {
+            self.wake(waiter);
+        }
+    }
+
+    /// Cancels a task: C3, `false` when it has ended; C10, the first of several wins.
+    pub(super) fn cancel(&mut self, task: usize, why: &str) -> Option<bool> {
+        let level = self.tasks.get(task)?.level;
+        let cancel = self.new_cancel(why, level);
+        let state = &mut self.tasks[task];
+        if !state.is_running() {
+            return state.born.then_some(false);
+        }
+        state.pending.get_or_insert(cancel);
+        self.wake(task);
+        Some(true)
+    }
+
+    pub(super) fn new_cancel(&mut self, why: &str, level: usize) -> Cancel {
+        self.cancels += 1;
+        Cancel {
+            id: self.cancels,
+            level,
+            why: why.to_owned(),
+        }
+    }
+
+    /// Takes a task's handle, if there is one to be had.
+    pub(super) fn take_handle(&mut self, task: usize) -> bool {
+        match self.tasks.get_mut(task) {
+            Some(state) if state.born => !std::mem::replace(&mut state.taken, true),
+            _ => false,
+        }
+    }
+
+    /// How an awaited task ended; wakes the asker later, if it has not.
+    pub(super) fn outcome(&mut self, task: usize, asker: usize) -> Option<End> {
+        let state = &mut self.tasks[task];
+        match &state.end {
+            Some(End::Cut(cancel)) => Some(End::Cut(Cancel {
+                level: FOREIGN,
+                ..cancel.clone()
+            })),
+            Some(flow) => Some(flow.clone()),
+            None => {
+                state.waiters.push(asker);
+                None
+            }
+        }
+    }
+
+    /// The awaiter of a task is cancelled (C21): so is the task. `true` when it is to be waited for: not where the two
+    /// would wait for each other.
+    pub(super) fn abandon(&mut self, task: usize, asker: usize) -> bool {
+        if self.cancel(task, "the awaiter has gone") != Some(true) || self.leads_to(task, asker) {
+            return false;
+        }
+        self.tasks[asker].drains.push(task);
+        true
+    }
+
+    /// An abandoned task has ended.
+    pub(super) fn forget_drain(&mut self, task: usize, asker: usize) {
+        self.tasks[asker].drains.retain(|drain| *drain != task);
+    }
+
+    /// Tells whether a task waits, over whatever way, for `asker` or a task around it.
+    fn leads_to(&self, task: usize, asker: usize) -> bool {
+        let around = std::iter::successors(Some(asker), |task| self.tasks[*task].parent);
+        let around: Vec<_> = around.collect();
+        let mut seen = HashSet::new();
+        let mut open = vec![task];
+        while let Some(task) = open.pop() {
+            if around.contains(&task) {
+                return true;
+            }
+            if seen.insert(task) {
+                open.extend(&self.tasks[task].drains);
+                let children = self.tasks.iter().enumerate();
+                let children =
+                    children.filter(|(_, child)| child.parent == Some(task) && child.is_running());
+                open.extend(children.map(|(number, _)| number));
+            }
+        }
+        false
+    }
+
+    /// Gives a task a turn; a child has its own in that of the task around it.
+    pub(super) fn wake(&mut self, task: usize) {
+        match self.tasks[task].parent {
+            Some(parent) => self.wake(parent),
+            None if self.ready.contains(&task) => {}
+            None => self.ready.push_back(task),
+        }
+    }
+
+    /// Wakes a task at a moment.
+    pub(super) fn wake_at(&mut self, at: u64, task: usize) {
+        self.timers.insert((at, task));
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.now
+    }
+
+    pub(super) fn stop_group(&mut self, group: usize, task: usize) {
+        self.stopped.insert(group);
+        self.wake(task);
+    }
+
+    pub(super) fn is_stopped(&mut self, group: usize) -> bool {
+        self.stopped.remove(&group)
+    }
+
+    pub(super) fn say(&mut self, what: String, why: &str) {
+        let (at, why) = (self.now, why.to_owned());
+        self.trace.push(Entry { at, what, why });
+    }
+}
+
+/// How a task's end reads in the trace.
+pub(super) fn told(end: &End) -> (&'static str, String) {
+    match end {
+        End::Flow(Flow::Fail) => ("failed", String::new()),
+        End::Flow(_) => ("value", String::new()),
+        End::Cut(cancel) => ("cancelled", cancel.why.clone()),
+    }
+}
