@@ -24,7 +24,7 @@ use program::{Program, Trace, shown, sorted, without_reasons};
 use proptest::prelude::*;
 use python::Style;
 use random::{Dialect, programs, seeded};
-use reference::differences;
+use reference::differences::{self, Difference};
 
 /// How many programs are compared with asyncio.
 const PROGRAMS: u64 = 400;
@@ -49,16 +49,18 @@ fn differs_from_asyncio(program: &Program, asyncio: Trace) -> Option<String> {
     difference(program, reference, asyncio).filter(|_| !on_purpose)
 }
 
-/// The difference between the crate and the reference.
+/// The difference between the crate and the reference, unless that depends on an order which nobody promises.
 fn differs(program: &Program) -> Option<String> {
-    difference(program, reference::run(program), machine::run(program))
+    differences::take();
+    let reference = reference::run(program);
+    let is_open = differences::take().contains(&Difference::OneInstant);
+    difference(program, reference, machine::run(program)).filter(|_| !is_open)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    #[ignore = "differs in one program of a hundred or so, until what it found is mended"]
     fn wheelhouse_and_the_reference_agree(program in programs(Dialect::Full)) {
         let text = differs(&program);
         prop_assert!(text.is_none(), "{}", text.unwrap_or_default());

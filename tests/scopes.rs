@@ -280,7 +280,7 @@ fn c22_a_cancellation_from_elsewhere_passes_timeouts_and_gathers() {
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.to_string(), "cancelled: foreign");
     });
-    assert_eq!(trace.take(), ["neighbour: a sibling failed"]);
+    assert_eq!(trace.take(), ["neighbour: foreign"]);
 }
 
 #[test]

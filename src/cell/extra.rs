@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use super::{Home, Task, TaskRef};
-use crate::error::Cancelled;
+use crate::error::{Cancelled, JoinError};
 use crate::util::slab::Key;
 
 /// Who polls a task that the loop must not poll: a group polls its own, since they borrow what outlives the group only.
@@ -18,6 +18,9 @@ pub(crate) trait Pen<H: Home> {
 
     /// The task that polls the pen.
     fn owner(&self) -> Option<TaskRef<H>>;
+
+    /// How the child that has just been polled has failed: it has ended, and its result is to be this.
+    fn failure_of_child(&self) -> Option<JoinError>;
 
     /// A task of the pen has ended while the pen was not polling it.
     fn ended(&self);

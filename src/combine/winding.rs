@@ -50,10 +50,17 @@ impl Family {
         if self.join.owns(&cancelled) {
             return false;
         }
-        match self.end {
-            // A panic goes before anything, and the first cancellation stands.
-            Some(End::Panicked(_) | End::Cancelled(_)) => self.awaited.cancel_again(),
-            _ => self.end = Some(End::Cancelled(cancelled)),
+        if self.end.is_some() {
+            self.awaited.cancel_again();
+        }
+        // A panic goes before anything; of two cancellations the first stands, unless the second is from further out.
+        let goes_on = match &self.end {
+            Some(End::Panicked(_)) => false,
+            Some(End::Cancelled(first)) => self.join.outranks(&cancelled, first),
+            Some(End::Broken) | None => true,
+        };
+        if goes_on {
+            self.end = Some(End::Cancelled(cancelled));
         }
         true
     }
@@ -66,13 +73,18 @@ impl Family {
 
     /// Begins to end for a reason that lies inside: the others are cancelled.
     pub(super) fn wind_up(&mut self, end: End) {
+        let cancelled = match &end {
+            End::Cancelled(resumed) => resumed.clone(),
+            _ => Cancelled::new(Reason::SiblingFailed, None),
+        };
         match (&self.end, end) {
             (Some(End::Panicked(_)), end) => drop_end(end),
-            (Some(_), end @ End::Panicked(_)) | (None, end) => self.end = Some(end),
-            (Some(_), end) => drop_end(end),
+            (Some(End::Cancelled(_)), end @ End::Panicked(_)) | (None | Some(End::Broken), end) => {
+                self.end = Some(end)
+            }
+            (Some(End::Cancelled(_)), end) => drop_end(end),
         }
-        self.join
-            .cancel(&Cancelled::new(Reason::SiblingFailed, None));
+        self.join.cancel(&cancelled);
     }
 
     /// Runs `poll` as code inside of a child. `promise` stands for the branches that are not open.
@@ -132,9 +144,10 @@ impl Family {
         self.branches.get(&index)?.arrived()
     }
 
-    /// Whether a cancellation that ends a child is one that was sent into the crew.
+    /// Whether a cancellation that ends a child is one that was sent into the crew, or comes too late to count.
     pub(super) fn expects(&self, cancelled: &Cancelled) -> bool {
-        self.end.is_some() || self.join.owns(cancelled)
+        let is_decided = matches!(self.end, Some(End::Cancelled(_) | End::Panicked(_)));
+        is_decided || self.join.owns(cancelled)
     }
 
     /// A child has ended by itself.
@@ -146,7 +159,7 @@ impl Family {
     pub(super) fn cut<S: Set>(&mut self, index: usize, mut set: Pin<&mut S>) {
         let branch = self.branches.remove(&index).unwrap_or_default();
         let mut dropped = Ok(());
-        let awaited = Awaited::of(|| {
+        let awaited = Awaited::of(&self.reason(), || {
             dropped = branch.inside(|| caught(|| set.as_mut().clear_child(index)));
         });
         self.awaited.join(awaited);
@@ -155,6 +168,14 @@ impl Family {
                 Some(End::Panicked(_)) => drop_quietly(panic),
                 _ => self.end = Some(End::Panicked(Panic::new(panic))),
             }
+        }
+    }
+
+    /// Why children are dropped.
+    fn reason(&self) -> Cancelled {
+        match (&self.end, &self.resumed) {
+            (Some(End::Cancelled(cancelled)), _) | (_, Some(cancelled)) => cancelled.clone(),
+            _ => Cancelled::new(Reason::SiblingFailed, None),
         }
     }
 

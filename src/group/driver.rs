@@ -91,8 +91,8 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         }
     }
 
-    /// Begins a poll: notes who polls, and hears of a cancellation from outside.
-    fn enter(self: Pin<&mut Self>, core: &Core, waker: &Waker) -> Option<Cancelled> {
+    /// Begins a poll: notes who polls. Tells whether it is the first one.
+    fn enter(self: Pin<&mut Self>, core: &Core, waker: &Waker) -> bool {
         let this = self.project();
         let here = core.hub().number();
         let home = *this.state.runtime.get_or_insert(here);
@@ -101,25 +101,38 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             "a task group was polled in another runtime than the one that it was first polled in"
         );
         let join = &mut this.state.join;
-        join.open(Kind::Join, waker);
+        let is_first = join.open(Kind::Join, waker);
         let owner = core.current().map(|task| task.by_ref().clone());
         this.group.yard.visit(waker, owner, join.node());
-        join.arrived().filter(|arrived| !join.owns(arrived))
+        is_first
+    }
+
+    /// Hears of a cancellation from outside, which may have come before the first poll. That is left with the tree until
+    /// the body has been polled once (C24), so that it moves into catch points that open meanwhile.
+    fn hear(mut self: Pin<&mut Self>, is_first: bool) -> Option<Cancelled> {
+        let join = &self.state.join;
+        let heard = match is_first {
+            true => join.pending(),
+            false => join.arrived(),
+        };
+        let heard = heard.filter(|heard| !join.owns(heard))?;
+        self.as_mut().pass_later(heard.clone());
+        Some(heard)
     }
 
     /// A cancellation that is not the group's own ends it: it goes on outwards in the end.
-    fn pass_later(mut self: Pin<&mut Self>, core: &Core, cancelled: Cancelled) {
-        let this = self.as_mut().project();
-        this.state.told = true;
-        match this.state.outer {
-            Some(_) => this.state.awaited.cancel_again(),
-            None => {
-                // What is spawned from now on is born cancelled.
-                this.group.cancelled.replace(Some(cancelled.clone()));
-                this.state.outer = Some(cancelled.clone());
-            }
+    fn pass_later(self: Pin<&mut Self>, cancelled: Cancelled) {
+        let this = self.project();
+        let state = this.state;
+        state.told = true;
+        state.awaited.cancel_again();
+        // Of two the first stands, unless the second is from further out.
+        let first = state.outer.as_ref();
+        if first.is_none_or(|first| state.join.outranks(&cancelled, first)) {
+            // What is spawned from now on is born cancelled.
+            this.group.cancelled.replace(Some(cancelled.clone()));
+            state.outer = Some(cancelled);
         }
-        self.drop_uncaught(core, &cancelled);
     }
 
     /// Polls the body once. Gives a cancellation that it resumed, and that the group did not send it.
@@ -142,7 +155,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             Ok(Poll::Pending) => {
                 let cancelled = state.branch.arrived()?;
                 let is_own = state.join.owns(&cancelled) || state.outer.is_some();
-                self.cut_body();
+                self.cut_body(&cancelled);
                 return (!is_own).then_some(cancelled);
             }
             Ok(Poll::Ready(output)) => {
@@ -172,8 +185,8 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     }
 
     /// Drops the body, which is cancelled, and has the tasks waited for that it was awaiting.
-    fn cut_body(mut self: Pin<&mut Self>) {
-        let awaited = Awaited::of(|| self.as_mut().drop_body());
+    fn cut_body(mut self: Pin<&mut Self>, cancelled: &Cancelled) {
+        let awaited = Awaited::of(cancelled, || self.as_mut().drop_body());
         self.project().state.awaited.join(awaited);
     }
 
@@ -190,23 +203,10 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             if task.state().is_done() || !task.state().is_kept_in_pen() {
                 continue;
             }
-            self.as_mut().run_child(core, &task);
+            if core.run_penned(&task) {
+                group.yard.one_less(&task);
+            }
             self.as_mut().tell(core);
-        }
-    }
-
-    /// Polls one child.
-    fn run_child(self: Pin<&mut Self>, core: &Core, task: &Task) {
-        let group = self.group;
-        let mut has_ended = core.run_penned(task);
-        if let Some(error) = group.failure.take()
-            && task.state().is_kept_in_pen()
-        {
-            core.fail_penned(task, error);
-            has_ended = true;
-        }
-        if has_ended {
-            group.yard.one_less(task);
         }
     }
 
@@ -226,7 +226,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     /// Drops the body and the children in which nobody catches.
     fn drop_uncaught(mut self: Pin<&mut Self>, core: &Core, cancelled: &Cancelled) {
         if self.body.is_some() && self.state.branch.node().is_none() {
-            self.as_mut().cut_body();
+            self.as_mut().cut_body(cancelled);
         }
         let group = self.group;
         for task in group.yard.members() {
@@ -266,7 +266,8 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     /// Drops body and children, in this order, as foreign code or the cancellation of a scope around wishes.
     fn clear(mut self: Pin<&mut Self>) {
         let group = self.group;
-        let gone = Cancelled::new(Reason::AwaiterGone, None);
+        let gone = try_with(Core::why_dropped);
+        let gone = gone.unwrap_or_else(|_| Cancelled::new(Reason::AwaiterGone, None));
         group
             .cancelled
             .borrow_mut()
@@ -319,12 +320,19 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
             if self.state.passed {
                 return Poll::Pending;
             }
-            if let Some(cancelled) = self.as_mut().enter(core, cx.waker()) {
-                self.as_mut().pass_later(core, cancelled);
+            let is_first = self.as_mut().enter(core, cx.waker());
+            let heard = self.as_mut().hear(is_first);
+            if let (Some(cancelled), false) = (&heard, is_first) {
+                self.as_mut().drop_uncaught(core, cancelled);
             }
             if let Some(cancelled) = self.as_mut().poll_body(cx) {
                 self.state.join.cancel(&cancelled);
-                self.as_mut().pass_later(core, cancelled);
+                self.as_mut().pass_later(cancelled.clone());
+                self.as_mut().drop_uncaught(core, &cancelled);
+            }
+            if let (Some(cancelled), true) = (&heard, is_first) {
+                drop(self.state.join.arrived());
+                self.as_mut().drop_uncaught(core, cancelled);
             }
             self.as_mut().tell(core);
             self.as_mut().run_children(core);

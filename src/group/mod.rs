@@ -23,7 +23,7 @@ mod yard;
 
 pub use output::{ChildOutput, GroupOutput};
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -104,8 +104,6 @@ pub struct TaskGroup<'scope, 'env: 'scope, E: 'env> {
     panic: RefCell<Option<Panic>>,
     /// The group's own cancellation, once there is one.
     cancelled: RefCell<Option<Cancelled>>,
-    /// How the child that is being polled has failed.
-    failure: Cell<Option<JoinError>>,
     /// Invariant in `'scope`, as `std::thread::Scope` is: else a child could borrow for shorter.
     scope: PhantomData<&'scope mut &'scope ()>,
     /// Likewise.
@@ -120,7 +118,6 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
             errors: RefCell::default(),
             panic: RefCell::default(),
             cancelled: RefCell::default(),
-            failure: Cell::default(),
             scope: PhantomData,
             env: PhantomData,
         }
@@ -221,7 +218,7 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
 
     /// The child that is being polled is to be ended with this.
     fn end_child_with(&self, error: JoinError) {
-        self.failure.set(Some(error));
+        self.yard.end_child_with(error);
     }
 }
 

@@ -13,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::task::Waker;
 
+use crate::error::JoinError;
 use crate::runtime::{Hub, Pen, Task, TaskRef};
 use crate::util::slab::Key;
 use crate::util::wake_quietly;
@@ -38,6 +39,8 @@ pub(super) struct Yard {
     owner: RefCell<Option<TaskRef>>,
     /// The group's node in the tree of scopes.
     node: Cell<Option<Key>>,
+    /// How the child that is being polled has failed.
+    failure: Cell<Option<JoinError>>,
     /// Whether the group is being dropped, or was.
     closed: Cell<bool>,
 }
@@ -94,6 +97,11 @@ impl Yard {
     fn count_down(&self) {
         self.living.set(self.living.get() - 1);
         self.release();
+    }
+
+    /// The child that is being polled has failed, and is to end with this.
+    pub(super) fn end_child_with(&self, error: JoinError) {
+        self.failure.set(Some(error));
     }
 
     /// The group is being dropped: from now on nobody polls what comes here.
@@ -186,6 +194,10 @@ impl Pen<Hub> for Yard {
 
     fn owner(&self) -> Option<TaskRef> {
         self.owner.borrow().clone()
+    }
+
+    fn failure_of_child(&self) -> Option<JoinError> {
+        self.failure.take()
     }
 
     fn ended(&self) {

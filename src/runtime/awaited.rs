@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Poll, Waker};
 
-use super::core::Core;
+use super::core::{Core, Phase};
 use super::{Task, TaskRef, try_with};
 use crate::error::{Cancelled, Reason};
 
@@ -28,15 +28,18 @@ pub(crate) struct Awaited {
 }
 
 impl Awaited {
-    /// Runs `drop_it`, which drops a cancelled future, and gives the wait for what that was awaiting. Outside of a runtime
-    /// there is nobody to wait for.
-    pub(crate) fn of(drop_it: impl FnOnce()) -> Self {
-        let outer = try_with(|core| core.collector().replace(Some(Vec::new())));
-        let Ok(outer) = outer else {
+    /// Runs `drop_it`, which drops a future for the sake of `cancelled`, and gives the wait for what that was awaiting.
+    /// Outside of a runtime there is nobody to wait for.
+    pub(crate) fn of(cancelled: &Cancelled, drop_it: impl FnOnce()) -> Self {
+        let outer = try_with(|core| {
+            let reason = core.set_aborting(Some(cancelled.clone()));
+            (core.collector().replace(Some(Vec::new())), reason)
+        });
+        let Ok((outer, reason)) = outer else {
             drop_it();
             return Self::default();
         };
-        let collecting = Collecting { outer };
+        let collecting = Collecting { outer, reason };
         drop_it();
         collecting.finish()
     }
@@ -99,6 +102,8 @@ impl Drop for Awaited {
 struct Collecting {
     /// The list of whoever collects around us.
     outer: Option<Vec<TaskRef>>,
+    /// The cancellation for which they drop.
+    reason: Option<Cancelled>,
 }
 
 impl Collecting {
@@ -112,8 +117,11 @@ impl Collecting {
 
     /// Puts the outer list back and gives ours.
     fn back(&mut self) -> Vec<TaskRef> {
-        let outer = self.outer.take();
-        let ours = try_with(|core| core.collector().replace(outer));
+        let (outer, reason) = (self.outer.take(), self.reason.take());
+        let ours = try_with(|core| {
+            core.set_aborting(reason);
+            core.collector().replace(outer)
+        });
         ours.ok().flatten().unwrap_or_default()
     }
 }
@@ -176,7 +184,15 @@ fn gone() -> Cancelled {
 impl Core {
     /// A handle that had been awaited was dropped before its task ended.
     pub(super) fn awaiter_gone(&self, task: Task) {
-        task.cancel(gone());
+        // In a shutdown every task has been told already; a second cancellation would only cut its clean-up.
+        if self.phase() != Phase::ShuttingDown {
+            task.cancel(gone());
+        }
+        self.wait_for(&task);
+    }
+
+    /// Has whoever drops a cancelled future, if anybody does, wait for a task that goes with it.
+    pub(super) fn wait_for(&self, task: &Task) {
         let waiters = self.waiters();
         let number = task.by_ref().number();
         let mut collector = self.collector().borrow_mut();
@@ -205,7 +221,12 @@ impl Core {
             for task in &tasks {
                 self.waits().borrow_mut().note(&waiters, task.number());
             }
-            list.extend(tasks);
+            list.extend(tasks.iter().cloned());
+            drop(collector);
+            // The scope that waited was cancelled again, and so are they.
+            for task in tasks {
+                task.cancel(gone());
+            }
         }
     }
 

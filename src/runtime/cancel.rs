@@ -16,7 +16,7 @@ use super::Task;
 use super::awaited::Awaited;
 use super::core::Core;
 use super::here::Here;
-use crate::error::{Cancelled, JoinError};
+use crate::error::{Cancelled, JoinError, Reason};
 use crate::scope::{Duty, Identity, Raise};
 use crate::util::slab::Key;
 use crate::util::{drop_quietly, wake_quietly};
@@ -83,26 +83,17 @@ impl Core {
         task.state().is_done()
     }
 
-    /// Drops the future of a task of a pen which is dropped itself: whoever drops that waits, if anybody does.
+    /// Drops the future of a task of a pen which is dropped itself: whoever drops that waits until the task has ended.
     pub(crate) fn drop_penned(&self, task: &Task, cancelled: &Cancelled) {
-        if task.state().lingers() {
-            return self.nested(|| self.abort(task.clone(), cancelled.clone()));
+        if task.state().lingers() || !self.abort_penned(task, cancelled) {
+            self.wait_for(task);
         }
-        self.nested(|| {
-            self.aborting_for(task, cancelled, || {
-                task.abort(JoinError::Cancelled(cancelled.clone()));
-            });
-            self.settle(task.clone(), true);
-        });
     }
 
-    /// Ends a task of a pen, which is not running, with an error.
-    pub(crate) fn fail_penned(&self, task: &Task, error: JoinError) {
-        self.nested(|| {
-            self.poll_as(task, || task.abort(error));
-            self.end_poll(task);
-            self.settle(task.clone(), true);
-        });
+    /// Why a future is being dropped at this moment, or that its awaiter has gone.
+    pub(crate) fn why_dropped(&self) -> Cancelled {
+        let gone = || Cancelled::new(Reason::AwaiterGone, self.current_id());
+        self.aborting().unwrap_or_else(gone)
     }
 
     /// Does with another task what may change the record of the poll that is under way.
@@ -146,6 +137,13 @@ impl Core {
             self.end_poll(&task);
             return task.settle(true);
         }
+        let failure = task.pen().and_then(|pen| pen.failure_of_child());
+        if let Some(error) = failure {
+            // It has ended, though with nothing that its handle could give: that stands (C4).
+            self.current_cell().during(&task, || task.abort(error));
+            self.end_poll(&task);
+            return task.settle(true);
+        }
         if let Some(cancelled) = self.end_of(&task) {
             self.abort(task, cancelled);
             return None;
@@ -157,7 +155,9 @@ impl Core {
     /// point, or one that a catch point let out when foreign code dropped it.
     pub(super) fn end_of(&self, task: &Task) -> Option<Cancelled> {
         self.look_after_poll().set(false);
-        self.raised().take().or_else(|| self.let_out(task))
+        let raised = self.raised().take();
+        // Where the task has a root, the tree has decided between what was resumed and what waited there.
+        self.let_out(task).or(raised)
     }
 
     /// Clears up behind a task whose last poll has returned, or whose future was dropped.
@@ -181,7 +181,9 @@ impl Core {
         }
         let mut wait = Awaited::default();
         self.aborting_for(&task, &cancelled, || {
-            wait = Awaited::of(|| task.abort(JoinError::Cancelled(cancelled.clone())));
+            wait = Awaited::of(&cancelled, || {
+                task.abort(JoinError::Cancelled(cancelled.clone()));
+            });
         });
         if wait.is_over() {
             return self.settle(task, true);

@@ -352,6 +352,11 @@ impl Core {
         self.aborting.replace(outer);
     }
 
+    /// Notes for which cancellation a future is being dropped from now on, and gives the one before.
+    pub(super) fn set_aborting(&self, cancelled: Option<Cancelled>) -> Option<Cancelled> {
+        self.aborting.replace(cancelled)
+    }
+
     /// Why a future is being dropped at this moment, if that is for a cancellation.
     pub(crate) fn aborting(&self) -> Option<Cancelled> {
         self.aborting.borrow().clone()

@@ -168,7 +168,7 @@ impl<'a> MainTask<'a> {
     ) -> Option<Result<F::Output, Cancelled>> {
         let (mut dropped, mut wait) = (Ok(()), Awaited::default());
         self.core.aborting_for(task, &cancelled, || {
-            wait = Awaited::of(|| dropped = caught(|| future.set(None)));
+            wait = Awaited::of(&cancelled, || dropped = caught(|| future.set(None)));
         });
         dropped.unwrap_or_else(|payload| resume_unwind(payload));
         self.wait_on(task, cancelled, wait)

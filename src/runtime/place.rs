@@ -194,6 +194,12 @@ impl Place {
             .flatten()
     }
 
+    /// Whether `new` belongs to a scope further out than the one that `old` belongs to.
+    pub(crate) fn outranks(&self, new: &Cancelled, old: &Cancelled) -> bool {
+        self.ask(|core, key| core.scopes().borrow().outranks(new, old, key))
+            .unwrap_or(false)
+    }
+
     /// The node, if it is open in the runtime that is driven here.
     pub(crate) fn node(&self) -> Option<Key> {
         self.ask(|_, key| key)

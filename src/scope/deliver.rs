@@ -45,6 +45,7 @@ impl<C: Identity, W> Tree<C, W> {
         let Some(stop) = self.stop(from, cancel, false) else {
             return Raise::Nowhere;
         };
+        self.note_passed(from, stop, cancel);
         let wake = self.post(stop, cancel, true);
         match self.nodes.at(stop).kind {
             Kind::Catch => Raise::Caught(wake),
@@ -83,7 +84,7 @@ impl<C: Identity, W> Tree<C, W> {
             "only scopes are cancelled"
         );
         if node.kind == Kind::Task {
-            node.own = None;
+            node.supersede(cancel.clone());
         }
         Some(node.own.get_or_insert(cancel).clone())
     }
@@ -154,25 +155,49 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
+    /// Remembers at the timeouts from `from` outwards, short of `stop`, what passes them and is not their own.
+    pub(super) fn note_passed(&mut self, from: Key, stop: Key, cancel: &C) {
+        let mut at = from;
+        while at != stop {
+            let node = self.nodes.at(at);
+            let Some(parent) = node.parent else { return };
+            if node.kind == Kind::Scope && !node.owns(cancel) {
+                self.note(at, cancel);
+            }
+            at = parent;
+        }
+    }
+
     /// Leaves a cancellation with a node, and takes the waker out.
     fn post(&mut self, at: Key, cancel: &C, raised: bool) -> Option<W> {
         let old = self.nodes.at(at).pending.as_ref();
-        let raised = raised || old.is_some_and(|old| old.raised);
         let cancel = match old {
-            Some(old) if !self.outranks(cancel, &old.cancel, at) => old.cancel.clone(),
+            Some(old) if self.stands(old, cancel, (at, raised)) => old.cancel.clone(),
             _ => cancel.clone(),
         };
+        let raised = raised || old.is_some_and(|old| old.raised);
         let node = self.nodes.at_mut(at);
         node.pending = Some(Pending { cancel, raised });
         node.waker.take()
     }
 
+    /// Tells whether what is pending at a node stays when `new` comes: the first one does, unless the second is from further
+    /// out; but what somebody resumes goes before what only waits, unless that is from further out.
+    fn stands(&self, old: &Pending<C>, new: &C, (at, raised): (Key, bool)) -> bool {
+        match raised && !old.raised {
+            true => self.outranks(&old.cancel, new, at),
+            false => !self.outranks(new, &old.cancel, at),
+        }
+    }
+
     /// Tells whether `new` belongs to a scope around the one that `old` belongs to, both around `from`.
-    fn outranks(&self, new: &C, old: &C, from: Key) -> bool {
+    pub(crate) fn outranks(&self, new: &C, old: &C, from: Key) -> bool {
         let mut at = Some(from);
         let mut met_old = false;
         while let Some(key) = at {
-            let node = self.nodes.at(key);
+            let Some(node) = self.nodes.find(key) else {
+                return false;
+            };
             if node.owns(new) {
                 return met_old;
             }

@@ -8,6 +8,9 @@ pub(crate) trait Identity: Clone {
     fn is(&self, other: &Self) -> bool;
 }
 
+/// How many earlier cancellations a task remembers.
+const EARLIER: usize = 8;
+
 /// What a node stands for. The table in the [module](super) says what each kind owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -55,6 +58,8 @@ pub(super) struct Node<C, W> {
     pub(super) pending: Option<Pending<C>>,
     /// What this scope was cancelled with.
     pub(super) own: Option<C>,
+    /// In a task, what it was cancelled with before, the latest last: it may wait in a shield still.
+    pub(super) earlier: Vec<C>,
     /// What came in from further out, and was caught inside.
     pub(super) outer: Option<C>,
     /// Scratch of the walk in [`cancel`](super::Tree::cancel): somebody in here deals with it.
@@ -74,6 +79,7 @@ impl<C, W> Node<C, W> {
             waker: None,
             pending: None,
             own: None,
+            earlier: Vec::new(),
             outer: None,
             caught: false,
         }
@@ -83,7 +89,16 @@ impl<C, W> Node<C, W> {
 impl<C: Identity, W> Node<C, W> {
     /// Tells whether a cancellation is the one that this scope was cancelled with.
     pub(super) fn owns(&self, cancel: &C) -> bool {
-        self.own.as_ref().is_some_and(|own| own.is(cancel))
+        let mut all = self.own.iter().chain(&self.earlier);
+        all.any(|own| own.is(cancel))
+    }
+
+    /// Remembers one more cancellation of a task. Of very many the oldest are forgotten, and then count as from elsewhere.
+    pub(super) fn supersede(&mut self, cancel: C) {
+        if self.earlier.len() == EARLIER {
+            self.earlier.remove(0);
+        }
+        self.earlier.extend(self.own.replace(cancel));
     }
 
     /// Takes what has to go on outwards when this node closes.

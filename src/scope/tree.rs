@@ -150,6 +150,7 @@ impl<C: Identity, W> Tree<C, W> {
                 return None;
             }
             if let Some(pending) = node.pending.take_if(|pending| !pending.raised) {
+                self.note_passed(from, at, &pending.cancel);
                 return Some(pending.cancel);
             }
             match (node.kind, node.parent) {

@@ -124,7 +124,7 @@ impl<F: Future> Future for CatchCancel<F> {
         let Some(cancelled) = place.pending() else {
             return Poll::Pending;
         };
-        let wait = Awaited::of(|| place.inside(|| future.set(None)));
+        let wait = Awaited::of(&cancelled, || place.inside(|| future.set(None)));
         place.visit(cx.waker());
         let caught = this.caught.insert(Caught { cancelled, wait });
         caught.poll(place, cx.waker()).map(Err)

@@ -156,7 +156,9 @@ impl<F: Future> Timeout<F> {
     fn cut(self: Pin<&mut Self>, waker: &Waker) {
         let mut this = self.project();
         let place = this.place;
-        let wait = Awaited::of(|| place.inside(|| this.future.set(None)));
+        let expired = || Cancelled::new(Reason::Timeout, None);
+        let cancelled = place.pending().unwrap_or_else(expired);
+        let wait = Awaited::of(&cancelled, || place.inside(|| this.future.set(None)));
         place.visit(waker);
         *this.stage = Stage::Cut(wait);
     }

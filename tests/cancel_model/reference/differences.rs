@@ -21,6 +21,9 @@ pub(crate) enum Difference {
     /// The cancellation of another task comes out of a timeout that has expired: asyncio cannot tell the two apart, and gives
     /// `TimeoutError`. Here it goes on (C22).
     TimeoutTakesForeign,
+    /// No difference to asyncio in particular: an awaited task ended at the very instant at which its awaiter was cancelled.
+    /// Which of them comes first is not promised by anybody.
+    OneInstant,
     /// A branch of a gather raises the cancellation of another task: asyncio's `return_exceptions` makes it an output. Here it
     /// ends the gather and goes on (C22).
     GatherPassesForeign,

@@ -1,5 +1,6 @@
 //! Where code waits: the places at which a cancellation is thrown.
 
+use super::differences::{self, Difference};
 use super::world::{World, told};
 use super::{Cancel, End, Flow, Here};
 
@@ -62,6 +63,12 @@ impl Leaf {
             self.throw(&cancel);
         }
         let cancel = self.thrown.clone()?;
+        if let Wait::Await(task, _) = self.wait
+            && world.has_just_ended(task)
+            && !self.draining
+        {
+            differences::note(Difference::OneInstant);
+        }
         (!self.drains(world, here)).then_some(End::Cut(cancel))
     }
 

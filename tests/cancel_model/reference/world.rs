@@ -33,6 +33,8 @@ struct Task {
     pending: Option<Cancel>,
     /// How it ended.
     end: Option<End>,
+    /// When.
+    ended_at: u64,
     /// Tasks that wait for its end.
     waiters: Vec<usize>,
     /// Tasks that it waits for because it has dropped their handles (C21).
@@ -110,7 +112,11 @@ impl<'p> World<'p> {
         let pending = self.tasks[here.task].pending.take();
         match (pending, tree.has_begun()) {
             (Some(cancel), false) => return Some(End::Cut(cancel)),
-            (Some(cancel), true) => drop(tree.throw(&cancel)),
+            (Some(cancel), true) => {
+                // A task of which nothing is left but waits (C21) keeps the reason for which it was dropped.
+                let first = tree.dead().cloned();
+                tree.throw(first.as_ref().unwrap_or(&cancel));
+            }
             (None, false) => self.say(format!("start {}", here.task), ""),
             (None, true) => {}
         }
@@ -135,6 +141,12 @@ impl<'p> World<'p> {
         (state.born, state.parent, state.level) = (true, parent, level);
     }
 
+    /// Tells whether a task has ended at this very instant.
+    pub(super) fn has_just_ended(&self, task: usize) -> bool {
+        let task = &self.tasks[task];
+        task.end.is_some() && task.ended_at == self.now
+    }
+
     /// A task has ended.
     pub(super) fn finish(&mut self, task: usize, end: End) {
         let (how, why) = told(&end);
@@ -143,6 +155,7 @@ impl<'p> World<'p> {
         }
         let state = &mut self.tasks[task];
         state.end = Some(end);
+        state.ended_at = self.now;
         for waiter in std::mem::take(&mut state.waiters) {
             self.wake(waiter);
         }
