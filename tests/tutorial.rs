@@ -17,7 +17,7 @@ use std::process::Output;
 use std::sync::LazyLock;
 
 /// The tutorial programs, and how many whole seconds each takes.
-const PROGRAMS: [(&str, u64); 7] = [
+const PROGRAMS: [(&str, u64); 8] = [
     ("say_after", 3),
     ("tasks", 2),
     ("gather", 3),
@@ -25,6 +25,7 @@ const PROGRAMS: [(&str, u64); 7] = [
     ("cancel", 3),
     ("results", 1),
     ("errors", 1),
+    ("task_group", 3),
 ];
 
 /// What all the programs did: they run once, side by side, for whichever test asks first.
@@ -73,6 +74,11 @@ fn results_prints_the_same_as_asyncio_in_one_second() {
 #[test]
 fn errors_prints_the_same_as_asyncio_in_one_second() {
     same_as_asyncio("errors");
+}
+
+#[test]
+fn task_group_prints_the_same_as_asyncio_in_three_seconds() {
+    same_as_asyncio("task_group");
 }
 
 #[test]
