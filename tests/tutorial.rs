@@ -4,8 +4,11 @@
 //! For each program of [`PROGRAMS`] the Rust and the Python one must print the same lines in
 //! the same whole seconds and end with the same status. All of them start together, so the
 //! whole takes as long as the longest. The echo servers are talked to by Python's asyncio
-//! client (`tests/peers/echo_client.py`) and, where it is installed, by `nc`.
+//! client (`tests/peers/echo_client.py`) and, where it is installed, by `nc`. The Python in the
+//! chapters of the crate's page is run, too.
 
+#[path = "tutorial/guide.rs"]
+mod guide;
 #[path = "tutorial/programs.rs"]
 mod programs;
 #[path = "tutorial/server.rs"]
@@ -79,6 +82,15 @@ fn errors_prints_the_same_as_asyncio_in_one_second() {
 #[test]
 fn task_group_prints_the_same_as_asyncio_in_three_seconds() {
     same_as_asyncio("task_group");
+}
+
+#[test]
+fn what_the_chapter_on_cancellation_says_about_asyncio_is_so() {
+    let snippets = guide::snippets("cancellation.md");
+    assert!(snippets.len() >= 10, "it compares throughout");
+    guide::run_all(&snippets).unwrap_or_else(|problem| panic!("{problem}"));
+    let wrong = "async def main():\n    assert False\n".to_owned();
+    assert!(guide::run_all(&[wrong]).is_err(), "a wrong one is seen");
 }
 
 #[test]
