@@ -67,6 +67,7 @@
 //! - A task that does not await is not interrupted: no other task runs meanwhile, and it cannot be cancelled.
 //! - A future that foreign code drops (`select!`, a plain `drop`) is dropped, without the clean-up that a
 //!   [`catch_cancel`] inside it would have run.
+//! - Foreign combinators do not wait for their branches: when one passes a cancellation on, the others are dropped.
 //! - A clean-up may take as long as it likes, and whoever cancelled and waits, waits for it: give it a timeout.
 //! - Destructors that start new waits while a runtime ends, and panic when those are dropped, panic out of its drop.
 //! - What other threads send is not bounded: who sends faster than the loop reads makes its turns longer.
