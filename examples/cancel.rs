@@ -2,7 +2,8 @@
 //!
 //! asyncio raises `CancelledError` at the `await` where the task waits, and `except` catches
 //! it. Here [`catch_cancel`] gives it as an `Err` to the code around it, which may go on: a
-//! task that caught its cancellation ends as any other, and its handle gives `Ok`.
+//! task that caught its cancellation ends as any other, and its handle gives `Ok`. (To tidy up
+//! and end as cancelled all the same, use `finally`, as `task_group` does.)
 //! Its counterpart: `examples/asyncio/cancel.py`.
 
 use std::time::Duration;

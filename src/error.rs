@@ -14,7 +14,7 @@ pub enum Reason {
     Explicit(Option<Arc<str>>),
     /// A deadline passed.
     Timeout,
-    /// Another member of the same group failed.
+    /// Another member of the same group, or another branch of the same gather, failed.
     SiblingFailed,
     /// The group it belongs to was cancelled.
     GroupCancelled,
@@ -64,7 +64,7 @@ impl Cancelled {
         Self(Arc::new(Cancellation { reason, by }))
     }
 
-    /// Why the cancellation was asked for.
+    /// Tells why the cancellation was asked for (asyncio: the `args` of the exception).
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.0.reason
@@ -75,7 +75,7 @@ impl Cancelled {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The task that asked for it; `None` when that was code outside of any task, or another thread.
+    /// Names the task that asked for it; `None` when that was code outside of any task, or another thread.
     #[must_use]
     pub fn by(&self) -> Option<Id> {
         self.0.by
@@ -106,7 +106,7 @@ impl Panic {
         }
     }
 
-    /// The panic's message, where it carried text (as `panic!("...")` does).
+    /// Gives the panic's message, where it carried text (as `panic!("...")` does).
     #[must_use]
     pub fn message(&self) -> Option<String> {
         let payload = self.payload.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,20 +171,20 @@ pub enum JoinError {
 }
 
 impl JoinError {
-    /// True when the task was cancelled.
+    /// Tells whether the task was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled(_))
     }
 
-    /// True when the task panicked.
+    /// Tells whether the task panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
         matches!(self, Self::Panicked(_))
     }
 }
 
-/// How a [`task_group`](crate::task_group) ended that did not give its value.
+/// How a [`task_group`](crate::task_group) ended that did not give its value (asyncio: `ExceptionGroup`).
 ///
 /// A panic of a member is none of these: it goes on in the task that awaits the group.
 #[derive(Debug)]
@@ -211,7 +211,7 @@ impl<E> GroupError<E> {
         first.into_iter().chain(others)
     }
 
-    /// True when nobody failed, and the group was cancelled.
+    /// Tells whether the group was cancelled, and nobody failed.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled(_))

@@ -35,18 +35,28 @@
 //! | `await task` | `handle.await`, a `Result<T, `[`JoinError`]`>` |
 //! | `task.cancel(msg)`, `task.done()`, `task.result()` | [`JoinHandle::cancel_with`], [`is_finished`](JoinHandle::is_finished), [`try_join`](JoinHandle::try_join) |
 //! | `except CancelledError`, `raise` | [`catch_cancel`], [`Cancelled::resume`] |
+//! | `try: … finally: …` with awaits, `async with` | [`finally`], [`finally_with`] |
+//! | `shield` | [`shield`], which keeps the awaiter, too |
 //! | `sleep`, `timeout`, `wait_for` | [`sleep`], [`timeout`] |
 //! | `gather`, `wait`, `as_completed` | [`gather`], [`wait`](wait()), [`as_completed`]; [`try_gather`] leaves no orphans |
+//! | `TaskGroup`, `ExceptionGroup` | [`task_group`], [`GroupError`] |
 //! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`] |
 //! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
 //! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |
 //! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
+//!
+//! How cancelling works, with asyncio's code beside ours, is a chapter of its own: [`guide::cancellation`].
 //!
 //! # Guarantees
 //!
 //! - A task belongs to its runtime: it vanishes neither with its handle nor unnoticed.
 //! - Ready tasks run first come, first served. A due timer, a ready socket and a wake from another thread are seen
 //!   after at most 64 polls of tasks.
+//! - A cancelled task cleans up before it ends: its innermost [`catch_cancel`] hears first, with awaits at hand. A value
+//!   that was produced is not thrown away.
+//! - A [`timeout`], [`gather`], [`try_gather`] or [`task_group`] that ends early returns when everything inside has
+//!   ended, its clean-ups included, and the awaited tasks whose handles it owned.
+//! - A [`shield`] is waited for: by the cancellation, and by the deadline of a timeout around it.
 //! - No timer fires early; timers fire in the order of their deadlines.
 //! - While a runtime runs, a panic ends the task in which it happens, whatever code it comes from, and nothing else.
 //! - Wakers, handles and leaf futures may go to any thread and may outlive their runtime. There they give an error
@@ -57,6 +67,8 @@
 //! - A task that does not await is not interrupted: no other task runs meanwhile, and it cannot be cancelled.
 //! - A future that foreign code drops (`select!`, a plain `drop`) is dropped, without the clean-up that a
 //!   [`catch_cancel`] inside it would have run.
+//! - Foreign combinators do not wait for their branches: when one passes a cancellation on, the others are dropped.
+//! - A clean-up may take as long as it likes, and whoever cancelled and waits, waits for it: give it a timeout.
 //! - Destructors that start new waits while a runtime ends, and panic when those are dropped, panic out of its drop.
 //! - What other threads send is not bounded: who sends faster than the loop reads makes its turns longer.
 //! - Linux is the only platform so far.
@@ -64,7 +76,7 @@
 //! # The house
 //!
 //! ```text
-//!   testing                      F5  virtual time
+//!   testing   guide              F5  virtual time; chapters to read
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
@@ -78,6 +90,7 @@ mod cell;
 pub mod combine;
 mod error;
 pub mod group;
+pub mod guide;
 pub mod net;
 mod reactor;
 mod runtime;

@@ -13,7 +13,7 @@ use source::Token;
 use std::path::Path;
 
 /// The floor of each module. `lib` is the crate root.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("util", 0),
     ("error", 0),
     ("cell", 1),
@@ -30,6 +30,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("thread", 3),
     ("combine", 4),
     ("group", 4),
+    ("guide", 5),
     ("testing", 5),
     ("lib", 5),
 ];

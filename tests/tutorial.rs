@@ -4,8 +4,11 @@
 //! For each program of [`PROGRAMS`] the Rust and the Python one must print the same lines in
 //! the same whole seconds and end with the same status. All of them start together, so the
 //! whole takes as long as the longest. The echo servers are talked to by Python's asyncio
-//! client (`tests/peers/echo_client.py`) and, where it is installed, by `nc`.
+//! client (`tests/peers/echo_client.py`) and, where it is installed, by `nc`. The Python in the
+//! chapters of the crate's page is run, too.
 
+#[path = "tutorial/guide.rs"]
+mod guide;
 #[path = "tutorial/programs.rs"]
 mod programs;
 #[path = "tutorial/server.rs"]
@@ -17,7 +20,7 @@ use std::process::Output;
 use std::sync::LazyLock;
 
 /// The tutorial programs, and how many whole seconds each takes.
-const PROGRAMS: [(&str, u64); 7] = [
+const PROGRAMS: [(&str, u64); 8] = [
     ("say_after", 3),
     ("tasks", 2),
     ("gather", 3),
@@ -25,6 +28,7 @@ const PROGRAMS: [(&str, u64); 7] = [
     ("cancel", 3),
     ("results", 1),
     ("errors", 1),
+    ("task_group", 3),
 ];
 
 /// What all the programs did: they run once, side by side, for whichever test asks first.
@@ -73,6 +77,20 @@ fn results_prints_the_same_as_asyncio_in_one_second() {
 #[test]
 fn errors_prints_the_same_as_asyncio_in_one_second() {
     same_as_asyncio("errors");
+}
+
+#[test]
+fn task_group_prints_the_same_as_asyncio_in_three_seconds() {
+    same_as_asyncio("task_group");
+}
+
+#[test]
+fn what_the_chapter_on_cancellation_says_about_asyncio_is_so() {
+    let snippets = guide::snippets("cancellation.md");
+    assert!(snippets.len() >= 10, "it compares throughout");
+    guide::run_all(&snippets).unwrap_or_else(|problem| panic!("{problem}"));
+    let wrong = "async def main():\n    assert False\n".to_owned();
+    assert!(guide::run_all(&[wrong]).is_err(), "a wrong one is seen");
 }
 
 #[test]

@@ -27,8 +27,8 @@ use std::task::{Context, Poll};
 ///
 /// # Panics
 ///
-/// A panic of one future goes on out of the poll, after the others were dropped and with them the outputs that were
-/// not fetched. The stream is over then.
+/// A panic of one future goes on out of the poll, after the others were cancelled and have cleaned up. Outputs that were
+/// not fetched by then are dropped, and the stream is over.
 ///
 /// # Examples
 ///
@@ -74,7 +74,8 @@ impl<F: Future> AsCompleted<F> {
     ///
     /// # Cancel safety
     ///
-    /// Cancelling it loses nothing: an output that has come stays in the stream.
+    /// Dropping it loses nothing: an output that has come stays in the stream. For what a cancellation does to the futures,
+    /// see [`as_completed()`](super::as_completed()).
     ///
     /// # Panics
     ///
@@ -84,7 +85,7 @@ impl<F: Future> AsCompleted<F> {
         poll_fn(|cx| watched.0.poll_output(cx)).await
     }
 
-    /// How many outputs are still to be fetched.
+    /// Counts the outputs that are still to be fetched.
     #[must_use]
     pub fn len(&self) -> usize {
         if self.crew.has_ended() {
@@ -94,7 +95,7 @@ impl<F: Future> AsCompleted<F> {
         self.arrived.len() + left
     }
 
-    /// Whether all outputs were fetched.
+    /// Tells whether all outputs were fetched.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -21,13 +21,14 @@ use std::task::{Context, Poll, ready};
 /// # Cancel safety
 ///
 /// When it is cancelled, every branch is: those in which a [`catch_cancel`](crate::catch_cancel) waits clean up side by
-/// side, the others are dropped; when all are gone, the cancellation goes on outwards, also if branches swallowed it.
+/// side, the others are dropped; when all are gone, the cancellation goes on outwards, also if branches swallowed it, and
+/// the outputs are lost. (asyncio's `gather` lets go when the first branch has ended.)
 /// Foreign code that drops it (`select!`) drops the futures that have not ended and the outputs of those that have.
 ///
 /// # Panics
 ///
-/// A panic of one future goes on out of the await, after the others were cancelled and have cleaned up. Polling it again after its end
-/// panics.
+/// A panic of one future goes on out of the await, after the others were cancelled and have cleaned up. Polling it
+/// again after its end panics.
 ///
 /// # Examples
 ///

@@ -7,7 +7,7 @@
 //! | | takes | gives | on the first failure |
 //! |---|---|---|---|
 //! | [`gather()`] | a tuple, array or `Vec` of futures | all outputs, in argument order | goes on (an output is an output) |
-//! | [`try_gather()`] | the same, of `Result`s | all values, or the first error | drops the others |
+//! | [`try_gather()`] | the same, of `Result`s | all values, or the first error | cancels the others, which clean up |
 //! | [`as_completed()`] | an iterator of futures | a stream of outputs as they come | goes on |
 //! | [`wait()`] | join handles | which are done, which are pending | `.first_failed()` returns; nothing is cancelled |
 //!
@@ -27,7 +27,10 @@
 //! - Each future has its own waker: a wake of one polls one. `n` futures that are woken once each cost `2n` polls.
 //! - Futures are begun in argument order, and polled in the order of their wakes; a future that wakes itself starves
 //!   neither its siblings nor the rest of the program.
-//! - A panic of one future goes on after the others were dropped; each is dropped, also when destructors panic.
+//! - `gather`, `try_gather` and `as_completed` are scopes, and each of their futures is one: a cancellation goes into
+//!   every branch, and goes on outwards when all have cleaned up.
+//! - A panic of one future goes on after the others were cancelled and have cleaned up; each is dropped, also when
+//!   destructors panic.
 //! - Their wakers may be called from any thread, at any time, also after the combinator is gone.
 //!
 //! # Not guaranteed

@@ -28,8 +28,8 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Panics
 ///
-/// A panic of one future goes on out of the await, after the others were cancelled and have cleaned up. Polling it again after its end
-/// panics.
+/// A panic of one future goes on out of the await, after the others were cancelled and have cleaned up. Polling it
+/// again after its end panics.
 ///
 /// # Examples
 ///

@@ -21,7 +21,8 @@ use std::time::Duration;
 ///
 /// # Cancel safety
 ///
-/// Dropping it leaves the tasks running; results that were not fetched are lost with the handles that were passed by value.
+/// Cancelling or dropping it leaves the tasks running, though awaiting would own them; results that were not
+/// fetched are lost with the handles that were passed by value.
 ///
 /// # Panics
 ///
@@ -184,19 +185,19 @@ impl<'a, H> Progress<'a, H> {
         }
     }
 
-    /// The handles of the tasks that have ended, in the order in which they did; the last one has just done so.
+    /// Gives the handles of the tasks that have ended, in the order in which they did; the last one has just done so.
     #[must_use]
     pub fn done(&self) -> &'a [H] {
         self.done
     }
 
-    /// How many tasks have not ended.
+    /// Counts the tasks that have not ended.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending
     }
 
-    /// How many tasks ended with a `JoinError`.
+    /// Counts the tasks that ended with a `JoinError`.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.failed

@@ -45,8 +45,9 @@ use yard::Yard;
 ///
 /// # Cancel safety
 /// When it is cancelled, body and children are, and clean up; when all have ended, the cancellation goes on outwards, also if
-/// some failed meanwhile. Foreign code that drops it (`select!`) drops body and children, without clean-ups. A group that is
-/// dropped after the end of the runtime leaks its children.
+/// some failed meanwhile; the value and the errors are lost. (asyncio raises the errors instead.) Foreign code that drops it
+/// (`select!`) drops body and children, without clean-ups. A group that is dropped after the end of the runtime leaks its
+/// children.
 ///
 /// # Errors
 /// [`GroupError::Failed`] with the first error and the others; [`GroupError::Cancelled`] when the group was cancelled from
@@ -127,7 +128,10 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     ///
     /// In a group that is being cancelled it is born cancelled and never polled. Its handle may be awaited by whoever has it,
     /// also after the group; awaiting owns, as with every [`JoinHandle`]. A child that ends with an error gives that to the
-    /// group and [`JoinError::Failed`] to its handle.
+    /// group and [`JoinError::Failed`] to its handle. asyncio calls this `TaskGroup.create_task`.
+    ///
+    /// # Cancel safety
+    /// Dropping the handle leaves the child alone, unless it was awaited.
     ///
     /// # Panics
     /// Outside of a runtime.
@@ -143,6 +147,21 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     }
 
     /// Begins the settings of a child: its name.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wheelhouse::{run, task, task_group};
+    /// # run(async {
+    /// task_group(async |g| {
+    ///     let child = g.builder().name("fetch").spawn(async {
+    ///         assert_eq!(task::current().name(), Some("fetch"));
+    ///     });
+    ///     assert_eq!(child.name(), Some("fetch"));
+    /// })
+    /// .await
+    /// .unwrap();
+    /// # });
+    /// ```
     pub fn builder(&'scope self) -> ChildBuilder<'scope, 'env, E> {
         ChildBuilder {
             group: self,
@@ -154,6 +173,28 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     ///
     /// # Panics
     /// If `limit` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::{cell::Cell, time::Duration};
+    /// # use wheelhouse::{sleep, task_group, testing};
+    /// # testing::run(async {
+    /// let running = Cell::new(0);
+    /// task_group(async |g| {
+    ///     g.limit(8);
+    ///     for _ in 0..100 {
+    ///         g.spawn(async {
+    ///             running.set(running.get() + 1);
+    ///             assert!(running.get() <= 8);
+    ///             sleep(Duration::from_millis(10)).await;
+    ///             running.set(running.get() - 1);
+    ///         });
+    ///     }
+    /// })
+    /// .await
+    /// .unwrap();
+    /// # });
+    /// ```
     pub fn limit(&self, limit: usize) -> &Self {
         assert!(
             limit > 0,
@@ -163,26 +204,45 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         self
     }
 
-    /// Cancels body and children, with [`Reason::GroupCancelled`]. A body that has ended, or ends all the same, gives its
-    /// value; one that is cut down makes the group give [`GroupError::Cancelled`].
+    /// Cancels body and children, with [`Reason::GroupCancelled`].
+    ///
+    /// A body that has ended, or ends all the same, gives its value; one that is cut down makes the group give
+    /// [`GroupError::Cancelled`]. A second call does nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::{run, task_group, yield_now};
+    ///
+    /// run(async {
+    ///     let first = task_group(async |g| {
+    ///         g.spawn(std::future::pending::<()>());
+    ///         yield_now().await;
+    ///         g.cancel(); // nobody needs the others any more
+    ///         Ok::<_, ()>("found")
+    ///     })
+    ///     .await;
+    ///     assert_eq!(first.unwrap(), "found");
+    /// });
+    /// ```
     pub fn cancel(&self) {
         self.cancel_for(Reason::GroupCancelled);
         self.yard.wake();
     }
 
-    /// How many children have not ended.
+    /// Counts the children that have not ended.
     #[must_use]
     pub fn len(&self) -> usize {
         self.yard.living()
     }
 
-    /// Whether all children have ended.
+    /// Tells whether all children have ended.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the group is being cancelled: [`cancel`](TaskGroup::cancel) was called, or a member failed.
+    /// Tells whether the group is being cancelled: [`cancel`](TaskGroup::cancel) was called, a member failed, or the task
+    /// around was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.borrow().is_some()
@@ -248,6 +308,9 @@ impl<'scope, E> ChildBuilder<'scope, '_, E> {
     }
 
     /// Spawns the child; see [`TaskGroup::spawn`].
+    ///
+    /// # Cancel safety
+    /// Dropping the handle leaves the child alone, unless it was awaited.
     ///
     /// # Panics
     /// Outside of a runtime.

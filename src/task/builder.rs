@@ -38,6 +38,9 @@ impl Builder {
 
     /// Spawns the task; see [`spawn`](super::spawn).
     ///
+    /// # Cancel safety
+    /// Dropping the handle leaves the task alone, unless it was awaited.
+    ///
     /// # Panics
     /// Outside of a runtime.
     #[track_caller]
@@ -50,6 +53,9 @@ impl Builder {
     }
 
     /// Spawns the task, where there is a runtime.
+    ///
+    /// # Cancel safety
+    /// Dropping the handle leaves the task alone, unless it was awaited.
     ///
     /// # Errors
     /// [`NoRuntime`] outside of a runtime; the future is dropped.

@@ -31,7 +31,7 @@ impl CancelHandle {
         Self { task }
     }
 
-    /// Asks the task to end; see [`JoinHandle::cancel`](super::JoinHandle::cancel).
+    /// Asks the task to end, from any thread; see [`JoinHandle::cancel`](super::JoinHandle::cancel).
     ///
     /// Gives `false` when the task has ended. From another thread a `true` means that the request is on its way.
     pub fn cancel(&self) -> bool {
@@ -43,13 +43,13 @@ impl CancelHandle {
         self.task.cancel(explicit(Some(message.into())))
     }
 
-    /// True when the task has ended.
+    /// Tells whether the task has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.task.is_done()
     }
 
-    /// The task's id.
+    /// Gives the task's id.
     #[must_use]
     pub fn id(&self) -> Id {
         Id::new(self.task.home().number(), self.task.number())

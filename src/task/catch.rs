@@ -21,16 +21,18 @@ use crate::error::Cancelled;
 use crate::runtime::{Awaited, Place, with};
 use crate::scope::Kind;
 
-/// Runs a future and, when the task is cancelled meanwhile, gives the cancellation as a value (asyncio:
-/// `except CancelledError`).
+/// Runs a future and gives its output, or the cancellation that came meanwhile (asyncio: `except CancelledError`).
 ///
-/// By the time `Err` comes, the future has been dropped, and the tasks that it was awaiting have been cancelled and have
-/// ended. The code after it may clean up with awaits; then it
+/// It hears of every scope around it that is cancelled: its task, a [`timeout`](crate::timeout), a branch of a
+/// [`gather`](crate::gather()), a [group](crate::task_group). By the time `Err` comes, the future has been dropped, and the
+/// tasks that it was awaiting have been cancelled and have ended. The code after it may clean up with awaits; then it
 /// [`resume`](Cancelled::resume)s the cancellation, as asyncio's code re-raises, or goes on as if nothing had
-/// been asked. Catch points nest: the innermost hears first.
+/// been asked. Catch points nest: the innermost hears first. A future that is ready when it is first polled is not hit by
+/// a cancellation that was pending. One that comes during the clean-up is delivered again, unless that stands in a
+/// [`shield`](crate::shield), as that of [`finally`](crate::finally) does.
 ///
 /// # Cancel safety
-/// Dropping it drops the future.
+/// Foreign code that drops it (`select!`) drops the future, and the code after it does not run.
 ///
 /// # Errors
 /// [`Cancelled`] when a cancellation arrived before the future was done.
@@ -67,6 +69,9 @@ pub fn catch_cancel<F: IntoFuture>(future: F) -> CatchCancel<F::IntoFuture> {
 
 pin_project! {
     /// The future of [`catch_cancel`].
+    ///
+    /// # Panics
+    /// When it is polled after it was done.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct CatchCancel<F> {
@@ -140,7 +145,7 @@ impl Cancelled {
     /// it stands.
     ///
     /// # Cancel safety
-    /// Dropping it before it is polled leaves the cancellation swallowed.
+    /// Dropping it before it is polled leaves the cancellation swallowed; later, takes nothing back.
     ///
     /// # Panics
     /// Outside of a task.

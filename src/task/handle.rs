@@ -19,7 +19,8 @@ use crate::runtime::Join;
 /// # Cancel safety
 /// Dropping the handle before it was polled leaves the task alone. Dropping it after it was polled, and before the
 /// task ended, cancels the task: awaiting is owning, as in asyncio, where the cancellation of an awaiter passes into
-/// the awaited task. [`detach`](JoinHandle::detach) gives that up; `&mut handle` may be awaited, in a
+/// the awaited task. Where a cancellation drops it, the scope or the catch point around waits until the task has ended,
+/// unless that waits for it in turn. [`detach`](JoinHandle::detach) gives that up; `&mut handle` may be awaited, in a
 /// [`timeout`](crate::timeout) for example, without giving the handle away.
 ///
 /// The handle is `Send` when the result is `Send + 'static`. Away from its runtime it can cancel, ask whether the task
@@ -52,8 +53,10 @@ impl<T> JoinHandle<T> {
     /// Asks the task to end (asyncio calls this `Task.cancel`).
     ///
     /// A task that never ran is dropped unpolled. A task that waits inside a [`catch_cancel`](crate::catch_cancel) has
-    /// that return the cancellation, and may clean up with awaits, or go on. Any other task is dropped on its next
-    /// turn, not inside this call. Several calls before the task's next turn are one; the first message stands.
+    /// that return the cancellation, and may clean up with awaits, or go on; one inside a [`shield`](crate::shield) hears
+    /// when that is done. Any other task is dropped on its next turn, not inside this call, and ends when the tasks that it
+    /// was awaiting have. Several calls before the task's next turn are one, and the first message stands; one that comes
+    /// while it cleans up is delivered again.
     ///
     /// Gives `false`, and does nothing, when the task has ended.
     pub fn cancel(&self) -> bool {
@@ -71,7 +74,9 @@ impl<T> JoinHandle<T> {
     /// cancellation.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the task cancelled, and unobserved.
+    /// Dropped before it was polled, it has done nothing, and the task runs on. When the awaiter is cancelled, the task is
+    /// once more, which its clean-up hears, and the awaiter ends when it has. Foreign code that drops it (`select!`) leaves
+    /// the task cancelled, and unobserved.
     ///
     /// # Errors
     /// [`JoinError`] when the task gave no value.
@@ -89,7 +94,7 @@ impl<T> JoinHandle<T> {
         CancelHandle::new(self.join.task())
     }
 
-    /// True when the task has ended (asyncio: `Task.done`).
+    /// Tells whether the task has ended (asyncio: `Task.done`).
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.join.is_done()
@@ -103,24 +108,24 @@ impl<T> JoinHandle<T> {
         self.is_finished().then(|| self.join.take())
     }
 
-    /// Lets the task run on, whatever was awaited before.
+    /// Gives the handle up and lets the task run on, whatever was awaited before.
     pub fn detach(mut self) {
         self.join.disown();
     }
 
-    /// The task's id.
+    /// Gives the task's id.
     #[must_use]
     pub fn id(&self) -> Id {
         Id::new(self.join.home().number(), self.join.number())
     }
 
-    /// The name that the task was given.
+    /// Gives the name that the task was given.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.join.label().name()
     }
 
-    /// Where the task was spawned.
+    /// Tells where the task was spawned.
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.join.label().location()

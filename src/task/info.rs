@@ -51,7 +51,7 @@ impl TaskInfo {
         Self { task, state }
     }
 
-    /// The task's id.
+    /// Gives the task's id.
     #[must_use]
     pub fn id(&self) -> Id {
         Id::new(
@@ -60,25 +60,25 @@ impl TaskInfo {
         )
     }
 
-    /// The name that the task was given.
+    /// Gives the name that the task was given.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.task.by_ref().label().name()
     }
 
-    /// Where the task was spawned; for a main future, where `run` or `block_on` was called.
+    /// Tells where the task was spawned; for a main future, where `run` or `block_on` was called.
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.task.by_ref().label().location()
     }
 
-    /// What the task was doing when the look was taken.
+    /// Tells what the task was doing when the look was taken.
     #[must_use]
     pub fn state(&self) -> TaskState {
         self.state
     }
 
-    /// The type of the task's future, as the compiler names it.
+    /// Names the type of the task's future, as the compiler names it.
     #[must_use]
     pub fn future_name(&self) -> &'static str {
         self.task.future_name()
@@ -116,7 +116,7 @@ impl fmt::Debug for TaskInfo {
     }
 }
 
-/// The task that is running this code (asyncio: `current_task`).
+/// Gives the task that is running this code (asyncio: `current_task`).
 ///
 /// # Panics
 /// Outside of a task; [`try_current`] gives `None` there.
@@ -141,7 +141,7 @@ pub fn current() -> TaskInfo {
     }
 }
 
-/// The task that is running this code; `None` outside of a task.
+/// Gives the task that is running this code; `None` outside of a task.
 #[must_use]
 pub fn try_current() -> Option<TaskInfo> {
     try_with(|core| core.current())
@@ -150,7 +150,7 @@ pub fn try_current() -> Option<TaskInfo> {
         .map(TaskInfo::new)
 }
 
-/// The tasks of this runtime that have not ended, in the order of their spawning (asyncio: `all_tasks`).
+/// Gives the tasks of this runtime that have not ended, in the order of their spawning (asyncio: `all_tasks`).
 ///
 /// # Panics
 /// Outside of a runtime.

@@ -9,6 +9,10 @@
 //! | dropped, never awaited; or [`detach`](JoinHandle::detach)ed | it runs on |
 //! | dropped after it was awaited and before the task ended | it is cancelled: awaiting is owning |
 //! | in a [`wait`](crate::wait) that is dropped | it runs on |
+//! | awaited inside a [`shield()`] | it runs on; the cancellation of the awaiter waits |
+//!
+//! When the runtime ends, every task is cancelled, given the time to clean up, and dropped. How a cancellation travels, and
+//! who hears of it, is told in the [chapter on cancellation](crate::guide::cancellation).
 //!
 //! What this module is not: it does not decide when a task runs (the runtime's turn does).
 
@@ -37,8 +41,10 @@ use crate::runtime::{try_with, with};
 
 /// Spawns a task and gives its handle (asyncio calls this `create_task`).
 ///
-/// The task starts on a later turn, after those that are ready already. It need not be `Send`. Dropping the handle
-/// does not stop it.
+/// The task starts on a later turn, after those that are ready already. It need not be `Send`.
+///
+/// # Cancel safety
+/// Dropping the handle leaves the task alone, unless it was awaited: see [`JoinHandle`].
 ///
 /// # Panics
 /// Outside of a runtime; [`try_spawn`] gives that as an error.
@@ -59,7 +65,10 @@ where
     with("spawn", |core| JoinHandle::new(core.spawn(label, future)))
 }
 
-/// Spawns a task, where there is a runtime.
+/// Spawns a task, where there is a runtime; see [`spawn`].
+///
+/// # Cancel safety
+/// Dropping the handle leaves the task alone, unless it was awaited.
 ///
 /// # Errors
 /// [`NoRuntime`] outside of a runtime; the future is dropped.

@@ -21,7 +21,7 @@ use crate::runtime::Place;
 use crate::scope::Kind;
 use crate::util::{Payload, caught};
 
-/// Runs a future to its end though the code around it be cancelled meanwhile (asyncio's `shield`, which needs a task).
+/// Runs a future to its end, even if the code around it is cancelled meanwhile (asyncio: `shield`, which makes a task).
 ///
 /// A cancellation from outside waits until the future is done; its value is given, and the cancellation arrives at the
 /// next `await` that suspends. That holds for the deadline of a [`timeout`](crate::timeout) around the shield, too: give the
@@ -60,6 +60,9 @@ pub fn shield<F: IntoFuture>(future: F) -> Shield<F::IntoFuture> {
 
 pin_project! {
     /// The future of [`shield`].
+    ///
+    /// # Panics
+    /// When it is polled after it was done.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Shield<F> {
@@ -89,11 +92,15 @@ impl<F: Future> Future for Shield<F> {
 /// Runs `body`, then `cleanup`, however the body ended: with a value, by a cancellation, or by a panic (asyncio:
 /// `try: … finally: …`, with awaits in the `finally`).
 ///
-/// The clean-up runs in a [`shield`]. After it the value is given, the cancellation [`resume`](Cancelled::resume)d, or the
-/// panic let go on. A clean-up that itself panics replaces all of these.
+/// The clean-up runs in a [`shield`]; `timeout(d, clean_up)` bounds it. After it the value is given, the cancellation
+/// [`resume`](Cancelled::resume)d, or the panic let go on.
 ///
 /// # Cancel safety
-/// Foreign code that drops it (`select!`) drops both: no clean-up runs.
+/// Foreign code that drops it (`select!`) drops both: no clean-up runs. Neither does one where the body never began, as in
+/// a task that was cancelled before its first turn.
+///
+/// # Panics
+/// When the body panicked, after the clean-up; and when the clean-up does, in place of whatever the body ended with.
 ///
 /// # Examples
 /// ```
@@ -130,7 +137,12 @@ where
 /// run and what comes out.
 ///
 /// # Cancel safety
-/// Foreign code that drops it (`select!`) drops all three: no clean-up runs.
+/// Foreign code that drops it (`select!`) drops all three: no clean-up runs. Nor does one where the body never began, as in
+/// a task that was cancelled before its first turn: let the body open what has to be closed, or give the resource a
+/// destructor.
+///
+/// # Panics
+/// As [`finally`].
 ///
 /// # Examples
 /// ```

@@ -89,7 +89,7 @@ impl Interval {
         std::future::poll_fn(|cx| self.poll_tick(cx)).await
     }
 
-    /// The next tick, for a hand-written future.
+    /// Polls for the next tick, in a hand-written future.
     ///
     /// # Panics
     /// As [`tick`](Interval::tick).
@@ -139,19 +139,19 @@ impl Interval {
         self.set_next(now().checked_add(self.period));
     }
 
-    /// The distance of two ticks.
+    /// Gives the distance of two ticks.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 
-    /// What becomes of missed ticks.
+    /// Tells what becomes of missed ticks.
     #[must_use]
     pub fn missed_ticks(&self) -> MissedTicks {
         self.missed
     }
 
-    /// Says what becomes of missed ticks.
+    /// Decides what becomes of missed ticks.
     pub fn set_missed_ticks(&mut self, missed: MissedTicks) {
         self.missed = missed;
     }

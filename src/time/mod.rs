@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use crate::runtime::try_with;
 
-/// The moment it is, by the runtime's clock (asyncio: `loop.time()`).
+/// Gives the moment it is, by the runtime's clock (asyncio: `loop.time()`).
 ///
 /// Outside of a runtime it is `Instant::now()`.
 #[must_use]

@@ -101,13 +101,13 @@ impl Sleep {
         Self::at(core.clock().after(duration))
     }
 
-    /// When it ends; `None` when that is further off than the clock can show.
+    /// Tells when it ends; `None` when that is further off than the clock can show.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         to_instant(self.deadline)
     }
 
-    /// True when it is over: a poll would be, or was, ready.
+    /// Tells whether it is over: a poll would be, or was, ready.
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
         match self.stage {

@@ -32,8 +32,11 @@ use crate::runtime::{Awaited, Lazy, Place, with};
 /// When the time is up, the future is cancelled as a task would be, with [`Reason::Timeout`]: a
 /// [`catch_cancel`](crate::catch_cancel) inside it cleans up first, a [`shield`](crate::shield) inside it holds the end off, so
 /// `Elapsed` may come late. If nothing inside catches, or what catches resumes, the future is dropped. If the code inside
-/// swallows the cancellation and gives a value, that is the result. The cancellation of the task around it goes through a
-/// timeout, and is never turned into `Elapsed`.
+/// swallows the cancellation and gives a value, that is the result.
+///
+/// The cancellation of a scope around it goes through a timeout, and is not turned into `Elapsed`. That holds if the
+/// deadline comes later, too: a timeout whose inside has caught one from further out, and is then cut off, sends that
+/// one on.
 ///
 /// A `JoinHandle` that is given away is dropped with the future: its task is cancelled, and waited for. `&mut handle`
 /// leaves the task alone.
@@ -68,10 +71,10 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
     }
 }
 
-/// Runs a future until a moment at most; see [`timeout`].
+/// Runs a future until a moment at most (asyncio: `timeout_at`); see [`timeout`].
 ///
 /// # Cancel safety
-/// Dropping it drops the future.
+/// Foreign code that drops it (`select!`) drops the future, whose catch points do not run.
 ///
 /// # Errors
 /// [`Elapsed`] when the moment came first.
@@ -119,7 +122,7 @@ enum Stage {
 }
 
 impl<F> Timeout<F> {
-    /// When the time is up; `None` when that is further off than the clock can show.
+    /// Tells when the time is up; `None` when that is further off than the clock can show.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.sleep.deadline()

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const ATTEMPTS: usize = 3;
 
 /// How long after one pair the next is started: an interpreter that starts needs a processor
-/// for a while, and seven of them at once would make each other late.
+/// for a while, and eight of them at once would make each other late.
 const STAGGER: Duration = Duration::from_millis(200);
 
 /// What [`HELD`] prints when Python is up.
