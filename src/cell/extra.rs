@@ -7,6 +7,7 @@ use std::task::Waker;
 use super::{Home, Task, TaskRef};
 use crate::error::{Cancelled, JoinError};
 use crate::util::slab::Key;
+use crate::util::vars::Vars;
 
 /// Who polls a task that the loop must not poll: a group polls its own, since they borrow what outlives the group only.
 pub(crate) trait Pen<H: Home> {
@@ -36,6 +37,8 @@ pub(crate) struct Extra<H: Home> {
     pub(crate) pen: Cell<Option<Rc<dyn Pen<H>>>>,
     /// Whom to wake when the task has ended, besides the joiner.
     pub(crate) at_end: Cell<Vec<Waker>>,
+    /// The context variables that were set where it was spawned.
+    pub(crate) vars: Cell<Vars>,
 }
 
 impl<H: Home> Default for Extra<H> {
@@ -45,6 +48,7 @@ impl<H: Home> Default for Extra<H> {
             scope: Cell::default(),
             pen: Cell::default(),
             at_end: Cell::default(),
+            vars: Cell::default(),
         }
     }
 }

@@ -41,6 +41,9 @@ const PENNED: u32 = 1 << 8;
 /// The future is gone and the output written; the task waits for others before it ends.
 const LINGERS: u32 = 1 << 9;
 
+/// Context variables were set where the task was spawned.
+const VARS: u32 = 1 << 10;
+
 /// One value of the state word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State(u32);
@@ -106,14 +109,14 @@ pub(crate) enum Errand {
     Poll,
     /// It is a main future: to be polled by whoever drives it.
     Main,
-    /// It has ended meanwhile, has a cancellation to be delivered, catch points, or a pen; or it lingers.
+    /// It has ended meanwhile, has a cancellation to be delivered, catch points, a pen, or variables; or it lingers.
     Other,
 }
 
 impl State {
     /// Why the task stands at the front of the queue.
     pub(crate) fn errand(self) -> Errand {
-        match self.0 & (DONE | CANCEL | MAIN | SCOPED | PENNED | LINGERS) {
+        match self.0 & (DONE | CANCEL | MAIN | SCOPED | PENNED | LINGERS | VARS) {
             0 => Errand::Poll,
             bits if bits & (DONE | MAIN) == MAIN => Errand::Main,
             _ => Errand::Other,
@@ -255,6 +258,16 @@ impl State {
         self.with(SCOPED)
     }
 
+    /// The task gets context variables.
+    pub(crate) fn with_vars(self) -> Self {
+        self.with(VARS)
+    }
+
+    /// True when it has context variables.
+    pub(crate) fn has_vars(self) -> bool {
+        self.has(VARS)
+    }
+
     /// The task is given to a pen.
     pub(crate) fn penned(self) -> Self {
         self.with(PENNED)
@@ -331,7 +344,7 @@ mod tests {
         }
         if !state.is_done() {
             all.push(state.finish().0);
-            all.push(state.penned());
+            all.extend([state.penned(), state.with_vars()]);
             match state.is_running() {
                 true => all.extend([state.suspend().0, state.linger()]),
                 false if state.is_scheduled() => all.push(state.start()),

@@ -79,7 +79,9 @@ impl Core {
     /// Drops the future of a task of a pen, for a cancellation. `true` when it has ended; if not, it lingers, and the pen
     /// is told.
     pub(crate) fn abort_penned(&self, task: &Task, cancelled: &Cancelled) -> bool {
-        self.nested(|| self.abort(task.clone(), cancelled.clone()));
+        self.nested(|| {
+            self.with_vars_of(task, || self.abort(task.clone(), cancelled.clone()));
+        });
         task.state().is_done()
     }
 
@@ -107,8 +109,16 @@ impl Core {
         self.io_budget().set(io);
     }
 
-    /// Delivers what waits for the task, and polls it if it is to live.
+    /// Runs a task that the loop, or its pen, is to poll, with its context variables set.
     pub(super) fn run_scoped(&self, task: Task) {
+        if task.state().has_vars() || self.are_vars_set() {
+            return self.with_vars_of(&task.clone(), || self.run_told(task));
+        }
+        self.run_told(task);
+    }
+
+    /// Delivers what waits for the task, and polls it if it is to live.
+    fn run_told(&self, task: Task) {
         if task.state().is_done() {
             return;
         }

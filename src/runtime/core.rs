@@ -25,6 +25,7 @@ use crate::error::{Cancelled, Reason};
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
 use crate::util::Id;
+use crate::util::vars::Vars;
 use crate::wheel::Wheel;
 
 /// How many I/O calls one poll of a task may make before it gives way.
@@ -51,6 +52,8 @@ pub(crate) struct Core {
     pool: Pool,
     /// The task that is being polled.
     current: Current<Hub>,
+    /// The context variables that are set now.
+    vars: Cell<Vars>,
     /// What time it is.
     clock: Clock,
     /// The timers, with whom they wake.
@@ -104,6 +107,7 @@ impl Core {
             table: Table::default(),
             pool: Pool::new(),
             current: Current::new(),
+            vars: Cell::default(),
             clock,
             wheel: RefCell::new(Wheel::new()),
             last_fired: Cell::new(0),
@@ -190,6 +194,11 @@ impl Core {
     /// What the tasks that linger wait for.
     pub(super) fn lingering(&self) -> &RefCell<BTreeMap<u64, Awaited>> {
         &self.lingering
+    }
+
+    /// The context variables that are set now, for a moment.
+    pub(super) fn vars_cell(&self) -> &Cell<Vars> {
+        &self.vars
     }
 
     /// The ready tasks.
@@ -282,6 +291,9 @@ impl Core {
     #[inline(always)] // once a task: its frame would cost as much as its work
     fn admit(&self, owner: Owner, task: Task) {
         self.table.insert(owner);
+        if self.are_vars_set() {
+            self.hand_vars_down(&task);
+        }
         match self.phase.get() {
             Phase::Open => self.enqueue(task),
             _ => self.admit_late(task),

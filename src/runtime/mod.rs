@@ -33,6 +33,7 @@ mod shutdown;
 mod signals;
 mod table;
 mod turn;
+mod variables;
 mod virtual_time;
 
 use std::fmt;

@@ -118,7 +118,7 @@ impl Core {
             for task in tasks {
                 // One destructor may have ended another's task, though none can have started one.
                 if !task.state().is_done() {
-                    self.abort(task, shutdown());
+                    self.with_vars_of(&task.clone(), || self.abort(task, shutdown()));
                 }
             }
         }

@@ -19,6 +19,7 @@
 mod builder;
 mod cancel_handle;
 mod catch;
+mod context_var;
 mod handle;
 mod info;
 mod shield;
@@ -28,6 +29,7 @@ pub use crate::util::Id;
 pub use builder::Builder;
 pub use cancel_handle::CancelHandle;
 pub use catch::{CatchCancel, catch_cancel};
+pub use context_var::{ContextVar, WithVar};
 pub use handle::JoinHandle;
 pub use info::{TaskInfo, TaskState, all, current, try_current};
 pub use shield::{Shield, finally, finally_with, shield};

@@ -4,6 +4,7 @@ mod id;
 mod quiet;
 pub(crate) mod slab;
 pub(crate) mod sync;
+pub(crate) mod vars;
 
 pub use id::Id;
 pub(crate) use quiet::{Payload, caught, drop_quietly, wake_quietly};

@@ -15,6 +15,7 @@ use crate::cell::extra::{Extra, Pen};
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::slab::Key;
+use crate::util::vars::Vars;
 use crate::util::{drop_quietly, wake_quietly};
 
 /// A counted reference at home: it may use the home's fields.
@@ -133,6 +134,24 @@ impl<H: Home> Task<H> {
             let pen = extra.pen.take();
             extra.pen.set(pen.clone());
             pen
+        })
+    }
+
+    /// Gives a new task the context variables of where it was spawned.
+    pub(crate) fn give_vars(&self, vars: Vars) {
+        self.header().step(|state| (state.with_vars(), ()));
+        self.with_extra(|extra| extra.vars.set(vars));
+    }
+
+    /// The context variables that the task was spawned with.
+    pub(crate) fn vars(&self) -> Vars {
+        if !self.state().has_vars() {
+            return None;
+        }
+        self.with_extra(|extra| {
+            let vars = extra.vars.take();
+            extra.vars.set(vars.clone());
+            vars
         })
     }
 
@@ -292,6 +311,8 @@ fn wake_joiner(joiner: Waker) {
 /// Who waits for the end of a task that has what few have. Apart, so that those who have nothing do not pay for the call.
 #[cold]
 fn whom_to_wake<H: Home>(extra: &Extra<H>) -> Vec<Waker> {
+    // Their values' destructors are somebody else's code.
+    drop_quietly(extra.vars.take());
     extra.at_end.take()
 }
 
