@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Clock, Runtime};
+use super::{Clock, Order, Runtime};
 
 /// The settings of a [`Runtime`] to be made.
 ///
@@ -22,6 +22,8 @@ pub struct Builder {
     shutdown_timeout: Option<Duration>,
     /// Whether Ctrl-C cancels main.
     cancel_on_ctrl_c: bool,
+    /// In which order ready tasks run.
+    seed: Option<u64>,
 }
 
 impl Builder {
@@ -80,6 +82,39 @@ impl Builder {
         self
     }
 
+    /// Has ready tasks run in an order that belongs to `seed`, and not first come, first served.
+    ///
+    /// The same program with the same seed runs in the same order, as long as nothing from outside (the clock, sockets, other
+    /// threads) decides who is ready. It is meant for finding races between tasks;
+    /// [`testing::explore`](crate::testing::explore) tries many seeds.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::cell::RefCell;
+    /// use wheelhouse::{Runtime, spawn};
+    ///
+    /// fn order(seed: u64) -> Vec<u32> {
+    ///     let order = std::rc::Rc::new(RefCell::new(Vec::new()));
+    ///     Runtime::builder().seed(seed).build().unwrap().block_on(async {
+    ///         let tasks = [1, 2, 3, 4].map(|n| {
+    ///             let order = order.clone();
+    ///             spawn(async move { order.borrow_mut().push(n) })
+    ///         });
+    ///         for task in tasks {
+    ///             task.await.unwrap();
+    ///         }
+    ///     });
+    ///     order.take()
+    /// }
+    ///
+    /// assert_eq!(order(7), order(7));
+    /// assert!((0..20).any(|seed| order(seed) != [1, 2, 3, 4]));
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Makes the runtime.
     ///
     /// # Errors
@@ -87,6 +122,9 @@ impl Builder {
     /// left.
     pub fn build(self) -> io::Result<Runtime> {
         let runtime = Runtime::assemble(Clock::real(), self.shutdown_timeout)?;
+        if let Some(seed) = self.seed {
+            runtime.set_order(Order::seeded(seed));
+        }
         if self.cancel_on_ctrl_c {
             runtime.core.cancel_on_ctrl_c()?;
         }

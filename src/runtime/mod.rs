@@ -25,6 +25,7 @@ mod core;
 mod drive;
 mod here;
 mod hub;
+mod order;
 mod place;
 mod queue;
 mod registered;
@@ -49,6 +50,7 @@ pub(crate) use context::{try_with, with};
 pub(crate) use core::Core;
 pub(crate) use here::Lazy;
 pub(crate) use hub::{Hub, Message};
+pub(crate) use order::{Order, Schedule};
 pub(crate) use place::{Place, Promise};
 pub(crate) use registered::{Registered, elsewhere, require_runtime};
 pub use remote::{Remote, RemoteHandle};
@@ -180,6 +182,16 @@ impl Runtime {
     /// A runtime whose clock is virtual.
     pub(crate) fn with_virtual_time() -> io::Result<Self> {
         Self::assemble(Clock::virtual_(), None)
+    }
+
+    /// Has tasks run in another order than first come, first served.
+    pub(crate) fn set_order(&self, order: Order) {
+        self.core.queue().set_order(order);
+    }
+
+    /// The choices that were made in such an order.
+    pub(crate) fn schedule(&self) -> Schedule {
+        self.core.queue().schedule()
     }
 
     /// Runs a future to its end on this thread, and all tasks meanwhile, and gives its output.

@@ -1,28 +1,68 @@
-//! The run queue: who is ready, first come, first served.
+//! The run queue: who is ready, first come, first served. In tests that explore, in another [order](super::order).
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use super::Task;
+use super::order::{Order, Schedule};
 
 /// The room that an empty queue keeps.
 const KEEP: usize = 1024;
 
 /// The ready tasks, in the order in which they will run.
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+pub(crate) struct Queue(RefCell<Ready>);
+
+/// What is in a queue.
+#[derive(Debug, Default)]
+struct Ready {
     /// The tasks; the front runs next.
-    tasks: RefCell<VecDeque<Task>>,
+    tasks: VecDeque<Task>,
+    /// Who runs next instead, if that is asked for.
+    order: Option<Box<Order>>,
+}
+
+impl Ready {
+    /// Takes the task that runs next.
+    #[inline]
+    fn pop(&mut self) -> Option<Task> {
+        if self.order.is_some() {
+            return self.pop_in_order();
+        }
+        self.tasks.pop_front()
+    }
+
+    /// Takes the task that runs next by the order that was asked for. The others keep theirs.
+    #[cold]
+    fn pop_in_order(&mut self) -> Option<Task> {
+        let count = self.tasks.len();
+        let order = self.order.as_mut().filter(|_| count > 0)?;
+        self.tasks.remove(order.choose(count))
+    }
 }
 
 impl Queue {
+    /// Has tasks run in another order.
+    pub(crate) fn set_order(&self, order: Order) {
+        self.0.borrow_mut().order = Some(Box::new(order));
+    }
+
+    /// The choices so far that were other than first come, first served.
+    pub(crate) fn schedule(&self) -> Schedule {
+        let ready = self.0.borrow();
+        ready
+            .order
+            .as_ref()
+            .map_or_else(Schedule::new, |order| order.made().clone())
+    }
+
     /// Adds a task behind all others.
     #[inline]
     pub(crate) fn push(&self, task: Task) {
-        if let Ok(mut tasks) = self.tasks.try_borrow_mut()
-            && tasks.len() < tasks.capacity()
+        if let Ok(mut ready) = self.0.try_borrow_mut()
+            && ready.tasks.len() < ready.tasks.capacity()
         {
-            return tasks.push_back(task);
+            return ready.tasks.push_back(task);
         }
         self.push_and_grow(task);
     }
@@ -31,16 +71,20 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn push_and_grow(&self, task: Task) {
-        self.tasks.borrow_mut().push_back(task);
+        self.0.borrow_mut().tasks.push_back(task);
     }
 
     /// Adds a task behind all others, and takes the one that runs next: both at the price of one.
     #[inline]
     pub(crate) fn push_and_pop(&self, task: Task) -> Task {
-        let mut tasks = self.tasks.borrow_mut();
-        match tasks.pop_front() {
+        let mut ready = self.0.borrow_mut();
+        if ready.order.is_some() {
+            ready.tasks.push_back(task);
+            return ready.pop_in_order().expect("one was pushed just now");
+        }
+        match ready.tasks.pop_front() {
             Some(next) => {
-                tasks.push_back(task);
+                ready.tasks.push_back(task);
                 next
             }
             None => task,
@@ -50,17 +94,17 @@ impl Queue {
     /// Takes the task that runs next.
     #[inline]
     pub(crate) fn pop(&self) -> Option<Task> {
-        self.tasks.borrow_mut().pop_front()
+        self.0.borrow_mut().pop()
     }
 
     /// True when nobody is ready.
     pub(crate) fn is_empty(&self) -> bool {
-        self.tasks.borrow().is_empty()
+        self.0.borrow().tasks.is_empty()
     }
 
     /// Gives back the room that a burst took, when the burst is over.
     pub(crate) fn shrink(&self) {
-        let mut tasks = self.tasks.borrow_mut();
+        let tasks = &mut self.0.borrow_mut().tasks;
         if tasks.is_empty() && tasks.capacity() > KEEP {
             tasks.shrink_to(KEEP);
         }

@@ -77,7 +77,7 @@ impl Core {
     }
 
     /// True when a task stands in the run queue.
-    pub(super) fn is_somebody_ready(&self) -> bool {
+    pub(crate) fn is_somebody_ready(&self) -> bool {
         !self.queue().is_empty()
     }
 

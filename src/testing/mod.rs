@@ -1,8 +1,10 @@
-//! Testing on virtual time. Floor 5.
+//! Testing on virtual time, and in many orders. Floor 5.
 //!
 //! [`run`] drives a future like [`wheelhouse::run`](crate::run), but by a clock that stands still while code runs and
 //! jumps to the next deadline when nobody is ready: a sleep of an hour takes microseconds, and a test of timeouts is
 //! exact and repeatable.
+//!
+//! [`explore()`] runs a test in many orders of its tasks, to find races between them; [`replay`] repeats one of them.
 //!
 //! # Guarantees
 //! - While a task runs the clock does not move: two looks at [`time::now`](crate::time::now) agree.
@@ -14,10 +16,17 @@
 //! # Non-guarantees
 //! - A thread that holds nothing of the runtime but a waker is not seen: give it a [`Remote`](crate::Remote::current).
 
+mod explore;
+
+pub use explore::{explore, replay};
+
 use std::panic::{Location, resume_unwind};
+use std::time::Duration;
 
 use crate::cell::Label;
-use crate::runtime::{Runtime, panic_cancelled, refuse_nesting};
+use crate::runtime::{Runtime, panic_cancelled, refuse_nesting, with};
+use crate::task::yield_now;
+use crate::time::sleep;
 use crate::util::{caught, drop_quietly};
 
 /// Runs a future, and the tasks that it spawns, on virtual time, and gives its output.
@@ -40,11 +49,20 @@ use crate::util::{caught, drop_quietly};
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
     refuse_nesting("testing::run");
-    let runtime = match Runtime::with_virtual_time() {
+    let label = Label::new(Location::caller(), None);
+    finish(new_runtime(), label, future)
+}
+
+/// A runtime on virtual time.
+fn new_runtime() -> Runtime {
+    match Runtime::with_virtual_time() {
         Ok(runtime) => runtime,
         Err(error) => panic!("no runtime could be made: {error}"),
-    };
-    let label = Label::new(Location::caller(), None);
+    }
+}
+
+/// Runs a future and ends the runtime.
+fn finish<F: Future>(runtime: Runtime, label: Label, future: F) -> F::Output {
     let outcome = caught(|| runtime.drive(label, future));
     // The others clean up before a panic of the future goes on, or its cancellation becomes one.
     match (outcome, caught(|| drop(runtime))) {
@@ -56,4 +74,63 @@ pub fn run<F: Future>(future: F) -> F::Output {
         (Ok(Err(cancelled)), Ok(())) => panic_cancelled(&cancelled),
         (Ok(Ok(output)), Ok(())) => output,
     }
+}
+
+/// Lets the other tasks run until none of them is ready, without any time passing.
+///
+/// What they wait for, a timer or a socket, is left alone. A task that yields for ever is always ready, and keeps this
+/// from ending.
+///
+/// # Cancel safety
+/// Dropping it loses nothing.
+///
+/// # Panics
+/// Outside of a runtime.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{spawn, testing, yield_now};
+///
+/// testing::run(async {
+///     let task = spawn(async { yield_now().await });
+///     testing::settle().await;
+///     assert!(task.is_finished());
+/// });
+/// ```
+pub async fn settle() {
+    loop {
+        yield_now().await;
+        if with("testing::settle", |core| !core.is_somebody_ready()) {
+            return;
+        }
+    }
+}
+
+/// Lets time pass, with all that becomes due on the way, and the tasks [`settle`] after it.
+///
+/// On the virtual clock no real time passes. The clock moves by itself, too, when nobody is ready; this is for tests
+/// that look at what has happened at a certain moment.
+///
+/// # Cancel safety
+/// Dropping it loses nothing.
+///
+/// # Panics
+/// Outside of a runtime.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use wheelhouse::{sleep, spawn, testing};
+///
+/// testing::run(async {
+///     let task = spawn(async { sleep(Duration::from_secs(60)).await });
+///     testing::advance(Duration::from_secs(59)).await;
+///     assert!(!task.is_finished());
+///     testing::advance(Duration::from_secs(1)).await;
+///     assert!(task.is_finished());
+/// });
+/// ```
+pub async fn advance(duration: Duration) {
+    sleep(duration).await;
+    settle().await;
 }
