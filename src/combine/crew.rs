@@ -22,7 +22,7 @@ use super::slot::Set;
 use super::winding::{End, Family};
 use crate::error::Panic;
 use crate::runtime::{Place, Promise};
-use crate::util::{Payload, caught, drop_quietly};
+use crate::util::{Payload, caught, drop_quietly, go_on};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -53,15 +53,6 @@ pin_project! {
                 go_on(panic);
             }
         }
-    }
-}
-
-/// Lets a panic out of a destructor go on, unless another one is under way.
-fn go_on(panic: Payload) {
-    if std::thread::panicking() {
-        drop_quietly(panic);
-    } else {
-        resume_unwind(panic);
     }
 }
 

@@ -183,11 +183,11 @@ impl Core {
     #[cold]
     pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
         if task.state().lingers() {
-            self.lingering()
-                .borrow_mut()
-                .remove(&task.by_ref().number());
+            let number = task.by_ref().number();
+            let wait = self.lingering().borrow_mut().remove(&number);
+            drop(wait);
             task.start(task.state());
-            return self.settle(task, true);
+            return self.end_lingering(task);
         }
         let mut wait = Awaited::default();
         self.aborting_for(&task, &cancelled, || {
@@ -225,10 +225,17 @@ impl Core {
             wait.cancel_again();
         }
         if wait.poll(&task.waker()).is_ready() {
-            return self.settle(task, true);
+            return self.end_lingering(task);
         }
         self.lingering().borrow_mut().insert(number, wait);
         self.settle(task, false);
+    }
+
+    /// Ends a task that lingered.
+    fn end_lingering(&self, task: Task) {
+        // Open still if its future was dropped while nobody drove the runtime.
+        self.close_root(&task);
+        self.settle(task, true);
     }
 
     /// What a catch point of `task` let out to the root when foreign code dropped it; also sees to it that the task is
@@ -255,15 +262,8 @@ impl Core {
         }
     }
 
-    /// Takes a node out of the tree.
+    /// Takes a node out of the tree. Its waker may be anybody's, and this may be part of an unwinding.
     pub(super) fn close_node(&self, key: Key) {
-        let closed = self.scopes().borrow_mut().close(key);
-        drop(closed.waker);
-        closed.wake.into_iter().for_each(wake_quietly);
-    }
-
-    /// A place was dropped away from home. Its waker is dropped here, and may be anybody's.
-    pub(super) fn forget_place(&self, key: Key) {
         let closed = self.scopes().borrow_mut().close(key);
         drop_quietly(closed.waker);
         closed.wake.into_iter().for_each(wake_quietly);

@@ -20,7 +20,7 @@ use super::try_with;
 use crate::error::Cancelled;
 use crate::scope::{Duty, Kind};
 use crate::util::slab::Key;
-use crate::util::wake_quietly;
+use crate::util::{caught, go_on, wake_quietly};
 
 /// A node of the tree that closes with its owner.
 #[derive(Debug, Default)]
@@ -37,13 +37,16 @@ impl Place {
         }
         let mut is_new = false;
         self.at(|place, core| {
-            if place.node.is_none()
-                && let Some(parent) = core.node_here()
-            {
-                let key = core.scopes().borrow_mut().open(Some(parent), kind);
-                core.refresh_waker(key, waker);
+            if place.node.is_some() {
+                return;
+            }
+            let parent = core.node_here();
+            // Who polls a group outside of a task: its children are tasks all the same, and to be told through it.
+            if parent.is_some() || kind == Kind::Join {
+                let key = core.scopes().borrow_mut().open(parent, kind);
                 place.node = Some((key, core.hub().number()));
                 is_new = true;
+                core.refresh_waker(key, waker);
             }
         });
         is_new
@@ -328,9 +331,10 @@ impl<'a> Promise<'a> {
             return None;
         };
         self.core.here().set(self.promised.get());
-        self.core.refresh_waker(key, waker);
         let node = Some((key, self.core.hub().number()));
-        Some(Place { node })
+        let opened = Place { node };
+        self.core.refresh_waker(key, waker);
+        Some(opened)
     }
 
     /// Further branches are opened inside of `join`.
@@ -377,8 +381,11 @@ struct PickUp<'a> {
 
 impl Drop for PickUp<'_> {
     fn drop(&mut self) {
-        if let Some(opened) = self.promise.opened(self.waker) {
-            *self.place = opened;
+        match caught(|| self.promise.opened(self.waker)) {
+            Ok(Some(opened)) => *self.place = opened,
+            Ok(None) => {}
+            // Somebody else's `clone`, and this may be part of an unwinding.
+            Err(payload) => go_on(payload),
         }
     }
 }

@@ -170,7 +170,7 @@ impl Core {
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
             Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
             Message::SourceGone(key, fd) => self.forget_source(key, fd.as_fd()),
-            Message::PlaceGone(key) => self.forget_place(key),
+            Message::PlaceGone(key) => self.close_node(key),
         }
     }
 

@@ -7,4 +7,4 @@ pub(crate) mod sync;
 pub(crate) mod vars;
 
 pub use id::Id;
-pub(crate) use quiet::{Payload, caught, drop_quietly, wake_quietly};
+pub(crate) use quiet::{Payload, caught, drop_quietly, go_on, wake_quietly};

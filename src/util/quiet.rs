@@ -34,6 +34,14 @@ pub(crate) fn wake_quietly(waker: Waker) {
     }
 }
 
+/// Lets a panic go on, unless another one is under way: two of them would end the process.
+pub(crate) fn go_on(payload: Payload) {
+    match std::thread::panicking() {
+        true => drop_quietly(payload),
+        false => std::panic::resume_unwind(payload),
+    }
+}
+
 /// How often the drop of a payload may panic with another payload.
 const PATIENCE: usize = 16;
 

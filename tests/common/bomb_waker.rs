@@ -4,7 +4,8 @@
     reason = "only a hand-made table of functions can panic in `clone`"
 )]
 
-use std::ptr::without_provenance;
+use std::ptr::{self, without_provenance};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 /// It panics when it is cloned.
@@ -41,4 +42,33 @@ fn wake(data: *const ()) {
 
 fn let_go(data: *const ()) {
     explode(data, DROP, "a waker's drop, on purpose");
+}
+
+/// A waker that panics at the calls that its fuse lists at the time.
+pub(crate) fn fused_waker(fuse: &'static AtomicUsize) -> Waker {
+    // SAFETY: the functions of the table take the pointer for the fuse that it is, which lives for ever.
+    unsafe { Waker::new(ptr::from_ref(fuse).cast(), &FUSED) }
+}
+
+/// What that waker does.
+static FUSED: RawWakerVTable = RawWakerVTable::new(clone_fused, wake_fused, wake_fused, drop_fused);
+
+/// The calls at which it panics now.
+fn calls(data: *const ()) -> *const () {
+    // SAFETY: `fused_waker` made the pointer of a reference to a static.
+    let fuse = unsafe { &*data.cast::<AtomicUsize>() };
+    without_provenance(fuse.load(Ordering::SeqCst))
+}
+
+fn clone_fused(data: *const ()) -> RawWaker {
+    explode(calls(data), CLONE, "a waker's clone, on purpose");
+    RawWaker::new(data, &FUSED)
+}
+
+fn wake_fused(data: *const ()) {
+    explode(calls(data), WAKE, "a waker's wake, on purpose");
+}
+
+fn drop_fused(data: *const ()) {
+    explode(calls(data), DROP, "a waker's drop, on purpose");
 }
