@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Poll, Waker};
 
 use super::core::{Core, Phase};
+use super::hub::{Hub, Message};
 use super::{Task, TaskRef, try_with};
 use crate::error::{Cancelled, Reason};
 
@@ -23,9 +24,14 @@ use crate::error::{Cancelled, Reason};
 pub(crate) struct Awaited {
     /// Those that may not have ended.
     tasks: Vec<TaskRef>,
-    /// Who waits, by number, with the tasks whose groups it is in; for the record of waits.
-    waiter: Vec<u64>,
+    /// What the record of waits has of it.
+    noted: Vec<Wait>,
+    /// The runtime whose record that is.
+    runtime: u32,
 }
+
+/// Who waits for whom, by their numbers.
+pub(crate) type Wait = (u64, u64);
 
 impl Awaited {
     /// Runs `drop_it`, which drops a future for the sake of `cancelled`, and gives the wait for what that was awaiting.
@@ -33,7 +39,10 @@ impl Awaited {
     pub(crate) fn of(cancelled: &Cancelled, drop_it: impl FnOnce()) -> Self {
         let outer = try_with(|core| {
             let reason = core.set_aborting(Some(cancelled.clone()));
-            (core.collector().replace(Some(Vec::new())), reason)
+            (
+                core.collector().replace(Some(Self::in_runtime(core))),
+                reason,
+            )
         });
         let Ok((outer, reason)) = outer else {
             drop_it();
@@ -42,6 +51,15 @@ impl Awaited {
         let collecting = Collecting { outer, reason };
         drop_it();
         collecting.finish()
+    }
+
+    /// A wait for nobody yet.
+    fn in_runtime(core: &Core) -> Self {
+        Self {
+            tasks: Vec::new(),
+            noted: Vec::new(),
+            runtime: core.hub().number(),
+        }
     }
 
     /// Waits on. Ready when all have ended, or when it is asked where it cannot wait.
@@ -66,10 +84,12 @@ impl Awaited {
 
     /// Waits for the tasks of `other`, too.
     pub(crate) fn join(&mut self, mut other: Self) {
-        self.tasks.append(&mut other.tasks);
-        if self.waiter.is_empty() {
-            self.waiter = std::mem::take(&mut other.waiter);
+        if self.runtime != other.runtime {
+            self.strike_out();
+            self.runtime = other.runtime;
         }
+        self.tasks.append(&mut other.tasks);
+        self.noted.append(&mut other.noted);
     }
 
     /// Cancels the tasks again: the scope that waits for them was.
@@ -81,9 +101,21 @@ impl Awaited {
 
     /// Takes the wait out of the record.
     fn strike_out(&mut self) {
-        let waiter = std::mem::take(&mut self.waiter);
-        if !waiter.is_empty() {
-            try_with(|core| core.waits().borrow_mut().forget(&waiter)).ok();
+        let noted = std::mem::take(&mut self.noted);
+        if noted.is_empty() {
+            return;
+        }
+        let here = try_with(|core| {
+            let here = core.hub().number() == self.runtime;
+            if here {
+                core.forget_waits(&noted);
+            }
+            here
+        });
+        if here != Ok(true)
+            && let Some(hub) = Hub::find(self.runtime)
+        {
+            hub.send(Message::WaitsGone(noted));
         }
     }
 }
@@ -92,8 +124,13 @@ impl Drop for Awaited {
     fn drop(&mut self) {
         self.strike_out();
         let tasks = std::mem::take(&mut self.tasks);
+        let take_over = |core: &Core| {
+            if core.hub().number() == self.runtime {
+                core.take_over(&tasks);
+            }
+        };
         if !tasks.is_empty() {
-            try_with(|core| core.take_over(tasks)).ok();
+            try_with(take_over).ok();
         }
     }
 }
@@ -101,7 +138,7 @@ impl Drop for Awaited {
 /// While it lives, dropped handles report to a list.
 struct Collecting {
     /// The list of whoever collects around us.
-    outer: Option<Vec<TaskRef>>,
+    outer: Option<Awaited>,
     /// The cancellation for which they drop.
     reason: Option<Cancelled>,
 }
@@ -109,14 +146,13 @@ struct Collecting {
 impl Collecting {
     /// Ends it, and gives the list as a wait.
     fn finish(mut self) -> Awaited {
-        let tasks = self.back();
+        let ours = self.back();
         std::mem::forget(self);
-        let wait = |core: &Core| core.begin_wait(tasks);
-        try_with(wait).unwrap_or_default()
+        ours
     }
 
     /// Puts the outer list back and gives ours.
-    fn back(&mut self) -> Vec<TaskRef> {
+    fn back(&mut self) -> Awaited {
         let (outer, reason) = (self.outer.take(), self.reason.take());
         let ours = try_with(|core| {
             core.set_aborting(reason);
@@ -136,8 +172,8 @@ impl Drop for Collecting {
 /// Who waits for whom, for as long as a wait lasts: task numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
-    /// For each waiter those it waits for. The tasks whose groups a waiter is in wait with it.
-    edges: BTreeMap<u64, BTreeSet<u64>>,
+    /// How many waits there are of the same one for the same one. The tasks whose groups a waiter is in wait with it.
+    counts: BTreeMap<Wait, usize>,
 }
 
 impl Waits {
@@ -148,28 +184,24 @@ impl Waits {
             if waiters.contains(&task) {
                 return true;
             }
-            let further = self.edges.get(&task).into_iter().flatten();
-            next.extend(further.copied().filter(|&task| seen.insert(task)));
+            let further = self.counts.range((task, 0)..=(task, u64::MAX));
+            let further = further.map(|(&(_, target), _)| target);
+            next.extend(further.filter(|&task| seen.insert(task)));
         }
         false
     }
 
-    /// One of `waiters` waits for `target`, and so do the others, whose groups it is in.
-    fn note(&mut self, waiters: &[u64], target: u64) {
-        for &waiter in waiters {
-            self.edges.entry(waiter).or_default().insert(target);
-        }
+    /// One more wait.
+    fn note(&mut self, wait: Wait) {
+        *self.counts.entry(wait).or_default() += 1;
     }
 
-    /// The waits of the first of `waiters` are over.
-    fn forget(&mut self, waiters: &[u64]) {
-        let Some((first, around)) = waiters.split_first() else {
-            return;
-        };
-        let targets = self.edges.remove(first).unwrap_or_default();
-        for waiter in around {
-            if let Some(theirs) = self.edges.get_mut(waiter) {
-                theirs.retain(|target| !targets.contains(target));
+    /// These waits are over.
+    fn forget(&mut self, waits: &[Wait]) {
+        for wait in waits {
+            match self.counts.get_mut(wait) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(self.counts.remove(wait)),
             }
         }
     }
@@ -183,51 +215,48 @@ fn gone() -> Cancelled {
 
 impl Core {
     /// A handle that had been awaited was dropped before its task ended.
-    pub(super) fn awaiter_gone(&self, task: Task) {
+    pub(super) fn awaiter_gone(&self, task: &Task) {
         // In a shutdown every task has been told already; a second cancellation would only cut its clean-up.
         if self.phase() != Phase::ShuttingDown {
             task.cancel(gone());
         }
-        self.wait_for(&task);
+        self.wait_for(task.by_ref());
     }
 
-    /// Has whoever drops a cancelled future, if anybody does, wait for a task that goes with it.
-    pub(super) fn wait_for(&self, task: &Task) {
-        let waiters = self.waiters();
-        let number = task.by_ref().number();
-        let mut collector = self.collector().borrow_mut();
-        if let Some(list) = collector.as_mut()
-            && !self.waits().borrow().leads_back(number, &waiters)
-        {
-            self.waits().borrow_mut().note(&waiters, number);
-            list.push(task.by_ref().clone());
+    /// A wait that had begun was dropped: whoever collects around it, if anybody does, takes it over.
+    fn take_over(&self, tasks: &[TaskRef]) {
+        if self.collector().borrow().is_none() {
+            return;
         }
-    }
-
-    /// Begins to wait for what was collected.
-    fn begin_wait(&self, tasks: Vec<TaskRef>) -> Awaited {
-        let waiter = match tasks.is_empty() {
-            true => Vec::new(),
-            false => self.waiters(),
-        };
-        Awaited { tasks, waiter }
-    }
-
-    /// A wait that had begun was dropped: whoever collects around it takes it over.
-    fn take_over(&self, tasks: Vec<TaskRef>) {
-        let waiters = self.waiters();
-        let mut collector = self.collector().borrow_mut();
-        if let Some(list) = collector.as_mut() {
-            for task in &tasks {
-                self.waits().borrow_mut().note(&waiters, task.number());
-            }
-            list.extend(tasks.iter().cloned());
-            drop(collector);
+        for task in tasks {
+            self.wait_for(task);
             // The scope that waited was cancelled again, and so are they.
-            for task in tasks {
-                task.cancel(gone());
-            }
+            task.cancel(gone());
         }
+    }
+
+    /// Has whoever drops a cancelled future, if anybody does, wait for a task that goes with it, unless that waits for it.
+    pub(super) fn wait_for(&self, task: &TaskRef) {
+        if self.collector().borrow().is_none() {
+            return;
+        }
+        let (waiters, target) = (self.waiters(), task.number());
+        let mut waits = self.waits().borrow_mut();
+        if waits.leads_back(target, &waiters) {
+            return;
+        }
+        if let Some(list) = self.collector().borrow_mut().as_mut() {
+            for waiter in waiters {
+                waits.note((waiter, target));
+                list.noted.push((waiter, target));
+            }
+            list.tasks.push(task.clone());
+        }
+    }
+
+    /// A wait is over, or was dropped.
+    pub(super) fn forget_waits(&self, waits: &[Wait]) {
+        self.waits().borrow_mut().forget(waits);
     }
 
     /// The task that runs, and those whose groups it is in.

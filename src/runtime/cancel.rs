@@ -88,7 +88,7 @@ impl Core {
     /// Drops the future of a task of a pen which is dropped itself: whoever drops that waits until the task has ended.
     pub(crate) fn drop_penned(&self, task: &Task, cancelled: &Cancelled) {
         if task.state().lingers() || !self.abort_penned(task, cancelled) {
-            self.wait_for(task);
+            self.wait_for(task.by_ref());
         }
     }
 

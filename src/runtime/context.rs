@@ -141,7 +141,7 @@ unsafe impl Home for Hub {
     }
 
     fn awaiter_gone(task: Task) {
-        try_with(|core| core.awaiter_gone(task)).ok();
+        try_with(|core| core.awaiter_gone(&task)).ok();
     }
 
     fn is_home_thread(&self) -> bool {

@@ -19,7 +19,7 @@ use super::hub::Hub;
 use super::queue::Queue;
 use super::signals::Signals;
 use super::table::Table;
-use super::{Join, Owner, Task, TaskRef};
+use super::{Join, Owner, Task};
 use crate::cell::{Current, Label, Pen, Pool, State, empty, spawn, spawn_main};
 use crate::error::{Cancelled, Reason};
 use crate::reactor::{Access, Reactor};
@@ -71,7 +71,7 @@ pub(crate) struct Core {
     /// Where in that tree the code runs now.
     here: Cell<Here>,
     /// The tasks that a future which is being dropped for a cancellation was awaiting; `None` while none is.
-    collector: RefCell<Option<Vec<TaskRef>>>,
+    collector: RefCell<Option<Awaited>>,
     /// Who waits for such tasks.
     waits: RefCell<Waits>,
     /// What the tasks that linger wait for, by their numbers.
@@ -182,7 +182,7 @@ impl Core {
     }
 
     /// The list of tasks that a future which is being dropped was awaiting.
-    pub(super) fn collector(&self) -> &RefCell<Option<Vec<TaskRef>>> {
+    pub(super) fn collector(&self) -> &RefCell<Option<Awaited>> {
         &self.collector
     }
 

@@ -25,6 +25,7 @@ use std::thread::{self, ThreadId};
 use crossbeam_queue::SegQueue;
 
 use super::Owner;
+use super::awaited::Wait;
 use crate::cell::Letter;
 use crate::reactor::{Bell, Chime};
 use crate::util::drop_quietly;
@@ -43,6 +44,8 @@ pub(crate) enum Message {
     SourceGone(Key, OwnedFd),
     /// A place in the tree of scopes was dropped away from home: take it out.
     PlaceGone(Key),
+    /// Waits for tasks were dropped away from home: strike them out.
+    WaitsGone(Vec<Wait>),
 }
 
 impl Message {
@@ -53,7 +56,7 @@ impl Message {
             Self::Task(letter) => drop(letter),
             Self::Call(call) => drop_quietly(call),
             Self::SourceGone(_, fd) => drop(fd),
-            Self::TimerGone(_) | Self::PlaceGone(_) => {}
+            Self::TimerGone(_) | Self::PlaceGone(_) | Self::WaitsGone(_) => {}
         }
     }
 }

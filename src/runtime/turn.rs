@@ -171,6 +171,7 @@ impl Core {
             Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
             Message::SourceGone(key, fd) => self.forget_source(key, fd.as_fd()),
             Message::PlaceGone(key) => self.close_node(key),
+            Message::WaitsGone(waits) => self.forget_waits(&waits),
         }
     }
 
