@@ -68,13 +68,16 @@ impl Table {
         slots.owners.into_iter().flatten().collect()
     }
 
-    /// True while a task has not ended; those in groups end with others, or were leaked. Looks from the back, where those are that were spawned last and end last.
+    /// True while a task has a future that is polled by the loop. Children of groups end with others, or were leaked; and
+    /// a task that lingers waits for one that runs, or for such a child, for ever. Looks from the back, where those are that
+    /// were spawned last and end last.
     pub(crate) fn has_running(&self) -> bool {
         let slots = self.0.borrow();
         let owners = slots.owners.iter().rev().flatten();
         let states = owners.map(|owner| owner.task().state());
-        let mut states = states.filter(|state| !state.is_kept_in_pen());
-        states.any(|state| !state.is_done())
+        states
+            .into_iter()
+            .any(|state| !(state.is_done() || state.is_kept_in_pen() || state.lingers()))
     }
 
     /// The tasks that have not ended, in the order of their spawning.
