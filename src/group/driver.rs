@@ -266,23 +266,11 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     /// Drops body and children, in this order, as foreign code or the cancellation of a scope around wishes.
     fn clear(mut self: Pin<&mut Self>) {
         let group = self.group;
-        let gone = try_with(Core::why_dropped);
-        let gone = gone.unwrap_or_else(|_| Cancelled::new(Reason::AwaiterGone, None));
-        group
-            .cancelled
-            .borrow_mut()
-            .get_or_insert_with(|| gone.clone());
-        group.yard.close();
+        let gone = group.abandon();
         if self.body.is_some() {
             self.as_mut().drop_body();
         }
-        // A destructor may spawn another child, which is dropped in the next round.
-        while group.yard.living() > 0 {
-            for task in group.yard.members() {
-                drop_child(&task, &gone);
-                group.yard.one_less(&task);
-            }
-        }
+        group.drop_children(&gone);
         if let Some(panic) = group.panic.take() {
             match std::thread::panicking() {
                 true => drop_quietly(panic),
@@ -292,8 +280,49 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     }
 }
 
+impl<E> TaskGroup<'_, '_, E> {
+    /// From now on nobody polls the children; what is spawned is born cancelled, with the result.
+    fn abandon(&self) -> Cancelled {
+        let gone = try_with(Core::why_dropped);
+        let gone = gone.unwrap_or_else(|_| Cancelled::new(Reason::AwaiterGone, None));
+        self.cancelled
+            .borrow_mut()
+            .get_or_insert_with(|| gone.clone());
+        self.yard.close();
+        gone
+    }
+
+    /// Drops the children, and what their destructors spawn.
+    fn drop_children(&self, gone: &Cancelled) {
+        loop {
+            let members = self.yard.take_members();
+            if members.is_empty() {
+                return;
+            }
+            for task in members {
+                drop_child(&task, gone);
+                self.yard.one_less(&task);
+            }
+        }
+    }
+}
+
+/// While a body is made that may spawn, and panic, before there is a driver of it.
+pub(super) struct Unmanned<'a, 'scope, 'env, E>(pub(super) &'a TaskGroup<'scope, 'env, E>);
+
+impl<E> Drop for Unmanned<'_, '_, '_, E> {
+    fn drop(&mut self) {
+        let gone = self.0.abandon();
+        self.0.drop_children(&gone);
+    }
+}
+
 /// Drops the future of a child whose group is being dropped.
 fn drop_child(task: &Task, gone: &Cancelled) {
+    if task.state().is_done() {
+        // It lingered, and the destructor of a sibling has driven the runtime.
+        return;
+    }
     let home = task.by_ref().home();
     let inside = try_with(|core| {
         let is_here = core.hub().number() == home.number();

@@ -26,6 +26,7 @@ pub use output::{ChildOutput, GroupOutput};
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::forget;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -33,7 +34,7 @@ use crate::error::{Cancelled, GroupError, JoinError, Panic, Reason};
 use crate::runtime::with;
 use crate::task::{Id, JoinHandle, try_current};
 use crate::util::{Payload, drop_quietly};
-use driver::Driver;
+use driver::{Driver, Unmanned};
 use yard::Yard;
 
 /// Runs `body` with a group in which it may spawn children, and ends when all of them have (asyncio: `TaskGroup`).
@@ -89,7 +90,9 @@ where
     B: for<'scope> AsyncFnOnce(&'scope TaskGroup<'scope, 'env, R::Error>) -> R,
 {
     let group = TaskGroup::new();
+    let unmanned = Unmanned(&group);
     let body = body(&group);
+    forget(unmanned);
     Driver::new(&group, body).await
 }
 

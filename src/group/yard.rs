@@ -16,7 +16,7 @@ use std::task::Waker;
 use crate::error::JoinError;
 use crate::runtime::{Hub, Pen, Task, TaskRef};
 use crate::util::slab::Key;
-use crate::util::wake_quietly;
+use crate::util::{caught, drop_quietly, wake_quietly};
 
 /// The children of one group.
 #[derive(Default)]
@@ -77,6 +77,13 @@ impl Yard {
         living.cloned().collect()
     }
 
+    /// The same, which it forgets: they are to be dropped.
+    pub(super) fn take_members(&self) -> Vec<Task> {
+        let mut members = self.members.take();
+        members.retain(|task| !task.state().is_done());
+        members
+    }
+
     /// The next child that is to be polled.
     pub(super) fn next_ready(&self) -> Option<Task> {
         self.ready.borrow_mut().pop_front()
@@ -95,7 +102,7 @@ impl Yard {
 
     /// The number of those that have not ended is one less.
     fn count_down(&self) {
-        self.living.set(self.living.get() - 1);
+        self.living.set(self.living.get().saturating_sub(1));
         self.release();
     }
 
@@ -107,25 +114,29 @@ impl Yard {
     /// The group is being dropped: from now on nobody polls what comes here.
     pub(super) fn close(&self) {
         self.closed.set(true);
+        // Somebody else's. The yard itself goes with the last child, deep inside of the loop perhaps.
+        drop_quietly(self.waker.take());
     }
 
     /// Notes who polls the group.
     pub(super) fn visit(&self, waker: &Waker, owner: Option<TaskRef>, node: Option<Key>) {
         self.node.set(node);
+        // Not only with another waker: foreign code may be polled by another task, and use its own wakers inside.
+        drop(self.owner.replace(owner));
         let known = |known: &Waker| known.will_wake(waker);
         if !self.waker.borrow().as_ref().is_some_and(known) {
             let waker = waker.clone();
             let old = self.waker.replace(Some(waker));
-            drop(old);
-            let old = self.owner.replace(owner);
             drop(old);
         }
     }
 
     /// Wakes the task that polls the group.
     pub(super) fn wake(&self) {
-        let waker = self.waker.borrow().clone();
-        waker.into_iter().for_each(wake_quietly);
+        match caught(|| self.waker.borrow().clone()) {
+            Ok(waker) => waker.into_iter().for_each(wake_quietly),
+            Err(payload) => drop_quietly(payload),
+        }
     }
 
     /// How many have begun and not ended.
