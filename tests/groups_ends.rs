@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use common::bomb_waker::{CLONE, DROP, fused_waker};
 use common::handles::assert_shut_down;
-use common::{OnDrop, Plan, Probe, Token, Trace, panic_text, silent_panic, turns};
+use common::{OnDrop, Plan, Probe, Token, Trace, leak, panic_text, silent_panic, turns};
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt, join};
 use wheelhouse::{
-    JoinError, JoinHandle, Remote, Runtime, TaskGroup, catch_cancel, run, sleep, spawn, task_group,
-    testing, timeout, yield_now,
+    JoinError, JoinHandle, Remote, Runtime, TaskGroup, catch_cancel, gather, run, sleep, spawn,
+    task_group, testing, timeout, yield_now,
 };
 
 /// So many milliseconds.
@@ -200,7 +200,7 @@ fn c21_a_wait_that_is_dropped_elsewhere_leaves_the_record_there_alone() {
 /// The shutdown waited for a task that waited for a child of a leaked group, which nobody would ever poll.
 #[test]
 fn the_end_does_not_wait_for_the_children_of_a_leaked_group() {
-    let kept = run(async {
+    let waits = run(async {
         let slot = Slot::default();
         let put = slot.clone();
         let mut group = Box::pin(task_group(async move |g| {
@@ -209,12 +209,12 @@ fn the_end_does_not_wait_for_the_children_of_a_leaked_group() {
         }));
         poll_some(group.as_mut(), 2).await;
         let child = slot.take().unwrap();
-        let cancel = child.cancel_handle();
         let waits = spawn(async move { drop(child.await) });
         turns(2).await;
-        (Box::leak(Box::new(group)), cancel, waits)
+        leak(group);
+        waits
     });
-    assert_shut_down(kept.2);
+    assert_shut_down(waits);
 }
 
 /// A foreign waker that panicked when it was cloned, at the wake of a child, ended the loop.
@@ -272,6 +272,30 @@ fn a_waker_that_cannot_be_dropped_does_not_abort_an_unwinding_group() {
         }
     });
     assert_eq!(counts.all(), (1, 1, 0));
+}
+
+/// So it was with a sleep, and with a gather.
+#[test]
+fn a_waker_that_cannot_be_dropped_does_not_abort_an_unwinding_wait() {
+    static FUSE: AtomicUsize = AtomicUsize::new(0);
+    run(async {
+        let waits: [Boxed; 2] = [
+            Box::pin(sleep(ms(1000))),
+            Box::pin(async { drop(gather([pending::<Token>()]).await) }),
+        ];
+        for mut wait in waits {
+            FUSE.store(0, Ordering::SeqCst);
+            let waker = fused_waker(&FUSE);
+            poll_foreign(wait.as_mut(), &waker);
+            std::mem::forget(waker);
+            FUSE.store(DROP, Ordering::SeqCst);
+            let text = panic_text(move || {
+                let _dropped_by_the_unwinding = wait;
+                silent_panic("on purpose")
+            });
+            assert_eq!(text, "on purpose");
+        }
+    });
 }
 
 /// A timeout's future panicked behind a catch point that it had just opened, and the waker could not be cloned: the process

@@ -308,3 +308,16 @@ pub(crate) async fn off_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send +
         Err(payload) => resume_unwind(payload),
     }
 }
+
+/// What is leaked on purpose stays reachable from here, so that the leak check does not complain.
+static KEPT: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
+
+/// Keeps something reachable for ever.
+pub(crate) fn keep_for_ever(value: impl Any + Send) {
+    KEPT.lock().unwrap().push(Box::new(value));
+}
+
+/// Leaks a value, of which only the address is kept.
+pub(crate) fn leak<T>(value: T) {
+    keep_for_ever(std::ptr::from_ref(Box::leak(Box::new(value))).addr());
+}
