@@ -1,0 +1,31 @@
+//! Programs that must not compile: what the types forbid, and what they say to whoever tries.
+//!
+//! The messages are those of the toolchain that the gate runs on. After a change of it,
+//! `TRYBUILD=overwrite cargo test --test compile_fail` writes them anew; read what changed.
+
+use wheelhouse::{run, task_group};
+
+#[test]
+fn what_would_be_unsound_or_wrong_does_not_compile() {
+    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+}
+
+/// Implemented once for what is not `Send`, and twice for what is: then nobody can tell which `Which` is meant.
+trait StaysOnItsThread<Which> {}
+impl<T> StaysOnItsThread<()> for T {}
+impl<T: Send> StaysOnItsThread<u8> for T {}
+
+/// Does not compile for what is `Send`.
+fn stays_on_its_thread<Which>(_: &impl StaysOnItsThread<Which>) {}
+
+/// Not one of the programs above, since the compiler's message would be made of private fields.
+#[test]
+fn a_group_cannot_be_sent_to_another_thread_not_even_before_its_first_poll() {
+    let group = task_group(async |_g| ());
+    stays_on_its_thread(&group);
+    run(async {
+        let outcome = task_group(async |g| stays_on_its_thread(&g)).await;
+        outcome.unwrap();
+    });
+    run(group).unwrap();
+}
