@@ -19,6 +19,7 @@
 //! So the parent is woken at most once between two polls: by the push that finds the head asleep, or by the
 //! poller whose [`Queue::park`] was refused.
 
+use crate::util::drop_quietly;
 use crate::util::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -234,7 +235,8 @@ impl Queue {
     pub(super) fn close(&self) {
         self.head.store(CLOSED, Ordering::Release);
         let parent = self.lock().take();
-        drop(parent);
+        // Somebody else's, and this may be part of an unwinding.
+        drop_quietly(parent);
     }
 
     /// The parent's waker. Nothing that could panic or wait runs under the lock.

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::runtime::{Core, Hub, Message, to_instant, to_nanos, try_with, with};
+use crate::util::drop_quietly;
 use crate::wheel::Key;
 
 /// Sleeps for a time (asyncio: `asyncio.sleep`, in seconds).
@@ -146,8 +147,8 @@ impl Sleep {
         let here =
             try_with(|core| (core.hub().number() == runtime).then(|| core.forget_timer(key)));
         match here {
-            // The waker, somebody else's perhaps, is dropped with no borrow alive.
-            Ok(Some(waker)) => drop(waker),
+            // The waker, somebody else's perhaps, is dropped with no borrow alive, and this may be part of an unwinding.
+            Ok(Some(waker)) => drop_quietly(waker),
             _ => drop(Hub::find(runtime).map(|hub| hub.send(Message::TimerGone(key)))),
         }
     }
