@@ -195,6 +195,11 @@ impl Family {
     pub(super) fn has_passed(&self) -> bool {
         self.passed
     }
+
+    /// Whoever waited to be dropped has been.
+    pub(super) fn be_over(&mut self) {
+        self.passed = false;
+    }
 }
 
 /// Drops an end that another one has come before.
