@@ -84,6 +84,19 @@ fn c17_cancel_and_wait_returns_when_the_future_and_its_clean_up_are_gone() {
 }
 
 #[test]
+fn c17_cancel_and_wait_that_is_dropped_unpolled_has_not_cancelled() {
+    testing::run(async {
+        let task = spawn(turns(3));
+        let watch = task.cancel_handle();
+        drop(task.cancel_and_wait());
+        turns(2).await;
+        assert!(!watch.is_finished(), "it runs on");
+        turns(3).await;
+        assert!(watch.is_finished());
+    });
+}
+
+#[test]
 fn c18_a_task_that_swallows_its_cancellation_is_not_polled_again_and_again() {
     testing::run(async {
         let (probe, counts) = Probe::new(Plan::ends_at(2));
