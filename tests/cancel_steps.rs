@@ -17,8 +17,8 @@ use futures::lock::Mutex;
 use steps::counting::{Counting, bytes};
 use steps::{Cut, Step, Steps};
 use wheelhouse::{
-    Remote, catch_cancel, finally, finally_with, shield, sleep, sleep_until, spawn, time, timeout,
-    yield_now,
+    Remote, Runtime, catch_cancel, finally, finally_with, shield, sleep, sleep_until, spawn, time,
+    timeout, yield_now,
 };
 
 #[global_allocator]
@@ -330,4 +330,40 @@ fn a_remote_call_is_made_though_its_handle_goes() {
         until(&called).await;
     });
     assert_eq!(most, 1);
+}
+
+/// The machine's clock, and no count of bytes: the task and its end are on another thread.
+#[test]
+fn a_handle_of_a_task_on_another_thread_may_go_at_any_moment() {
+    let (give_remote, take_remote) = std::sync::mpsc::channel();
+    let (stop, stopped) = futures::channel::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = Runtime::new().expect("descriptors");
+        give_remote.send(runtime.remote()).expect("the test waits");
+        runtime.block_on(stopped).expect("it is told to stop");
+    });
+    let remote = take_remote.recv().expect("the thread has a runtime");
+    let most = Steps::of("RemoteHandle").real().run(async |step: &Step| {
+        let (done, is_done) = std::sync::mpsc::channel();
+        let (begin, begins) = futures::channel::oneshot::channel::<()>();
+        let handle = remote.spawn(move || async move {
+            // It begins when the handle is being awaited, or has gone.
+            begins.await.expect_err("it is only dropped");
+            done.send(()).expect("the scene waits");
+            7
+        });
+        let cut = step.cut(async move {
+            let mut handle = handle;
+            assert!(futures::poll!(&mut handle).is_pending());
+            drop(begin);
+            handle.await.expect("nobody cancels it")
+        });
+        assert!(cut.await.ended().is_none_or(|value| value == 7));
+        assert_eq!(is_done.recv(), Ok(()), "it runs on");
+        assert!(is_done.recv().is_err(), "once");
+    });
+    // The other thread may be faster than the second poll: then there is no suspension.
+    assert!(most <= 1, "{most}");
+    stop.send(()).expect("the thread runs");
+    thread.join().expect("no panic");
 }

@@ -54,7 +54,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use wheelhouse::{Cancelled, JoinError, run, sleep, spawn, task, testing};
+use wheelhouse::{Cancelled, JoinError, run, sleep, spawn, task, testing, timeout};
 
 use crate::common::text_of;
 use watch::{Watch, Watched};
@@ -68,6 +68,10 @@ const ROUNDS: usize = 12;
 
 /// The same for a scene with sockets.
 const REAL_ROUNDS: usize = 4;
+
+/// Longer than any healthy runtime full of scenes with sockets takes; it only bounds a failing one. On virtual time a scene that
+/// hangs is reported as a deadlock.
+const LONG: Duration = Duration::from_secs(60);
 
 /// How many milliseconds the tasks get to clean up after a plain drop.
 const MILLIS: usize = 50;
@@ -205,7 +209,7 @@ impl Steps {
     /// Runs `future` on the clock that it needs.
     fn in_a_runtime(&self, future: impl Future<Output = ()>) {
         match self.real {
-            true => run(future),
+            true => run(async { timeout(LONG, future).await.expect("it does not hang") }),
             false => testing::run(future),
         }
     }
