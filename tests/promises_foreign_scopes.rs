@@ -273,7 +273,7 @@ fn c22_a_cancellation_from_elsewhere_passes_scopes_among_foreign_combinators() {
         assert_eq!(cancelled.to_string(), "cancelled: foreign");
         let names = trace.take();
         assert_eq!(names.len(), 2, "{names:?}");
-        assert_eq!(names[0], "neighbour: a sibling failed");
+        assert_eq!(names[0], "neighbour: foreign");
         assert!(names[1].starts_with("child: "), "{names:?}");
     });
 }
