@@ -94,7 +94,7 @@ fn sends(
         let mut sent = 0;
         for word in words {
             // Several turns of the loop: the reader is asleep by then.
-            for _ in 0..200 {
+            for _ in 0..130 {
                 yield_now().await;
             }
             (&*stream).write_all(word).await.expect("it is open");
@@ -193,7 +193,7 @@ async fn writes(step: &Step, vectored: bool) {
     let (client, server) = (Rc::new(client), Rc::new(server));
     let reading = spawn(async move {
         // Several turns of the loop: the writer is asleep by then.
-        for _ in 0..200 {
+        for _ in 0..130 {
             yield_now().await;
         }
         let mut got = Vec::with_capacity(100_000);
@@ -267,7 +267,7 @@ fn an_accept_that_is_cut_off_loses_no_connection() {
         let connecting = spawn(async move {
             let mut clients = Vec::new();
             for number in 0..3 {
-                for _ in 0..200 {
+                for _ in 0..130 {
                     yield_now().await;
                 }
                 clients.push(StdStream::connect(address).expect("a connection"));
