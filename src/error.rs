@@ -75,7 +75,9 @@ impl Cancelled {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Names the task that asked for it; `None` when that was code outside of any task, or another thread.
+    /// Names the task that asked for it: the one that called `cancel`, that failed, or that was awaiting.
+    ///
+    /// `None` when no task did: a deadline or the end of the runtime, code outside of any task, another thread.
     #[must_use]
     pub fn by(&self) -> Option<Id> {
         self.0.by

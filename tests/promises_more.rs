@@ -13,8 +13,8 @@ use std::time::Duration;
 use common::handles::{cancellation_of, explicit};
 use common::{Bomb, DROP_PANIC, OnDrop, Plan, Probe, Trace, off_thread, panics_saying, turns};
 use wheelhouse::{
-    Cancelled, JoinError, Reason, Runtime, catch_cancel, run, sleep, spawn, task, testing, timeout,
-    try_run, yield_now,
+    Cancelled, JoinError, Reason, Runtime, catch_cancel, run, sleep, spawn, task, task_group,
+    testing, timeout, try_gather, try_run, yield_now,
 };
 
 #[test]
@@ -80,6 +80,19 @@ fn c17_cancel_and_wait_returns_when_the_future_and_its_clean_up_are_gone() {
         let finished = spawn(ready(5));
         turns(1).await;
         assert_eq!(finished.cancel_and_wait().await.unwrap(), 5);
+    });
+}
+
+#[test]
+fn c17_cancel_and_wait_that_is_dropped_unpolled_has_not_cancelled() {
+    testing::run(async {
+        let task = spawn(turns(3));
+        let watch = task.cancel_handle();
+        drop(task.cancel_and_wait());
+        turns(2).await;
+        assert!(!watch.is_finished(), "it runs on");
+        turns(3).await;
+        assert!(watch.is_finished());
     });
 }
 
@@ -191,6 +204,55 @@ fn c20_the_awaiter_that_has_gone_and_the_shutdown_are_named() {
     assert_eq!(
         *reasons.lock().unwrap(),
         [Reason::AwaiterGone, Reason::Shutdown]
+    );
+}
+
+#[test]
+fn c20_deadlines_groups_and_failing_siblings_are_named_with_who_asked() {
+    /// Waits, and notes why it was cancelled and by whom.
+    async fn notes_reason(trace: &Trace) {
+        let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
+        let by = cancelled.by().map(|id| id == task::current().id());
+        trace.note(format!("{:?} {by:?}", cancelled.reason()));
+        cancelled.resume().await
+    }
+    let trace = Trace::new();
+    testing::run(async {
+        let brief = timeout(Duration::from_secs(1), notes_reason(&trace));
+        brief.await.unwrap_err();
+        let fails = async {
+            yield_now().await;
+            Err::<(), _>("on purpose")
+        };
+        let waits = async {
+            notes_reason(&trace).await;
+            Ok(())
+        };
+        try_gather((waits, fails)).await.unwrap_err();
+        let cancels = task_group(async |g| {
+            g.spawn(notes_reason(&trace));
+            turns(3).await;
+            g.cancel();
+        });
+        cancels.await.unwrap();
+        let fails = task_group(async |g| {
+            g.spawn(async {
+                notes_reason(&trace).await;
+                Ok(())
+            });
+            turns(3).await;
+            Err::<(), _>("on purpose")
+        });
+        fails.await.unwrap_err();
+    });
+    assert_eq!(
+        trace.take(),
+        [
+            "Timeout None",
+            "SiblingFailed Some(true)",
+            "GroupCancelled Some(false)",
+            "SiblingFailed Some(false)"
+        ]
     );
 }
 

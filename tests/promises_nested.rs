@@ -198,6 +198,28 @@ fn c8_a_catch_point_that_a_select_drops_unheard_lets_the_cancellation_out() {
 }
 
 #[test]
+fn c8_a_select_over_two_catch_points_lets_the_cancellation_of_the_loser_go_outwards() {
+    testing::run(async {
+        let trace = Trace::new();
+        let notes = trace.clone();
+        let task = spawn(passes_on(trace.clone(), "outer", async move {
+            let (one, two) = (catch_cancel(pending::<()>()), catch_cancel(pending::<()>()));
+            drop(future::select(one, two).await);
+            notes.note("one of them caught");
+            yield_now().await;
+            notes.note("never");
+        }));
+        turns(1).await;
+        task.cancel();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!(
+            trace.take(),
+            ["one of them caught", "outer caught", "outer clean"]
+        );
+    });
+}
+
+#[test]
 fn c8_in_futures_unordered_every_member_hears_by_its_own_waker() {
     testing::run(async {
         let trace = Trace::new();

@@ -22,7 +22,7 @@ use std::task::{Context, Poll};
 /// # Cancel safety
 ///
 /// When `next` is cancelled, the futures are, and clean up, as in [`gather()`](super::gather()); then the cancellation goes on
-/// outwards. While nobody is in `next` they are not polled, so a cancellation does not reach them: like dropping the stream,
+/// outwards, and the stream is over. While nobody is in `next` they are not polled, so a cancellation does not reach them: like dropping the stream,
 /// it drops the futures that have not ended and the outputs that were not fetched.
 ///
 /// # Panics
@@ -106,6 +106,10 @@ impl<F: Future> AsCompleted<F> {
         if self.arrived.is_empty() && !self.crew.has_ended() {
             self.poll_futures(cx);
         }
+        if self.crew.has_passed() {
+            // The cancellation is on its way outwards: the code around must not go on.
+            return Poll::Pending;
+        }
         match self.arrived.pop_front() {
             Some(index) => Poll::Ready(Some(Pin::new(&mut self.crew).set().at(index).take())),
             None if self.crew.has_ended() => Poll::Ready(None),
@@ -113,15 +117,19 @@ impl<F: Future> AsCompleted<F> {
         }
     }
 
-    /// Polls the futures that were woken, and notes who has ended. A panic drops the outputs, and the notes with them.
+    /// Polls the futures that were woken, and notes who has ended. A panic drops the outputs, and the notes with them; so does
+    /// a cancellation that goes on outwards.
     fn poll_futures(&mut self, cx: &mut Context<'_>) {
         let mut arrived = mem::take(&mut self.arrived);
         let polled = Pin::new(&mut self.crew).poll(cx, |_, index| {
             arrived.push_back(index);
             ControlFlow::Continue(())
         });
-        debug_assert_eq!(polled.is_ready(), self.crew.has_ended());
-        self.arrived = arrived;
+        let has_passed = self.crew.has_passed();
+        debug_assert_eq!(polled.is_ready() || has_passed, self.crew.has_ended());
+        if !has_passed {
+            self.arrived = arrived;
+        }
     }
 }
 
@@ -131,6 +139,7 @@ struct Watched<'a, F: Future>(&'a mut AsCompleted<F>);
 impl<F: Future> Drop for Watched<'_, F> {
     fn drop(&mut self) {
         self.0.crew.set_aside();
+        self.0.crew.be_over();
     }
 }
 

@@ -88,6 +88,16 @@ impl<S: Set> Crew<S> {
         self.finished
     }
 
+    /// Whether a cancellation has gone on outwards, so that whoever polls must wait to be dropped.
+    pub(super) fn has_passed(&self) -> bool {
+        self.family.has_passed()
+    }
+
+    /// Whoever polled has been dropped: one in which a cancellation has gone on outwards is over for whoever comes next.
+    pub(super) fn be_over(&mut self) {
+        self.family.be_over();
+    }
+
     /// The children, all of which have ended, for the driver to take every output.
     pub(super) fn disband(self: Pin<&mut Self>) -> Pin<&mut S> {
         let this = self.project();

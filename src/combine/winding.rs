@@ -7,7 +7,7 @@
 
 use super::slot::Set;
 use crate::error::{Cancelled, Panic, Reason};
-use crate::runtime::{Awaited, Place, Promise, try_with};
+use crate::runtime::{Awaited, Core, Place, Promise, try_with};
 use crate::util::{caught, drop_quietly};
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -75,7 +75,10 @@ impl Family {
     pub(super) fn wind_up(&mut self, end: End) {
         let cancelled = match &end {
             End::Cancelled(resumed) => resumed.clone(),
-            _ => Cancelled::new(Reason::SiblingFailed, None),
+            _ => {
+                let by = try_with(Core::current_id).ok().flatten();
+                Cancelled::new(Reason::SiblingFailed, by)
+            }
         };
         match (&self.end, end) {
             (Some(End::Panicked(_)), end) => drop_end(end),
@@ -175,7 +178,10 @@ impl Family {
     fn reason(&self) -> Cancelled {
         match (&self.end, &self.resumed) {
             (Some(End::Cancelled(cancelled)), _) | (_, Some(cancelled)) => cancelled.clone(),
-            _ => Cancelled::new(Reason::SiblingFailed, None),
+            _ => {
+                let by = try_with(Core::current_id).ok().flatten();
+                Cancelled::new(Reason::SiblingFailed, by)
+            }
         }
     }
 
@@ -194,6 +200,11 @@ impl Family {
     /// Whether it has sent a cancellation on, and waits to be dropped.
     pub(super) fn has_passed(&self) -> bool {
         self.passed
+    }
+
+    /// Whoever waited to be dropped has been.
+    pub(super) fn be_over(&mut self) {
+        self.passed = false;
     }
 }
 

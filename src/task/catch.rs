@@ -33,6 +33,9 @@ use crate::scope::Kind;
 ///
 /// # Cancel safety
 /// Foreign code that drops it (`select!`) drops the future, and the code after it does not run.
+/// A cancellation that had arrived and was not yet given goes on outwards then: in a `select!` over two catch points both are
+/// reached, the winner gives `Err`, and the loser, which is dropped, lets the same cancellation out, to arrive at the next
+/// `await` that suspends around the `select!`. To swallow it for good, put one catch point around the whole `select!`.
 ///
 /// # Errors
 /// [`Cancelled`] when a cancellation arrived before the future was done.

@@ -5,6 +5,7 @@
 )]
 
 pub(crate) mod bomb_waker;
+pub(crate) mod foreign;
 pub(crate) mod handles;
 
 use std::any::Any;
