@@ -188,7 +188,7 @@ fn a_peek_that_is_cut_off_takes_no_byte() {
 
 /// Writes at every step; as many bytes as the writer was told arrive.
 async fn writes(step: &Step, vectored: bool) {
-    let data: Rc<Vec<u8>> = Rc::new((0..100_000_u32).map(|number| number as u8).collect());
+    let data: Rc<Vec<u8>> = Rc::new((0..30_000_u32).map(|number| number as u8).collect());
     let (client, server) = pair();
     let (client, server) = (Rc::new(client), Rc::new(server));
     let reading = spawn(async move {
@@ -196,7 +196,7 @@ async fn writes(step: &Step, vectored: bool) {
         for _ in 0..130 {
             yield_now().await;
         }
-        let mut got = Vec::with_capacity(100_000);
+        let mut got = Vec::with_capacity(30_000);
         (&*server).read_to_end(&mut got).await.map(|_| got)
     });
     let told = Rc::new(Cell::new(0));
