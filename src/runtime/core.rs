@@ -54,6 +54,8 @@ pub(crate) struct Core {
     current: Current<Hub>,
     /// The context variables that are set now.
     vars: Cell<Vars>,
+    /// Whether any are.
+    are_vars_set: Cell<bool>,
     /// What time it is.
     clock: Clock,
     /// The timers, with whom they wake.
@@ -108,6 +110,7 @@ impl Core {
             pool: Pool::new(),
             current: Current::new(),
             vars: Cell::default(),
+            are_vars_set: Cell::new(false),
             clock,
             wheel: RefCell::new(Wheel::new()),
             last_fired: Cell::new(0),
@@ -196,9 +199,23 @@ impl Core {
         &self.lingering
     }
 
-    /// The context variables that are set now, for a moment.
-    pub(super) fn vars_cell(&self) -> &Cell<Vars> {
-        &self.vars
+    /// The context variables that are set now.
+    pub(crate) fn vars(&self) -> Vars {
+        let vars = self.vars.take();
+        self.vars.set(vars.clone());
+        vars
+    }
+
+    /// Whether any are set.
+    #[inline]
+    pub(super) fn are_vars_set(&self) -> bool {
+        self.are_vars_set.get()
+    }
+
+    /// Sets other context variables, and gives those that were set. Nothing of anybody else's is dropped in here.
+    pub(crate) fn replace_vars(&self, vars: Vars) -> Vars {
+        self.are_vars_set.set(vars.is_some());
+        self.vars.replace(vars)
     }
 
     /// The ready tasks.

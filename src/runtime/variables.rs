@@ -9,28 +9,6 @@ use crate::util::drop_quietly;
 use crate::util::vars::{self, Vars};
 
 impl Core {
-    /// Whether any are set.
-    #[inline]
-    pub(super) fn are_vars_set(&self) -> bool {
-        // A look through `take`, which a `Cell` needs, of a pointer that may be null.
-        let vars = self.vars_cell().take();
-        let are_set = vars.is_some();
-        self.vars_cell().set(vars);
-        are_set
-    }
-
-    /// Those that are set now.
-    pub(crate) fn vars(&self) -> Vars {
-        let vars = self.vars_cell().take();
-        self.vars_cell().set(vars.clone());
-        vars
-    }
-
-    /// Sets others, and gives those that were set. Nothing of anybody else's is dropped in here.
-    pub(crate) fn replace_vars(&self, vars: Vars) -> Vars {
-        self.vars_cell().replace(vars)
-    }
-
     /// The value of the variable `key`, if it is set.
     pub(crate) fn find_var(&self, key: usize) -> Option<Rc<dyn Any>> {
         vars::find(&self.vars(), key)
