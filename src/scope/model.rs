@@ -1,5 +1,7 @@
 //! Random histories against a naive reference: a forest of owned nodes, walked by recursion, with no links and no scratch.
 
+use std::ops::Range;
+
 use proptest::prelude::*;
 
 use super::tests::Tag;
@@ -13,7 +15,8 @@ struct Twig {
     kind: Kind,
     /// The cancellation, and whether it was raised.
     pending: Option<(u32, bool)>,
-    own: Option<u32>,
+    /// What it was cancelled with: a task each time, another scope the first time.
+    cancels: Vec<u32>,
     outer: Option<u32>,
     awake: bool,
     twigs: Vec<Twig>,
@@ -22,8 +25,11 @@ struct Twig {
 /// Names: the way from a root to a node, or the woken in their order.
 type Names = Vec<u32>;
 
-/// What the scopes on a path were cancelled with, outermost first.
-type Owns = [Option<u32>];
+/// What the scopes on a path know as theirs, outermost first.
+type Owns = [Names];
+
+/// How many of its cancellations a task knows: the last, and eight before it.
+const KNOWN: usize = 9;
 
 /// The reference: roots, oldest first.
 #[derive(Default)]
@@ -57,26 +63,43 @@ fn detach(twigs: &mut Vec<Twig>, name: u32) -> Option<Twig> {
 
 /// Tells whether `new` belongs to a node around that of `old`.
 fn outranks(owns: &Owns, new: u32, old: u32) -> bool {
-    let place = owns.iter().rposition(|own| *own == Some(new));
-    place.is_some_and(|place| owns[place + 1..].contains(&Some(old)))
+    let place = owns.iter().rposition(|own| own.contains(&new));
+    place.is_some_and(|place| owns[place + 1..].iter().any(|own| own.contains(&old)))
 }
 
 impl Twig {
     /// Leaves a cancellation here; `owns` ends with this node's.
     fn post(&mut self, owns: &Owns, tag: u32, raised: bool, woken: &mut Names) {
-        self.pending = Some(match self.pending {
-            None => (tag, raised),
-            Some((old, was)) if outranks(owns, tag, old) => (tag, raised || was),
-            Some((old, was)) => (old, raised || was),
-        });
+        let replaces = match self.pending {
+            None => true,
+            // A resume does not wait behind what waits for the next suspension, unless that is from further out.
+            Some((old, false)) if raised => !outranks(owns, old, tag),
+            Some((old, _)) => outranks(owns, tag, old),
+        };
+        let was_raised = self.pending.is_some_and(|(_, raised)| raised);
+        let stands = self.pending.filter(|_| !replaces);
+        let stands = stands.map_or(tag, |(old, _)| old);
+        self.pending = Some((stands, raised || was_raised));
         if std::mem::take(&mut self.awake) {
             woken.push(self.name);
         }
     }
 
+    /// What it knows as its own.
+    fn own(&self) -> Names {
+        let first_known = self.cancels.len().saturating_sub(KNOWN);
+        self.cancels[first_known..].to_vec()
+    }
+
+    /// A timeout has let in, or let out, what is not its own; that from furthest out counts. `owns` ends with its own.
+    fn note(&mut self, owns: &Owns, tag: u32) {
+        let keeps = |old: &u32| outranks(owns, *old, tag);
+        self.outer = self.outer.filter(keeps).or(Some(tag));
+    }
+
     /// Delivers inside; `top` is the scope that is cancelled.
     fn deliver(&mut self, above: &Owns, tag: u32, top: bool, woken: &mut Names) -> bool {
-        let owns = [above, &[self.own]].concat();
+        let owns = [above, &[self.own()]].concat();
         if self.kind == Kind::Mask {
             self.post(&owns, tag, false, woken);
             return true;
@@ -90,16 +113,13 @@ impl Twig {
             Kind::Join if caught || top => {
                 for (twig, caught) in self.twigs.iter_mut().zip(inner) {
                     if !caught && matches!(twig.kind, Kind::Task | Kind::Branch) {
-                        let owns = [&owns[..], &[twig.own]].concat();
+                        let owns = [&owns[..], &[twig.own()]].concat();
                         twig.post(&owns, tag, false, woken);
                     }
                 }
                 self.post(&owns, tag, false, woken);
             }
-            Kind::Scope if caught && !top => {
-                let keeps = |old: &u32| outranks(&owns, *old, tag);
-                self.outer = self.outer.filter(keeps).or(Some(tag));
-            }
+            Kind::Scope if caught && !top => self.note(&owns, tag),
             _ if top && !caught => self.post(&owns, tag, false, woken),
             _ => {}
         }
@@ -120,8 +140,19 @@ impl Forest {
         self.path(name).iter().rev().nth(1).copied()
     }
 
-    fn owns(&mut self, path: &[u32]) -> Vec<Option<u32>> {
-        path.iter().map(|name| self.at(*name).own).collect()
+    fn owns(&mut self, path: &[u32]) -> Vec<Names> {
+        path.iter().map(|name| self.at(*name).own()).collect()
+    }
+
+    /// A cancellation has passed `path[through]`: the timeouts there that it does not belong to note it.
+    fn passed(&mut self, path: &[u32], through: Range<usize>, tag: u32) {
+        for at in through {
+            let owns = self.owns(&path[..=at]);
+            let twig = self.at(path[at]);
+            if twig.kind == Kind::Scope && !owns[at].contains(&tag) {
+                twig.note(&owns, tag);
+            }
+        }
     }
 
     fn attach(&mut self, parent: Option<u32>, twig: Twig) {
@@ -152,13 +183,15 @@ impl Forest {
             }
             Kind::Catch | Kind::Mask | Kind::Join => {}
         }
-        for name in path.iter().rev().skip(1) {
-            let twig = self.at(*name);
+        let inside = path.len() - 1;
+        for at in (0..inside).rev() {
+            let twig = self.at(path[at]);
             if matches!(twig.kind, Kind::Mask | Kind::Join) {
                 return None;
             }
             if let Some((tag, false)) = twig.pending {
                 twig.pending = None;
+                self.passed(&path, at + 1..inside, tag);
                 return Some(tag);
             }
             if twig.kind != Kind::Scope {
@@ -172,10 +205,13 @@ impl Forest {
         let path = self.path(name);
         let above = self.owns(&path[..path.len() - 1]);
         let twig = self.at(name);
-        if twig.kind == Kind::Task {
-            twig.own = None;
+        if twig.kind == Kind::Task || twig.cancels.is_empty() {
+            twig.cancels.push(tag);
         }
-        let tag = *twig.own.get_or_insert(tag);
+        let tag = *twig
+            .cancels
+            .last()
+            .expect("one was there or has been added");
         match twig.deliver(&above, tag, true, woken) {
             true => Duty::Wait,
             false => Duty::Drop,
@@ -188,12 +224,15 @@ impl Forest {
             let twig = self.at(path[at]);
             let stops = match twig.kind {
                 Kind::Mask => !up,
-                Kind::Scope => at == 0 || twig.own == Some(tag),
+                Kind::Scope => at == 0 || twig.own().contains(&tag),
                 _ => true,
             };
             if stops {
                 let owns = self.owns(&path[..=at]);
                 self.at(path[at]).post(&owns, tag, up, woken);
+                if up {
+                    self.passed(path, at + 1..path.len(), tag);
+                }
                 return Some(path[at]);
             }
         }
@@ -207,9 +246,10 @@ impl Forest {
             Some(parent) => &mut self.at(parent).twigs,
             None => &mut self.0,
         };
-        around.extend(twig.twigs);
+        let (own, twigs) = (twig.own(), twig.twigs);
+        around.extend(twigs);
         match twig.pending {
-            Some((tag, _)) if twig.kind != Kind::Task && twig.own != Some(tag) => {
+            Some((tag, _)) if twig.kind != Kind::Task && !own.contains(&tag) => {
                 self.outwards(&path[..path.len() - 1], tag, false, woken);
             }
             _ => {}
@@ -284,7 +324,7 @@ impl Pair {
             name,
             kind,
             pending: None,
-            own: None,
+            cancels: Vec::new(),
             outer: None,
             awake: true,
             twigs: Vec::new(),
@@ -380,7 +420,13 @@ impl Pair {
             let node = self.tree.nodes.at(*key);
             let pending = node.pending.as_ref();
             assert_eq!(pending.map(|at| (at.cancel.0, at.raised)), twig.pending);
-            assert_eq!(node.own.map(|tag| tag.0), twig.own);
+            let own: Names = node
+                .earlier
+                .iter()
+                .chain(&node.own)
+                .map(|tag| tag.0)
+                .collect();
+            assert_eq!(own, twig.own());
             assert_eq!(node.outer.map(|tag| tag.0), twig.outer);
             assert_eq!(node.waker.is_some(), twig.awake);
             let above = self.keys.iter().find(|(name, _)| Some(*name) == parent);
