@@ -114,6 +114,10 @@ pub(crate) use outcome::{Duty, Raise};
 pub(crate) use tree::Tree;
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod meeting;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod shape;
