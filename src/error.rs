@@ -75,6 +75,11 @@ impl Cancelled {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// A cancellation that says the same and is another one: for who sends on what is not its own, and keeps the two apart.
+    pub(crate) fn renewed(&self) -> Self {
+        Self::new(self.0.reason.clone(), self.0.by)
+    }
+
     /// Names the task that asked for it: the one that called `cancel`, that failed, or that was awaiting.
     ///
     /// `None` when no task did: a deadline or the end of the runtime, code outside of any task, another thread.

@@ -22,9 +22,14 @@ mod scopes;
 
 use program::{Program, Trace, shown, sorted, without_reasons};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use python::Style;
 use random::{Dialect, programs, seeded};
 use reference::differences::{self, Difference};
+
+/// Where the random programs begin: the same ones each time, so that a change of the crate, and not of the dice, is what fails.
+/// To look further, raise `PROPTEST_CASES`.
+const SEED: u64 = 20_261_123;
 
 /// How many programs are compared with asyncio.
 const PROGRAMS: u64 = 400;
@@ -58,7 +63,7 @@ fn differs(program: &Program) -> Option<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(SEED), ..ProptestConfig::default() })]
 
     #[test]
     fn wheelhouse_and_the_reference_agree(program in programs(Dialect::Full)) {

@@ -34,6 +34,8 @@ pub(super) struct Family {
     pub(super) end: Option<End>,
     /// A cancellation that a child resumed, and that was not sent into the crew.
     pub(super) resumed: Option<Cancelled>,
+    /// What was sent into the crew for a reason that lies inside.
+    sent: Option<Cancelled>,
     /// The tasks that dropped children were awaiting.
     pub(super) awaited: Awaited,
     /// A cancellation has been sent on outwards: nothing will come of this crew.
@@ -50,7 +52,8 @@ impl Family {
         if self.join.owns(&cancelled) {
             return false;
         }
-        if self.end.is_some() {
+        // The first one may come again, out of a shield at the end of a branch: that is no second cancellation.
+        if !matches!(&self.end, Some(End::Cancelled(first)) if first.is_same(&cancelled)) {
             self.awaited.cancel_again();
         }
         // A panic goes before anything; of two cancellations the first stands, unless the second is from further out.
@@ -73,12 +76,10 @@ impl Family {
 
     /// Begins to end for a reason that lies inside: the others are cancelled.
     pub(super) fn wind_up(&mut self, end: End) {
-        let cancelled = match &end {
-            End::Cancelled(resumed) => resumed.clone(),
-            _ => {
-                let by = try_with(Core::current_id).ok().flatten();
-                Cancelled::new(Reason::SiblingFailed, by)
-            }
+        let news = match &end {
+            // It is not the crew's own, so what is sent into that is another one.
+            End::Cancelled(resumed) => resumed.renewed(),
+            _ => failed(),
         };
         match (&self.end, end) {
             (Some(End::Panicked(_)), end) => drop_end(end),
@@ -87,7 +88,8 @@ impl Family {
             }
             (Some(End::Cancelled(_)), end) => drop_end(end),
         }
-        self.join.cancel(&cancelled);
+        let sent = self.sent.get_or_insert(news);
+        self.join.cancel(sent);
     }
 
     /// Runs `poll` as code inside of a child. `promise` stands for the branches that are not open.
@@ -174,15 +176,15 @@ impl Family {
         }
     }
 
-    /// Why children are dropped.
+    /// Why children are dropped; the very cancellation that the others hear of, so that the crew knows it as its own where it
+    /// comes back by way of a task's handle.
     fn reason(&self) -> Cancelled {
-        match (&self.end, &self.resumed) {
-            (Some(End::Cancelled(cancelled)), _) | (_, Some(cancelled)) => cancelled.clone(),
-            _ => {
-                let by = try_with(Core::current_id).ok().flatten();
-                Cancelled::new(Reason::SiblingFailed, by)
-            }
-        }
+        let outer = match &self.end {
+            Some(End::Cancelled(cancelled)) => Some(cancelled),
+            _ => None,
+        };
+        let reason = outer.or(self.resumed.as_ref()).or(self.sent.as_ref());
+        reason.cloned().unwrap_or_else(failed)
     }
 
     /// Leaves the tree.
@@ -206,6 +208,12 @@ impl Family {
     pub(super) fn be_over(&mut self) {
         self.passed = false;
     }
+}
+
+/// What a crew is told when a child has failed or panicked.
+fn failed() -> Cancelled {
+    let by = try_with(Core::current_id).ok().flatten();
+    Cancelled::new(Reason::SiblingFailed, by)
 }
 
 /// Drops an end that another one has come before.

@@ -223,16 +223,28 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         self.drop_uncaught(core, &cancelled);
     }
 
-    /// Drops the body and the children in which nobody catches.
+    /// Drops the body and the children in which nobody catches, all of them before any other runs: a sibling that one of
+    /// them was awaiting is cancelled with it, which joins what has been delivered there (C10) and cuts no clean-up.
     fn drop_uncaught(mut self: Pin<&mut Self>, core: &Core, cancelled: &Cancelled) {
-        if self.body.is_some() && self.state.branch.node().is_none() {
-            self.as_mut().cut_body(cancelled);
+        let branch = &self.state.branch;
+        if self.body.is_some() && (branch.node().is_none() || branch.has_arrived()) {
+            let arrived = branch.arrived();
+            self.as_mut()
+                .cut_body(arrived.as_ref().unwrap_or(cancelled));
         }
         let group = self.group;
         for task in group.yard.members() {
+            if !task.state().is_kept_in_pen() {
+                continue;
+            }
             // One that has a place in the tree has been told there.
-            let drop_it = task.scope().is_none() && task.state().is_kept_in_pen();
-            if drop_it && core.abort_penned(&task, cancelled) {
+            let uncaught = match task.scope() {
+                None => Some(cancelled.clone()),
+                Some(_) => core.let_out(&task),
+            };
+            if let Some(cancelled) = uncaught
+                && core.abort_penned(&task, &cancelled)
+            {
                 group.yard.one_less(&task);
             }
         }
@@ -355,7 +367,8 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
                 self.as_mut().drop_uncaught(core, cancelled);
             }
             if let Some(cancelled) = self.as_mut().poll_body(cx) {
-                self.state.join.cancel(&cancelled);
+                // It is not the group's own, so what is sent to the members is another one.
+                self.state.join.cancel(&cancelled.renewed());
                 self.as_mut().pass_later(cancelled.clone());
                 self.as_mut().drop_uncaught(core, &cancelled);
             }

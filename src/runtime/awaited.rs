@@ -216,11 +216,16 @@ fn gone() -> Cancelled {
 impl Core {
     /// A handle that had been awaited was dropped before its task ended.
     pub(super) fn awaiter_gone(&self, task: &Task) {
-        // In a shutdown every task has been told already; a second cancellation would only cut its clean-up.
-        if self.phase() != Phase::ShuttingDown {
-            task.cancel(gone());
-        }
+        self.cancel_again(task, &gone());
         self.wait_for(task.by_ref());
+    }
+
+    /// Cancels a task that goes with a future which is dropped. In a shutdown every task has been told already, and a second
+    /// cancellation would only cut its clean-up.
+    pub(super) fn cancel_again(&self, task: &Task, cancelled: &Cancelled) {
+        if self.phase() != Phase::ShuttingDown {
+            task.cancel(cancelled.clone());
+        }
     }
 
     /// A wait that had begun was dropped: whoever collects around it, if anybody does, takes it over.

@@ -87,7 +87,11 @@ impl Core {
 
     /// Drops the future of a task of a pen which is dropped itself: whoever drops that waits until the task has ended.
     pub(crate) fn drop_penned(&self, task: &Task, cancelled: &Cancelled) {
-        if task.state().lingers() || !self.abort_penned(task, cancelled) {
+        match task.state().lingers() {
+            true => self.cancel_again(task, cancelled),
+            false => drop(self.abort_penned(task, cancelled)),
+        }
+        if !task.state().is_done() {
             self.wait_for(task.by_ref());
         }
     }
@@ -127,9 +131,9 @@ impl Core {
         }
         let uncaught = task
             .take_cancel()
-            .filter(|cancelled| self.deliver(&task, cancelled) == Delivered::Uncaught)
-            .or_else(|| self.let_out(&task));
-        match uncaught {
+            .filter(|cancelled| self.deliver(&task, cancelled) == Delivered::Uncaught);
+        // Where the task has a root, another one may have waited there, and this one has joined it (C10).
+        match self.let_out(&task).or(uncaught) {
             Some(cancelled) => self.abort(task, cancelled),
             None => {
                 self.look_after_poll().set(true);
@@ -238,9 +242,9 @@ impl Core {
         self.settle(task, true);
     }
 
-    /// What a catch point of `task` let out to the root when foreign code dropped it; also sees to it that the task is
-    /// woken for the next such case.
-    fn let_out(&self, task: &Task) -> Option<Cancelled> {
+    /// What waits at the root of `task`: nobody inside catches it, or a catch point let it out when foreign code dropped it.
+    /// Also sees to it that the task is woken for the next such case.
+    pub(crate) fn let_out(&self, task: &Task) -> Option<Cancelled> {
         let root = task.scope()?;
         if self.scopes().borrow().waker(root).is_none() {
             let waker = task.waker();

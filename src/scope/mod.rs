@@ -46,11 +46,20 @@
 //!              cancel, raise, open                     take_pending
 //!   (idle) ─────────────────────────▶ pending ─────────────────────────▶ (idle), the owner acts and closes
 //!      ▲                              │  │  ▲
-//!      │    open of a node inside:    │  │  │ a second one: the first stays, unless the second
-//!      └──────────────────────────────┘  │  │ comes from further out (C10, C13)
-//!               it moves inwards         └──┘
-//!                                        close, not taken: it moves outwards
+//!      │    open of a node inside:    │  │  │ a second one: it joins the first (see below)
+//!      └──────────────────────────────┘  └──┘
+//!               it moves inwards         close, not taken: it moves outwards
+//!
+//!              pending │ a second one waits only          │ a second one is resumed
+//!   ───────────────────┼──────────────────────────────────┼─────────────────────────────────────────
+//!           waits only │ the first stays, unless the      │ the second goes before it, unless the
+//!                      │ second is from further out       │ first is from further out
+//!          was resumed │ the same                         │ the first stays, unless the second is
+//!                      │                                  │ from further out
 //! ```
+//!
+//! So two that arrive at one node are one there (C10), the outer one wins (C13), and a `resume`, which is how the code inside has
+//! ended, does not give way to one that nobody has heard of yet.
 //!
 //! A cancellation is meant for the next *suspension*. Where code cancels the scope that it runs in, the future is still
 //! being polled: should it go on to open a catch point, that one is the innermost by the time it suspends, so the
@@ -61,16 +70,28 @@
 //! # Whose cancellation it is
 //!
 //! Each cancellation has an identity, [`Identity::is`]; a scope remembers the one that it was cancelled with, and
-//! [`owns`](Tree::owns) recognises it. A raise stops at its own scope, at a branch (whose gather or group then decides) or at the
-//! task. It passes the other scopes, so what came from elsewhere is absorbed by nobody (C14, C22).
+//! [`owns`](Tree::owns) recognises it. A task, which is told of each new one, remembers eight earlier ones beside the
+//! last: one of them may wait in a shield yet, and must be known as the task's to win over a timeout's. A raise stops at
+//! its own scope, at a branch (whose gather or group then decides) or at the task. It passes the other scopes, so what
+//! came from elsewhere is absorbed by nobody (C14, C22).
 //!
 //! A timeout that expires while somebody inside cleans up after a cancellation from further out must not absorb both: it
-//! finds that one in [`outer`](Tree::outer), and sends it on instead (C13). A gather or group is told of it anyway.
+//! finds that one in [`outer`](Tree::outer), and sends it on instead (C13). It is noted there in whichever way it passes: delivered
+//! inside, moved inwards to a node that opens, or raised past the timeout from inside. The one from furthest out counts. A gather
+//! or group is told of it anyway.
+//!
+//! ```text
+//!   cancel(task, c) ────────▶ timeout ── catch        caught inside
+//!   pending c ── timeout ◀── open(catch)              moves in to it            outer(timeout) = c
+//!   catch ◀── timeout ◀────── raise(timeout, c)       not its own: passes
+//! ```
 //!
 //! # Guarantees
 //!
 //! - [`open`](Tree::open) and [`close`](Tree::close) allocate nothing but the slab's growth and take constant time: `open` plus one
 //!   step per scope that stands directly around it with no catch point in between, `close` plus one per child that outlives it.
+//!   Where a cancellation is pending, each timeout that it passes may look outwards once, to see which of two is from further out.
+//! - What a node remembers is bounded: a task nine cancellations, any other node three (pending, its own, from further out).
 //! - [`cancel`](Tree::cancel) takes the time of the part of the tree inside the scope, uses no recursion, and allocates only when it has
 //!   more than one waker to give back.
 //! - A key whose node was closed is accepted everywhere and does nothing.
@@ -79,6 +100,7 @@
 //!
 //! - Futures that foreign code polls side by side (`join!`) are no branches. The tree delivers to the catch points in each of them, but
 //!   the first `resume` out of one goes to the catch point around them all, and that one drops the others in the midst of their clean-up.
+//! - A task that is cancelled more than nine times forgets the oldest; one of these that waits in a shield yet counts as from elsewhere.
 //! - C21, waiting for the tasks that a dropped future was awaiting, is not known here: the owner that drops it sees to that.
 
 mod deliver;
@@ -91,6 +113,10 @@ pub(crate) use node::{Identity, Kind};
 pub(crate) use outcome::{Duty, Raise};
 pub(crate) use tree::Tree;
 
+#[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod meeting;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Bench {
     }
 
     /// What a catch point does that finds something: takes, and closes.
-    fn catch(&mut self, key: Key) -> Option<u32> {
+    pub(super) fn catch(&mut self, key: Key) -> Option<u32> {
         let taken = self.take(key);
         self.close(key);
         taken

@@ -126,3 +126,110 @@ fn c21_a_child_of_a_group_that_is_dropped_whole_ends_after_what_it_awaited() {
     main.extend([Stmt::Spawn(0, vec![slow]), sleep(20), Stmt::Cancel(1)]);
     check(main);
 }
+
+/// Sleeps for long; when cancelled, cleans up for so long and passes it on.
+fn slow(cleanup: u64) -> Block {
+    let handler = vec![sleep(cleanup)];
+    vec![Stmt::Catch(0, vec![sleep(1000)], handler, Then::Resume)]
+}
+
+// The timeout knew nothing of a cancellation that had moved inwards through it: a mistake of the reference.
+#[test]
+fn a_timeout_that_expires_while_what_moved_in_is_cleaned_up_passes_it_on() {
+    let inside = vec![Stmt::Catch(
+        0,
+        vec![sleep(100)],
+        vec![sleep(90)],
+        Then::Resume,
+    )];
+    let body = vec![
+        shield(vec![sleep(20)]),
+        timeout(30, inside),
+        Stmt::Log(0),
+        sleep(7),
+    ];
+    check(cancelled(body, &[10]));
+}
+
+// The inner timeout's end let the outer one's cancellation hit the code behind that: a mistake of the reference.
+#[test]
+fn c14_what_a_timeout_did_not_need_of_its_own_hits_nothing_behind_it() {
+    let inner = timeout(10, vec![finally(vec![sleep(100)], vec![sleep(30)])]);
+    check(vec![timeout(20, vec![inner, sleep(60)]), sleep(50)]);
+}
+
+// The body was dropped, and with it a sibling cancelled that it was awaiting, after that had begun to clean up.
+#[test]
+fn c10_a_child_that_the_body_awaits_is_cancelled_once_when_a_sibling_fails() {
+    let failing = vec![sleep(10), Stmt::Fail];
+    for body in [vec![], vec![shield(vec![sleep(3)])]] {
+        let body = [body, vec![Stmt::Await(2), sleep(7)]].concat();
+        let children = vec![(0, failing.clone()), (0, slow(50))];
+        check(vec![Stmt::Group(0, children, body)]);
+    }
+}
+
+// The same among children, where one had opened a shield before: it was dropped after the other had begun to clean up.
+#[test]
+fn c10_a_child_that_a_sibling_awaits_is_cancelled_once_from_outside() {
+    let asking = vec![shield(vec![sleep(3)]), Stmt::Await(3), sleep(7)];
+    let children = vec![(0, asking), (0, slow(50))];
+    check(cancelled(
+        vec![Stmt::Group(0, children, vec![sleep(90)])],
+        &[20],
+    ));
+}
+
+// The members of the inner group were told that their awaiter had gone, though that had come second.
+#[test]
+fn c10_a_child_with_a_group_of_its_own_ends_for_the_first_reason() {
+    let inner = vec![group(vec![sleep(80)], vec![sleep(70)])];
+    let failing = vec![sleep(20), Stmt::Fail];
+    let asking = vec![sleep(5), Stmt::Await(2), sleep(7)];
+    let children = vec![(0, asking), (0, inner), (0, failing)];
+    check(vec![Stmt::Group(0, children, vec![sleep(90)])]);
+}
+
+// The child lingered, its future gone; the second cancellation did not reach the task that it waited for.
+#[test]
+fn c21_what_a_child_waits_for_is_cancelled_again_when_its_group_is_dropped_whole() {
+    let body = vec![sleep(10), Stmt::Cancel(2), sleep(60)];
+    let mut main = cancelled(vec![group(vec![Stmt::Await(3)], body)], &[]);
+    main.extend([Stmt::Spawn(0, slow(90)), sleep(30), Stmt::Cancel(1)]);
+    check(main);
+}
+
+// Of two reasons that of the task's own cancellation counted, though the one that a branch had resumed had come first.
+#[test]
+fn c22_what_a_branch_resumed_stands_against_a_later_cancellation_of_the_task() {
+    let resuming = vec![Stmt::AwaitResume(2), sleep(7)];
+    let branches = vec![resuming, vec![shield(vec![sleep(40)])]];
+    let mut main = cancelled(vec![Stmt::Gather(0, branches)], &[]);
+    main.extend([Stmt::Spawn(0, vec![sleep(100)]), sleep(10), Stmt::Cancel(2)]);
+    main.push(Stmt::Spawn(0, vec![sleep(20), Stmt::Cancel(1)]));
+    check(main);
+}
+
+// What came back by way of a child's handle was the gather's own by its reason, but not known to be.
+#[test]
+fn c14_a_try_gather_knows_its_own_when_a_childs_handle_brings_it_back() {
+    let asking = vec![finally(vec![], vec![Stmt::AwaitResume(1), sleep(7)])];
+    let failing = vec![sleep(20), Stmt::Fail];
+    let grouped = vec![sleep(5), group(vec![sleep(80)], vec![sleep(70)])];
+    let asking = [vec![sleep(10)], asking].concat();
+    check(vec![Stmt::TryGather(0, vec![asking, failing, grouped])]);
+}
+
+// The shield's end let the cancellation out to the gather once more, which took it for a second one.
+#[test]
+fn c21_a_shield_that_ends_a_branch_does_not_cancel_again_what_is_waited_for() {
+    let shielded = |micros| vec![shield(vec![sleep(micros)])];
+    let gather = |task| Stmt::Gather(0, vec![shielded(30), vec![Stmt::Await(task)], shielded(40)]);
+    let in_group = group(shielded(40), vec![gather(3)]);
+    for (scope, task) in [(gather(2), 2), (in_group, 3)] {
+        let mut main = cancelled(vec![scope], &[]);
+        main.extend([Stmt::Spawn(0, slow(50)), sleep(10), Stmt::Cancel(1)]);
+        assert_eq!(Program::new(main.clone()).tasks, task + 1);
+        check(main);
+    }
+}

@@ -115,6 +115,17 @@ fn asyncios_gather_takes_a_cancellation_from_elsewhere_for_an_output() {
 }
 
 #[test]
+fn asyncios_timeout_cuts_the_clean_up_that_an_outer_cancellation_waits_for() {
+    let awaiter = vec![Stmt::Timeout(0, 50, vec![Stmt::Await(2)])];
+    let cleaning = vec![catch(vec![sleep(60)], Then::Resume)];
+    let mut main = vec![Stmt::Spawn(0, awaiter), Stmt::Spawn(0, cleaning)];
+    main.extend([sleep(10), Stmt::Cancel(1)]);
+    let known = Some(Difference::DroppedTimeoutFires);
+    let ends = ["70 task 1: cancelled", "50 task 1: cancelled"];
+    check(main, known, ends);
+}
+
+#[test]
 fn asyncios_timeout_takes_a_cancellation_from_elsewhere_for_its_own() {
     let handler = vec![sleep(1), Stmt::AwaitResume(2)];
     let body = vec![Stmt::Timeout(0, 20, vec![catch(handler, Then::Resume)])];

@@ -21,7 +21,11 @@ pub(crate) enum Difference {
     /// The cancellation of another task comes out of a timeout that has expired: asyncio cannot tell the two apart, and gives
     /// `TimeoutError`. Here it goes on (C22).
     TimeoutTakesForeign,
-    /// No difference to asyncio in particular: an awaited task ended at the very instant at which its awaiter was cancelled.
+    /// The time of a timeout is up while its task, cancelled from further out, waits inside of it for a task that cleans up:
+    /// asyncio's timeout lives until that wait is over, and cancels the clean-up. Here it was dropped with all that was inside.
+    DroppedTimeoutFires,
+    /// No difference to asyncio in particular: an awaited task ended at the very instant at which its awaiter was cancelled,
+    /// or was cancelled again while it waited for just that end.
     /// Which of them comes first is not promised by anybody.
     OneInstant,
     /// A branch of a gather raises the cancellation of another task: asyncio's `return_exceptions` makes it an output. Here it

@@ -118,7 +118,7 @@ impl<'p> Join<'p> {
             self.cancel(world, here, "the group was cancelled");
         }
         // What waits for the next suspension is each branch's, if it suspends; a child is born cancelled.
-        let mut inside = match std::mem::replace(&mut self.begun, true) {
+        let inside = match std::mem::replace(&mut self.begun, true) {
             true => None,
             false => armed.clone(),
         };
@@ -129,15 +129,8 @@ impl<'p> Join<'p> {
                 .filter(|member| member.child.is_some());
             children.for_each(|child| child.stillborn = Some(cancel.clone()));
         }
-        loop {
-            let (again, taken) = self.round(world, here, &inside);
-            if taken {
-                self.outer = self.outer.take().or(armed.take());
-            }
-            inside = None;
-            if !again {
-                break;
-            }
+        if self.turns(world, here, &inside) {
+            self.outer = self.outer.take().or(armed.take());
         }
         if std::mem::take(&mut self.hit_body) && self.members[0].seq.is_some() {
             differences::note(Difference::GroupBodyFirst);
@@ -146,20 +139,24 @@ impl<'p> Join<'p> {
         all_ended.then(|| self.ended(world))
     }
 
-    /// Gives each member a turn. Tells whether some have been cancelled by that, and whether `armed` hit one.
-    fn round(&mut self, world: &mut World<'p>, here: Here, armed: &Option<Cancel>) -> (bool, bool) {
-        let (mut again, mut taken) = (false, false);
-        for index in 0..self.members.len() {
+    /// Gives each member a turn; from the first one again where one has cancelled the others, so that all of these hear
+    /// of it before any of them goes on. `armed` is there for their first suspension. Tells whether it hit one.
+    fn turns(&mut self, world: &mut World<'p>, here: Here, armed: &Option<Cancel>) -> bool {
+        let (mut index, mut begun, mut taken) = (0, 0, false);
+        while index < self.members.len() {
+            let armed = armed.clone().filter(|_| index >= begun);
             let mut inside = armed.clone();
             let end = self.member_turn(world, here, index, &mut inside);
             let is_child = self.members[index].child.is_some();
             taken |= armed.is_some() && (is_child || inside.is_none());
-            if let Some(end) = end {
-                self.members[index].seq = None;
-                again |= self.member_ended(world, here, index, end);
+            let all_again = end.is_some_and(|end| self.member_ended(world, here, index, end));
+            index += 1;
+            begun = begun.max(index);
+            if all_again {
+                index = 0;
             }
         }
-        (again, taken)
+        taken
     }
 
     fn member_turn(
@@ -189,6 +186,7 @@ impl<'p> Join<'p> {
     /// A member has ended; `true` when others were cancelled by that.
     fn member_ended(&mut self, world: &mut World<'p>, here: Here, index: usize, end: End) -> bool {
         let child = self.members[index].child;
+        self.members[index].seq = None;
         let mut again = false;
         match (&end, child) {
             // C22: out of a branch or body comes what is not ours, and the others are cancelled with it.

@@ -65,7 +65,7 @@ impl Leaf {
         let cancel = self.thrown.clone()?;
         if let Wait::Await(task, _) = self.wait
             && world.has_just_ended(task)
-            && !self.draining
+            && (self.fresh || !self.draining)
         {
             differences::note(Difference::OneInstant);
         }

@@ -352,8 +352,16 @@ impl<'p> Timeout<'p> {
     ) -> Option<End> {
         loop {
             // C24: the body comes first.
+            let waited = armed.clone();
             if let Some(end) = self.body.poll(world, here.inside(), armed) {
-                return Some(self.ended(end, world, armed));
+                let ended = self.ended(end, world);
+                // What it did not need of its own ends with it.
+                armed.take_if(|cancel| cancel.is(self.own.as_ref()));
+                return Some(ended);
+            }
+            // What waited for a suspension has found one inside: somebody there deals with it.
+            if let (Some(cancel), None) = (waited, &armed) {
+                self.note(&cancel);
             }
             let is_due = world.now() >= self.until;
             if !is_due {
@@ -361,7 +369,11 @@ impl<'p> Timeout<'p> {
                 return None;
             }
             // It fires once; and not when all of its body has been dropped from further out, and itself with it.
-            if self.own.is_some() || self.body.dead().is_some() {
+            if self.own.is_some() {
+                return None;
+            }
+            if self.body.dead().is_some() {
+                differences::note(Difference::DroppedTimeoutFires);
                 return None;
             }
             let cancel = world.new_cancel("the time was up", here.level + 1);
@@ -370,7 +382,7 @@ impl<'p> Timeout<'p> {
         }
     }
 
-    fn ended(&self, end: End, world: &mut World<'p>, armed: &mut Option<Cancel>) -> End {
+    fn ended(&self, end: End, world: &mut World<'p>) -> End {
         match end {
             End::Cut(cancel) if cancel.is(self.own.as_ref()) => match &self.outer {
                 // C13: it was not the time alone.
@@ -389,7 +401,6 @@ impl<'p> Timeout<'p> {
             }
             // C12: a value is a value.
             End::Flow(flow) => {
-                armed.take_if(|cancel| cancel.is(self.own.as_ref()));
                 if flow == Flow::Next {
                     world.say(format!("in time {}", self.name), "");
                 }
@@ -401,10 +412,15 @@ impl<'p> Timeout<'p> {
     fn throw(&mut self, cancel: &Cancel) -> bool {
         let caught = self.body.throw(cancel);
         if caught {
-            let outranks = |old: &Cancel| old.level < cancel.level;
-            self.outer = self.outer.take().filter(outranks);
-            self.outer.get_or_insert(cancel.clone());
+            self.note(cancel);
         }
         caught
+    }
+
+    /// One from further out is dealt with inside; that from furthest out counts.
+    fn note(&mut self, cancel: &Cancel) {
+        let outranks = |old: &Cancel| old.level < cancel.level;
+        self.outer = self.outer.take().filter(outranks);
+        self.outer.get_or_insert(cancel.clone());
     }
 }

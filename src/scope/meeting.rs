@@ -1,0 +1,89 @@
+//! Two cancellations that meet: which one counts, and who remembers the other.
+
+use super::tests::{Bench, Tag};
+use super::*;
+
+#[test]
+fn what_is_resumed_goes_before_what_only_waits_at_a_catch_point() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    let catch = bench.add(task, Kind::Catch, "catch");
+    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "catch".to_owned()));
+    assert_eq!(bench.raise(catch, 9), "caught by nobody");
+    let inside = bench.add(catch, Kind::Catch, "inside");
+    assert_eq!((bench.take(inside), bench.take(catch)), (None, Some(9)));
+}
+
+#[test]
+fn c13_what_waits_goes_before_what_is_resumed_if_it_is_from_further_out() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    let timeout = bench.add(task, Kind::Scope, "timeout");
+    let catch = bench.add(timeout, Kind::Catch, "catch");
+    let inner = bench.add(catch, Kind::Catch, "inner");
+    assert_eq!(bench.cancel(timeout, 1).0, Duty::Wait);
+    assert_eq!(bench.catch(inner), Some(1));
+    assert_eq!(bench.cancel(task, 2), (Duty::Wait, "catch".to_owned()));
+    assert_eq!(bench.raise(catch, 1), "caught by nobody");
+    let inside = bench.add(catch, Kind::Catch, "inside");
+    assert_eq!((bench.take(inside), bench.take(catch)), (None, Some(2)));
+}
+
+#[test]
+fn c13_a_timeout_knows_of_what_moved_in_through_it() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    assert_eq!(bench.cancel(task, 1).0, Duty::Drop);
+    let wide = bench.add(task, Kind::Scope, "wide");
+    let tight = bench.add(wide, Kind::Scope, "tight");
+    assert_eq!(bench.0.outer(tight), None);
+    let catch = bench.add(tight, Kind::Catch, "catch");
+    assert_eq!(bench.take(catch), Some(1));
+    assert_eq!(bench.0.outer(wide), Some(&Tag(1)));
+    assert_eq!(bench.0.outer(tight), Some(&Tag(1)));
+}
+
+#[test]
+fn c13_a_timeout_knows_of_what_was_resumed_past_it_and_is_not_its_own() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    let catch = bench.add(task, Kind::Catch, "catch");
+    let wide = bench.add(catch, Kind::Scope, "wide");
+    let tight = bench.add(wide, Kind::Scope, "tight");
+    assert_eq!(bench.cancel(wide, 1).0, Duty::Drop);
+    assert_eq!(bench.raise(tight, 1), "ends nobody");
+    assert_eq!(bench.0.outer(wide), None);
+    assert_eq!(bench.0.outer(tight), Some(&Tag(1)));
+    assert_eq!(bench.raise(tight, 9), "caught by catch");
+    assert_eq!(bench.0.outer(wide), Some(&Tag(9)));
+    assert_eq!(bench.0.outer(tight), Some(&Tag(9)));
+}
+
+#[test]
+fn c13_an_earlier_cancellation_of_the_task_beats_the_timeouts_when_a_shield_lets_it_out() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    let timeout = bench.add(task, Kind::Scope, "timeout");
+    let catch = bench.add(timeout, Kind::Catch, "catch");
+    let mask = bench.add(catch, Kind::Mask, "mask");
+    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "mask".to_owned()));
+    assert_eq!(bench.cancel(task, 2), (Duty::Wait, String::new()));
+    assert_eq!(bench.cancel(timeout, 3), (Duty::Wait, String::new()));
+    assert_eq!(bench.raise(catch, 3), "caught by catch");
+    assert_eq!(bench.close(mask), None);
+    assert_eq!(bench.take(catch), Some(1));
+}
+
+#[test]
+fn a_task_remembers_eight_cancellations_before_its_last() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    for tag in 0..10 {
+        assert_eq!(bench.cancel(task, tag).0, Duty::Drop);
+        bench.take(task);
+    }
+    let known: Vec<_> = (0..10)
+        .filter(|tag| bench.0.owns(task, &Tag(*tag)))
+        .collect();
+    assert_eq!(known, Vec::from_iter(1..10));
+}
