@@ -199,7 +199,7 @@ fn a_timers_waker_that_panics_harms_nobody() {
         assert!(poll_with(&mut dropped, &bomb).is_pending());
         let (counter, waker) = CountingWaker::new();
         assert!(panic_text(|| poll_with(&mut replaced, &waker)).contains("drop"));
-        assert!(panic_text(|| drop(dropped)).contains("drop"));
+        drop(dropped); // which may be part of an unwinding, so that panic ends there
         forget(bomb);
         sleep(second).await;
         assert!(woken.is_elapsed() && replaced.is_elapsed());

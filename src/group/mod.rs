@@ -47,8 +47,8 @@ use yard::Yard;
 /// # Cancel safety
 /// When it is cancelled, body and children are, and clean up; when all have ended, the cancellation goes on outwards, also if
 /// some failed meanwhile; the value and the errors are lost. (asyncio raises the errors instead.) Foreign code that drops it
-/// (`select!`) drops body and children, without clean-ups. A group that is dropped after the end of the runtime leaks its
-/// children.
+/// (`select!`) drops body and children, without clean-ups. A group that is leaked, or dropped after the end of the runtime,
+/// leaks its children: they are neither polled nor dropped any more, and who awaits the handle of one waits for ever.
 ///
 /// # Errors
 /// [`GroupError::Failed`] with the first error and the others; [`GroupError::Cancelled`] when the group was cancelled from

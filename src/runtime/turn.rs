@@ -45,7 +45,8 @@ impl Core {
         self.polls_left().set(BATCH);
     }
 
-    /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early with the main task, started, when it is main's turn.
+    /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early with the main
+    /// task when it is main's turn.
     pub(super) fn batch(&self) -> Option<Task> {
         // A task that gave way, until it is known who runs next.
         let mut woken = None;

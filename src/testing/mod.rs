@@ -15,6 +15,8 @@
 //!
 //! # Non-guarantees
 //! - A thread that holds nothing of the runtime but a waker is not seen: give it a [`Remote`](crate::Remote::current).
+//! - Who stops waiting for a socket, after a timeout for example, counts as waiting until that socket is used again or closed:
+//!   the clock goes on with the machine's meanwhile, and does not jump.
 
 mod explore;
 
