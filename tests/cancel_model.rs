@@ -19,6 +19,8 @@ mod random;
 mod reference;
 #[path = "cancel_model/scopes.rs"]
 mod scopes;
+#[path = "cancel_model/short.rs"]
+mod short;
 
 use program::{Program, Trace, shown, sorted, without_reasons};
 use proptest::prelude::*;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::{Trace, turns};
 use futures::lock::Mutex;
-use steps::counting::{Counting, bytes};
+use steps::counting::{Counting, steps_of};
 use steps::{Cut, Step, Steps};
 use wheelhouse::{
     Remote, Runtime, catch_cancel, finally, finally_with, shield, sleep, sleep_until, spawn, time,
@@ -23,11 +23,6 @@ use wheelhouse::{
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// Of the future with this name; bytes must not grow.
-fn steps_of(name: &'static str) -> Steps {
-    Steps::of(name).meter("bytes", bytes)
-}
 
 /// So many milliseconds.
 const fn ms(count: u64) -> Duration {

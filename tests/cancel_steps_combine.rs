@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use common::turns;
 use futures::lock::Mutex;
-use steps::counting::{Counting, bytes};
-use steps::{Cut, Step, Steps};
+use steps::counting::{Counting, steps_of};
+use steps::{Cut, Step};
 use wheelhouse::{
     JoinError, JoinHandle, as_completed, catch_cancel, gather, shield, sleep, spawn, task_group,
     time, try_gather, wait, yield_now,
@@ -21,11 +21,6 @@ use wheelhouse::{
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// Of the future with this name; bytes must not grow.
-fn steps_of(name: &'static str) -> Steps {
-    Steps::of(name).meter("bytes", bytes)
-}
 
 /// So many milliseconds.
 const fn ms(count: u64) -> Duration {

@@ -4,15 +4,15 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, poll_fn};
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
-use common::{OnDrop, Plan, Probe, off_thread, turns};
+use common::{OnDrop, Plan, Probe, off_thread, poll_some, turns};
 use wheelhouse::{
     JoinError, JoinHandle, Runtime, catch_cancel, finally, gather, run, shield, spawn, task,
     task_group, timeout, yield_now,
@@ -25,18 +25,6 @@ impl Drop for Looks<'_> {
     fn drop(&mut self) {
         assert_eq!(self.0, "lent");
         self.1.set(self.1.get() + 1);
-    }
-}
-
-/// Polls a future so many times, a turn between each two; it must not end.
-async fn poll_some<F: Future + ?Sized>(future: &mut Pin<Box<F>>, polls: usize) {
-    for _ in 0..polls {
-        poll_fn(|cx| {
-            assert!(future.as_mut().poll(cx).is_pending());
-            Poll::Ready(())
-        })
-        .await;
-        yield_now().await;
     }
 }
 

@@ -8,11 +8,10 @@ mod common;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::ptr;
 use std::task::{Poll, Waker};
 
-use common::{OnDrop, keep_for_ever, leak, panic_text, silent_panic, turns};
+use common::{OnDrop, keep_for_ever, leak, panic_text, poll_some, silent_panic, turns};
 use wheelhouse::{Runtime, catch_cancel, gather, run, spawn, task_group, yield_now};
 
 /// What children borrow: on the heap, so that a sanitizer sees a use after its end.
@@ -98,18 +97,6 @@ async fn crowd(lent: &Lent) {
 
 /// How many guards there are in a crowd when all have begun.
 const CROWD: i32 = 6;
-
-/// Polls a future so many times, a turn between each two; it must not end.
-async fn poll_some<F: Future + ?Sized>(future: &mut Pin<Box<F>>, polls: usize) {
-    for _ in 0..polls {
-        poll_fn(|cx| {
-            assert!(future.as_mut().poll(cx).is_pending());
-            Poll::Ready(())
-        })
-        .await;
-        yield_now().await;
-    }
-}
 
 /// Where a group's future that has begun is dropped.
 #[derive(Clone, Copy, Debug)]

@@ -2,10 +2,7 @@
 
 use crate::differs;
 use crate::program::{Block, Program, Stmt, Then};
-
-fn sleep(micros: u64) -> Stmt {
-    Stmt::Sleep(0, micros)
-}
+use crate::short::{cancelled, group, sleep};
 
 fn shield(body: Block) -> Stmt {
     Stmt::Shield(0, body)
@@ -17,18 +14,6 @@ fn finally(body: Block, cleanup: Block) -> Stmt {
 
 fn timeout(micros: u64, body: Block) -> Stmt {
     Stmt::Timeout(0, micros, body)
-}
-
-fn group(child: Block, body: Block) -> Stmt {
-    Stmt::Group(0, vec![(0, child)], body)
-}
-
-/// Task 1 does `body`; task 0 cancels it after so many microseconds each time.
-fn cancelled(body: Block, waits: &[u64]) -> Block {
-    let cancels = waits
-        .iter()
-        .flat_map(|wait| [sleep(*wait), Stmt::Cancel(1)]);
-    [Stmt::Spawn(0, body)].into_iter().chain(cancels).collect()
 }
 
 #[track_caller]

@@ -3,26 +3,11 @@
 use crate::program::{Block, Program, Stmt, Then, sorted, without_reasons};
 use crate::python::{self, Style};
 use crate::reference::{self, differences, differences::Difference};
-
-fn sleep(micros: u64) -> Stmt {
-    Stmt::Sleep(0, micros)
-}
+use crate::short::{cancelled, group, sleep};
 
 /// A body, and what cleans up after it.
 fn catch(handler: Block, then: Then) -> Stmt {
     Stmt::Catch(0, vec![sleep(100)], handler, then)
-}
-
-fn group(child: Block, body: Block) -> Stmt {
-    Stmt::Group(0, vec![(0, child)], body)
-}
-
-/// Task 1 does `body`; task 0 cancels it when each of these times has come.
-fn cancelled(body: Block, waits: &[u64]) -> Block {
-    let cancels = waits
-        .iter()
-        .flat_map(|wait| [sleep(*wait), Stmt::Cancel(1)]);
-    [Stmt::Spawn(0, body)].into_iter().chain(cancels).collect()
 }
 
 /// Both last lines, ours and asyncio's, of what `task` says; and that the reference knows of the difference.

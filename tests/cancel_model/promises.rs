@@ -1,11 +1,8 @@
 //! The reference against DESIGN's promises, by their numbers; and the crate against the same.
 
 use crate::program::{Block, Program, Stmt, Then, shown};
+use crate::short::{cancelled, sleep};
 use crate::{differs, reference};
-
-fn sleep(micros: u64) -> Stmt {
-    Stmt::Sleep(0, micros)
-}
 
 fn catch(body: Block, handler: Block, then: Then) -> Stmt {
     Stmt::Catch(0, body, handler, then)
@@ -26,14 +23,6 @@ fn gather(branches: Vec<Block>) -> Stmt {
 fn group(children: Vec<Block>, body: Block) -> Stmt {
     let children = children.into_iter().map(|child| (0, child)).collect();
     Stmt::Group(0, children, body)
-}
-
-/// Task 1 does `body`; task 0 cancels it after so many microseconds each time.
-fn cancelled_after(body: Block, waits: &[u64]) -> Block {
-    let cancels = waits
-        .iter()
-        .flat_map(|wait| [sleep(*wait), Stmt::Cancel(1)]);
-    [Stmt::Spawn(0, body)].into_iter().chain(cancels).collect()
 }
 
 /// Checks what is in the trace of the reference, and what is not; and that the crate agrees.
@@ -60,13 +49,13 @@ fn c1_cancelled_before_its_first_turn_a_task_never_runs() {
 
 #[test]
 fn c2_a_suspended_task_that_catches_nothing_ends() {
-    let main = cancelled_after(vec![sleep(100)], &[10]);
+    let main = cancelled(vec![sleep(100)], &[10]);
     check(main, &["10 task 1: cancelled (by 0)"], &["slept 1"]);
 }
 
 #[test]
 fn c3_cancelling_a_finished_task_does_nothing() {
-    let main = cancelled_after(vec![sleep(5)], &[10]);
+    let main = cancelled(vec![sleep(5)], &[10]);
     check(main, &["5 task 1: value", "10 cancel 1: false"], &[]);
 }
 
@@ -79,14 +68,14 @@ fn c4_a_task_that_ends_though_a_cancel_is_pending_gives_its_value() {
 #[test]
 fn c6_after_a_catch_the_task_goes_on() {
     let body = vec![catch(vec![sleep(100)], vec![sleep(3)], Then::Swallow)];
-    let main = cancelled_after(body, &[10]);
+    let main = cancelled(body, &[10]);
     check(main, &["10 caught 1 (by 0)", "13 task 1: value"], &[]);
 }
 
 #[test]
 fn c7_c8_resumes_go_from_the_innermost_outwards_and_end_the_task() {
     let inner = catch(vec![sleep(100)], vec![sleep(3)], Then::Resume);
-    let main = cancelled_after(
+    let main = cancelled(
         vec![catch(vec![inner], vec![sleep(4)], Then::Resume)],
         &[10],
     );
@@ -101,10 +90,10 @@ fn c7_c8_resumes_go_from_the_innermost_outwards_and_end_the_task() {
 #[test]
 fn c9_a_second_cancel_cuts_the_clean_up_and_a_shield_holds_it_off() {
     let plain = vec![catch(vec![sleep(100)], vec![sleep(50)], Then::Swallow)];
-    let main = cancelled_after(plain, &[10, 20]);
+    let main = cancelled(plain, &[10, 20]);
     check(main, &["30 task 1: cancelled (by 0)"], &["slept 3"]);
     let held = vec![shield(vec![sleep(50)]), sleep(1)];
-    let main = cancelled_after(
+    let main = cancelled(
         vec![catch(vec![sleep(100)], held, Then::Swallow)],
         &[10, 20],
     );
@@ -114,7 +103,7 @@ fn c9_a_second_cancel_cuts_the_clean_up_and_a_shield_holds_it_off() {
 #[test]
 fn c10_several_cancels_before_delivery_are_one() {
     let body = vec![catch(vec![sleep(100)], vec![sleep(5)], Then::Swallow)];
-    let mut main = cancelled_after(body, &[10]);
+    let mut main = cancelled(body, &[10]);
     main.push(Stmt::Cancel(1));
     check(main, &["10 caught 1 (by 0)", "15 task 1: value"], &[]);
 }
@@ -122,7 +111,7 @@ fn c10_several_cancels_before_delivery_are_one() {
 #[test]
 fn c11_a_shield_gives_its_value_and_the_cancel_arrives_at_the_next_suspension() {
     let after = catch(vec![Stmt::Log(0), sleep(9)], vec![], Then::Swallow);
-    let main = cancelled_after(vec![shield(vec![sleep(30)]), after], &[10]);
+    let main = cancelled(vec![shield(vec![sleep(30)]), after], &[10]);
     let there = ["30 shielded 1", "30 log 4", "30 caught 3 (by 0)"];
     check(main, &there, &[]);
 }
@@ -142,14 +131,14 @@ fn c12_a_timeout_lets_clean_up_and_a_swallowed_expiry_is_a_value() {
 #[test]
 fn c13_c14_a_timeout_that_expires_during_a_clean_up_from_outside_passes_that_on() {
     let inside = vec![catch(vec![sleep(100)], vec![sleep(50)], Then::Resume)];
-    let main = cancelled_after(vec![timeout(20, inside), Stmt::Log(0)], &[10]);
+    let main = cancelled(vec![timeout(20, inside), Stmt::Log(0)], &[10]);
     check(main, &["20 task 1: cancelled (by 0)"], &["elapsed", "log"]);
 }
 
 #[test]
 fn c15_a_cancelled_gather_waits_for_every_branch_and_passes_on() {
     let branch = |wait| vec![catch(vec![sleep(100)], vec![sleep(wait)], Then::Swallow)];
-    let main = cancelled_after(
+    let main = cancelled(
         vec![gather(vec![branch(5), branch(7), vec![sleep(99)]])],
         &[10],
     );
@@ -159,7 +148,7 @@ fn c15_a_cancelled_gather_waits_for_every_branch_and_passes_on() {
 #[test]
 fn c18_a_task_that_swallowed_is_left_alone() {
     let body = vec![catch(vec![sleep(100)], vec![], Then::Swallow), sleep(1000)];
-    let main = cancelled_after(body, &[10]);
+    let main = cancelled(body, &[10]);
     check(main, &["1010 task 1: value"], &[]);
 }
 

@@ -233,6 +233,18 @@ pub(crate) fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Pol
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
+/// Polls a future so many times, a turn between each two; it must not end.
+pub(crate) async fn poll_some<F: Future + ?Sized>(future: &mut Pin<Box<F>>, polls: usize) {
+    for _ in 0..polls {
+        std::future::poll_fn(|cx| {
+            assert!(future.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        wheelhouse::yield_now().await;
+    }
+}
+
 /// Names in the order in which they were noted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace(Rc<RefCell<Vec<String>>>);

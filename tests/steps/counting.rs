@@ -5,6 +5,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use super::Steps;
+
 thread_local! {
     /// Bytes that this thread allocated and did not free.
     static BYTES: Cell<isize> = const { Cell::new(0) };
@@ -16,6 +18,11 @@ pub(crate) struct Counting;
 /// How many bytes this thread has allocated and not freed.
 pub(crate) fn bytes() -> isize {
     BYTES.get()
+}
+
+/// Of the future with this name; bytes must not grow.
+pub(crate) fn steps_of(name: &'static str) -> Steps {
+    Steps::of(name).meter("bytes", bytes)
 }
 
 /// Notes an allocation, or with a negative number of bytes the end of one.
