@@ -8,7 +8,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -19,9 +18,9 @@ use super::hub::Hub;
 use super::queue::Queue;
 use super::signals::Signals;
 use super::table::Table;
-use super::{Join, Owner, Task};
-use crate::cell::{Current, Label, Pen, Pool, State, empty, spawn, spawn_main};
-use crate::error::{Cancelled, Reason};
+use super::{Owner, Task};
+use crate::cell::{Current, Pool, State, empty};
+use crate::error::Cancelled;
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
 use crate::util::Id;
@@ -295,53 +294,6 @@ impl Core {
         let number = self.last_number.get() + 1;
         self.last_number.set(number);
         number
-    }
-
-    /// Spawns a task: it runs on a later turn.
-    pub(crate) fn spawn<F: Future + 'static>(&self, label: Label, future: F) -> Join<F::Output> {
-        let spawned = spawn(&self.hub, self.next_number(), label, future);
-        self.admit(spawned.owner, spawned.queued);
-        spawned.join
-    }
-
-    /// Takes a new task in.
-    #[inline(always)] // once a task: its frame would cost as much as its work
-    fn admit(&self, owner: Owner, task: Task) {
-        self.table.insert(owner);
-        if self.are_vars_set() {
-            self.hand_vars_down(&task);
-        }
-        match self.phase.get() {
-            Phase::Open => self.enqueue(task),
-            _ => self.admit_late(task),
-        }
-    }
-
-    /// Takes a new task in while the runtime ends.
-    #[cold]
-    fn admit_late(&self, task: Task) {
-        let cancelled = Cancelled::new(Reason::Shutdown, None);
-        match self.phase.get() {
-            Phase::Closed => self.abort(task, cancelled),
-            _ => {
-                task.cancel(cancelled);
-                self.enqueue(task);
-            }
-        }
-    }
-
-    /// Takes a new task in that a pen polls.
-    pub(crate) fn admit_penned(&self, owner: Owner, task: Task, pen: Rc<dyn Pen<Hub>>) {
-        task.put_into(pen);
-        self.admit(owner, task);
-    }
-
-    /// Makes the cell of a main future, queued for its first poll.
-    pub(super) fn admit_main(&self, label: Label) -> Task {
-        let (owner, task) = spawn_main(&self.hub, self.next_number(), label);
-        self.table.insert(owner);
-        self.enqueue(task.clone());
-        task
     }
 
     /// Runs a task that came out of the queue, with the word `state`: polls it once. Returned if it must go back there.

@@ -1,0 +1,273 @@
+//! How what a [`Remote`](super::Remote) asked for comes back: a slot between two threads.
+//!
+//! ```text
+//!   empty ── Sender::send, or its drop ──▶ filled: the waker is woken, who blocks is told ── taken, once ──▶ done
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::{Hub, TaskRef, try_with};
+use crate::error::{Cancelled, JoinError, Reason};
+use crate::util::{drop_quietly, wake_quietly};
+
+/// The two ends of a reply from the runtime of `hub`.
+pub(super) fn reply<T>(hub: &Arc<Hub>) -> (Sender<T>, RemoteHandle<T>) {
+    let slot = Arc::new(Slot::default());
+    let sender = Sender {
+        slot: Arc::clone(&slot),
+    };
+    hub.remote_opened();
+    let hub = Arc::clone(hub);
+    (sender, RemoteHandle { slot, hub })
+}
+
+/// What the two ends share.
+pub(super) struct Slot<T> {
+    /// The result, and who waits for it.
+    inner: Mutex<Inner<T>>,
+    /// Told when the result is there.
+    filled: Condvar,
+}
+
+/// The state of a slot.
+struct Inner<T> {
+    /// The result, until it is taken.
+    result: Option<Result<T, JoinError>>,
+    /// True from the moment the result was there.
+    done: bool,
+    /// Who awaits it.
+    waker: Option<Waker>,
+    /// The task, once it was spawned.
+    task: Option<TaskRef>,
+    /// A cancellation that was asked for before that.
+    cancel: Option<Cancelled>,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        let inner = Inner {
+            result: None,
+            done: false,
+            waker: None,
+            task: None,
+            cancel: None,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            filled: Condvar::new(),
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    /// The state. No code of a user runs under the lock, so no panic leaves it half-changed.
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers the task, and passes on a cancellation that came before it.
+    pub(super) fn spawned(&self, task: TaskRef) {
+        let cancel = {
+            let mut inner = self.lock();
+            if !inner.done {
+                inner.task = Some(task.clone());
+            }
+            inner.cancel.take()
+        };
+        if let Some(cancelled) = cancel {
+            task.cancel(cancelled);
+        }
+    }
+
+    /// Fills the slot.
+    fn fill(&self, result: Result<T, JoinError>) {
+        let (waker, task) = {
+            let mut inner = self.lock();
+            inner.result = Some(result);
+            inner.done = true;
+            (inner.waker.take(), inner.task.take())
+        };
+        self.filled.notify_all();
+        drop(task);
+        if let Some(waker) = waker {
+            wake_quietly(waker);
+        }
+    }
+}
+
+/// The sending end.
+pub(super) struct Sender<T> {
+    /// What the two ends share.
+    slot: Arc<Slot<T>>,
+}
+
+impl<T> Sender<T> {
+    /// What it fills.
+    pub(super) fn slot(&self) -> Arc<Slot<T>> {
+        Arc::clone(&self.slot)
+    }
+
+    /// Sends the result.
+    pub(super) fn send(self, result: Result<T, JoinError>) {
+        self.slot.fill(result);
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    /// Unused: whatever was to use it has been dropped, by a cancellation or because the runtime ended.
+    fn drop(&mut self) {
+        if !self.slot.lock().done {
+            let aborting = try_with(|core| core.aborting()).ok().flatten();
+            let cancelled = aborting.unwrap_or_else(|| Cancelled::new(Reason::Shutdown, None));
+            self.slot.fill(Err(JoinError::Cancelled(cancelled)));
+        }
+    }
+}
+
+/// The handle of what a [`Remote`](crate::Remote) was asked to do: a future, which any executor may await, and a way to block.
+///
+/// Dropping it detaches the task.
+///
+/// # Cancel safety
+/// Dropping the handle loses the result and nothing else.
+///
+/// # Panics
+/// When polled after it gave its result.
+pub struct RemoteHandle<T> {
+    /// What the two ends share.
+    slot: Arc<Slot<T>>,
+    /// The runtime.
+    hub: Arc<Hub>,
+}
+
+impl<T> RemoteHandle<T> {
+    /// Blocks this thread until the result is there.
+    ///
+    /// # Errors
+    /// [`JoinError`] when the task was cancelled or panicked, or when the runtime has ended.
+    ///
+    /// # Panics
+    /// On the thread of the runtime while the result is not there: it would wait for itself, also between two calls of
+    /// [`block_on`](crate::Runtime::block_on). And when the result was taken already.
+    pub fn join(self) -> Result<T, JoinError> {
+        self.refuse_home();
+        let mut inner = self.slot.lock();
+        while !inner.done {
+            inner = self
+                .slot
+                .filled
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let result = inner.result.take();
+        drop(inner);
+        result.expect(TAKEN)
+    }
+
+    /// Blocks this thread until the result is there or the time is up; `Err(self)` then.
+    ///
+    /// # Errors
+    /// The handle itself when the time is up.
+    ///
+    /// # Panics
+    /// As [`join`](RemoteHandle::join).
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+        self.refuse_home();
+        let end = Instant::now().checked_add(timeout);
+        let mut inner = self.slot.lock();
+        while !inner.done {
+            let left = end.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                drop(inner);
+                return Err(self);
+            }
+            inner = self
+                .slot
+                .filled
+                .wait_timeout(inner, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        let result = inner.result.take();
+        drop(inner);
+        Ok(result.expect(TAKEN))
+    }
+
+    /// True when the result is there, or was taken.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.slot.lock().done
+    }
+
+    /// Cancels the task, like [`JoinHandle::cancel`](crate::JoinHandle::cancel); `false` when it has ended.
+    ///
+    /// A [`call`](crate::Remote::call) cannot be cancelled: it runs in one go.
+    pub fn cancel(&self) -> bool {
+        let by = try_with(|core| core.current_id()).ok().flatten();
+        let cancelled = Cancelled::new(Reason::Explicit(None), by);
+        let task = {
+            let mut inner = self.slot.lock();
+            if inner.done {
+                return false;
+            }
+            match &inner.task {
+                Some(task) => task.clone(),
+                None => {
+                    inner.cancel.get_or_insert(cancelled);
+                    return true;
+                }
+            }
+        };
+        task.cancel(cancelled)
+    }
+
+    /// Panics on the thread that the result would have to come from.
+    fn refuse_home(&self) {
+        assert!(
+            self.is_finished() || !self.hub.is_home_thread(),
+            "a RemoteHandle was joined on the thread that drives its runtime, which would wait for itself: \
+             `.await` the handle instead"
+        );
+    }
+}
+
+/// What a handle says when its result is asked for a second time.
+const TAKEN: &str = "the result of this RemoteHandle was already taken: it gives its result once";
+
+impl<T> Future for RemoteHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let waker = cx.waker().clone();
+        let mut inner = self.slot.lock();
+        if inner.done {
+            let result = inner.result.take();
+            drop(inner);
+            drop_quietly(waker);
+            return Poll::Ready(result.expect(TAKEN));
+        }
+        let old = inner.waker.replace(waker);
+        drop(inner);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for RemoteHandle<T> {
+    fn drop(&mut self) {
+        self.hub.remote_closed();
+    }
+}
+
+impl<T> fmt::Debug for RemoteHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteHandle")
+            .field("finished", &self.is_finished())
+            .finish_non_exhaustive()
+    }
+}

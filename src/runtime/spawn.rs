@@ -1,0 +1,64 @@
+//! How tasks come in: spawned, by a group, or as the cell of a main future.
+//!
+//! ```text
+//!   spawn, admit_penned ─▶ admit: into the table, with its context variables ─┬─ open ──────────▶ queued
+//!                                                                             ├─ shutting down ─▶ cancelled, queued
+//!   admit_main ─▶ into the table, queued                                      └─ closed ────────▶ dropped at once
+//! ```
+
+use std::rc::Rc;
+
+use super::core::{Core, Phase};
+use super::hub::Hub;
+use super::{Join, Owner, Task};
+use crate::cell::{Label, Pen, spawn, spawn_main};
+use crate::error::{Cancelled, Reason};
+
+impl Core {
+    /// Spawns a task: it runs on a later turn.
+    pub(crate) fn spawn<F: Future + 'static>(&self, label: Label, future: F) -> Join<F::Output> {
+        let spawned = spawn(self.hub(), self.next_number(), label, future);
+        self.admit(spawned.owner, spawned.queued);
+        spawned.join
+    }
+
+    /// Takes a new task in.
+    #[inline(always)] // once a task: its frame would cost as much as its work
+    fn admit(&self, owner: Owner, task: Task) {
+        self.table().insert(owner);
+        if self.are_vars_set() {
+            self.hand_vars_down(&task);
+        }
+        match self.phase() {
+            Phase::Open => self.enqueue(task),
+            _ => self.admit_late(task),
+        }
+    }
+
+    /// Takes a new task in while the runtime ends.
+    #[cold]
+    fn admit_late(&self, task: Task) {
+        let cancelled = Cancelled::new(Reason::Shutdown, None);
+        match self.phase() {
+            Phase::Closed => self.abort(task, cancelled),
+            _ => {
+                task.cancel(cancelled);
+                self.enqueue(task);
+            }
+        }
+    }
+
+    /// Takes a new task in that a pen polls.
+    pub(crate) fn admit_penned(&self, owner: Owner, task: Task, pen: Rc<dyn Pen<Hub>>) {
+        task.put_into(pen);
+        self.admit(owner, task);
+    }
+
+    /// Makes the cell of a main future, queued for its first poll.
+    pub(super) fn admit_main(&self, label: Label) -> Task {
+        let (owner, task) = spawn_main(self.hub(), self.next_number(), label);
+        self.table().insert(owner);
+        self.enqueue(task.clone());
+        task
+    }
+}
