@@ -42,6 +42,7 @@
 //! | `TaskGroup`, `ExceptionGroup` | [`task_group`], [`GroupError`] |
 //! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`] |
 //! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
+//! | `contextvars.ContextVar` | [`context_var!`], [`task::ContextVar`] |
 //! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |
 //! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
 //!
@@ -69,14 +70,15 @@
 //!   [`catch_cancel`] inside it would have run.
 //! - Foreign combinators do not wait for their branches: when one passes a cancellation on, the others are dropped.
 //! - A clean-up may take as long as it likes, and whoever cancelled and waits, waits for it: give it a timeout.
-//! - Destructors that start new waits while a runtime ends, and panic when those are dropped, panic out of its drop.
+//! - Destructors that, while a runtime ends, leave a new waker in a timer or socket each time one is dropped: after 16 rounds what
+//!   they left last is leaked.
 //! - What other threads send is not bounded: who sends faster than the loop reads makes its turns longer.
 //! - Linux is the only platform so far.
 //!
 //! # The house
 //!
 //! ```text
-//!   testing   guide              F5  virtual time; chapters to read
+//!   testing   guide              F5  virtual time, orders of tasks by seed; chapters to read
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
