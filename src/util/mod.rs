@@ -4,6 +4,8 @@ mod id;
 mod quiet;
 pub(crate) mod slab;
 pub(crate) mod sync;
+#[allow(dead_code, unused_imports, reason = "`sync` is to come")]
+pub(crate) mod wait_queue;
 
 pub use id::Id;
 pub(crate) use quiet::{Payload, caught, drop_quietly, wake_quietly};
