@@ -240,6 +240,33 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for GroupError<E> {}
 #[error("the time was up before the future was done")]
 pub struct Elapsed(pub(crate) ());
 
+/// A [`Barrier`](crate::sync::Barrier) let its waiters go without the others (asyncio: `BrokenBarrierError`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokenBarrier {
+    /// It was reset while this one waited.
+    #[error("the barrier was reset while somebody waited at it")]
+    Reset,
+    /// It was aborted, and not reset since.
+    #[error("the barrier is broken: it was aborted")]
+    Aborted,
+}
+
+/// A [`Semaphore`](crate::sync::Semaphore) was given more permits than it may have (asyncio: the `ValueError` of
+/// `BoundedSemaphore.release`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the semaphore may have {bound} permits, and has {total} that are free or held: {added} more are too many"
+)]
+pub struct TooManyPermits {
+    /// How many it may have.
+    pub(crate) bound: usize,
+    /// How many it has.
+    pub(crate) total: usize,
+    /// How many more it was given.
+    pub(crate) added: usize,
+}
+
 /// There is no runtime on this thread at this moment.
 ///
 /// The `try_` forms give it where the plain forms panic: a library can then fall back or report.
@@ -261,6 +288,8 @@ mod tests {
         cross_thread::<Cancelled>();
         cross_thread::<Elapsed>();
         cross_thread::<NoRuntime>();
+        cross_thread::<BrokenBarrier>();
+        cross_thread::<TooManyPermits>();
     }
 
     #[test]

@@ -4,7 +4,6 @@ mod id;
 mod quiet;
 pub(crate) mod slab;
 pub(crate) mod sync;
-#[allow(dead_code, unused_imports, reason = "`sync` is to come")]
 pub(crate) mod wait_queue;
 
 pub use id::Id;

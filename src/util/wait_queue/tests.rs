@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use proptest::prelude::*;
 
+use super::queue::{Left, Ticket};
 use super::*;
 
 /// A waker that counts.
