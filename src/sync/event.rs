@@ -9,10 +9,11 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
-use crate::util::wait_queue::{Desk, Wait, WaitQueue, Wakes, attend};
+use crate::util::wait_queue::{Desk, Wait, WaitQueue, Wakes};
 
 /// A flag that is set and cleared, and that any number of tasks wait for (asyncio: `Event`).
 ///
@@ -41,6 +42,24 @@ struct Flag {
     set: bool,
     /// Those who wait.
     queue: WaitQueue<(), ()>,
+    /// Where many are gathered to be woken: a new one each time costs more than the wakes.
+    buffer: Vec<Waker>,
+}
+
+/// A buffer for more than this is not kept.
+const KEPT: usize = 256;
+
+impl Flag {
+    /// Sets the flag, and gives those who are to be woken.
+    fn set(&mut self) -> Wakes {
+        self.set = true;
+        let mut wakes = match self.queue.waiting() {
+            0 | 1 => Wakes::new(),
+            _ => Wakes::in_buffer(mem::take(&mut self.buffer)),
+        };
+        self.queue.serve_many(usize::MAX, &(), &mut wakes);
+        wakes
+    }
 }
 
 impl Desk for Flag {
@@ -69,15 +88,17 @@ impl Event {
         Self(RefCell::new(Flag {
             set: false,
             queue: WaitQueue::new(),
+            buffer: Vec::new(),
         }))
     }
 
     /// Sets the flag: all who wait go on, and who comes later does not wait.
     pub fn set(&self) {
-        attend(&self.0, |flag, wakes| {
-            flag.set = true;
-            flag.queue.serve_many(usize::MAX, &(), wakes);
-        });
+        let wakes = self.0.borrow_mut().set();
+        let buffer = wakes.wake_and_empty();
+        if (1..=KEPT).contains(&buffer.capacity()) {
+            self.0.borrow_mut().buffer = buffer;
+        }
     }
 
     /// Clears the flag: who comes from now on waits. Those who were waiting when it was set go on all the same.

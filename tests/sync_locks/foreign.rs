@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 use wheelhouse::sync::{Barrier, Condition, Event, Lock, RwLock, Semaphore};
 
@@ -15,12 +15,17 @@ use crate::common::{CountingWaker, panics_saying, poll_with, silent_panic};
 fn a_waker_that_panics_when_it_is_woken_keeps_nobody_from_their_turn() {
     let (counter, good) = CountingWaker::new();
     let event = Event::new();
-    let (mut one, mut two) = (event.wait(), event.wait());
-    assert!(poll_with(&mut one, &bomb_waker(WAKE)).is_pending());
-    assert!(poll_with(&mut two, &good).is_pending());
+    let bad = bomb_waker(WAKE);
+    let mut waits = [(); 4].map(|()| event.wait());
+    for (number, wait) in waits.iter_mut().enumerate() {
+        let waker = [&bad, &good][number % 2];
+        assert!(poll_with(wait, waker).is_pending());
+    }
     event.set();
-    assert_eq!(counter.wakes(), 1);
-    assert!(poll_with(&mut one, &good).is_ready() && poll_with(&mut two, &good).is_ready());
+    assert_eq!(counter.wakes(), 2);
+    for wait in &mut waits {
+        assert!(poll_with(wait, &good).is_ready());
+    }
 }
 
 #[test]
@@ -129,6 +134,36 @@ fn wakers_may_use_what_wakes_or_drops_them() {
     assert!(poll_with(&mut waits.1, &good).is_ready());
     assert!(poll_with(&mut waits.2, &good).is_ready());
     assert!(poll_with(&mut waits.3, &good).is_ready());
+    assert_eq!(counter.wakes(), 1);
+    ACT.take();
+}
+
+/// What a waker that acts when it is cloned does.
+static CLONING: RawWakerVTable = RawWakerVTable::new(clone_acting, |_| (), |_| (), |_| ());
+
+fn clone_acting(data: *const ()) -> RawWaker {
+    Acting::act();
+    RawWaker::new(data, &CLONING)
+}
+
+#[test]
+fn a_waker_whose_clone_frees_the_lock_does_not_wait_for_it() {
+    // SAFETY: the functions of the table do not look at the pointer, and any thread may call them.
+    let waker = unsafe { Waker::new(std::ptr::null(), &CLONING) };
+    let semaphore = Rc::new(Semaphore::new(0));
+    let theirs = Rc::clone(&semaphore);
+    act(move || theirs.add_permits(1));
+    let mut wait = semaphore.acquire();
+    assert!(poll_with(&mut wait, &waker).is_ready());
+    ACT.take();
+    // And one that is served while the waker that is to replace its own is cloned.
+    let (counter, good) = CountingWaker::new();
+    let semaphore = Rc::new(Semaphore::new(0));
+    let theirs = Rc::clone(&semaphore);
+    let mut wait = semaphore.acquire();
+    assert!(poll_with(&mut wait, &good).is_pending());
+    act(move || theirs.add_permits(1));
+    assert!(poll_with(&mut wait, &waker).is_ready());
     assert_eq!(counter.wakes(), 1);
     ACT.take();
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -47,6 +48,16 @@ pub(crate) fn attend<D, R>(desk: &RefCell<D>, change: impl FnOnce(&mut D, &mut W
     result
 }
 
+/// What a look at an entry finds.
+enum Claim<G> {
+    /// It was served with this, and has left.
+    Served(G),
+    /// It waits, by the waker at hand.
+    Waits,
+    /// It waits, by another waker.
+    WaitsByAnother,
+}
+
 /// One wait. Its owner calls [`leave`](Waiter::leave) when it is dropped.
 #[derive(Debug)]
 pub(crate) enum Waiter<W> {
@@ -85,7 +96,7 @@ impl<W> Waiter<W> {
         desk: &RefCell<D>,
         waker: impl FnOnce() -> Option<Waker>,
     ) -> Option<D::Grant> {
-        let Self::New(want) = std::mem::replace(self, Self::Done) else {
+        let Self::New(want) = mem::replace(self, Self::Done) else {
             unreachable!("a wait asks before it has entered");
         };
         attend(desk, |desk, wakes| match desk.ask(want, wakes) {
@@ -105,39 +116,70 @@ impl<W> Waiter<W> {
     fn enter<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Poll<D::Grant> {
         let mut clone = Some(waker.clone());
         let granted = self.ask(desk, || clone.take());
-        drop_quietly(clone);
+        if let Some(unused) = clone {
+            drop_quietly(unused);
+        }
         match granted {
             Some(grant) => Poll::Ready(grant),
             None => Poll::Pending,
         }
     }
 
-    /// Looks whether it was served.
+    /// Looks whether it was served, and sees to it that the right waker is there if not.
+    #[inline]
     fn look<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Poll<D::Grant> {
-        let Self::Queued(ticket) = self else {
+        match self.claim(desk, waker) {
+            Claim::Served(grant) => Poll::Ready(grant),
+            Claim::Waits => Poll::Pending,
+            Claim::WaitsByAnother => self.change_waker(desk, waker),
+        }
+    }
+
+    /// Takes what it was handed, if it was.
+    #[inline]
+    fn claim<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Claim<D::Grant> {
+        let Self::Queued(ticket) = mem::replace(self, Self::Done) else {
             unreachable!("only a wait in the queue looks");
         };
-        if desk.borrow_mut().queue().has_other_waker(ticket, waker) {
-            let clone = waker.clone();
-            let old = desk.borrow_mut().queue().set_waker(ticket, clone);
-            drop_quietly(old);
+        let mut desk = desk.borrow_mut();
+        let queue = desk.queue();
+        match queue.claim(ticket) {
+            Ok(grant) => Claim::Served(grant),
+            Err(ticket) => {
+                let another = queue.has_other_waker(&ticket, waker);
+                *self = Self::Queued(ticket);
+                match another {
+                    true => Claim::WaitsByAnother,
+                    false => Claim::Waits,
+                }
+            }
         }
-        if !desk.borrow_mut().queue().is_served(ticket) {
-            return Poll::Pending;
-        }
-        let Self::Queued(ticket) = std::mem::replace(self, Self::Done) else {
-            unreachable!("it was in the queue a moment ago");
+    }
+
+    /// Puts a clone of this waker in the place of the one that is there, unless it is served meanwhile: the clone is foreign
+    /// code.
+    #[cold]
+    fn change_waker<D: Desk<Want = W>>(
+        &mut self,
+        desk: &RefCell<D>,
+        waker: &Waker,
+    ) -> Poll<D::Grant> {
+        let clone = waker.clone();
+        let Self::Queued(ticket) = self else {
+            unreachable!("only a wait in the queue has a waker");
         };
-        match desk.borrow_mut().queue().leave(ticket) {
-            Left::Served(grant) => Poll::Ready(grant),
-            Left::Waiting(..) => unreachable!("it was served a moment ago"),
+        let old = desk.borrow_mut().queue().set_waker(ticket, clone);
+        drop_quietly(old);
+        match self.claim(desk, waker) {
+            Claim::Served(grant) => Poll::Ready(grant),
+            _ => Poll::Pending,
         }
     }
 
     /// Ends the wait; what it was handed and did not take is passed on.
     #[inline]
     pub(crate) fn leave<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>) {
-        if let Self::Queued(ticket) = std::mem::replace(self, Self::Done) {
+        if let Self::Queued(ticket) = mem::replace(self, Self::Done) {
             Self::leave_queue(ticket, desk);
         }
     }

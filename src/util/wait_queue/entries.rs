@@ -10,7 +10,7 @@ use std::task::Waker;
 const NONE: u32 = u32::MAX;
 
 /// More room than this is given back when the last entry leaves.
-const KEPT: usize = 64;
+const KEPT: usize = 256;
 
 /// One entry.
 #[derive(Debug)]
@@ -130,16 +130,42 @@ impl<W, G> Entries<W, G> {
     pub(super) fn remove(&mut self, index: u32) -> Entry<W, G> {
         let vacant = Entry::Vacant(self.free);
         let entry = mem::replace(&mut self.slots[index as usize], vacant);
-        self.free = index;
-        self.used -= 1;
         if let Entry::Waiting(waiting) = &entry {
             self.unlink(waiting);
         }
-        if self.used == 0 && self.slots.capacity() > KEPT {
-            self.slots = Vec::new();
-            self.free = NONE;
-        }
+        self.vacated(index);
         entry
+    }
+
+    /// Takes an entry out if it is one that is served: the way of most.
+    #[inline]
+    pub(super) fn remove_served(&mut self, index: u32) -> Option<G> {
+        let slot = &mut self.slots[index as usize];
+        let Entry::Served(_) = slot else {
+            return None;
+        };
+        let Entry::Served(grant) = mem::replace(slot, Entry::Vacant(self.free)) else {
+            unreachable!("it was served a moment ago");
+        };
+        self.vacated(index);
+        Some(grant)
+    }
+
+    /// Puts an entry that was made vacant on the stack.
+    #[inline]
+    fn vacated(&mut self, index: u32) {
+        self.free = index;
+        self.used -= 1;
+        if self.used == 0 && self.slots.capacity() > KEPT {
+            self.give_back();
+        }
+    }
+
+    /// Gives the block back.
+    #[cold]
+    fn give_back(&mut self) {
+        self.slots = Vec::new();
+        self.free = NONE;
     }
 
     /// Finds room for an entry.

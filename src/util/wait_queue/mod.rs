@@ -16,7 +16,7 @@
 //!             poll: Desk::ask grants
 //!   new ───────────────────────────────────────────────────▶ done
 //!    │                                                        ▲
-//!    │ poll: Desk::ask declines, WaitQueue::enter             │ poll: WaitQueue::leave
+//!    │ poll: Desk::ask declines, WaitQueue::enter             │ poll: WaitQueue::claim
 //!    ▼                                                        │
 //!   waiting ─────────────────────────────────────────────▶ served
 //!    │                 WaitQueue::serve, by others            │

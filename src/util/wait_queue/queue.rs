@@ -73,9 +73,18 @@ impl<W, G> WaitQueue<W, G> {
         Ok(first.want)
     }
 
-    /// Tells whether the holder of the ticket was served.
+    /// Takes the holder of the ticket out if it was served, and gives what it was handed; gives the ticket back if it still waits.
+    ///
+    /// # Errors
+    /// The ticket, if its holder still waits.
     #[inline]
-    pub(crate) fn is_served(&mut self, ticket: &Ticket) -> bool {
+    pub(crate) fn claim(&mut self, ticket: Ticket) -> Result<G, Ticket> {
+        self.0.remove_served(ticket.0).ok_or(ticket)
+    }
+
+    /// Tells whether the holder of the ticket was served.
+    #[cfg(test)]
+    pub(super) fn is_served(&mut self, ticket: &Ticket) -> bool {
         matches!(self.0.at(ticket.0), Entry::Served(_))
     }
 
@@ -113,6 +122,8 @@ impl<W, G: Clone> WaitQueue<W, G> {
     /// Hands a clone of `grant` to the first `count`, or to all if they are fewer, and tells to how many. For wants without a
     /// destructor of their own.
     pub(crate) fn serve_many(&mut self, count: usize, grant: &G, wakes: &mut Wakes) -> usize {
+        let count = count.min(self.waiting());
+        wakes.reserve(count);
         let mut served = 0;
         while served < count && self.serve(grant.clone(), wakes).is_ok() {
             served += 1;
