@@ -12,6 +12,7 @@ mod peer_wheelhouse;
 pub(crate) mod program;
 pub(crate) mod scopes;
 pub(crate) mod settings;
+pub(crate) mod sync;
 pub(crate) mod work;
 
 pub(crate) use floor::Floor;
