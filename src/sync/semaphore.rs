@@ -41,7 +41,12 @@ use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 ///     gather([work(), work(), work(), work()]).await;
 /// });
 /// ```
-pub struct Semaphore(RefCell<Stock>);
+pub struct Semaphore {
+    /// How many permits there may be, free or held.
+    bound: usize,
+    /// Those that there are.
+    stock: RefCell<Stock>,
+}
 
 /// The state of a semaphore.
 struct Stock {
@@ -49,8 +54,6 @@ struct Stock {
     free: usize,
     /// How many there are, free or held.
     total: usize,
-    /// How many there may be.
-    bound: usize,
     /// Those who wait, each for a number of permits.
     queue: WaitQueue<usize, usize>,
 }
@@ -74,15 +77,10 @@ impl Stock {
         }
     }
 
-    /// Makes new permits.
-    fn add(&mut self, added: usize, wakes: &mut Wakes) -> Result<(), TooManyPermits> {
-        let (bound, total) = (self.bound, self.total);
-        if added > bound - total {
-            return Err(TooManyPermits {
-                bound,
-                total,
-                added,
-            });
+    /// Makes new permits, unless they would be more than `bound` then. Tells how many there were.
+    fn add(&mut self, added: usize, bound: usize, wakes: &mut Wakes) -> Result<(), usize> {
+        if added > bound - self.total {
+            return Err(self.total);
         }
         self.total += added;
         self.put_back(added, wakes);
@@ -141,12 +139,15 @@ impl Semaphore {
 
     /// With so many free permits and that bound.
     const fn with_bound(permits: usize, bound: usize) -> Self {
-        Self(RefCell::new(Stock {
+        let stock = Stock {
             free: permits,
             total: permits,
-            bound,
             queue: WaitQueue::new(),
-        }))
+        };
+        Self {
+            bound,
+            stock: RefCell::new(stock),
+        }
     }
 
     /// Waits for one permit.
@@ -230,7 +231,7 @@ impl Semaphore {
     /// Panics for what would be waited for in vain.
     #[inline]
     fn refuse_impossible(&self, count: usize) {
-        let bound = self.0.borrow().bound;
+        let bound = self.bound;
         assert!(
             count <= bound,
             "{count} permits were asked for, and the semaphore never has more than {bound}"
@@ -266,7 +267,7 @@ impl Semaphore {
     /// Takes permits without a wait.
     #[inline]
     fn try_take(&self, count: usize) -> Option<usize> {
-        attend(&self.0, |stock, wakes| stock.ask(count, wakes).ok())
+        attend(&self.stock, |stock, wakes| stock.ask(count, wakes).ok())
     }
 
     /// Makes so many new permits, which go to those who wait first (asyncio: `release` without an `acquire` before it).
@@ -289,37 +290,44 @@ impl Semaphore {
     /// # Examples
     /// See [`bounded`](Semaphore::bounded).
     pub fn try_add_permits(&self, count: usize) -> Result<(), TooManyPermits> {
-        attend(&self.0, |stock, wakes| stock.add(count, wakes))
+        let bound = self.bound;
+        attend(&self.stock, |stock, wakes| stock.add(count, bound, wakes)).map_err(|total| {
+            TooManyPermits {
+                bound,
+                total,
+                added: count,
+            }
+        })
     }
 
     /// Tells how many permits are free.
     #[must_use]
     pub fn available(&self) -> usize {
-        self.0.borrow().free
+        self.stock.borrow().free
     }
 
     /// Tells whether who asks for one permit now has to wait.
     #[must_use]
     pub fn locked(&self) -> bool {
-        let stock = self.0.borrow();
+        let stock = self.stock.borrow();
         stock.free == 0 || !stock.queue.is_empty()
     }
 
     /// Takes held permits back.
     #[inline]
     pub(super) fn put_back(&self, count: usize) {
-        attend(&self.0, |stock, wakes| stock.put_back(count, wakes));
+        attend(&self.stock, |stock, wakes| stock.put_back(count, wakes));
     }
 
     /// Counts held permits as gone.
     pub(super) fn write_off(&self, count: usize) {
-        self.0.borrow_mut().total -= count;
+        self.stock.borrow_mut().total -= count;
     }
 }
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stock = self.0.borrow();
+        let stock = self.stock.borrow();
         f.debug_struct("Semaphore")
             .field("free", &stock.free)
             .field("total", &stock.total)
@@ -343,7 +351,7 @@ impl<'a> Future for Acquiring<'a> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
         let semaphore = self.semaphore;
-        let count = ready!(self.waiter.poll(&semaphore.0, cx));
+        let count = ready!(self.waiter.poll(&semaphore.stock, cx));
         Poll::Ready(Permit::new(semaphore, count))
     }
 }
@@ -351,7 +359,7 @@ impl<'a> Future for Acquiring<'a> {
 impl Drop for Acquiring<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.waiter.leave(&self.semaphore.0);
+        self.waiter.leave(&self.semaphore.stock);
     }
 }
 
@@ -375,14 +383,14 @@ impl Future for AcquiringOwned {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
         let this = &mut *self;
-        let count = ready!(this.waiter.poll(&this.semaphore.0, cx));
+        let count = ready!(this.waiter.poll(&this.semaphore.stock, cx));
         Poll::Ready(OwnedPermit::new(Rc::clone(&this.semaphore), count))
     }
 }
 
 impl Drop for AcquiringOwned {
     fn drop(&mut self) {
-        self.waiter.leave(&self.semaphore.0);
+        self.waiter.leave(&self.semaphore.stock);
     }
 }
 

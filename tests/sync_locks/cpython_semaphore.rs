@@ -106,6 +106,10 @@ fn a_bounded_semaphore_refuses_more_than_it_may_have() {
     permit.forget();
     semaphore.add_permits(2);
     assert_eq!(semaphore.available(), 2);
+    assert!(
+        semaphore.try_add_permits(1).is_err(),
+        "they are all there again"
+    );
     panics_saying(&["3 permits", "never"], || semaphore.acquire_many(3));
 }
 
