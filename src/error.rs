@@ -276,6 +276,78 @@ pub struct TooManyPermits {
 )]
 pub struct NoRuntime(pub(crate) ());
 
+/// It is closed: nothing more will come, and nothing more is taken.
+///
+/// The queues and channels of [`sync`](crate::sync) give it to whoever waits when the other side has gone, or has
+/// closed it (asyncio: `QueueShutDown`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("closed")]
+pub struct Closed(pub(crate) ());
+
+/// It is closed, and here is what was to be put or sent.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("closed, and the item was not delivered")]
+pub struct Undelivered<T>(pub T);
+
+impl<T> fmt::Debug for Undelivered<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Undelivered").finish_non_exhaustive()
+    }
+}
+
+/// Why an item was not put at once; the item comes back.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutError<T> {
+    /// There is no room now (asyncio: `QueueFull`).
+    #[error("full")]
+    Full(T),
+    /// It is closed (asyncio: `QueueShutDown`).
+    #[error("closed")]
+    Closed(T),
+}
+
+impl<T> PutError<T> {
+    /// Gives the item back.
+    #[must_use]
+    pub fn into_item(self) -> T {
+        match self {
+            Self::Full(item) | Self::Closed(item) => item,
+        }
+    }
+}
+
+impl<T> fmt::Debug for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Full(_) => "Full",
+            Self::Closed(_) => "Closed",
+        };
+        f.debug_tuple(name).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no item at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GetError {
+    /// There is none now (asyncio: `QueueEmpty`).
+    #[error("empty")]
+    Empty,
+    /// It is closed, and nothing is left (asyncio: `QueueShutDown`).
+    #[error("closed")]
+    Closed,
+}
+
+/// Why a receiver of a [`broadcast`](crate::sync::broadcast()) got no item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BroadcastError {
+    /// It was too slow: so many items were overwritten before it came to them. It goes on with the oldest that is left.
+    #[error("lagging: {0} items were lost")]
+    Lagged(u64),
+    /// The last sender has gone, and every item was received.
+    #[error("closed")]
+    Closed,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

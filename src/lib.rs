@@ -80,7 +80,7 @@
 //!   testing   guide              F5  virtual time; chapters to read
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
-//!   sync                         F3  locks, events, semaphores: no runtime needed
+//!   sync                         F3  locks, events, channels, queues: no runtime needed
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
 //!   util   error                 F0  slab, wait queue, quiet calls, every public error

@@ -49,5 +49,5 @@ mod wakes;
 mod tests;
 
 pub(crate) use desk::{Desk, Wait, Waiter, attend};
-pub(crate) use queue::WaitQueue;
+pub(crate) use queue::{Left, Ticket, WaitQueue};
 pub(crate) use wakes::Wakes;
