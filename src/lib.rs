@@ -41,6 +41,8 @@
 //! | `gather`, `wait`, `as_completed` | [`gather`], [`wait`](wait()), [`as_completed`]; [`try_gather`] leaves no orphans |
 //! | `TaskGroup`, `ExceptionGroup` | [`task_group`], [`GroupError`] |
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier` | [`sync`], which has [`sync::RwLock`] besides |
+//! | `Future`; `Queue`, `PriorityQueue`, `LifoQueue` | [`sync::oneshot()`]; [`sync::Queue`] and its siblings |
+//! | `call_soon_threadsafe(queue.put_nowait, x)` | [`sync::inbox`] |
 //! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`] |
 //! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
 //! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |

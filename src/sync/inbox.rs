@@ -11,6 +11,9 @@
 //! Under [`testing::run`](crate::testing::run), hold a [`Remote`](crate::Remote) in the sending thread: otherwise the virtual
 //! clock does not know that something real is in flight.
 
+#[cfg(all(test, wheelhouse_loom))]
+mod loom_tests;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
