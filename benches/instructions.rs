@@ -4,6 +4,7 @@
 mod common;
 
 use common::program::{self, smoke};
+use common::queues::{self, QueuePeer};
 use common::scopes::{self, ScopePeer};
 use common::sync::{self, SyncPeer};
 use common::{PEERS, Peer, Smol, Tokio, Wheelhouse, for_the_peer, work};
@@ -45,6 +46,15 @@ const SYNC: &[(&str, u64, u64)] = &[
     ("event_100", 200, 100),
 ];
 
+/// Those about queues, likewise.
+const QUEUES: &[(&str, u64, u64)] = &[
+    ("queue_free", 20_000, 1),
+    ("queue_1_of_16", 20_000, 1),
+    ("queue_1_of_1", 20_000, 1),
+    ("queue_100_of_16", 200, 100),
+    ("oneshot", 20_000, 1),
+];
+
 /// The peers that have scopes, or what their users write instead.
 const SCOPE_PEERS: &[&str] = &["wheelhouse", "tokio", "smol"];
 
@@ -79,11 +89,28 @@ fn sync_once<P: SyncPeer>(workload: &str, rounds: u64) {
     });
 }
 
+/// Does `rounds` of one workload about queues on one peer.
+fn queues_once<P: QueuePeer>(workload: &str, rounds: u64) {
+    let workload = workload.to_owned();
+    work::drive(&Rc::new(P::new()), async move |peer| {
+        match workload.as_str() {
+            "queue_free" => queues::free::<P>(rounds).await,
+            "queue_1_of_16" => queues::throughput(&*peer, 1, 16, rounds).await,
+            "queue_1_of_1" => queues::throughput(&*peer, 1, 1, rounds).await,
+            "queue_100_of_16" => queues::throughput(&*peer, 100, 16, rounds).await,
+            "oneshot" => queues::oneshot::<P>(rounds).await,
+            other => panic!("no workload is called {other:?}"),
+        }
+    });
+}
+
 /// Does `rounds` of a workload that only the peers with scopes have.
-fn special_once<P: ScopePeer + SyncPeer>(workload: &str, rounds: u64) {
-    match SYNC.iter().any(|(name, ..)| *name == workload) {
-        true => sync_once::<P>(workload, rounds),
-        false => scoped_once::<P>(workload, rounds),
+fn special_once<P: ScopePeer + SyncPeer + QueuePeer>(workload: &str, rounds: u64) {
+    let is_in = |list: &[(&str, u64, u64)]| list.iter().any(|(name, ..)| *name == workload);
+    match (is_in(SYNC), is_in(QUEUES)) {
+        (true, _) => sync_once::<P>(workload, rounds),
+        (_, true) => queues_once::<P>(workload, rounds),
+        _ => scoped_once::<P>(workload, rounds),
     }
 }
 
@@ -92,6 +119,7 @@ fn once(workload: &str, peer: &str, rounds: u64) {
     match SCOPED
         .iter()
         .chain(SYNC)
+        .chain(QUEUES)
         .any(|(name, ..)| *name == workload)
     {
         false => for_the_peer!(peer, work_once(workload, rounds)),
@@ -99,7 +127,7 @@ fn once(workload: &str, peer: &str, rounds: u64) {
             "wheelhouse" => special_once::<Wheelhouse>(workload, rounds),
             "tokio" => special_once::<Tokio>(workload, rounds),
             "smol" => special_once::<Smol>(workload, rounds),
-            other => panic!("{other:?} has neither scopes nor locks"),
+            other => panic!("{other:?} has neither scopes nor locks nor queues"),
         },
     }
 }
@@ -118,6 +146,7 @@ fn cases() -> impl Iterator<Item = (&'static str, u64, u64, &'static str)> {
     with(WORKLOADS, PEERS)
         .chain(scoped)
         .chain(with(SYNC, SCOPE_PEERS))
+        .chain(with(QUEUES, SCOPE_PEERS))
 }
 
 /// Does `rounds` of one workload on one peer.

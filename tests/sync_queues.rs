@@ -87,6 +87,14 @@ fn the_smallest_comes_first_and_the_oldest_of_equals() {
     }
     let names: Vec<_> = std::iter::from_fn(|| queue.get_nowait().ok()).collect();
     assert_eq!(names.iter().map(|job| job.1).collect::<String>(), "bdace");
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        queue.put_nowait(Job(0, name)).unwrap();
+    }
+    let names: Vec<_> = std::iter::from_fn(|| queue.get_nowait().ok()).collect();
+    assert_eq!(
+        names.iter().map(|job| job.1).collect::<String>(),
+        "abcdefgh"
+    );
 }
 
 #[test]

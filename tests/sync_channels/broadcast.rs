@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::task::Poll;
 
 use futures::join;
 use proptest::prelude::*;
@@ -104,6 +105,23 @@ fn an_item_goes_when_the_last_receiver_that_wants_it_does() {
     assert_eq!(Rc::strong_count(&item), 2);
     drop(one);
     assert_eq!(Rc::strong_count(&item), 1);
+}
+
+#[test]
+fn the_last_sender_that_goes_wakes_who_waits() {
+    let (sender, mut receiver) = broadcast::<u8>(1);
+    let other = sender.clone();
+    let (counter, waker) = CountingWaker::new();
+    let mut recv = receiver.recv();
+    assert!(poll_with(&mut recv, &waker).is_pending());
+    drop(sender);
+    assert_eq!(counter.wakes(), 0);
+    drop(other);
+    assert_eq!(counter.wakes(), 1);
+    assert_eq!(
+        poll_with(&mut recv, &waker),
+        Poll::Ready(Err(BroadcastError::Closed))
+    );
 }
 
 #[test]

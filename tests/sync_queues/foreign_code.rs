@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 use futures::FutureExt;
 use wheelhouse::sync::{GetError, LifoQueue, PriorityQueue, Queue};
@@ -25,8 +25,8 @@ impl ComesBack {
     fn call() {
         CALLS.set(CALLS.get() + 1);
         QUEUE.with(|queue| {
-            drop(queue.put_nowait(7));
-            drop(queue.get_nowait());
+            assert!(queue.put_nowait(7).is_ok() || queue.full() || queue.is_closed());
+            assert!(queue.get_nowait().is_ok() || queue.empty());
             _ = (queue.len(), queue.full());
             let mut get = queue.get();
             let mut put = queue.put(8);
@@ -74,29 +74,35 @@ fn wakers_may_use_the_queue_that_wakes_or_drops_them() {
     });
 }
 
-/// A waker whose clone puts into the queue that is about to keep it.
-fn putting_waker(queue: &'static std::thread::LocalKey<Queue<u32>>) -> Waker {
-    use std::task::{RawWaker, RawWakerVTable};
-    thread_local! { static TO: Cell<Option<&'static std::thread::LocalKey<Queue<u32>>>> = const { Cell::new(None) } }
-    TO.set(Some(queue));
+thread_local! {
+    /// What the clone of [`doing_waker`] does.
+    static IN_CLONE: Cell<fn(&Queue<u32>)> = const { Cell::new(|_| ()) };
+}
+
+/// A waker whose clone does something to the queue that is about to keep it.
+fn doing_waker(call: fn(&Queue<u32>)) -> Waker {
     fn clone(_: *const ()) -> RawWaker {
-        if let Some(queue) = TO.get() {
-            queue.with(|queue| drop(queue.put_nowait(9)));
-        }
+        QUEUE.with(IN_CLONE.get());
         RawWaker::new(std::ptr::null(), &TABLE)
     }
     fn nothing(_: *const ()) {}
     static TABLE: RawWakerVTable = RawWakerVTable::new(clone, nothing, nothing, nothing);
+    IN_CLONE.set(call);
     // SAFETY: the functions of the table never look at the pointer, and any thread may call them.
     unsafe { Waker::new(std::ptr::null(), &TABLE) }
 }
 
 #[test]
-fn an_item_that_the_clone_of_the_waker_puts_is_not_missed() {
+fn what_the_clone_of_the_waker_brings_about_is_not_missed() {
     QUEUE.with(|queue| {
-        let waker = putting_waker(&QUEUE);
-        assert_eq!(poll_with(&mut queue.get(), &waker), Poll::Ready(Ok(9)));
+        let puts = doing_waker(|queue| queue.put_nowait(9).unwrap());
+        assert_eq!(poll_with(&mut queue.get(), &puts), Poll::Ready(Ok(9)));
         assert_eq!(queue.get_nowait(), Err(GetError::Empty));
+        while queue.put_nowait(0).is_ok() {}
+        let gets = doing_waker(|queue| assert_eq!(queue.get_nowait(), Ok(0)));
+        assert_eq!(poll_with(&mut queue.put(1), &gets), Poll::Ready(Ok(())));
+        let finishes = doing_waker(|queue| (0..6).for_each(|_| queue.task_done()));
+        assert_eq!(poll_with(&mut queue.join(), &finishes), Poll::Ready(()));
     });
 }
 
@@ -221,8 +227,8 @@ fn a_comparison_that_takes_or_puts_is_told_and_nothing_is_lost() {
     let uses: [fn(&PriorityQueue<Odd>); 5] = [
         |queue| drop(queue.get_nowait()),
         |queue| drop(queue.put_nowait(Odd(9))),
-        |queue| drop(queue.get().now_or_never()),
-        |queue| drop(queue.put(Odd(9)).now_or_never()),
+        |queue| assert!(queue.get().now_or_never().is_none(), "never said"),
+        |queue| assert!(queue.put(Odd(9)).now_or_never().is_none(), "never said"),
         |queue| queue.close_now(),
     ];
     for using in uses {

@@ -1,6 +1,6 @@
-//! What a queue knows but for its items, as pure data: who waits, what is promised, what is unfinished.
+//! What a queue knows, as pure data: its items, who waits, what is promised, what is unfinished.
 //!
-//! Its methods change numbers and gather wakers. They run no foreign code.
+//! Its methods change numbers and gather wakers. They run no foreign code, and leave the items alone, which may be away.
 
 use crate::util::wait_queue::{Ticket, WaitQueue, Wakes};
 
@@ -15,9 +15,10 @@ pub(super) enum Side {
     Join,
 }
 
-/// The numbers of a queue, and those who wait.
-#[derive(Debug)]
-pub(super) struct State {
+/// The items and numbers of a queue, and those who wait.
+pub(super) struct State<S> {
+    /// The items; nothing, while they are compared.
+    pub(super) store: Option<S>,
     /// How many items there may be.
     pub(super) capacity: usize,
     /// How many there are.
@@ -38,10 +39,11 @@ pub(super) struct State {
     joins: WaitQueue<(), ()>,
 }
 
-impl State {
+impl<S> State<S> {
     /// That of an empty queue.
-    pub(super) const fn new(capacity: usize) -> Self {
+    pub(super) const fn new(store: S, capacity: usize) -> Self {
         Self {
+            store: Some(store),
             capacity,
             len: 0,
             promised: 0,
@@ -83,18 +85,30 @@ impl State {
         self.closed && self.len == 0
     }
 
-    /// An item was added.
+    /// Counts an item in. Returns whether somebody waits for it: then [`added`](State::added) is due.
     #[inline]
-    pub(super) fn added(&mut self, wakes: &mut Wakes) {
+    #[must_use]
+    pub(super) fn count_in(&mut self) -> bool {
         self.len += 1;
         self.unfinished += 1;
+        !self.gets.is_empty()
+    }
+
+    /// Counts an item out. Returns whether that concerns somebody: then [`taken`](State::taken) is due.
+    #[inline]
+    #[must_use]
+    pub(super) fn count_out(&mut self) -> bool {
+        self.len -= 1;
+        self.closed || !self.puts.is_empty()
+    }
+
+    /// An item was counted in for which somebody waits.
+    pub(super) fn added(&mut self, wakes: &mut Wakes) {
         self.offer_item(wakes);
     }
 
-    /// An item was taken.
-    #[inline]
+    /// An item was counted out, which concerns somebody.
     pub(super) fn taken(&mut self, wakes: &mut Wakes) {
-        self.len -= 1;
         self.offer_room(wakes);
         if self.is_drained() {
             self.dismiss_gets(wakes);
