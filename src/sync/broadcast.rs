@@ -215,6 +215,13 @@ impl<T: Clone> Sender<T> {
     }
 
     /// Makes one more receiver, for what is sent from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, _first) = wheelhouse::sync::broadcast::<u8>(1);
+    /// let _second = sender.subscribe();
+    /// assert_eq!(sender.receivers(), 2);
+    /// ```
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
         let mut ring = self.0.borrow_mut();

@@ -131,6 +131,13 @@ impl<T> Sender<T> {
     /// Replaces the value, and wakes all receivers.
     ///
     /// It does so also when there is no receiver, for those that [`subscribe`](Sender::subscribe) later.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, receiver) = wheelhouse::sync::watch(1);
+    /// sender.send(2);
+    /// assert_eq!(*receiver.borrow(), 2);
+    /// ```
     pub fn send(&self, value: T) {
         let old = self.0.value.replace(Rc::new(value));
         announce(&self.0.desk, |news| news.version += 1);
@@ -144,6 +151,13 @@ impl<T> Sender<T> {
     }
 
     /// Makes one more receiver, which has seen the value of now.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, _) = wheelhouse::sync::watch(1);
+    /// assert!(sender.is_closed());
+    /// assert_eq!(sender.subscribe().has_changed(), Ok(false));
+    /// ```
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
         let seen = self.0.desk.borrow().version;
@@ -245,6 +259,9 @@ impl<T> Receiver<T> {
     }
 
     /// Gives the latest value, which counts as seen.
+    ///
+    /// # Examples
+    /// See [`has_changed`](Receiver::has_changed).
     #[must_use]
     pub fn borrow_and_update(&mut self) -> Ref<T> {
         self.seen = self.shared.desk.borrow().version;
