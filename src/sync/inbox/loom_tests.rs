@@ -53,7 +53,9 @@ fn loom_every_item_and_the_end_arrive() {
         let mut items = receive(&receiver);
         items.sort_unstable();
         assert_eq!(items, [1, 2]);
-        threads.map(|thread| thread.join().expect("it ends well"));
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().expect("it ends well"));
     });
 }
 
