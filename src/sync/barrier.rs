@@ -125,6 +125,9 @@ impl Barrier {
     }
 
     /// Ends the round, and the broken state if it is broken: all who wait get [`BrokenBarrier::Reset`], and the next round begins.
+    ///
+    /// # Examples
+    /// See [`abort`](Barrier::abort).
     pub fn reset(&self) {
         attend(&self.0, |gate, wakes| {
             gate.broken = false;
@@ -134,6 +137,19 @@ impl Barrier {
 
     /// Breaks the barrier: all who wait, and all who come, get [`BrokenBarrier::Aborted`], until it is
     /// [`reset`](Barrier::reset).
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{Barrier, BrokenBarrier};
+    ///
+    /// wheelhouse::run(async {
+    ///     let barrier = Barrier::new(2);
+    ///     barrier.abort();
+    ///     assert_eq!(barrier.wait().await, Err(BrokenBarrier::Aborted));
+    ///     barrier.reset();
+    ///     assert!(!barrier.is_broken());
+    /// });
+    /// ```
     pub fn abort(&self) {
         attend(&self.0, |gate, wakes| {
             gate.broken = true;

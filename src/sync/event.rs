@@ -102,6 +102,15 @@ impl Event {
     }
 
     /// Clears the flag: who comes from now on waits. Those who were waiting when it was set go on all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// let event = wheelhouse::sync::Event::new();
+    /// event.set();
+    /// assert!(event.is_set());
+    /// event.clear();
+    /// assert!(!event.is_set());
+    /// ```
     pub fn clear(&self) {
         self.0.borrow_mut().set = false;
     }

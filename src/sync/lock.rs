@@ -164,6 +164,13 @@ impl<T: ?Sized> Lock<T> {
     }
 
     /// Borrows the value without locking: nobody else can have the lock meanwhile.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut lock = wheelhouse::sync::Lock::new(1);
+    /// *lock.get_mut() += 1;
+    /// assert_eq!(lock.into_inner(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }

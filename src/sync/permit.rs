@@ -29,6 +29,13 @@ impl<'a> Permit<'a> {
     }
 
     /// Destroys the permits: the semaphore has fewer from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = wheelhouse::sync::Semaphore::new(3);
+    /// semaphore.try_acquire_many(2).unwrap().forget();
+    /// assert_eq!(semaphore.available(), 1);
+    /// ```
     pub fn forget(mut self) {
         self.semaphore.write_off(mem::take(&mut self.count));
     }

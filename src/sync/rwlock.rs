@@ -389,6 +389,16 @@ impl<'a, T: ?Sized> WriteGuard<'a, T> {
     /// Turns it into a guard to read with, with no moment in between: `WriteGuard::downgrade(guard)`.
     ///
     /// Readers at the front of the queue are let in, too.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{RwLock, WriteGuard};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let reader = WriteGuard::downgrade(lock.try_write().unwrap());
+    /// assert!(lock.try_read().is_some() && lock.try_write().is_none());
+    /// # drop(reader);
+    /// ```
     pub fn downgrade(guard: Self) -> ReadGuard<'a, T> {
         let Self { value, mut stay } = guard;
         drop(value);
