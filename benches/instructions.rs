@@ -4,7 +4,9 @@
 mod common;
 
 use common::program::{self, smoke};
+use common::queues::{self, QueuePeer};
 use common::scopes::{self, ScopePeer};
+use common::sync::{self, SyncPeer};
 use common::{PEERS, Peer, Smol, Tokio, Wheelhouse, for_the_peer, work};
 use std::env;
 use std::fmt::Write;
@@ -34,6 +36,25 @@ const SCOPED: &[(&str, u64, u64)] = &[
     ("catch_sleep", 20_000, 1),
 ];
 
+/// Those about locks, likewise. Every peer with scopes has them.
+const SYNC: &[(&str, u64, u64)] = &[
+    ("lock_free", 20_000, 1),
+    ("lock_handed", 20_000, 1),
+    ("lock_tasks", 50, 100),
+    ("semaphore_free", 20_000, 1),
+    ("semaphore_tasks", 50, 100),
+    ("event_100", 200, 100),
+];
+
+/// Those about queues, likewise.
+const QUEUES: &[(&str, u64, u64)] = &[
+    ("queue_free", 20_000, 1),
+    ("queue_1_of_16", 20_000, 1),
+    ("queue_1_of_1", 20_000, 1),
+    ("queue_100_of_16", 200, 100),
+    ("oneshot", 20_000, 1),
+];
+
 /// The peers that have scopes, or what their users write instead.
 const SCOPE_PEERS: &[&str] = &["wheelhouse", "tokio", "smol"];
 
@@ -52,15 +73,61 @@ fn scoped_once<P: ScopePeer>(workload: &str, rounds: u64) {
     });
 }
 
+/// Does `rounds` of one workload about locks on one peer.
+fn sync_once<P: SyncPeer>(workload: &str, rounds: u64) {
+    let workload = workload.to_owned();
+    work::drive(&Rc::new(P::new()), async move |peer| {
+        match workload.as_str() {
+            "lock_free" => sync::lock_free::<P>(rounds).await,
+            "lock_handed" => sync::lock_handed::<P>(rounds).await,
+            "lock_tasks" => sync::lock_tasks(&*peer, 100, rounds).await,
+            "semaphore_free" => sync::semaphore_free::<P>(rounds).await,
+            "semaphore_tasks" => sync::semaphore_tasks(&*peer, 100, rounds).await,
+            "event_100" => sync::event::<P>(100, rounds).await,
+            other => panic!("no workload is called {other:?}"),
+        }
+    });
+}
+
+/// Does `rounds` of one workload about queues on one peer.
+fn queues_once<P: QueuePeer>(workload: &str, rounds: u64) {
+    let workload = workload.to_owned();
+    work::drive(&Rc::new(P::new()), async move |peer| {
+        match workload.as_str() {
+            "queue_free" => queues::free::<P>(rounds).await,
+            "queue_1_of_16" => queues::throughput(&*peer, 1, 16, rounds).await,
+            "queue_1_of_1" => queues::throughput(&*peer, 1, 1, rounds).await,
+            "queue_100_of_16" => queues::throughput(&*peer, 100, 16, rounds).await,
+            "oneshot" => queues::oneshot::<P>(rounds).await,
+            other => panic!("no workload is called {other:?}"),
+        }
+    });
+}
+
+/// Does `rounds` of a workload that only the peers with scopes have.
+fn special_once<P: ScopePeer + SyncPeer + QueuePeer>(workload: &str, rounds: u64) {
+    let is_in = |list: &[(&str, u64, u64)]| list.iter().any(|(name, ..)| *name == workload);
+    match (is_in(SYNC), is_in(QUEUES)) {
+        (true, _) => sync_once::<P>(workload, rounds),
+        (_, true) => queues_once::<P>(workload, rounds),
+        _ => scoped_once::<P>(workload, rounds),
+    }
+}
+
 /// Does `rounds` of any workload on the peer of that name.
 fn once(workload: &str, peer: &str, rounds: u64) {
-    match SCOPED.iter().any(|(name, ..)| *name == workload) {
+    match SCOPED
+        .iter()
+        .chain(SYNC)
+        .chain(QUEUES)
+        .any(|(name, ..)| *name == workload)
+    {
         false => for_the_peer!(peer, work_once(workload, rounds)),
         true => match peer {
-            "wheelhouse" => scoped_once::<Wheelhouse>(workload, rounds),
-            "tokio" => scoped_once::<Tokio>(workload, rounds),
-            "smol" => scoped_once::<Smol>(workload, rounds),
-            other => panic!("{other:?} has no scopes"),
+            "wheelhouse" => special_once::<Wheelhouse>(workload, rounds),
+            "tokio" => special_once::<Tokio>(workload, rounds),
+            "smol" => special_once::<Smol>(workload, rounds),
+            other => panic!("{other:?} has neither scopes nor locks nor queues"),
         },
     }
 }
@@ -76,7 +143,10 @@ fn cases() -> impl Iterator<Item = (&'static str, u64, u64, &'static str)> {
     };
     let ours_only = |name: &str, peer: &str| name != "catch_sleep" || peer == "wheelhouse";
     let scoped = with(SCOPED, SCOPE_PEERS).filter(move |case| ours_only(case.0, case.3));
-    with(WORKLOADS, PEERS).chain(scoped)
+    with(WORKLOADS, PEERS)
+        .chain(scoped)
+        .chain(with(SYNC, SCOPE_PEERS))
+        .chain(with(QUEUES, SCOPE_PEERS))
 }
 
 /// Does `rounds` of one workload on one peer.

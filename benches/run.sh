@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-for bench in tasks gather timers scopes wake echo footprint lateness echo_cpu instructions; do
+for bench in tasks gather timers scopes sync queues wake echo footprint lateness echo_cpu instructions; do
     cargo bench --bench "$bench" 1>&2
 done
 exec python3 benches/table.py "$@"

@@ -247,6 +247,33 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for GroupError<E> {}
 #[error("the time was up before the future was done")]
 pub struct Elapsed(pub(crate) ());
 
+/// A [`Barrier`](crate::sync::Barrier) let its waiters go without the others (asyncio: `BrokenBarrierError`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokenBarrier {
+    /// It was reset while this one waited.
+    #[error("the barrier was reset while somebody waited at it")]
+    Reset,
+    /// It was aborted, and not reset since.
+    #[error("the barrier is broken: it was aborted")]
+    Aborted,
+}
+
+/// A [`Semaphore`](crate::sync::Semaphore) was given more permits than it may have (asyncio: the `ValueError` of
+/// `BoundedSemaphore.release`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the semaphore may have {bound} permits, and has {total} that are free or held: {added} more are too many"
+)]
+pub struct TooManyPermits {
+    /// How many it may have.
+    pub(crate) bound: usize,
+    /// How many it has.
+    pub(crate) total: usize,
+    /// How many more it was given.
+    pub(crate) added: usize,
+}
+
 /// There is no runtime on this thread at this moment.
 ///
 /// The `try_` forms give it where the plain forms panic: a library can then fall back or report.
@@ -255,6 +282,78 @@ pub struct Elapsed(pub(crate) ());
     "no wheelhouse runtime is running on this thread: call this from inside `wheelhouse::run(..)` or `Runtime::block_on(..)`"
 )]
 pub struct NoRuntime(pub(crate) ());
+
+/// It is closed: nothing more will come, and nothing more is taken.
+///
+/// The queues and channels of [`sync`](crate::sync) give it to whoever waits when the other side has gone, or has
+/// closed it (asyncio: `QueueShutDown`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("closed")]
+pub struct Closed(pub(crate) ());
+
+/// It is closed, and here is what was to be put or sent.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("closed, and the item was not delivered")]
+pub struct Undelivered<T>(pub T);
+
+impl<T> fmt::Debug for Undelivered<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Undelivered").finish_non_exhaustive()
+    }
+}
+
+/// Why an item was not put at once; the item comes back.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutError<T> {
+    /// There is no room now (asyncio: `QueueFull`).
+    #[error("full")]
+    Full(T),
+    /// It is closed (asyncio: `QueueShutDown`).
+    #[error("closed")]
+    Closed(T),
+}
+
+impl<T> PutError<T> {
+    /// Gives the item back.
+    #[must_use]
+    pub fn into_item(self) -> T {
+        match self {
+            Self::Full(item) | Self::Closed(item) => item,
+        }
+    }
+}
+
+impl<T> fmt::Debug for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Full(_) => "Full",
+            Self::Closed(_) => "Closed",
+        };
+        f.debug_tuple(name).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no item at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GetError {
+    /// There is none now (asyncio: `QueueEmpty`).
+    #[error("empty")]
+    Empty,
+    /// It is closed, and nothing is left (asyncio: `QueueShutDown`).
+    #[error("closed")]
+    Closed,
+}
+
+/// Why a receiver of a [`broadcast`](crate::sync::broadcast()) got no item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BroadcastError {
+    /// It was too slow: so many items were overwritten before it came to them. It goes on with the oldest that is left.
+    #[error("lagging: {0} items were lost")]
+    Lagged(u64),
+    /// The last sender has gone, and every item was received.
+    #[error("closed")]
+    Closed,
+}
 
 #[cfg(test)]
 mod tests {
@@ -268,6 +367,8 @@ mod tests {
         cross_thread::<Cancelled>();
         cross_thread::<Elapsed>();
         cross_thread::<NoRuntime>();
+        cross_thread::<BrokenBarrier>();
+        cross_thread::<TooManyPermits>();
     }
 
     #[test]

@@ -40,6 +40,9 @@
 //! | `sleep`, `timeout`, `wait_for` | [`sleep`], [`timeout`] |
 //! | `gather`, `wait`, `as_completed` | [`gather`], [`wait`](wait()), [`as_completed`]; [`try_gather`] leaves no orphans |
 //! | `TaskGroup`, `ExceptionGroup` | [`task_group`], [`GroupError`] |
+//! | `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier` | [`sync`], which has [`sync::RwLock`] besides |
+//! | `Future`; `Queue`, `PriorityQueue`, `LifoQueue` | [`sync::oneshot()`]; [`sync::Queue`] and its siblings |
+//! | `call_soon_threadsafe(queue.put_nowait, x)` | [`sync::inbox`] |
 //! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`] |
 //! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
 //! | `contextvars.ContextVar` | [`context_var!`], [`task::ContextVar`] |
@@ -81,9 +84,10 @@
 //!   testing   guide              F5  virtual time, orders of tasks by seed; chapters to read
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
+//!   sync                         F3  locks, events, channels, queues: no runtime needed
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
-//!   util   error                 F0  slab, quiet calls, every public error
+//!   util   error                 F0  slab, wait queue, quiet calls, every public error
 //! ```
 //!
 //! A module imports only from floors below it.
@@ -98,6 +102,7 @@ mod reactor;
 mod runtime;
 mod scope;
 pub mod signal;
+pub mod sync;
 pub mod task;
 pub mod testing;
 pub mod time;

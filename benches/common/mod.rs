@@ -10,8 +10,10 @@ mod peer_smol;
 mod peer_tokio;
 mod peer_wheelhouse;
 pub(crate) mod program;
+pub(crate) mod queues;
 pub(crate) mod scopes;
 pub(crate) mod settings;
+pub(crate) mod sync;
 pub(crate) mod work;
 
 pub(crate) use floor::Floor;

@@ -5,6 +5,7 @@ mod quiet;
 pub(crate) mod slab;
 pub(crate) mod sync;
 pub(crate) mod vars;
+pub(crate) mod wait_queue;
 
 pub use id::Id;
 pub(crate) use quiet::{Payload, caught, drop_quietly, go_on, wake_quietly};

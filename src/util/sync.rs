@@ -4,7 +4,7 @@
 //! `RUSTFLAGS="--cfg wheelhouse_loom"` puts all of it under the model at once.
 
 #[cfg(not(wheelhouse_loom))]
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard, atomic};
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};
 
 #[cfg(wheelhouse_loom)]
-pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic};
+pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};

@@ -1,0 +1,53 @@
+//! What queues and oneshots cost: without a wait, between two tasks, between many.
+
+mod common;
+
+use common::queues::{self, QueuePeer};
+use common::settings::group;
+use common::{Smol, Tokio, Wheelhouse, settings, work};
+use criterion::Criterion;
+use std::rc::Rc;
+
+/// How many producers there are where there are many.
+const CROWD: usize = 100;
+
+/// One workload on one peer, of which one iteration is `operations` items.
+fn measure<P: QueuePeer>(
+    c: &mut Criterion,
+    workload: &str,
+    operations: usize,
+    work: impl AsyncFn(&P, u64) + Copy + 'static,
+) {
+    let mut group = group(c, workload, operations as u64);
+    let peer = Rc::new(P::new());
+    group.bench_function(P::NAME, |b| {
+        b.iter_custom(|rounds| work::time(&peer, async move |root| work(&*root, rounds).await));
+    });
+    group.finish();
+}
+
+fn all<P: QueuePeer>(c: &mut Criterion) {
+    measure::<P>(c, "queue_free", 1, async |_, rounds| {
+        queues::free::<P>(rounds).await
+    });
+    measure::<P>(c, "queue_1_of_16", 1, async |peer, rounds| {
+        queues::throughput(peer, 1, 16, rounds).await
+    });
+    measure::<P>(c, "queue_1_of_1", 1, async |peer, rounds| {
+        queues::throughput(peer, 1, 1, rounds).await
+    });
+    measure::<P>(c, "queue_100_of_16", CROWD, async |peer, rounds| {
+        queues::throughput(peer, CROWD, 16, rounds).await
+    });
+    measure::<P>(c, "oneshot", 1, async |_, rounds| {
+        queues::oneshot::<P>(rounds).await
+    });
+}
+
+fn main() {
+    let c = &mut settings::criterion();
+    all::<Wheelhouse>(c);
+    all::<Tokio>(c);
+    all::<Smol>(c);
+    c.final_summary();
+}

@@ -1,0 +1,56 @@
+//! What locks, semaphores and events cost, when nobody waits and when many do.
+
+mod common;
+
+use common::settings::group;
+use common::sync::{self, SyncPeer};
+use common::{Smol, Tokio, Wheelhouse, settings, work};
+use criterion::Criterion;
+use std::rc::Rc;
+
+/// How many tasks contend, and how many wait.
+const CROWD: usize = 100;
+
+/// One workload on one peer, of which one iteration is `operations` operations.
+fn measure<P: SyncPeer>(
+    c: &mut Criterion,
+    workload: &str,
+    operations: usize,
+    work: impl AsyncFn(&P, u64) + Copy + 'static,
+) {
+    let mut group = group(c, workload, operations as u64);
+    let peer = Rc::new(P::new());
+    group.bench_function(P::NAME, |b| {
+        b.iter_custom(|rounds| work::time(&peer, async move |root| work(&*root, rounds).await));
+    });
+    group.finish();
+}
+
+fn all<P: SyncPeer>(c: &mut Criterion) {
+    measure::<P>(c, "lock_free", 1, async |_, rounds| {
+        sync::lock_free::<P>(rounds).await
+    });
+    measure::<P>(c, "lock_handed", 1, async |_, rounds| {
+        sync::lock_handed::<P>(rounds).await
+    });
+    measure::<P>(c, "lock_tasks", CROWD, async |peer, rounds| {
+        sync::lock_tasks(peer, CROWD, rounds).await
+    });
+    measure::<P>(c, "semaphore_free", 1, async |_, rounds| {
+        sync::semaphore_free::<P>(rounds).await
+    });
+    measure::<P>(c, "semaphore_tasks", CROWD, async |peer, rounds| {
+        sync::semaphore_tasks(peer, CROWD, rounds).await
+    });
+    measure::<P>(c, "event_100", CROWD, async |_, rounds| {
+        sync::event::<P>(CROWD, rounds).await
+    });
+}
+
+fn main() {
+    let c = &mut settings::criterion();
+    all::<Wheelhouse>(c);
+    all::<Tokio>(c);
+    all::<Smol>(c);
+    c.final_summary();
+}

@@ -1,0 +1,397 @@
+//! Every item for every receiver, of which the slow ones lose the oldest, and are told how many.
+//!
+//! It is not a queue: sending never waits. asyncio has nothing like it. Floor 3; no runtime is needed.
+//!
+//! ```text
+//!   first                                  first + items.len()
+//!     ▼                                            ▼
+//!     ┌──────┬──────┬──────┬──────┬──────┬──────┐
+//!     │      │      │      │      │      │      │ ◀── send, at most `capacity`; the oldest is overwritten
+//!     └──────┴──────┴──────┴──────┴──────┴──────┘
+//!         ▲                   ▲
+//!    next of one         next of another receiver; before `first`: it lags
+//! ```
+//!
+//! An item goes when it is overwritten, or when the last receiver that was there at its send has it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::error::{BroadcastError, GetError, Undelivered};
+use crate::util::drop_quietly;
+use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+
+/// Makes a channel whose receivers each get every item, if they are not slower than `capacity` items.
+///
+/// # Panics
+/// When `capacity` is 0.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, sync::{BroadcastError, broadcast}};
+///
+/// run(async {
+///     let (sender, mut one) = broadcast(2);
+///     let mut other = sender.subscribe();
+///     sender.send("a").unwrap();
+///     assert_eq!(one.recv().await, Ok("a"));
+///     sender.send("b").unwrap();
+///     sender.send("c").unwrap();
+///     assert_eq!(one.recv().await, Ok("b"));
+///     assert_eq!(other.recv().await, Err(BroadcastError::Lagged(1)));
+///     assert_eq!(other.recv().await, Ok("b"));
+/// });
+/// ```
+#[must_use]
+pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    assert!(capacity > 0, "a broadcast was bounded to 0 items");
+    let ring = Rc::new(RefCell::new(Ring {
+        items: VecDeque::new(),
+        first: 0,
+        capacity,
+        senders: 1,
+        receivers: 0,
+        waits: WaitQueue::new(),
+    }));
+    let sender = Sender(ring);
+    let receiver = sender.subscribe();
+    (sender, receiver)
+}
+
+/// One item, and how many receivers have yet to take it.
+struct Entry<T> {
+    /// The item. Behind an `Rc`, so that it can be cloned while nothing is borrowed.
+    item: Rc<T>,
+    /// How many have not taken it.
+    left: usize,
+}
+
+/// What all sides share.
+struct Ring<T> {
+    /// The latest items.
+    items: VecDeque<Entry<T>>,
+    /// The number of the first of them: how many were sent before it.
+    first: u64,
+    /// How many there may be.
+    capacity: usize,
+    /// How many senders there are.
+    senders: usize,
+    /// How many receivers there are.
+    receivers: usize,
+    /// The receivers that wait, with the number of the item that each wants.
+    waits: WaitQueue<u64, ()>,
+}
+
+/// What a receiver finds.
+enum Found<T> {
+    /// Its next item.
+    Item(Rc<T>),
+    /// So many were lost.
+    Lost(u64),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing, and nothing will come.
+    Closed,
+}
+
+impl<T> Ring<T> {
+    /// The number of the item that will be sent next.
+    fn end(&self) -> u64 {
+        self.first + self.items.len() as u64
+    }
+
+    /// Adds an item; gives the one that it overwrites.
+    fn add(&mut self, item: Rc<T>) -> Option<Entry<T>> {
+        let full = self.items.len() == self.capacity;
+        let oldest = if full { self.drop_first() } else { None };
+        let left = self.receivers;
+        self.items.push_back(Entry { item, left });
+        oldest
+    }
+
+    /// Takes the first item out.
+    fn drop_first(&mut self) -> Option<Entry<T>> {
+        self.first += 1;
+        self.items.pop_front()
+    }
+
+    /// Takes the item that a receiver wants next, and moves it on.
+    fn take(&mut self, next: &mut u64) -> Found<T> {
+        if *next < self.first {
+            let lost = self.first - *next;
+            *next = self.first;
+            return Found::Lost(lost);
+        }
+        let Some(entry) = self.items.get_mut((*next - self.first) as usize) else {
+            return match self.senders {
+                0 => Found::Closed,
+                _ => Found::Nothing,
+            };
+        };
+        *next += 1;
+        entry.left -= 1;
+        // The last to take it takes the very item. Those before it were taken by everybody, too.
+        match entry.left {
+            0 => Found::Item(self.drop_first().expect("it is there").item),
+            _ => Found::Item(Rc::clone(&entry.item)),
+        }
+    }
+
+    /// A receiver that wanted `next` has gone; gives the items that nobody else wants.
+    fn unsubscribe(&mut self, next: u64) -> Vec<Entry<T>> {
+        self.receivers -= 1;
+        let seen = next.saturating_sub(self.first) as usize;
+        for entry in self.items.iter_mut().skip(seen) {
+            entry.left -= 1;
+        }
+        let unwanted = self.items.iter().take_while(|entry| entry.left == 0);
+        let count = unwanted.count();
+        self.first += count as u64;
+        self.items.drain(..count).collect()
+    }
+}
+
+impl<T> Desk for Ring<T> {
+    type Want = u64;
+    type Grant = ();
+
+    fn queue(&mut self) -> &mut WaitQueue<u64, ()> {
+        &mut self.waits
+    }
+
+    fn ask(&mut self, next: u64, _: &mut Wakes) -> Result<(), u64> {
+        match next < self.end() || self.senders == 0 {
+            true => Ok(()),
+            false => Err(next),
+        }
+    }
+
+    fn returned(&mut self, (): (), _: &mut Wakes) -> Option<()> {
+        None
+    }
+}
+
+/// Changes the ring, and wakes everybody who waits for an item.
+fn announce<T, R>(ring: &RefCell<Ring<T>>, change: impl FnOnce(&mut Ring<T>) -> R) -> R {
+    attend(ring, |ring, wakes| {
+        let result = change(ring);
+        ring.waits.serve_many(usize::MAX, &(), wakes);
+        result
+    })
+}
+
+/// A side of a [`broadcast()`] that sends. The channel is closed when the last clone has gone.
+pub struct Sender<T>(Rc<RefCell<Ring<T>>>);
+
+impl<T: Clone> Sender<T> {
+    /// Sends an item to all receivers of now, and tells how many they are. It never waits: what receivers have not taken
+    /// in time is overwritten.
+    ///
+    /// # Errors
+    /// [`Undelivered`], with the item, when there is no receiver.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, receiver) = wheelhouse::sync::broadcast(1);
+    /// assert_eq!(sender.send(1), Ok(1));
+    /// drop(receiver);
+    /// assert_eq!(sender.send(2).unwrap_err().0, 2);
+    /// ```
+    pub fn send(&self, item: T) -> Result<usize, Undelivered<T>> {
+        let receivers = self.receivers();
+        if receivers == 0 {
+            return Err(Undelivered(item));
+        }
+        let item = Rc::new(item);
+        // Bound to a name, so that the item that is overwritten is dropped after the borrow has gone.
+        let oldest = announce(&self.0, |ring| ring.add(item));
+        drop(oldest);
+        Ok(receivers)
+    }
+
+    /// Makes one more receiver, for what is sent from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, _first) = wheelhouse::sync::broadcast::<u8>(1);
+    /// let _second = sender.subscribe();
+    /// assert_eq!(sender.receivers(), 2);
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> Receiver<T> {
+        let mut ring = self.0.borrow_mut();
+        ring.receivers += 1;
+        Receiver {
+            ring: Rc::clone(&self.0),
+            next: ring.end(),
+        }
+    }
+}
+
+impl<T> Sender<T> {
+    /// Counts the receivers.
+    #[must_use]
+    pub fn receivers(&self) -> usize {
+        self.0.borrow().receivers
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.borrow_mut().senders += 1;
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let last = {
+            let mut ring = self.0.borrow_mut();
+            ring.senders -= 1;
+            ring.senders == 0
+        };
+        if last {
+            announce(&self.0, |_| ());
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show("Sender", &self.0.borrow(), f)
+    }
+}
+
+/// A side of a [`broadcast()`] that gets every item.
+pub struct Receiver<T> {
+    /// What all sides share.
+    ring: Rc<RefCell<Ring<T>>>,
+    /// The number of the item that it wants next.
+    next: u64,
+}
+
+impl<T: Clone> Receiver<T> {
+    /// Waits for the next item. All but the last receiver get a clone of it.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: an item counts as taken when this gives it. While nobody asks, the receiver falls behind.
+    ///
+    /// # Errors
+    /// [`BroadcastError::Lagged`] says how many items were lost, once; the next call goes on with the oldest that is
+    /// left. [`BroadcastError::Closed`] when every sender has gone and nothing is left.
+    ///
+    /// # Examples
+    /// See [`broadcast()`].
+    pub fn recv(&mut self) -> Recv<'_, T> {
+        let waiter = Waiter::New(self.next);
+        Recv {
+            receiver: self,
+            waiter,
+        }
+    }
+
+    /// Takes the next item if there is one; `Ok(Err(lost))` says how many were lost.
+    ///
+    /// # Errors
+    /// [`GetError`] when there is none.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{GetError, broadcast};
+    ///
+    /// let (sender, mut receiver) = broadcast(1);
+    /// sender.send(1).unwrap();
+    /// sender.send(2).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(Err(1)));
+    /// assert_eq!(receiver.try_recv(), Ok(Ok(2)));
+    /// assert_eq!(receiver.try_recv(), Err(GetError::Empty));
+    /// ```
+    pub fn try_recv(&mut self) -> Result<Result<T, u64>, GetError> {
+        let found = self.ring.borrow_mut().take(&mut self.next);
+        match found {
+            Found::Item(item) => Ok(Ok(Rc::unwrap_or_clone(item))),
+            Found::Lost(count) => Ok(Err(count)),
+            Found::Nothing => Err(GetError::Empty),
+            Found::Closed => Err(GetError::Closed),
+        }
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    /// Makes one more receiver, which gets what this one has not taken yet.
+    fn clone(&self) -> Self {
+        let mut ring = self.ring.borrow_mut();
+        ring.receivers += 1;
+        let seen = self.next.saturating_sub(ring.first) as usize;
+        for entry in ring.items.iter_mut().skip(seen) {
+            entry.left += 1;
+        }
+        Self {
+            ring: Rc::clone(&self.ring),
+            next: self.next,
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        // Bound to a name, so that the items are dropped after the borrow has gone.
+        let unwanted = self.ring.borrow_mut().unsubscribe(self.next);
+        unwanted.into_iter().for_each(drop_quietly);
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show("Receiver", &self.ring.borrow(), f)
+    }
+}
+
+/// The future of [`Receiver::recv`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Recv<'a, T> {
+    /// Who waits.
+    receiver: &'a mut Receiver<T>,
+    /// Its wait.
+    waiter: Waiter<u64>,
+}
+
+impl<T: Clone> Future for Recv<'_, T> {
+    type Output = Result<T, BroadcastError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        std::task::ready!(this.waiter.poll(&this.receiver.ring, cx));
+        Poll::Ready(match this.receiver.try_recv() {
+            Ok(Ok(item)) => Ok(item),
+            Ok(Err(lost)) => Err(BroadcastError::Lagged(lost)),
+            Err(_) => Err(BroadcastError::Closed),
+        })
+    }
+}
+
+impl<T> Drop for Recv<'_, T> {
+    fn drop(&mut self) {
+        self.waiter.leave(&self.receiver.ring);
+    }
+}
+
+impl<T> fmt::Debug for Recv<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Recv").field(&self.waiter).finish()
+    }
+}
+
+/// Shows one side.
+fn show<T>(name: &str, ring: &Ring<T>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.debug_struct(name)
+        .field("len", &ring.items.len())
+        .field("senders", &ring.senders)
+        .field("receivers", &ring.receivers)
+        .finish_non_exhaustive()
+}

@@ -1,0 +1,208 @@
+//! Waiting, with a lock, until what it guards has changed. Floor 3.
+//!
+//! ```text
+//!   wait(guard) ──▶ in the queue, the lock given up ── notify ──▶ notified ── the lock is free ──▶ the guard is given
+//!                          │ drop                                   │ drop
+//!                          ▼                                        ▼
+//!                   gone, without the lock          gone, without the lock; a `notify(n)` goes to the next
+//! ```
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::Pin;
+
+use super::lock::{Lock, LockGuard};
+use crate::util::wait_queue::{Desk, Wait, WaitQueue, Wakes, attend};
+
+/// A place to wait, with the guard of a [`Lock`], for a change of what the lock guards (asyncio: `Condition`).
+///
+/// asyncio's has a lock inside. This one stands beside its lock, and several may share one. Whoever notifies need not hold the
+/// lock; the change that is told of needs it anyway.
+///
+/// # Examples
+/// ```
+/// use std::rc::Rc;
+/// use wheelhouse::sync::{Condition, Lock};
+/// use wheelhouse::{run, spawn};
+///
+/// run(async {
+///     let shared = Rc::new((Lock::new(Vec::new()), Condition::new()));
+///     let theirs = Rc::clone(&shared);
+///     let consumer = spawn(async move {
+///         let (items, changed) = &*theirs;
+///         let guard = items.lock().await;
+///         let mut guard = changed.wait_for(guard, |items| !items.is_empty()).await;
+///         guard.pop()
+///     });
+///     let (items, changed) = &*shared;
+///     items.lock().await.push(7);
+///     changed.notify(1);
+///     assert_eq!(consumer.await.unwrap(), Some(7));
+/// });
+/// ```
+pub struct Condition(RefCell<Line>);
+
+/// Those who wait.
+struct Line(WaitQueue<(), Notice>);
+
+/// What somebody was woken by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notice {
+    /// A [`Condition::notify`]: if this one does not use it, the next should.
+    One,
+    /// A [`Condition::notify_all`]: everybody has it.
+    All,
+}
+
+impl Line {
+    /// Tells the first `count`.
+    fn notify(&mut self, count: usize, notice: Notice, wakes: &mut Wakes) {
+        self.0.serve_many(count, &notice, wakes);
+    }
+}
+
+impl Desk for Line {
+    type Want = ();
+    type Grant = Notice;
+
+    fn queue(&mut self) -> &mut WaitQueue<(), Notice> {
+        &mut self.0
+    }
+
+    /// Only a notice that comes later counts.
+    fn ask(&mut self, (): (), _wakes: &mut Wakes) -> Result<Notice, ()> {
+        Err(())
+    }
+
+    fn returned(&mut self, notice: Notice, wakes: &mut Wakes) -> Option<Notice> {
+        if notice == Notice::One {
+            self.notify(1, notice, wakes);
+        }
+        None
+    }
+}
+
+impl Condition {
+    /// Makes a condition that nobody waits for.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(RefCell::new(Line(WaitQueue::new())))
+    }
+
+    /// Gives the lock up, waits for a notice, waits for the lock, and gives the guard back.
+    ///
+    /// Others may have changed the value between the notice and the return, so that what was waited for has to be looked at
+    /// again: [`wait_for`](Condition::wait_for) does that.
+    ///
+    /// # Cancel safety
+    /// The guard went in, and does not come back: after a cancelled wait *the lock is not held*. asyncio takes the lock again
+    /// before it lets the cancellation go on; a dropped future cannot wait. No notice is lost: one by
+    /// [`notify`](Condition::notify) that came for this wait goes to the next.
+    ///
+    /// # Examples
+    /// See [`Condition`].
+    pub async fn wait<'a, T: ?Sized>(&self, guard: LockGuard<'a, T>) -> LockGuard<'a, T> {
+        let lock = LockGuard::lock(&guard);
+        let notice = self.notice(guard).await;
+        self.lock_again(lock, notice).await
+    }
+
+    /// Enters the queue, gives the lock up after that, and waits for the notice.
+    async fn notice<T: ?Sized>(&self, guard: LockGuard<'_, T>) -> Notice {
+        let mut guard = Some(guard);
+        let mut wait = Wait::new(&self.0, ());
+        poll_fn(|cx| {
+            let polled = Pin::new(&mut wait).poll(cx);
+            // Not before it is in the queue: who gets the lock now may notify at once.
+            drop(guard.take());
+            polled
+        })
+        .await
+    }
+
+    /// Waits for the lock; passes the notice on if it is dropped meanwhile.
+    async fn lock_again<'a, T: ?Sized>(
+        &self,
+        lock: &'a Lock<T>,
+        notice: Notice,
+    ) -> LockGuard<'a, T> {
+        let unused = Unused {
+            condition: self,
+            notice,
+        };
+        let guard = lock.lock().await;
+        mem::forget(unused);
+        guard
+    }
+
+    /// Waits until `predicate` holds, and gives the guard back.
+    ///
+    /// The predicate is looked at once first, and then after each notice, always with the lock held.
+    ///
+    /// # Cancel safety
+    /// As [`wait`](Condition::wait): the lock is not held after that, and no notice is lost.
+    ///
+    /// # Panics
+    /// When the predicate does; the lock is given back.
+    ///
+    /// # Examples
+    /// See [`Condition`].
+    pub async fn wait_for<'a, T: ?Sized>(
+        &self,
+        mut guard: LockGuard<'a, T>,
+        mut predicate: impl FnMut(&mut T) -> bool,
+    ) -> LockGuard<'a, T> {
+        while !predicate(&mut guard) {
+            guard = self.wait(guard).await;
+        }
+        guard
+    }
+
+    /// Wakes the `count` that have waited longest, or all if they are fewer.
+    ///
+    /// asyncio's `n` is 1 if it is not given.
+    pub fn notify(&self, count: usize) {
+        attend(&self.0, |line, wakes| {
+            line.notify(count, Notice::One, wakes);
+        });
+    }
+
+    /// Wakes all who wait.
+    pub fn notify_all(&self) {
+        attend(&self.0, |line, wakes| {
+            line.notify(usize::MAX, Notice::All, wakes);
+        });
+    }
+}
+
+/// A notice that nobody has acted upon yet; its drop passes it on.
+struct Unused<'a> {
+    /// Where to.
+    condition: &'a Condition,
+    /// Which.
+    notice: Notice,
+}
+
+impl Drop for Unused<'_> {
+    fn drop(&mut self) {
+        attend(&self.condition.0, |line, wakes| {
+            line.returned(self.notice, wakes)
+        });
+    }
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condition")
+            .field("waiting", &self.0.borrow().0.waiting())
+            .finish()
+    }
+}

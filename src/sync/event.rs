@@ -1,0 +1,165 @@
+//! A flag that tasks wait for. Floor 3.
+//!
+//! ```text
+//!   (clear) ── set: all who wait go on ──▶ (set) ── clear ──▶ (clear)
+//! ```
+//!
+//! Invariant: nobody waits while it is set.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::util::wait_queue::{Desk, Wait, WaitQueue, Wakes};
+
+/// A flag that is set and cleared, and that any number of tasks wait for (asyncio: `Event`).
+///
+/// # Examples
+/// ```
+/// use std::rc::Rc;
+/// use wheelhouse::sync::Event;
+/// use wheelhouse::{run, spawn};
+///
+/// run(async {
+///     let ready = Rc::new(Event::new());
+///     let flag = Rc::clone(&ready);
+///     let task = spawn(async move {
+///         flag.wait().await;
+///         "went on"
+///     });
+///     ready.set();
+///     assert_eq!(task.await.unwrap(), "went on");
+/// });
+/// ```
+pub struct Event(RefCell<Flag>);
+
+/// The state of an event.
+struct Flag {
+    /// Whether it is set.
+    set: bool,
+    /// Those who wait.
+    queue: WaitQueue<(), ()>,
+    /// Where many are gathered to be woken: a new one each time costs more than the wakes.
+    buffer: Vec<Waker>,
+}
+
+/// A buffer for more than this is not kept.
+const KEPT: usize = 256;
+
+impl Flag {
+    /// Sets the flag, and gives those who are to be woken.
+    fn set(&mut self) -> Wakes {
+        self.set = true;
+        let mut wakes = match self.queue.waiting() {
+            0 | 1 => Wakes::new(),
+            _ => Wakes::in_buffer(mem::take(&mut self.buffer)),
+        };
+        self.queue.serve_many(usize::MAX, &(), &mut wakes);
+        wakes
+    }
+}
+
+impl Desk for Flag {
+    type Want = ();
+    type Grant = ();
+
+    fn queue(&mut self) -> &mut WaitQueue<(), ()> {
+        &mut self.queue
+    }
+
+    #[inline]
+    fn ask(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
+        if self.set { Ok(()) } else { Err(()) }
+    }
+
+    /// Everybody else was told, too.
+    fn returned(&mut self, (): (), _wakes: &mut Wakes) -> Option<()> {
+        None
+    }
+}
+
+impl Event {
+    /// Makes an event that is not set.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(RefCell::new(Flag {
+            set: false,
+            queue: WaitQueue::new(),
+            buffer: Vec::new(),
+        }))
+    }
+
+    /// Sets the flag: all who wait go on, and who comes later does not wait.
+    pub fn set(&self) {
+        let wakes = self.0.borrow_mut().set();
+        let buffer = wakes.wake_and_empty();
+        if (1..=KEPT).contains(&buffer.capacity()) {
+            self.0.borrow_mut().buffer = buffer;
+        }
+    }
+
+    /// Clears the flag: who comes from now on waits. Those who were waiting when it was set go on all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// let event = wheelhouse::sync::Event::new();
+    /// event.set();
+    /// assert!(event.is_set());
+    /// event.clear();
+    /// assert!(!event.is_set());
+    /// ```
+    pub fn clear(&self) {
+        self.0.borrow_mut().set = false;
+    }
+
+    /// Tells whether the flag is set.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.borrow().set
+    }
+
+    /// Waits until the flag is set; it does not suspend if it is.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    ///
+    /// # Panics
+    /// When the future is polled after it was done.
+    #[inline]
+    pub fn wait(&self) -> EventWait<'_> {
+        EventWait(Wait::new(&self.0, ()))
+    }
+}
+
+impl Default for Event {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flag = self.0.borrow();
+        f.debug_struct("Event")
+            .field("set", &flag.set)
+            .field("waiting", &flag.queue.waiting())
+            .finish()
+    }
+}
+
+/// The future of [`Event::wait`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct EventWait<'a>(Wait<'a, Flag>);
+
+impl Future for EventWait<'_> {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}

@@ -1,0 +1,415 @@
+//! A channel into this thread: its senders may be on any, its receiver awaits here.
+//!
+//! asyncio says `loop.call_soon_threadsafe(queue.put_nowait, item)`. It is not for tasks of one thread: a
+//! [`Queue`](super::Queue) is cheaper there. Floor 3; no runtime is needed: a thread wakes the receiver's waker,
+//! whoever made it.
+//!
+//! All that both sides touch is behind one mutex, which is held for a few moves and never while foreign code runs. So there is no
+//! handshake to get wrong: an item is in before the waker is looked at, and the waker is left before the receiver lets go
+//! of an empty queue.
+//!
+//! Under [`testing::run`](crate::testing::run), hold a [`Remote`](crate::Remote) in the sending thread: otherwise the virtual
+//! clock does not know that something real is in flight.
+
+#[cfg(all(test, wheelhouse_loom))]
+mod loom_tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::PoisonError;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+
+use crate::error::{Closed, GetError, PutError, Undelivered};
+use crate::util::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::util::{drop_quietly, wake_quietly};
+
+/// Makes a channel for any number of items; sending never waits.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, sync::inbox};
+///
+/// let (sender, mut receiver) = inbox::unbounded();
+/// let thread = std::thread::spawn(move || sender.send("from elsewhere").unwrap());
+/// assert_eq!(run(async { receiver.recv().await }), Ok("from elsewhere"));
+/// thread.join().unwrap();
+/// ```
+#[must_use]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Shared::new(usize::MAX);
+    (Sender(End(Arc::clone(&shared))), Receiver(shared))
+}
+
+/// Makes a channel for at most `capacity` items; a thread that sends to a full one is blocked, or told.
+///
+/// # Panics
+/// When `capacity` is 0.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, sync::inbox};
+///
+/// let (sender, mut receiver) = inbox::bounded(1);
+/// let thread = std::thread::spawn(move || (0..3).for_each(|n| sender.send(n).unwrap()));
+/// run(async {
+///     for n in 0..3 {
+///         assert_eq!(receiver.recv().await, Ok(n));
+///     }
+/// });
+/// thread.join().unwrap();
+/// ```
+#[must_use]
+pub fn bounded<T>(capacity: usize) -> (BoundedSender<T>, Receiver<T>) {
+    assert!(
+        capacity > 0,
+        "an inbox was bounded to 0 items: `unbounded()` makes one without a bound"
+    );
+    let shared = Shared::new(capacity);
+    (BoundedSender(End(Arc::clone(&shared))), Receiver(shared))
+}
+
+/// What all sides share.
+struct Shared<T> {
+    /// What changes.
+    state: Mutex<State<T>>,
+    /// Rung when there is room, or never will be, and somebody is blocked.
+    room: Condvar,
+    /// How many items there may be.
+    capacity: usize,
+}
+
+/// The part of a [`Shared`] that changes.
+struct State<T> {
+    /// What was sent and not received.
+    items: VecDeque<T>,
+    /// The receiver's, while it waits.
+    waker: Option<Waker>,
+    /// How many senders there are.
+    senders: usize,
+    /// How many of them are blocked.
+    blocked: usize,
+    /// Nobody will receive.
+    receiver_gone: bool,
+}
+
+impl<T> Shared<T> {
+    /// An empty channel with one sender.
+    fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                items: VecDeque::new(),
+                waker: None,
+                senders: 1,
+                blocked: 0,
+                receiver_gone: false,
+            }),
+            room: Condvar::new(),
+            capacity,
+        })
+    }
+
+    /// What changes. Nothing panics under the lock but an allocation that fails, and that leaves it whole.
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an item, lets go, and wakes the receiver.
+    fn push(mut state: MutexGuard<'_, State<T>>, item: T) {
+        state.items.push_back(item);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            wake_quietly(waker);
+        }
+    }
+
+    /// Adds an item if there is room.
+    fn try_send(&self, item: T) -> Result<(), PutError<T>> {
+        let state = self.state();
+        if state.receiver_gone {
+            return Err(PutError::Closed(item));
+        }
+        if state.items.len() >= self.capacity {
+            return Err(PutError::Full(item));
+        }
+        Self::push(state, item);
+        Ok(())
+    }
+
+    /// Adds an item, and blocks the thread until there is room.
+    fn send_blocking(&self, item: T) -> Result<(), Undelivered<T>> {
+        let mut state = self.state();
+        while state.items.len() >= self.capacity && !state.receiver_gone {
+            state.blocked += 1;
+            state = self
+                .room
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+            state.blocked -= 1;
+        }
+        if state.receiver_gone {
+            return Err(Undelivered(item));
+        }
+        Self::push(state, item);
+        Ok(())
+    }
+
+    /// Takes what the receiver gets, if that is settled.
+    fn pop(&self, state: &mut State<T>) -> Option<Result<T, Closed>> {
+        let Some(item) = state.items.pop_front() else {
+            return (state.senders == 0).then_some(Err(Closed(())));
+        };
+        if state.blocked > 0 {
+            self.room.notify_one();
+        }
+        Some(Ok(item))
+    }
+
+    /// Waits for what the receiver gets.
+    fn poll(&self, waker: &Waker) -> Poll<Result<T, Closed>> {
+        let mut state = self.state();
+        if let Some(outcome) = self.pop(&mut state) {
+            return Poll::Ready(outcome);
+        }
+        if state.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            return Poll::Pending;
+        }
+        drop(state);
+        let mut waker = Some(waker.clone());
+        let mut state = self.state();
+        let outcome = self.pop(&mut state);
+        if outcome.is_none() {
+            std::mem::swap(&mut state.waker, &mut waker);
+        }
+        drop(state);
+        drop_quietly(waker);
+        outcome.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// One sender's share: counts it.
+struct End<T>(Arc<Shared<T>>);
+
+impl<T> Clone for End<T> {
+    fn clone(&self) -> Self {
+        self.0.state().senders += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Drop for End<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.senders -= 1;
+        let is_last = state.senders == 0;
+        let waker = state.waker.take_if(|_| is_last);
+        drop(state);
+        if let Some(waker) = waker {
+            wake_quietly(waker);
+        }
+    }
+}
+
+/// Sends into an [`unbounded`] inbox, from any thread. The inbox is closed when the last clone has gone.
+pub struct Sender<T>(End<T>);
+
+impl<T> Sender<T> {
+    /// Sends an item.
+    ///
+    /// # Errors
+    /// [`Undelivered`], with the item, when the receiver has gone.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, receiver) = wheelhouse::sync::inbox::unbounded();
+    /// drop(receiver);
+    /// assert_eq!(sender.send(1).unwrap_err().0, 1);
+    /// ```
+    pub fn send(&self, item: T) -> Result<(), Undelivered<T>> {
+        let sent = self.0.0.try_send(item);
+        sent.map_err(|error| Undelivered(error.into_item()))
+    }
+
+    /// Tells whether the receiver has gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.0.state().receiver_gone
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.0.show("Sender", f)
+    }
+}
+
+/// Sends into a [`bounded`] inbox, from any thread. The inbox is closed when the last clone has gone.
+pub struct BoundedSender<T>(End<T>);
+
+impl<T> BoundedSender<T> {
+    /// Sends an item, and blocks the calling thread until there is room.
+    ///
+    /// Not for the thread of the receiver, which would wait for itself: use [`try_send`](BoundedSender::try_send) there.
+    ///
+    /// # Errors
+    /// [`Undelivered`], with the item, when the receiver has gone.
+    ///
+    /// # Examples
+    /// See [`bounded`].
+    pub fn send(&self, item: T) -> Result<(), Undelivered<T>> {
+        self.0.0.send_blocking(item)
+    }
+
+    /// Sends an item if there is room.
+    ///
+    /// # Errors
+    /// [`PutError::Full`], or [`PutError::Closed`] when the receiver has gone, with the item.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{PutError, inbox};
+    ///
+    /// let (sender, _receiver) = inbox::bounded(1);
+    /// assert_eq!(sender.try_send(1), Ok(()));
+    /// assert_eq!(sender.try_send(2), Err(PutError::Full(2)));
+    /// ```
+    pub fn try_send(&self, item: T) -> Result<(), PutError<T>> {
+        self.0.0.try_send(item)
+    }
+
+    /// Tells whether the receiver has gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.0.state().receiver_gone
+    }
+}
+
+impl<T> Clone for BoundedSender<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> fmt::Debug for BoundedSender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.0.show("BoundedSender", f)
+    }
+}
+
+/// Takes what was sent into an inbox: by [`recv`](Receiver::recv), or as a `Stream`, which ends when the inbox is closed.
+///
+/// Dropping it closes the inbox: senders get their items back, also those that are blocked; what was not received is dropped.
+pub struct Receiver<T>(Arc<Shared<T>>);
+
+impl<T> Receiver<T> {
+    /// Waits for the next item.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: an item leaves the inbox when this gives it.
+    ///
+    /// # Errors
+    /// [`Closed`] when every sender has gone and every item was received.
+    ///
+    /// # Examples
+    /// See [`unbounded`].
+    pub fn recv(&mut self) -> Recv<'_, T> {
+        Recv(self)
+    }
+
+    /// Takes the next item if there is one.
+    ///
+    /// # Errors
+    /// [`GetError::Empty`], or [`GetError::Closed`] when every sender has gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{GetError, inbox};
+    ///
+    /// let (sender, mut receiver) = inbox::unbounded();
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// assert_eq!(receiver.try_recv(), Err(GetError::Empty));
+    /// ```
+    pub fn try_recv(&mut self) -> Result<T, GetError> {
+        match self.0.pop(&mut self.0.state()) {
+            Some(outcome) => outcome.map_err(|Closed(())| GetError::Closed),
+            None => Err(GetError::Empty),
+        }
+    }
+}
+
+impl<T> Stream for Receiver<T> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.poll(cx.waker()).map(Result::ok)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.receiver_gone = true;
+        let items = std::mem::take(&mut state.items);
+        let waker = state.waker.take();
+        drop(state);
+        self.0.room.notify_all();
+        drop_quietly(waker);
+        // The last: their destructors may panic.
+        drop(items);
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show("Receiver", f)
+    }
+}
+
+impl<T> Shared<T> {
+    /// Shows one side.
+    fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        let (len, senders) = (state.items.len(), state.senders);
+        drop(state);
+        f.debug_struct(name)
+            .field("len", &len)
+            .field("senders", &senders)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Receiver::recv`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Recv<'a, T>(&'a mut Receiver<T>);
+
+impl<T> Future for Recv<'_, T> {
+    type Output = Result<T, Closed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.0.poll(cx.waker())
+    }
+}
+
+impl<T> Drop for Recv<'_, T> {
+    fn drop(&mut self) {
+        let waker = self.0.0.state().waker.take();
+        drop_quietly(waker);
+    }
+}
+
+impl<T> fmt::Debug for Recv<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Recv").field(&self.0).finish()
+    }
+}

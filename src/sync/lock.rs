@@ -1,0 +1,300 @@
+//! A lock that owns what it guards. Floor 3.
+//!
+//! ```text
+//!            try_lock, lock                   the guard's drop, nobody waits
+//!   (free) ─────────────────▶ (locked) ────────────────────────────────────▶ (free)
+//!                              │    ▲
+//!                              └────┘ the guard's drop, somebody waits: handed over
+//! ```
+//!
+//! Invariant: nobody waits while it is free.
+
+use std::cell::{RefCell, RefMut};
+use std::fmt;
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+
+/// A lock around a value, which one task at a time may use, across awaits.
+///
+/// Those who wait get it in the order in which they came. For a value that is not used across an `await`, a `RefCell` is
+/// enough. asyncio's `Lock` guards code and not a value: `Lock<()>` does that.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::sync::Lock;
+/// use wheelhouse::{gather, run, yield_now};
+///
+/// async fn add(lock: &Lock<u32>) {
+///     let mut count = lock.lock().await;
+///     let seen = *count;
+///     yield_now().await;
+///     *count = seen + 1; // nobody came in between
+/// }
+///
+/// run(async {
+///     let lock = Lock::new(0);
+///     gather((add(&lock), add(&lock))).await;
+///     assert_eq!(lock.into_inner(), 2);
+/// });
+/// ```
+pub struct Lock<T: ?Sized> {
+    /// Whose turn it is.
+    desk: RefCell<Door>,
+    /// Borrowed while a guard lives.
+    value: RefCell<T>,
+}
+
+/// The state of a lock.
+struct Door {
+    /// Whether a guard lives, or somebody was handed the lock and has not taken it yet.
+    locked: bool,
+    /// Those who wait.
+    queue: WaitQueue<(), ()>,
+}
+
+impl Door {
+    /// Hands the lock to the first who waits, or frees it.
+    #[inline]
+    fn release(&mut self, wakes: &mut Wakes) {
+        self.locked = self.queue.serve((), wakes).is_ok();
+    }
+}
+
+impl Desk for Door {
+    type Want = ();
+    type Grant = ();
+
+    #[inline]
+    fn queue(&mut self) -> &mut WaitQueue<(), ()> {
+        &mut self.queue
+    }
+
+    #[inline]
+    fn ask(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
+        match self.locked {
+            true => Err(()),
+            false => {
+                self.locked = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn returned(&mut self, (): (), wakes: &mut Wakes) -> Option<()> {
+        self.release(wakes);
+        None
+    }
+}
+
+impl<T> Lock<T> {
+    /// Makes a lock that is free.
+    pub const fn new(value: T) -> Self {
+        let door = Door {
+            locked: false,
+            queue: WaitQueue::new(),
+        };
+        Self {
+            desk: RefCell::new(door),
+            value: RefCell::new(value),
+        }
+    }
+
+    /// Gives the value; nobody can have a guard any more.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Lock<T> {
+    /// Waits for the lock and gives the guard (asyncio: `acquire`, `async with lock`).
+    ///
+    /// It does not suspend when the lock is free. A task that locks twice waits for itself, for ever.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed the lock hands it on.
+    ///
+    /// # Panics
+    /// When the future is polled after it was done.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::Lock;
+    ///
+    /// wheelhouse::run(async {
+    ///     let log = Lock::new(Vec::new());
+    ///     log.lock().await.push("one");
+    ///     assert_eq!(*log.lock().await, ["one"]);
+    /// });
+    /// ```
+    #[inline]
+    pub fn lock(&self) -> Locking<'_, T> {
+        Locking {
+            lock: self,
+            waiter: Waiter::New(()),
+        }
+    }
+
+    /// Gives the guard if the lock is free.
+    ///
+    /// # Examples
+    /// ```
+    /// let lock = wheelhouse::sync::Lock::new(1);
+    /// let guard = lock.try_lock();
+    /// assert!(guard.is_some() && lock.try_lock().is_none());
+    /// ```
+    #[inline]
+    pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        let mut door = self.desk.borrow_mut();
+        if door.locked {
+            return None;
+        }
+        door.locked = true;
+        drop(door);
+        Some(self.guard())
+    }
+
+    /// Tells whether somebody has the lock, or was handed it.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.desk.borrow().locked
+    }
+
+    /// Borrows the value without locking: nobody else can have the lock meanwhile.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut lock = wheelhouse::sync::Lock::new(1);
+    /// *lock.get_mut() += 1;
+    /// assert_eq!(lock.into_inner(), 2);
+    /// ```
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// The guard of whoever has got the lock.
+    #[inline]
+    fn guard(&self) -> LockGuard<'_, T> {
+        LockGuard {
+            value: self.value.borrow_mut(),
+            hold: Hold(self),
+        }
+    }
+}
+
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for Lock<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Lock");
+        match self.value.try_borrow() {
+            Ok(value) => shown.field("value", &&*value),
+            Err(_) => shown.field("value", &format_args!("<locked>")),
+        };
+        shown
+            .field("locked", &self.locked())
+            .field("waiting", &self.desk.borrow().queue.waiting())
+            .finish()
+    }
+}
+
+/// The future of [`Lock::lock`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Locking<'a, T: ?Sized> {
+    /// Which lock.
+    lock: &'a Lock<T>,
+    /// How far it got.
+    waiter: Waiter<()>,
+}
+
+impl<'a, T: ?Sized> Future for Locking<'a, T> {
+    type Output = LockGuard<'a, T>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LockGuard<'a, T>> {
+        let lock = self.lock;
+        ready!(self.waiter.poll(&lock.desk, cx));
+        Poll::Ready(lock.guard())
+    }
+}
+
+impl<T: ?Sized> Drop for Locking<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.waiter.leave(&self.lock.desk);
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Locking<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Locking").finish_non_exhaustive()
+    }
+}
+
+/// The right to use what a [`Lock`] guards; its drop gives the lock to the next.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct LockGuard<'a, T: ?Sized> {
+    /// Before the hold, so that the value is free when the lock is given back.
+    value: RefMut<'a, T>,
+    /// Gives the lock back.
+    hold: Hold<'a, T>,
+}
+
+/// Gives a lock back when it is dropped.
+struct Hold<'a, T: ?Sized>(&'a Lock<T>);
+
+impl<T: ?Sized> Drop for Hold<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        attend(&self.0.desk, Door::release);
+    }
+}
+
+impl<'a, T: ?Sized> LockGuard<'a, T> {
+    /// Gives the lock that the guard is of: `LockGuard::lock(&guard)`.
+    #[must_use]
+    pub fn lock(guard: &Self) -> &'a Lock<T> {
+        guard.hold.0
+    }
+}
+
+impl<T: ?Sized> Deref for LockGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: ?Sized> DerefMut for LockGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for LockGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for LockGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}

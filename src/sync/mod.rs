@@ -1,0 +1,67 @@
+//! What tasks of one thread wait for each other with: locks, events, semaphores, channels, queues. Floor 3.
+//!
+//! These are asyncio's, on one wait queue, and nothing in here knows the runtime: they work under any executor and without one.
+//! They are not for threads: all are `!Sync`, cost no atomic operation, and may hold what is not `Send`. The one exception is
+//! [`inbox`], whose senders are on other threads.
+//!
+//! | asyncio | here |
+//! |---|---|
+//! | `Lock`: `acquire`, `release`, `locked` | [`Lock`], which owns what it guards: [`lock`](Lock::lock), the drop of the guard, [`locked`](Lock::locked) |
+//! | `Event`: `set`, `clear`, `is_set`, `wait` | [`Event`], likewise |
+//! | `Condition`: `wait`, `wait_for`, `notify`, `notify_all` | [`Condition`], likewise; it takes the guard of a [`Lock`] and gives it back |
+//! | `Semaphore`: `acquire`, `release`, `locked` | [`Semaphore`]: [`acquire`](Semaphore::acquire), the drop of the permit or [`add_permits`](Semaphore::add_permits), [`locked`](Semaphore::locked) |
+//! | `BoundedSemaphore` | [`Semaphore::bounded`] |
+//! | `Barrier`: `wait`, `reset`, `abort`, `parties`, `n_waiting`, `broken` | [`Barrier`]: likewise; [`waiting`](Barrier::waiting), [`is_broken`](Barrier::is_broken) |
+//! | – | [`RwLock`]: many readers or one writer |
+//! | `Future`: `set_result`, `set_exception`, `cancel`, `await` | [`oneshot()`]: `send`, `send` of an `Err`, drop of the receiver, `await` |
+//! | `Queue`, `PriorityQueue`, `LifoQueue`: `put`, `get`, `put_nowait`, `get_nowait`, `qsize`, `empty`, `full`, `task_done`, `join` | [`Queue`], [`PriorityQueue`], [`LifoQueue`], likewise; [`len`](Queue::len) |
+//! | `Queue(maxsize)`, `Queue()` | [`Queue::bounded`], [`Queue::unbounded`] |
+//! | `shutdown()`, `shutdown(immediate=True)`, `QueueShutDown` | [`close`](Queue::close), [`close_now`](Queue::close_now), [`Closed`] |
+//! | `loop.call_soon_threadsafe(queue.put_nowait, x)` | [`inbox`] |
+//! | – | [`watch()`]: the latest value; [`broadcast()`]: every item for every receiver |
+//!
+//! # Guarantees
+//!
+//! - First come, first served: nobody overtakes somebody who waits, whatever either asks for.
+//! - Direct hand-off: a lock or permit that is given back goes to the first who waits, there and then. No newcomer gets in
+//!   between.
+//! - Dropping a wait loses nothing: whoever was handed something and did not take it passes it on. (A [`put`](Queue::put) that is
+//!   dropped has not put; the item goes with it, unless [`into_item`](Put::into_item) takes it out.)
+//! - A wait that need not wait does not suspend.
+//! - Foreign wakers run while nothing is borrowed: they may panic, and they may use what woke them.
+//!
+//! # Non-guarantees
+//!
+//! - Locks are not poisoned: a panic while a guard lives gives the lock back, and the value as it is then.
+//! - A guard, a permit or a wait that is leaked keeps what it has, or what it will be handed, for ever.
+//! - Nothing here finds a deadlock; [`testing::run`](crate::testing::run) does.
+
+mod barrier;
+pub mod broadcast;
+mod condition;
+mod event;
+pub mod inbox;
+mod lock;
+pub mod oneshot;
+mod permit;
+mod queue;
+mod rwlock;
+mod semaphore;
+mod slot;
+pub mod watch;
+
+pub use barrier::{Arrival, Arriving, Barrier};
+pub use broadcast::broadcast;
+pub use condition::Condition;
+pub use event::{Event, EventWait};
+pub use lock::{Lock, LockGuard, Locking};
+pub use oneshot::oneshot;
+pub use permit::{OwnedPermit, Permit};
+pub use queue::{Fifo, Get, Items, Join, Lifo, LifoQueue, PriorityQueue, Put, Queue, Smallest};
+pub use rwlock::{ReadGuard, Reading, RwLock, WriteGuard, Writing};
+pub use semaphore::{Acquiring, AcquiringOwned, Semaphore};
+pub use watch::watch;
+
+pub use crate::error::{
+    BroadcastError, BrokenBarrier, Closed, GetError, PutError, TooManyPermits, Undelivered,
+};

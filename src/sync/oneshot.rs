@@ -1,0 +1,263 @@
+//! One value, from whoever has it to whoever waits for it: asyncio's `Future`.
+//!
+//! It is not a task and computes nothing. Floor 3; no runtime is needed.
+//!
+//! ```text
+//!                   send                     Receiver gives Ok(value)
+//!      waiting ───────────────▶ sent ─────────────────────────────────▶ closed ◀─┐ Receiver gives Err(Closed)
+//!         │                                                                ▲  └──┘
+//!         └────────────────────────── drop of the Sender ──────────────────┘
+//!
+//!      the Receiver dropped:  send gives the value back, closed() ends
+//! ```
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use super::slot::WakerSlot;
+use crate::error::{Closed, GetError, Undelivered};
+
+/// Makes a channel for one value (asyncio: `loop.create_future()`).
+///
+/// What asyncio calls `set_result` is [`Sender::send`]; for `set_exception`, send a `Result`; for `cancel`, drop the
+/// [`Receiver`]; for `add_done_callback`, spawn a task that awaits it.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, spawn, sync::oneshot};
+///
+/// run(async {
+///     let (sender, receiver) = oneshot::<u32>();
+///     let task = spawn(async move { receiver.await });
+///     sender.send(7).unwrap();
+///     assert_eq!(task.await.unwrap(), Ok(7));
+/// });
+/// ```
+pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Rc::new(Shared {
+        value: Cell::new(None),
+        sender_gone: Cell::new(false),
+        receiver_gone: Cell::new(false),
+        receiver: WakerSlot::default(),
+        sender: WakerSlot::default(),
+    });
+    let receiver = Receiver(Rc::clone(&shared));
+    (Sender(shared), receiver)
+}
+
+/// What both sides see.
+struct Shared<T> {
+    /// The value, sent and not received.
+    value: Cell<Option<T>>,
+    /// Nothing will be sent any more.
+    sender_gone: Cell<bool>,
+    /// Nobody will receive.
+    receiver_gone: Cell<bool>,
+    /// Who waits for the value.
+    receiver: WakerSlot,
+    /// Who waits until nobody will receive.
+    sender: WakerSlot,
+}
+
+impl<T> Shared<T> {
+    /// What the receiver gets, if that is settled.
+    #[inline]
+    fn outcome(&self) -> Option<Result<T, Closed>> {
+        match self.value.take() {
+            Some(value) => Some(Ok(value)),
+            None => self.sender_gone.get().then_some(Err(Closed(()))),
+        }
+    }
+}
+
+/// The side of a [`oneshot()`] that has the value.
+///
+/// Dropping it without sending closes the channel: the receiver gets [`Closed`].
+pub struct Sender<T>(Rc<Shared<T>>);
+
+impl<T> Sender<T> {
+    /// Sends the value (asyncio: `set_result`).
+    ///
+    /// # Errors
+    /// [`Undelivered`], with the value, when the receiver has gone.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, receiver) = wheelhouse::sync::oneshot();
+    /// drop(receiver);
+    /// assert_eq!(sender.send("late").unwrap_err().0, "late");
+    /// ```
+    #[inline]
+    pub fn send(self, value: T) -> Result<(), Undelivered<T>> {
+        if self.is_closed() {
+            return Err(Undelivered(value));
+        }
+        // The drop of the sender wakes, here as ever.
+        self.0.value.set(Some(value));
+        Ok(())
+    }
+
+    /// Tells whether the receiver has gone, so that sending is of no use (asyncio: `cancelled()`).
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, receiver) = wheelhouse::sync::oneshot::<()>();
+    /// assert!(!sender.is_closed());
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// ```
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.receiver_gone.get()
+    }
+
+    /// Waits until the receiver has gone, so that the work for the value can be given up.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::{run, spawn, sync::oneshot};
+    ///
+    /// run(async {
+    ///     let (mut sender, receiver) = oneshot::<u32>();
+    ///     let task = spawn(async move { sender.closed().await });
+    ///     drop(receiver);
+    ///     task.await.unwrap();
+    /// });
+    /// ```
+    pub fn closed(&mut self) -> ReceiverGone<'_, T> {
+        ReceiverGone(self)
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.sender_gone.set(true);
+        self.0.receiver.wake();
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("is_closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Sender::closed`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReceiverGone<'a, T>(&'a mut Sender<T>);
+
+impl<T> Future for ReceiverGone<'_, T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.0.is_closed() {
+            self.0.0.sender.register(cx.waker());
+        }
+        // Looked at again: leaving the waker ran foreign code.
+        match self.0.is_closed() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for ReceiverGone<'_, T> {
+    fn drop(&mut self) {
+        self.0.0.sender.clear();
+    }
+}
+
+impl<T> fmt::Debug for ReceiverGone<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReceiverGone").field(&self.0).finish()
+    }
+}
+
+/// The side of a [`oneshot()`] that waits: a future of the value.
+///
+/// It gives [`Closed`] when the sender was dropped without sending, and ever after it has given the value.
+///
+/// # Cancel safety
+/// A `&mut` to it may be awaited and dropped as often as one likes: the value stays until it is given. Dropping the
+/// receiver itself closes the channel, and drops a value that was sent and not received.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, sync::oneshot};
+///
+/// run(async {
+///     let (sender, receiver) = oneshot::<u32>();
+///     drop(sender);
+///     assert_eq!(receiver.await.unwrap_err().to_string(), "closed");
+/// });
+/// ```
+#[must_use = "a receiver that is dropped closes the channel"]
+pub struct Receiver<T>(Rc<Shared<T>>);
+
+impl<T> Receiver<T> {
+    /// Gives the value if it was sent (asyncio: `result()`).
+    ///
+    /// # Errors
+    /// [`GetError::Empty`] when it was not sent yet, [`GetError::Closed`] when it never will be, or was given before.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{GetError, oneshot};
+    ///
+    /// let (sender, mut receiver) = oneshot();
+    /// assert_eq!(receiver.try_recv(), Err(GetError::Empty));
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// assert_eq!(receiver.try_recv(), Err(GetError::Closed));
+    /// ```
+    pub fn try_recv(&mut self) -> Result<T, GetError> {
+        match self.0.outcome() {
+            Some(outcome) => outcome.map_err(|Closed(())| GetError::Closed),
+            None => Err(GetError::Empty),
+        }
+    }
+}
+
+impl<T> Future for Receiver<T> {
+    type Output = Result<T, Closed>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(outcome) = self.0.outcome() {
+            return Poll::Ready(outcome);
+        }
+        self.0.receiver.register(cx.waker());
+        // Leaving the waker ran foreign code, which may have sent before there was a waker to wake.
+        self.0.outcome().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.receiver_gone.set(true);
+        let value = self.0.value.take();
+        self.0.sender.wake();
+        self.0.receiver.clear();
+        // The last: its destructor may panic.
+        drop(value);
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("sender_gone", &self.0.sender_gone.get())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,395 @@
+//! The queue under all three: a [`State`] behind a `RefCell`, and who lets go of it when.
+//!
+//! Every step is: look and change numbers, gather wakers, let go of the borrow, move items, wake. Where the store compares
+//! items it is taken out meanwhile, so that the comparison may use the queue; all but the store is there for it.
+
+use std::cell::{RefCell, RefMut};
+use std::fmt;
+use std::panic::resume_unwind;
+use std::task::{Context, Poll, Waker};
+
+use super::order::Order;
+use super::state::{Side, State};
+use crate::error::{Closed, GetError, PutError};
+use crate::util::wait_queue::{Left, Ticket, Wakes};
+use crate::util::{Payload, caught, drop_quietly};
+
+/// The items and who waits for them.
+pub(super) struct Core<S>(RefCell<State<S>>);
+
+impl<S> Core<S> {
+    /// Looks at the numbers.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&State<S>) -> R) -> R {
+        look(&self.0.borrow())
+    }
+
+    /// Changes the numbers, and wakes whom that concerns.
+    fn change<R>(&self, change: impl FnOnce(&mut State<S>, &mut Wakes) -> R) -> R {
+        let mut wakes = Wakes::new();
+        let result = change(&mut self.0.borrow_mut(), &mut wakes);
+        wakes.wake();
+        result
+    }
+
+    /// Reports an item done; `false` when none is unfinished.
+    pub(super) fn task_done(&self) -> bool {
+        self.change(|state, wakes| {
+            let is_due = state.unfinished > 0;
+            if is_due {
+                state.finish(1, wakes);
+            }
+            is_due
+        })
+    }
+
+    /// Closes; what is there can still be got.
+    pub(super) fn close(&self) {
+        self.change(State::close);
+    }
+
+    /// Starts to wait; the waker was cloned while nothing was borrowed.
+    fn enter(&self, side: Side, ticket: &mut Option<Ticket>, waker: Waker) {
+        *ticket = Some(self.0.borrow_mut().waiting(side).enter((), waker));
+    }
+
+    /// Whether a wait was served; if it was not, it goes on with this waker.
+    fn is_served(&self, side: Side, ticket: &Ticket, waker: &Waker) -> bool {
+        let mut state = self.0.borrow_mut();
+        if state.waiting(side).has_other_waker(ticket, waker) {
+            drop(state);
+            let clone = waker.clone();
+            let old = self.0.borrow_mut().waiting(side).set_waker(ticket, clone);
+            drop_quietly(old);
+            state = self.0.borrow_mut();
+        }
+        state.waiting(side).is_served(ticket)
+    }
+
+    /// Ends a wait that is not to be served: what it was served with goes to the next.
+    #[cold]
+    pub(super) fn leave(&self, side: Side, ticket: Ticket) {
+        // Bound to a name, so that the waker is dropped after the borrow has gone.
+        let left = self.change(|state, wakes| {
+            let left = state.waiting(side).leave(ticket);
+            if let Left::Served(()) = left {
+                state.forfeit(side, wakes);
+            }
+            left
+        });
+        if let Left::Waiting((), waker) = left {
+            drop_quietly(waker);
+        }
+    }
+
+    /// Waits until nothing is unfinished.
+    pub(super) fn poll_join(&self, wait: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(ticket) = wait.take_if(|ticket| self.is_served(Side::Join, ticket, cx.waker()))
+        {
+            self.0.borrow_mut().redeem(Side::Join, ticket);
+            return Poll::Ready(());
+        }
+        if wait.is_some() {
+            return Poll::Pending;
+        }
+        if self.look(|state| state.unfinished) == 0 {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        if self.look(|state| state.unfinished) == 0 {
+            drop_quietly(waker);
+            return Poll::Ready(());
+        }
+        self.enter(Side::Join, wait, waker);
+        Poll::Pending
+    }
+}
+
+impl<S: Order> State<S> {
+    /// Adds an item to the store, which compares none.
+    #[inline]
+    fn push(&mut self, item: S::Item) {
+        if let Some(store) = &mut self.store {
+            store.push(item);
+        }
+    }
+
+    /// Takes an item from the store, which compares none.
+    #[inline]
+    fn pop(&mut self) -> S::Item {
+        let item = self.store.as_mut().and_then(S::pop);
+        item.expect("it was counted, and only comparisons take the store out")
+    }
+}
+
+impl<S: Order> Core<S> {
+    /// An empty queue.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self(RefCell::new(State::new(S::default(), capacity)))
+    }
+
+    /// Uses the store while nothing is borrowed. The panic of a comparison comes as a value, so that the caller can do
+    /// first what it owes.
+    fn with_store<R>(&self, with: impl FnOnce(&mut S) -> R) -> Result<R, Payload> {
+        let mut store = self.0.borrow_mut().store.take().expect("looked at before");
+        let result = caught(|| with(&mut store));
+        self.0.borrow_mut().store = Some(store);
+        result
+    }
+
+    /// Refuses to go on while the items are compared.
+    #[inline]
+    fn refuse_within_comparison(&self) {
+        assert!(
+            !S::COMPARES || self.0.borrow().store.is_some(),
+            "a `PriorityQueue` compares its items: their `Ord` must neither put nor get, nor close it at once"
+        );
+    }
+
+    /// Adds an item for which there is room.
+    #[inline]
+    fn add(&self, mut state: RefMut<'_, State<S>>, item: S::Item) {
+        let is_awaited = state.count_in();
+        if !S::COMPARES && !is_awaited {
+            state.push(item);
+            return;
+        }
+        self.add_and_wake(state, item);
+    }
+
+    /// Adds an item that is counted already, and wakes who waits for one.
+    fn add_and_wake(&self, mut state: RefMut<'_, State<S>>, item: S::Item) {
+        let mut wakes = Wakes::new();
+        state.added(&mut wakes);
+        if !S::COMPARES {
+            state.push(item);
+            drop(state);
+            return wakes.wake();
+        }
+        drop(state);
+        let added = self.with_store(|store| store.push(item));
+        wakes.wake();
+        added.unwrap_or_else(|payload| resume_unwind(payload));
+    }
+
+    /// Takes an item that is there, not promised or promised to this wait.
+    #[inline]
+    fn take(&self, mut state: RefMut<'_, State<S>>, promised: &mut Option<Ticket>) -> S::Item {
+        if S::COMPARES {
+            drop(state);
+            return self.take_counting_later(promised);
+        }
+        if let Some(ticket) = promised.take() {
+            state.redeem(Side::Get, ticket);
+        }
+        let item = state.pop();
+        if state.count_out() {
+            let mut wakes = Wakes::new();
+            state.taken(&mut wakes);
+            drop(state);
+            wakes.wake();
+        }
+        item
+    }
+
+    /// The same for a store that compares. When that panics, the item stays, and so does the promise.
+    fn take_counting_later(&self, promised: &mut Option<Ticket>) -> S::Item {
+        let item = match self.with_store(S::pop) {
+            Ok(item) => item.expect("it was counted"),
+            Err(payload) => resume_unwind(payload),
+        };
+        self.change(|state, wakes| {
+            if let Some(ticket) = promised.take() {
+                state.redeem(Side::Get, ticket);
+            }
+            if state.count_out() {
+                state.taken(wakes);
+            }
+        });
+        item
+    }
+
+    /// Puts the item if there is room; nothing, if there is none. The item is gone from `item` when it was put.
+    #[inline]
+    fn try_put(&self, item: &mut Option<S::Item>) -> Option<Result<(), Closed>> {
+        self.refuse_within_comparison();
+        let state = self.0.borrow_mut();
+        if state.closed {
+            return Some(Err(Closed(())));
+        }
+        if !state.has_room() {
+            return None;
+        }
+        let item = item.take().expect("a put was polled after it was done");
+        self.add(state, item);
+        Some(Ok(()))
+    }
+
+    /// Takes an item that is not promised; nothing, if there is none.
+    #[inline]
+    fn try_get(&self) -> Option<Result<S::Item, Closed>> {
+        self.refuse_within_comparison();
+        let state = self.0.borrow_mut();
+        if state.has_item() {
+            return Some(Ok(self.take(state, &mut None)));
+        }
+        state.is_drained().then_some(Err(Closed(())))
+    }
+
+    /// Puts an item at once.
+    #[inline]
+    pub(super) fn put_nowait(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        let mut item = Some(item);
+        let put = self.try_put(&mut item);
+        match (put, item) {
+            (None, Some(item)) => Err(PutError::Full(item)),
+            (Some(Err(_)), Some(item)) => Err(PutError::Closed(item)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes an item at once.
+    #[inline]
+    pub(super) fn get_nowait(&self) -> Result<S::Item, GetError> {
+        match self.try_get() {
+            Some(outcome) => outcome.map_err(|Closed(())| GetError::Closed),
+            None => Err(GetError::Empty),
+        }
+    }
+
+    /// Waits for an item.
+    #[inline]
+    pub(super) fn poll_get(
+        &self,
+        wait: &mut Option<Ticket>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Item, Closed>> {
+        if wait.is_some() {
+            return self.poll_get_waiting(wait, cx.waker());
+        }
+        match self.try_get() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => self.enter_get(wait, cx.waker()),
+        }
+    }
+
+    /// Waits on for an item. If the queue was closed and emptied since, a promise is worth nothing.
+    fn poll_get_waiting(
+        &self,
+        wait: &mut Option<Ticket>,
+        waker: &Waker,
+    ) -> Poll<Result<S::Item, Closed>> {
+        let is_served = |ticket: &mut Ticket| self.is_served(Side::Get, ticket, waker);
+        if !wait.as_mut().is_some_and(is_served) {
+            return Poll::Pending;
+        }
+        if !self.look(State::is_drained) {
+            self.refuse_within_comparison();
+            return Poll::Ready(Ok(self.take(self.0.borrow_mut(), wait)));
+        }
+        if let Some(ticket) = wait.take() {
+            self.0.borrow_mut().redeem(Side::Get, ticket);
+        }
+        Poll::Ready(Err(Closed(())))
+    }
+
+    /// Starts to wait for an item, unless the waker's clone has put one.
+    fn enter_get(&self, wait: &mut Option<Ticket>, waker: &Waker) -> Poll<Result<S::Item, Closed>> {
+        let waker = waker.clone();
+        let Some(outcome) = self.try_get() else {
+            self.enter(Side::Get, wait, waker);
+            return Poll::Pending;
+        };
+        drop_quietly(waker);
+        Poll::Ready(outcome)
+    }
+
+    /// Waits for room, and puts the item. The item is gone from `item` when it was put, and there when the queue is closed.
+    #[inline]
+    pub(super) fn poll_put(
+        &self,
+        item: &mut Option<S::Item>,
+        wait: &mut Option<Ticket>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Closed>> {
+        if wait.is_some() {
+            return self.poll_put_waiting(item, wait, cx.waker());
+        }
+        match self.try_put(item) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => self.enter_put(item, wait, cx.waker()),
+        }
+    }
+
+    /// Waits on for room. If the queue was closed since, a reservation is worth nothing.
+    fn poll_put_waiting(
+        &self,
+        item: &mut Option<S::Item>,
+        wait: &mut Option<Ticket>,
+        waker: &Waker,
+    ) -> Poll<Result<(), Closed>> {
+        self.refuse_within_comparison();
+        let Some(ticket) = wait.take_if(|ticket| self.is_served(Side::Put, ticket, waker)) else {
+            return Poll::Pending;
+        };
+        let mut state = self.0.borrow_mut();
+        state.redeem(Side::Put, ticket);
+        if state.closed {
+            return Poll::Ready(Err(Closed(())));
+        }
+        self.add(state, item.take().expect("who waits has an item"));
+        Poll::Ready(Ok(()))
+    }
+
+    /// Starts to wait for room, unless the waker's clone has made some.
+    fn enter_put(
+        &self,
+        item: &mut Option<S::Item>,
+        wait: &mut Option<Ticket>,
+        waker: &Waker,
+    ) -> Poll<Result<(), Closed>> {
+        let waker = waker.clone();
+        let Some(outcome) = self.try_put(item) else {
+            self.enter(Side::Put, wait, waker);
+            return Poll::Pending;
+        };
+        drop_quietly(waker);
+        Poll::Ready(outcome)
+    }
+
+    /// Closes, and drops what is there.
+    pub(super) fn close_now(&self) {
+        self.refuse_within_comparison();
+        let store = self.0.borrow_mut().store.replace(S::default());
+        self.change(State::close_now);
+        store
+            .map_or(Ok(()), drop_all)
+            .unwrap_or_else(|payload| resume_unwind(payload));
+    }
+}
+
+/// Drops every item, also when destructors panic; gives the first panic.
+fn drop_all<S: Order>(mut store: S) -> Result<(), Payload> {
+    let mut outcome = Ok(());
+    while let Some(item) = store.discard() {
+        if let Err(payload) = caught(|| drop(item)) {
+            match outcome {
+                Ok(()) => outcome = Err(payload),
+                Err(_) => drop_quietly(payload),
+            }
+        }
+    }
+    outcome
+}
+
+impl<S> Core<S> {
+    /// Shows the numbers of a queue with this name.
+    pub(super) fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.borrow();
+        f.debug_struct(name)
+            .field("len", &state.len)
+            .field("capacity", &state.capacity)
+            .field("unfinished", &state.unfinished)
+            .field("closed", &state.closed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,437 @@
+//! A lock for many readers or one writer. Floor 3.
+//!
+//! ```text
+//!            read                       write
+//!   (n read) ◀──── (free = 0 read) ────────────▶ (one writes)
+//!      │                ▲  ▲                           │
+//!      └── last drop ───┘  └────────── drop ───────────┘
+//! ```
+//!
+//! On each change the queue is served from its front as far as that goes: a writer alone, or readers up to the next writer.
+//! Invariant: after that, the first who waits cannot have the lock.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::fmt;
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+
+/// A lock around a value that many may read at once, or one may write, across awaits.
+///
+/// First come, first served: a reader that comes while a writer waits waits behind it, so that writers do not starve; nor do
+/// readers. A task that reads, and reads again while it does so, may therefore wait for itself. asyncio has no such lock.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::sync::RwLock;
+///
+/// wheelhouse::run(async {
+///     let settings = RwLock::new(String::from("old"));
+///     {
+///         let (one, two) = (settings.read().await, settings.read().await);
+///         assert_eq!(*one, *two);
+///     }
+///     *settings.write().await = String::from("new");
+///     assert_eq!(settings.into_inner(), "new");
+/// });
+/// ```
+pub struct RwLock<T: ?Sized> {
+    /// Whose turn it is.
+    desk: RefCell<Room>,
+    /// Borrowed while guards live.
+    value: RefCell<T>,
+}
+
+/// What somebody wants to do, or may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Look at the value, with others.
+    Read,
+    /// Change it, alone.
+    Write,
+}
+
+/// The state of the lock.
+struct Room {
+    /// How many read, or were handed that.
+    readers: usize,
+    /// Whether somebody writes, or was handed that.
+    writer: bool,
+    /// Those who wait.
+    queue: WaitQueue<Access, Access>,
+}
+
+impl Room {
+    /// Whether there is room for one more.
+    fn admits(&self, access: Access) -> bool {
+        match access {
+            Access::Read => !self.writer,
+            Access::Write => !self.writer && self.readers == 0,
+        }
+    }
+
+    /// Counts one in.
+    fn enter(&mut self, access: Access) {
+        match access {
+            Access::Read => self.readers += 1,
+            Access::Write => self.writer = true,
+        }
+    }
+
+    /// Counts one out, and lets in who waits.
+    fn leave(&mut self, access: Access, wakes: &mut Wakes) {
+        match access {
+            Access::Read => self.readers -= 1,
+            Access::Write => self.writer = false,
+        }
+        self.let_in(wakes);
+    }
+
+    /// Serves from the front as far as that goes.
+    fn let_in(&mut self, wakes: &mut Wakes) {
+        while let Some(&access) = self.queue.first()
+            && self.admits(access)
+            && self.queue.serve(access, wakes).is_ok()
+        {
+            self.enter(access);
+        }
+    }
+}
+
+impl Desk for Room {
+    type Want = Access;
+    type Grant = Access;
+
+    fn queue(&mut self) -> &mut WaitQueue<Access, Access> {
+        &mut self.queue
+    }
+
+    #[inline]
+    fn ask(&mut self, access: Access, _wakes: &mut Wakes) -> Result<Access, Access> {
+        if !self.queue.is_empty() || !self.admits(access) {
+            return Err(access);
+        }
+        self.enter(access);
+        Ok(access)
+    }
+
+    /// A writer that has gone may have kept readers waiting.
+    fn left(&mut self, wakes: &mut Wakes) {
+        self.let_in(wakes);
+    }
+
+    fn returned(&mut self, access: Access, wakes: &mut Wakes) -> Option<Access> {
+        self.leave(access, wakes);
+        None
+    }
+}
+
+impl<T> RwLock<T> {
+    /// Makes a lock that is free.
+    pub const fn new(value: T) -> Self {
+        let room = Room {
+            readers: 0,
+            writer: false,
+            queue: WaitQueue::new(),
+        };
+        Self {
+            desk: RefCell::new(room),
+            value: RefCell::new(value),
+        }
+    }
+
+    /// Gives the value; nobody can have a guard any more.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Waits until nobody writes, nor waits to write since before this, and gives a guard to read with.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed the lock gives it back.
+    ///
+    /// # Panics
+    /// When the future is polled after it was done.
+    ///
+    /// # Examples
+    /// See [`RwLock`].
+    pub fn read(&self) -> Reading<'_, T> {
+        Reading(Entering::new(self, Access::Read))
+    }
+
+    /// Waits until it is alone, and gives a guard to write with.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed the lock hands it on, and one that
+    /// is dropped before that lets in the readers that waited behind it.
+    ///
+    /// # Panics
+    /// When the future is polled after it was done.
+    ///
+    /// # Examples
+    /// See [`RwLock`].
+    pub fn write(&self) -> Writing<'_, T> {
+        Writing(Entering::new(self, Access::Write))
+    }
+
+    /// Gives a guard to read with, if that needs no wait.
+    ///
+    /// # Examples
+    /// ```
+    /// let lock = wheelhouse::sync::RwLock::new(1);
+    /// let reader = lock.try_read();
+    /// assert!(reader.is_some() && lock.try_read().is_some() && lock.try_write().is_none());
+    /// ```
+    pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
+        self.try_enter(Access::Read)?;
+        Some(self.read_guard())
+    }
+
+    /// Gives a guard to write with, if that needs no wait.
+    ///
+    /// # Examples
+    /// ```
+    /// let lock = wheelhouse::sync::RwLock::new(1);
+    /// *lock.try_write().unwrap() += 1;
+    /// assert_eq!(lock.into_inner(), 2);
+    /// ```
+    pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
+        self.try_enter(Access::Write)?;
+        Some(self.write_guard())
+    }
+
+    /// Asks without a wait.
+    fn try_enter(&self, access: Access) -> Option<Access> {
+        attend(&self.desk, |room, wakes| room.ask(access, wakes).ok())
+    }
+
+    /// Tells whether anybody reads or writes, or was handed that.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        !self.desk.borrow().admits(Access::Write)
+    }
+
+    /// Borrows the value without locking: nobody else can have the lock meanwhile.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// The guard of a reader that was let in.
+    fn read_guard(&self) -> ReadGuard<'_, T> {
+        ReadGuard {
+            value: self.value.borrow(),
+            _stay: Stay::new(self, Access::Read),
+        }
+    }
+
+    /// The guard of a writer that was let in.
+    fn write_guard(&self) -> WriteGuard<'_, T> {
+        WriteGuard {
+            value: self.value.borrow_mut(),
+            stay: Stay::new(self, Access::Write),
+        }
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for RwLock<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RwLock");
+        match self.value.try_borrow() {
+            Ok(value) => shown.field("value", &&*value),
+            Err(_) => shown.field("value", &format_args!("<locked>")),
+        };
+        let room = self.desk.borrow();
+        shown
+            .field("readers", &room.readers)
+            .field("writer", &room.writer)
+            .field("waiting", &room.queue.waiting())
+            .finish()
+    }
+}
+
+/// A wait for the lock.
+struct Entering<'a, T: ?Sized> {
+    /// Which lock.
+    lock: &'a RwLock<T>,
+    /// How far it got.
+    waiter: Waiter<Access>,
+}
+
+impl<'a, T: ?Sized> Entering<'a, T> {
+    /// A wait that has not asked yet.
+    fn new(lock: &'a RwLock<T>, access: Access) -> Self {
+        let waiter = Waiter::New(access);
+        Self { lock, waiter }
+    }
+
+    /// Ready with the lock when it was let in.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<&'a RwLock<T>> {
+        ready!(self.waiter.poll(&self.lock.desk, cx));
+        Poll::Ready(self.lock)
+    }
+}
+
+impl<T: ?Sized> Drop for Entering<'_, T> {
+    fn drop(&mut self) {
+        self.waiter.leave(&self.lock.desk);
+    }
+}
+
+/// The future of [`RwLock::read`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Reading<'a, T: ?Sized>(Entering<'a, T>);
+
+impl<'a, T: ?Sized> Future for Reading<'a, T> {
+    type Output = ReadGuard<'a, T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx).map(RwLock::read_guard)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Reading<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`RwLock::write`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Writing<'a, T: ?Sized>(Entering<'a, T>);
+
+impl<'a, T: ?Sized> Future for Writing<'a, T> {
+    type Output = WriteGuard<'a, T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx).map(RwLock::write_guard)
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Writing<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writing").finish_non_exhaustive()
+    }
+}
+
+/// Counts one out when it is dropped.
+struct Stay<'a, T: ?Sized> {
+    /// Of which lock.
+    lock: &'a RwLock<T>,
+    /// What it is there for.
+    access: Access,
+}
+
+impl<'a, T: ?Sized> Stay<'a, T> {
+    /// The stay of one that was let in.
+    fn new(lock: &'a RwLock<T>, access: Access) -> Self {
+        Self { lock, access }
+    }
+}
+
+impl<T: ?Sized> Drop for Stay<'_, T> {
+    fn drop(&mut self) {
+        attend(&self.lock.desk, |room, wakes| {
+            room.leave(self.access, wakes);
+        });
+    }
+}
+
+/// The right to read what an [`RwLock`] guards, with others.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct ReadGuard<'a, T: ?Sized> {
+    /// Before the stay, so that the value is free when the lock is given back.
+    value: Ref<'a, T>,
+    /// Gives the lock back.
+    _stay: Stay<'a, T>,
+}
+
+impl<T: ?Sized> Deref for ReadGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// The right to write what an [`RwLock`] guards, alone.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct WriteGuard<'a, T: ?Sized> {
+    /// Before the stay, so that the value is free when the lock is given back.
+    value: RefMut<'a, T>,
+    /// Gives the lock back.
+    stay: Stay<'a, T>,
+}
+
+impl<'a, T: ?Sized> WriteGuard<'a, T> {
+    /// Turns it into a guard to read with, with no moment in between: `WriteGuard::downgrade(guard)`.
+    ///
+    /// Readers at the front of the queue are let in, too.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{RwLock, WriteGuard};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let reader = WriteGuard::downgrade(lock.try_write().unwrap());
+    /// assert!(lock.try_read().is_some() && lock.try_write().is_none());
+    /// # drop(reader);
+    /// ```
+    pub fn downgrade(guard: Self) -> ReadGuard<'a, T> {
+        let Self { value, mut stay } = guard;
+        drop(value);
+        let lock = stay.lock;
+        stay.access = Access::Read;
+        let guard = ReadGuard {
+            value: lock.value.borrow(),
+            _stay: stay,
+        };
+        attend(&lock.desk, |room, wakes| {
+            room.enter(Access::Read);
+            room.leave(Access::Write, wakes);
+        });
+        guard
+    }
+}
+
+impl<T: ?Sized> Deref for WriteGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: ?Sized> DerefMut for WriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for WriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}

@@ -1,0 +1,401 @@
+//! A number of permits that tasks take and give back. Floor 3.
+//!
+//! ```text
+//!              try_acquire, acquire                     forget
+//!   free ◀────────────────────────────▶ held ──────────────────────▶ (gone)
+//!    ▲        the permit's drop                                          │
+//!    └──────────────────────── add_permits ──────────────────────────────┘
+//! ```
+//!
+//! Those who wait are served from the front as far as the free permits go: who asks for many is not overtaken by who asks for
+//! few. Invariant: after that, the first who waits asks for more than are free.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::permit::{OwnedPermit, Permit};
+use crate::error::TooManyPermits;
+use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+
+/// A number of permits, of which each [`Permit`] holds one or more (asyncio: `Semaphore`, `BoundedSemaphore`).
+///
+/// # Examples
+/// ```
+/// use std::cell::Cell;
+/// use wheelhouse::sync::Semaphore;
+/// use wheelhouse::{gather, run, yield_now};
+///
+/// run(async {
+///     let (permits, busy) = (Semaphore::new(2), Cell::new(0));
+///     let work = async || {
+///         let _permit = permits.acquire().await;
+///         busy.set(busy.get() + 1);
+///         assert!(busy.get() <= 2);
+///         yield_now().await;
+///         busy.set(busy.get() - 1);
+///     };
+///     gather([work(), work(), work(), work()]).await;
+/// });
+/// ```
+pub struct Semaphore {
+    /// How many permits there may be, free or held.
+    bound: usize,
+    /// Those that there are.
+    stock: RefCell<Stock>,
+}
+
+/// The state of a semaphore.
+struct Stock {
+    /// How many permits are free.
+    free: usize,
+    /// How many there are, free or held.
+    total: usize,
+    /// Those who wait, each for a number of permits.
+    queue: WaitQueue<usize, usize>,
+}
+
+impl Stock {
+    /// Puts permits back, and serves from the front as far as they go.
+    #[inline]
+    fn put_back(&mut self, count: usize, wakes: &mut Wakes) {
+        self.free += count;
+        self.serve(wakes);
+    }
+
+    /// Serves from the front as far as the free permits go.
+    #[inline]
+    fn serve(&mut self, wakes: &mut Wakes) {
+        while let Some(&count) = self.queue.first()
+            && count <= self.free
+            && self.queue.serve(count, wakes).is_ok()
+        {
+            self.free -= count;
+        }
+    }
+
+    /// Makes new permits, unless they would be more than `bound` then. Tells how many there were.
+    fn add(&mut self, added: usize, bound: usize, wakes: &mut Wakes) -> Result<(), usize> {
+        if added > bound - self.total {
+            return Err(self.total);
+        }
+        self.total += added;
+        self.put_back(added, wakes);
+        Ok(())
+    }
+}
+
+impl Desk for Stock {
+    type Want = usize;
+    type Grant = usize;
+
+    fn queue(&mut self) -> &mut WaitQueue<usize, usize> {
+        &mut self.queue
+    }
+
+    #[inline]
+    fn ask(&mut self, count: usize, _wakes: &mut Wakes) -> Result<usize, usize> {
+        if !self.queue.is_empty() || count > self.free {
+            return Err(count);
+        }
+        self.free -= count;
+        Ok(count)
+    }
+
+    /// One that asked for many may have kept others waiting.
+    fn left(&mut self, wakes: &mut Wakes) {
+        self.serve(wakes);
+    }
+
+    fn returned(&mut self, count: usize, wakes: &mut Wakes) -> Option<usize> {
+        self.put_back(count, wakes);
+        None
+    }
+}
+
+impl Semaphore {
+    /// Makes a semaphore with so many free permits. More may be [added](Semaphore::add_permits) later.
+    #[must_use]
+    pub const fn new(permits: usize) -> Self {
+        Self::with_bound(permits, usize::MAX)
+    }
+
+    /// Makes a semaphore with so many free permits, and never more (asyncio: `BoundedSemaphore`).
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = wheelhouse::sync::Semaphore::bounded(1);
+    /// semaphore.try_acquire().unwrap().forget();
+    /// assert!(semaphore.try_add_permits(1).is_ok(), "instead of the one that is gone");
+    /// assert!(semaphore.try_add_permits(1).is_err());
+    /// ```
+    #[must_use]
+    pub const fn bounded(permits: usize) -> Self {
+        Self::with_bound(permits, permits)
+    }
+
+    /// With so many free permits and that bound.
+    const fn with_bound(permits: usize, bound: usize) -> Self {
+        let stock = Stock {
+            free: permits,
+            total: permits,
+            queue: WaitQueue::new(),
+        };
+        Self {
+            bound,
+            stock: RefCell::new(stock),
+        }
+    }
+
+    /// Waits for one permit.
+    ///
+    /// It does not suspend when one is free and nobody waits.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed its permit passes it on.
+    ///
+    /// # Panics
+    /// When the future is polled after it was done; when a [`bounded`](Semaphore::bounded) semaphore of 0 is asked for one.
+    ///
+    /// # Examples
+    /// See [`Semaphore`].
+    #[inline]
+    pub fn acquire(&self) -> Acquiring<'_> {
+        self.acquire_many(1)
+    }
+
+    /// Waits for so many permits at once.
+    ///
+    /// Those that come later wait behind it, also where they ask for less.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed its permits passes them on, and
+    /// one that is dropped before that no longer keeps those behind it waiting.
+    ///
+    /// # Panics
+    /// When a [`bounded`](Semaphore::bounded) semaphore never has so many permits; when the future is polled after it was done.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::Semaphore;
+    ///
+    /// wheelhouse::run(async {
+    ///     let semaphore = Semaphore::new(5);
+    ///     let permit = semaphore.acquire_many(3).await;
+    ///     assert_eq!((permit.count(), semaphore.available()), (3, 2));
+    /// });
+    /// ```
+    #[inline]
+    pub fn acquire_many(&self, count: usize) -> Acquiring<'_> {
+        self.refuse_impossible(count);
+        Acquiring {
+            semaphore: self,
+            waiter: Waiter::New(count),
+        }
+    }
+
+    /// Like [`acquire_many`](Semaphore::acquire_many), with a permit that holds its semaphore by an `Rc`: it may move into a
+    /// spawned task.
+    ///
+    /// # Cancel safety
+    /// As `acquire_many`.
+    ///
+    /// # Panics
+    /// As `acquire_many`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use wheelhouse::sync::Semaphore;
+    /// use wheelhouse::{run, spawn};
+    ///
+    /// run(async {
+    ///     let semaphore = Rc::new(Semaphore::new(1));
+    ///     let permit = Rc::clone(&semaphore).acquire_owned(1).await;
+    ///     let task = spawn(async move { drop(permit) });
+    ///     semaphore.acquire().await;
+    ///     assert!(task.is_finished());
+    /// });
+    /// ```
+    pub fn acquire_owned(self: Rc<Self>, count: usize) -> AcquiringOwned {
+        self.refuse_impossible(count);
+        AcquiringOwned {
+            semaphore: self,
+            waiter: Waiter::New(count),
+        }
+    }
+
+    /// Panics for what would be waited for in vain.
+    #[inline]
+    fn refuse_impossible(&self, count: usize) {
+        let bound = self.bound;
+        assert!(
+            count <= bound,
+            "{count} permits were asked for, and the semaphore never has more than {bound}"
+        );
+    }
+
+    /// Gives one permit, if that needs no wait.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = wheelhouse::sync::Semaphore::new(1);
+    /// let permit = semaphore.try_acquire();
+    /// assert!(permit.is_some() && semaphore.try_acquire().is_none());
+    /// ```
+    #[inline]
+    pub fn try_acquire(&self) -> Option<Permit<'_>> {
+        self.try_acquire_many(1)
+    }
+
+    /// Gives so many permits, if that needs no wait.
+    #[inline]
+    pub fn try_acquire_many(&self, count: usize) -> Option<Permit<'_>> {
+        let count = self.try_take(count)?;
+        Some(Permit::new(self, count))
+    }
+
+    /// Gives so many permits, if that needs no wait, in a form that holds its semaphore by an `Rc`.
+    pub fn try_acquire_owned(self: Rc<Self>, count: usize) -> Option<OwnedPermit> {
+        let count = self.try_take(count)?;
+        Some(OwnedPermit::new(self, count))
+    }
+
+    /// Takes permits without a wait.
+    #[inline]
+    fn try_take(&self, count: usize) -> Option<usize> {
+        attend(&self.stock, |stock, wakes| stock.ask(count, wakes).ok())
+    }
+
+    /// Makes so many new permits, which go to those who wait first (asyncio: `release` without an `acquire` before it).
+    ///
+    /// # Panics
+    /// When the semaphore has more permits than it may have then; [`try_add_permits`](Semaphore::try_add_permits) gives that as an
+    /// error.
+    pub fn add_permits(&self, count: usize) {
+        if let Err(error) = self.try_add_permits(count) {
+            panic!("{error}");
+        }
+    }
+
+    /// Makes so many new permits, unless those are too many.
+    ///
+    /// # Errors
+    /// [`TooManyPermits`], when the free and the held ones would be more than the bound of a
+    /// [`bounded`](Semaphore::bounded) semaphore, or than a `usize` can count. None is made then.
+    ///
+    /// # Examples
+    /// See [`bounded`](Semaphore::bounded).
+    pub fn try_add_permits(&self, count: usize) -> Result<(), TooManyPermits> {
+        let bound = self.bound;
+        attend(&self.stock, |stock, wakes| stock.add(count, bound, wakes)).map_err(|total| {
+            TooManyPermits {
+                bound,
+                total,
+                added: count,
+            }
+        })
+    }
+
+    /// Tells how many permits are free.
+    #[must_use]
+    pub fn available(&self) -> usize {
+        self.stock.borrow().free
+    }
+
+    /// Tells whether who asks for one permit now has to wait.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        let stock = self.stock.borrow();
+        stock.free == 0 || !stock.queue.is_empty()
+    }
+
+    /// Takes held permits back.
+    #[inline]
+    pub(super) fn put_back(&self, count: usize) {
+        attend(&self.stock, |stock, wakes| stock.put_back(count, wakes));
+    }
+
+    /// Counts held permits as gone.
+    pub(super) fn write_off(&self, count: usize) {
+        self.stock.borrow_mut().total -= count;
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stock = self.stock.borrow();
+        f.debug_struct("Semaphore")
+            .field("free", &stock.free)
+            .field("total", &stock.total)
+            .field("waiting", &stock.queue.waiting())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Acquiring<'a> {
+    /// Where from.
+    semaphore: &'a Semaphore,
+    /// How far it got.
+    waiter: Waiter<usize>,
+}
+
+impl<'a> Future for Acquiring<'a> {
+    type Output = Permit<'a>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
+        let semaphore = self.semaphore;
+        let count = ready!(self.waiter.poll(&semaphore.stock, cx));
+        Poll::Ready(Permit::new(semaphore, count))
+    }
+}
+
+impl Drop for Acquiring<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.waiter.leave(&self.semaphore.stock);
+    }
+}
+
+impl fmt::Debug for Acquiring<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquiring").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Semaphore::acquire_owned`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct AcquiringOwned {
+    /// Where from.
+    semaphore: Rc<Semaphore>,
+    /// How far it got.
+    waiter: Waiter<usize>,
+}
+
+impl Future for AcquiringOwned {
+    type Output = OwnedPermit;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
+        let this = &mut *self;
+        let count = ready!(this.waiter.poll(&this.semaphore.stock, cx));
+        Poll::Ready(OwnedPermit::new(Rc::clone(&this.semaphore), count))
+    }
+}
+
+impl Drop for AcquiringOwned {
+    fn drop(&mut self) {
+        self.waiter.leave(&self.semaphore.stock);
+    }
+}
+
+impl fmt::Debug for AcquiringOwned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcquiringOwned").finish_non_exhaustive()
+    }
+}

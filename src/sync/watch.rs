@@ -1,0 +1,385 @@
+//! The latest value, for many who want to know when it changes.
+//!
+//! It is not a queue: who is slow sees the latest value and none in between. asyncio has nothing like it; one writes an
+//! attribute and a `Condition`. Floor 3; no runtime is needed.
+//!
+//! ```text
+//!                    send: version + 1, wakes all
+//!   Sender ──────────────────────────────────────▶ value, version
+//!                                                     │        ▲
+//!            changed: the version is not the one seen │        │ borrow: no version is noted
+//!                                                     ▼        │
+//!                                                  Receiver, each with the version it has seen
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::error::Closed;
+use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+
+/// Makes a channel whose receivers see the latest value, at first `value`. The receiver has seen that one.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, spawn, sync::watch};
+///
+/// run(async {
+///     let (sender, mut receiver) = watch("starting");
+///     let task = spawn(async move {
+///         while *receiver.borrow() != "ready" {
+///             receiver.changed().await.unwrap();
+///         }
+///     });
+///     sender.send("loading");
+///     sender.send("ready");
+///     task.await.unwrap();
+/// });
+/// ```
+#[must_use]
+pub fn watch<T>(value: T) -> (Sender<T>, Receiver<T>) {
+    let shared = Rc::new(Shared {
+        value: RefCell::new(Rc::new(value)),
+        desk: RefCell::new(News {
+            version: 0,
+            sender_gone: false,
+            waits: WaitQueue::new(),
+        }),
+        receivers: Cell::new(1),
+        gone: super::slot::WakerSlot::default(),
+    });
+    let receiver = Receiver {
+        shared: Rc::clone(&shared),
+        seen: 0,
+    };
+    (Sender(shared), receiver)
+}
+
+/// What both sides see.
+struct Shared<T> {
+    /// The latest value. Behind an `Rc`, so that one can be sent while another is looked at.
+    value: RefCell<Rc<T>>,
+    /// Who waits for the next.
+    desk: RefCell<News>,
+    /// How many receivers there are.
+    receivers: Cell<usize>,
+    /// Who waits until there is none.
+    gone: super::slot::WakerSlot,
+}
+
+impl<T> Shared<T> {
+    /// The latest value.
+    fn value(&self) -> Ref<T> {
+        Ref(Rc::clone(&self.value.borrow()))
+    }
+}
+
+/// Where receivers ask for another version than the one they have seen.
+struct News {
+    /// How often a value was sent.
+    version: u64,
+    /// None will be sent any more.
+    sender_gone: bool,
+    /// Who waits.
+    waits: WaitQueue<u64, ()>,
+}
+
+impl News {
+    /// Whether there is news for whoever has seen version `seen`: a value, or that there will be none.
+    fn has_news(&self, seen: u64) -> Option<Result<(), Closed>> {
+        match self.version == seen {
+            false => Some(Ok(())),
+            true => self.sender_gone.then_some(Err(Closed(()))),
+        }
+    }
+}
+
+impl Desk for News {
+    type Want = u64;
+    type Grant = ();
+
+    fn queue(&mut self) -> &mut WaitQueue<u64, ()> {
+        &mut self.waits
+    }
+
+    fn ask(&mut self, seen: u64, _: &mut Wakes) -> Result<(), u64> {
+        self.has_news(seen).map(drop).ok_or(seen)
+    }
+
+    fn returned(&mut self, (): (), _: &mut Wakes) -> Option<()> {
+        None
+    }
+}
+
+/// Changes the news, and wakes everybody who waits for some.
+fn announce(desk: &RefCell<News>, change: impl FnOnce(&mut News)) {
+    attend(desk, |news, wakes| {
+        change(news);
+        news.waits.serve_many(usize::MAX, &(), wakes);
+    });
+}
+
+/// The side of a [`watch()`] that changes the value. Dropping it closes the channel; the last value can still be seen.
+pub struct Sender<T>(Rc<Shared<T>>);
+
+impl<T> Sender<T> {
+    /// Replaces the value, and wakes all receivers.
+    ///
+    /// It does so also when there is no receiver, for those that [`subscribe`](Sender::subscribe) later.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, receiver) = wheelhouse::sync::watch(1);
+    /// sender.send(2);
+    /// assert_eq!(*receiver.borrow(), 2);
+    /// ```
+    pub fn send(&self, value: T) {
+        let old = self.0.value.replace(Rc::new(value));
+        announce(&self.0.desk, |news| news.version += 1);
+        drop(old);
+    }
+
+    /// Gives the latest value.
+    #[must_use]
+    pub fn borrow(&self) -> Ref<T> {
+        self.0.value()
+    }
+
+    /// Makes one more receiver, which has seen the value of now.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, _) = wheelhouse::sync::watch(1);
+    /// assert!(sender.is_closed());
+    /// assert_eq!(sender.subscribe().has_changed(), Ok(false));
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> Receiver<T> {
+        let seen = self.0.desk.borrow().version;
+        Receiver::new(&self.0, seen)
+    }
+
+    /// Tells whether there is no receiver at the moment.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.receivers.get() == 0
+    }
+
+    /// Waits until there is no receiver.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::{run, spawn, sync::watch};
+    ///
+    /// run(async {
+    ///     let (mut sender, receiver) = watch(0);
+    ///     let task = spawn(async move { sender.closed().await });
+    ///     drop(receiver);
+    ///     task.await.unwrap();
+    /// });
+    /// ```
+    pub fn closed(&mut self) -> ReceiversGone<'_, T> {
+        ReceiversGone(self)
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        announce(&self.0.desk, |news| news.sender_gone = true);
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sender").field(&*self.borrow()).finish()
+    }
+}
+
+/// The future of [`Sender::closed`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReceiversGone<'a, T>(&'a mut Sender<T>);
+
+impl<T> Future for ReceiversGone<'_, T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.0.is_closed() {
+            self.0.0.gone.register(cx.waker());
+        }
+        // Looked at again: leaving the waker ran foreign code.
+        match self.0.is_closed() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for ReceiversGone<'_, T> {
+    fn drop(&mut self) {
+        self.0.0.gone.clear();
+    }
+}
+
+impl<T> fmt::Debug for ReceiversGone<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReceiversGone").finish_non_exhaustive()
+    }
+}
+
+/// A side of a [`watch()`] that looks at the value. A clone has seen what this one has.
+pub struct Receiver<T> {
+    /// What all sides see.
+    shared: Rc<Shared<T>>,
+    /// The version it has seen.
+    seen: u64,
+}
+
+impl<T> Receiver<T> {
+    /// One more receiver.
+    fn new(shared: &Rc<Shared<T>>, seen: u64) -> Self {
+        shared.receivers.set(shared.receivers.get() + 1);
+        Self {
+            shared: Rc::clone(shared),
+            seen,
+        }
+    }
+
+    /// Gives the latest value. It does not count as seen.
+    #[must_use]
+    pub fn borrow(&self) -> Ref<T> {
+        self.shared.value()
+    }
+
+    /// Gives the latest value, which counts as seen.
+    ///
+    /// # Examples
+    /// See [`has_changed`](Receiver::has_changed).
+    #[must_use]
+    pub fn borrow_and_update(&mut self) -> Ref<T> {
+        self.seen = self.shared.desk.borrow().version;
+        self.shared.value()
+    }
+
+    /// Tells whether there is a value that was not seen.
+    ///
+    /// # Errors
+    /// [`Closed`] when there is none, and the sender has gone.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, mut receiver) = wheelhouse::sync::watch(1);
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// sender.send(2);
+    /// assert_eq!(receiver.has_changed(), Ok(true));
+    /// assert_eq!(*receiver.borrow_and_update(), 2);
+    /// drop(sender);
+    /// assert!(receiver.has_changed().is_err());
+    /// ```
+    pub fn has_changed(&self) -> Result<bool, Closed> {
+        match self.shared.desk.borrow().has_news(self.seen) {
+            None => Ok(false),
+            Some(news) => news.map(|()| true),
+        }
+    }
+
+    /// Waits until there is a value that was not seen, which then counts as seen.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a value counts as seen when this is done.
+    ///
+    /// # Errors
+    /// [`Closed`] when the latest value was seen, and the sender has gone.
+    ///
+    /// # Examples
+    /// See [`watch()`].
+    pub fn changed(&mut self) -> Changed<'_, T> {
+        let waiter = Waiter::New(self.seen);
+        Changed {
+            receiver: self,
+            waiter,
+        }
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Self::new(&self.shared, self.seen)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let left = self.shared.receivers.get() - 1;
+        self.shared.receivers.set(left);
+        if left == 0 {
+            self.shared.gone.wake();
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Receiver").field(&*self.borrow()).finish()
+    }
+}
+
+/// The future of [`Receiver::changed`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Changed<'a, T> {
+    /// Who waits.
+    receiver: &'a mut Receiver<T>,
+    /// Its wait.
+    waiter: Waiter<u64>,
+}
+
+impl<T> Future for Changed<'_, T> {
+    type Output = Result<(), Closed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let desk = &this.receiver.shared.desk;
+        std::task::ready!(this.waiter.poll(desk, cx));
+        let news = desk.borrow();
+        // Whatever it was woken for, the latest counts.
+        let outcome = news.has_news(this.receiver.seen).unwrap_or(Ok(()));
+        this.receiver.seen = news.version;
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T> Drop for Changed<'_, T> {
+    fn drop(&mut self) {
+        self.waiter.leave(&self.receiver.shared.desk);
+    }
+}
+
+impl<T> fmt::Debug for Changed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Changed").field(&self.waiter).finish()
+    }
+}
+
+/// A value as it was when it was looked at. While it is kept, others may be sent.
+pub struct Ref<T>(Rc<T>);
+
+impl<T> Deref for Ref<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Ref<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}

@@ -1,0 +1,257 @@
+//! Waiting at a desk: what is the same for every primitive.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::queue::{Left, Ticket, WaitQueue};
+use super::wakes::Wakes;
+use crate::util::drop_quietly;
+
+/// What a primitive says about itself: its state and its queue, in one [`RefCell`].
+///
+/// Its methods change data and gather wakers. They run no foreign code: they drop no value of a user, wake nobody and do
+/// not panic after they have begun to change something.
+pub(crate) trait Desk {
+    /// What somebody asks for.
+    type Want;
+    /// What somebody is handed.
+    type Grant;
+
+    /// The queue.
+    fn queue(&mut self) -> &mut WaitQueue<Self::Want, Self::Grant>;
+
+    /// Serves at once, or gives back what was wanted. Whoever would overtake others is told to wait.
+    ///
+    /// # Errors
+    /// What was wanted, if there is a need to wait.
+    fn ask(&mut self, want: Self::Want, wakes: &mut Wakes) -> Result<Self::Grant, Self::Want>;
+
+    /// Somebody has left unserved: those behind may have been waiting for that alone.
+    fn left(&mut self, wakes: &mut Wakes) {
+        _ = wakes;
+    }
+
+    /// Somebody has left with what it was handed and did not take: to be passed on. What cannot be is given back, to be
+    /// dropped while nothing is borrowed.
+    fn returned(&mut self, grant: Self::Grant, wakes: &mut Wakes) -> Option<Self::Grant>;
+}
+
+/// Changes a desk, lets go of it, and then wakes whom that concerns.
+#[inline]
+pub(crate) fn attend<D, R>(desk: &RefCell<D>, change: impl FnOnce(&mut D, &mut Wakes) -> R) -> R {
+    let mut wakes = Wakes::new();
+    let result = change(&mut desk.borrow_mut(), &mut wakes);
+    wakes.wake();
+    result
+}
+
+/// What a look at an entry finds.
+enum Claim<G> {
+    /// It was served with this, and has left.
+    Served(G),
+    /// It waits, by the waker at hand.
+    Waits,
+    /// It waits, by another waker.
+    WaitsByAnother,
+}
+
+/// One wait. Its owner calls [`leave`](Waiter::leave) when it is dropped.
+#[derive(Debug)]
+pub(crate) enum Waiter<W> {
+    /// Not asked yet.
+    New(W),
+    /// In the queue, or served.
+    Queued(Ticket),
+    /// Has got it, or has left.
+    Done,
+}
+
+impl<W> Waiter<W> {
+    /// Asks, or looks whether it was served; ready with what it was handed.
+    ///
+    /// # Panics
+    /// When it is polled after it was done.
+    #[inline]
+    pub(crate) fn poll<D>(&mut self, desk: &RefCell<D>, cx: &mut Context<'_>) -> Poll<D::Grant>
+    where
+        D: Desk<Want = W>,
+    {
+        match self {
+            Self::New(_) => match self.ask(desk, || None) {
+                Some(grant) => Poll::Ready(grant),
+                None => self.enter(desk, cx.waker()),
+            },
+            Self::Queued(_) => self.look(desk, cx.waker()),
+            Self::Done => panic!("a wait was polled after it was done"),
+        }
+    }
+
+    /// Asks once; with a waker, waits for the answer if there is none.
+    #[inline]
+    fn ask<D: Desk<Want = W>>(
+        &mut self,
+        desk: &RefCell<D>,
+        waker: impl FnOnce() -> Option<Waker>,
+    ) -> Option<D::Grant> {
+        let Self::New(want) = mem::replace(self, Self::Done) else {
+            unreachable!("a wait asks before it has entered");
+        };
+        attend(desk, |desk, wakes| match desk.ask(want, wakes) {
+            Ok(grant) => Some(grant),
+            Err(want) => {
+                *self = match waker() {
+                    Some(waker) => Self::Queued(desk.queue().enter(want, waker)),
+                    None => Self::New(want),
+                };
+                None
+            }
+        })
+    }
+
+    /// Enters the queue, unless the waker's clone has changed things so that there is no need to.
+    #[cold]
+    fn enter<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Poll<D::Grant> {
+        let mut clone = Some(waker.clone());
+        let granted = self.ask(desk, || clone.take());
+        if let Some(unused) = clone {
+            drop_quietly(unused);
+        }
+        match granted {
+            Some(grant) => Poll::Ready(grant),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Looks whether it was served, and sees to it that the right waker is there if not.
+    #[inline]
+    fn look<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Poll<D::Grant> {
+        match self.claim(desk, waker) {
+            Claim::Served(grant) => Poll::Ready(grant),
+            Claim::Waits => Poll::Pending,
+            Claim::WaitsByAnother => self.change_waker(desk, waker),
+        }
+    }
+
+    /// Takes what it was handed, if it was.
+    #[inline]
+    fn claim<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Claim<D::Grant> {
+        let Self::Queued(ticket) = mem::replace(self, Self::Done) else {
+            unreachable!("only a wait in the queue looks");
+        };
+        let mut desk = desk.borrow_mut();
+        let queue = desk.queue();
+        match queue.claim(ticket) {
+            Ok(grant) => Claim::Served(grant),
+            Err(ticket) => {
+                let another = queue.has_other_waker(&ticket, waker);
+                *self = Self::Queued(ticket);
+                match another {
+                    true => Claim::WaitsByAnother,
+                    false => Claim::Waits,
+                }
+            }
+        }
+    }
+
+    /// Puts a clone of this waker in the place of the one that is there, unless it is served meanwhile: the clone is foreign
+    /// code.
+    #[cold]
+    fn change_waker<D: Desk<Want = W>>(
+        &mut self,
+        desk: &RefCell<D>,
+        waker: &Waker,
+    ) -> Poll<D::Grant> {
+        let clone = waker.clone();
+        let Self::Queued(ticket) = self else {
+            unreachable!("only a wait in the queue has a waker");
+        };
+        let old = desk.borrow_mut().queue().set_waker(ticket, clone);
+        drop_quietly(old);
+        match self.claim(desk, waker) {
+            Claim::Served(grant) => Poll::Ready(grant),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Ends the wait; what it was handed and did not take is passed on.
+    #[inline]
+    pub(crate) fn leave<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>) {
+        if let Self::Queued(ticket) = mem::replace(self, Self::Done) {
+            Self::leave_queue(ticket, desk);
+        }
+    }
+
+    /// Leaves the queue.
+    #[cold]
+    fn leave_queue<D: Desk<Want = W>>(ticket: Ticket, desk: &RefCell<D>) {
+        // Bound to a name, so that it is dropped after the borrow has gone.
+        let rest = attend(desk, |desk, wakes| match desk.queue().leave(ticket) {
+            Left::Waiting(want, waker) => {
+                desk.left(wakes);
+                Left::Waiting(want, waker)
+            }
+            Left::Served(grant) => Left::Served(desk.returned(grant, wakes)),
+        });
+        match rest {
+            Left::Waiting(want, waker) => {
+                drop_quietly(waker);
+                drop(want);
+            }
+            Left::Served(grant) => drop(grant),
+        }
+    }
+}
+
+/// A future that waits at a borrowed desk.
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Wait<'a, D: Desk> {
+    /// The desk.
+    desk: &'a RefCell<D>,
+    /// How far it got.
+    waiter: Waiter<D::Want>,
+}
+
+impl<'a, D: Desk> Wait<'a, D> {
+    /// A wait that has not asked yet.
+    #[inline]
+    pub(crate) fn new(desk: &'a RefCell<D>, want: D::Want) -> Self {
+        Self {
+            desk,
+            waiter: Waiter::New(want),
+        }
+    }
+}
+
+/// Nothing is pinned: the entry is found by its number.
+impl<D: Desk> Unpin for Wait<'_, D> {}
+
+impl<D: Desk> Future for Wait<'_, D> {
+    type Output = D::Grant;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<D::Grant> {
+        let desk = self.desk;
+        self.waiter.poll(desk, cx)
+    }
+}
+
+impl<D: Desk> Drop for Wait<'_, D> {
+    #[inline]
+    fn drop(&mut self) {
+        self.waiter.leave(self.desk);
+    }
+}
+
+impl<D: Desk> fmt::Debug for Wait<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.waiter {
+            Waiter::New(_) => "new",
+            Waiter::Queued(_) => "queued",
+            Waiter::Done => "done",
+        };
+        f.debug_tuple("Wait").field(&stage).finish()
+    }
+}

@@ -1,0 +1,34 @@
+//! The channels: oneshot, watch, broadcast and inbox. Their cases, a model each, cancelling at every step, foreign code.
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
+#[path = "sync_channels/broadcast.rs"]
+mod broadcast_cases;
+mod common;
+#[path = "sync_channels/inbox.rs"]
+mod inbox_cases;
+#[path = "sync_channels/oneshot.rs"]
+mod oneshot_cases;
+mod steps;
+#[path = "sync_channels/watch.rs"]
+mod watch_cases;
+
+use std::future::Future;
+
+use futures::executor::LocalPool;
+use steps::Steps;
+use steps::counting::{Counting, bytes};
+use wheelhouse::testing;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs what `make` makes here and under another executor.
+fn everywhere<F: Future>(make: impl Fn() -> F) {
+    testing::run(make());
+    LocalPool::new().run_until(make());
+}
+
+/// Of the future with this name; bytes must not grow.
+fn steps_of(name: &'static str) -> Steps {
+    Steps::of(name).meter("bytes", bytes)
+}

@@ -1,0 +1,318 @@
+//! Locks and semaphores against one model: permits that are handed out first come, first served. A lock has one; a lock for
+//! readers and writers has many, of which a writer takes all.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use proptest::prelude::*;
+use wheelhouse::sync::{Lock, RwLock, Semaphore};
+
+use crate::common::CountingWaker;
+
+/// What a wait gives: its drop gives the permits back.
+type Held<'a> = Box<dyn Sized_ + 'a>;
+
+/// Anything that is held.
+trait Sized_ {}
+impl<T> Sized_ for T {}
+
+/// What is under test.
+trait Subject {
+    /// How many permits there are.
+    const ALL: usize;
+    /// How many an operation takes that asks for `n`.
+    fn cost(n: usize) -> usize;
+    /// Makes it.
+    fn make() -> Self;
+    /// Begins to wait.
+    fn begin(&self, n: usize) -> LocalBoxFuture<'_, Held<'_>>;
+    /// Takes without a wait.
+    fn attempt(&self, n: usize) -> Option<Held<'_>>;
+    /// Whether it agrees with the model on how many are free.
+    fn agrees(&self, free: usize, waiting: usize) -> bool;
+}
+
+impl Subject for Lock<u8> {
+    const ALL: usize = 1;
+
+    fn cost(_: usize) -> usize {
+        1
+    }
+
+    fn make() -> Self {
+        Self::new(0)
+    }
+
+    fn begin(&self, _: usize) -> LocalBoxFuture<'_, Held<'_>> {
+        self.lock()
+            .map(|guard| Box::new(guard) as Held<'_>)
+            .boxed_local()
+    }
+
+    fn attempt(&self, _: usize) -> Option<Held<'_>> {
+        Some(Box::new(self.try_lock()?))
+    }
+
+    fn agrees(&self, free: usize, _: usize) -> bool {
+        self.locked() == (free == 0)
+    }
+}
+
+impl Subject for Semaphore {
+    const ALL: usize = 5;
+
+    fn cost(n: usize) -> usize {
+        n
+    }
+
+    fn make() -> Self {
+        Self::new(Self::ALL)
+    }
+
+    fn begin(&self, n: usize) -> LocalBoxFuture<'_, Held<'_>> {
+        let wait = self.acquire_many(n);
+        wait.map(|permit| Box::new(permit) as Held<'_>)
+            .boxed_local()
+    }
+
+    fn attempt(&self, n: usize) -> Option<Held<'_>> {
+        Some(Box::new(self.try_acquire_many(n)?))
+    }
+
+    fn agrees(&self, free: usize, waiting: usize) -> bool {
+        self.available() == free && self.locked() == (free == 0 || waiting > 0)
+    }
+}
+
+impl Subject for RwLock<u8> {
+    const ALL: usize = 1000;
+
+    fn cost(n: usize) -> usize {
+        if n > 3 { Self::ALL } else { 1 }
+    }
+
+    fn make() -> Self {
+        Self::new(0)
+    }
+
+    fn begin(&self, n: usize) -> LocalBoxFuture<'_, Held<'_>> {
+        match Self::cost(n) {
+            1 => self
+                .read()
+                .map(|guard| Box::new(guard) as Held<'_>)
+                .boxed_local(),
+            _ => self
+                .write()
+                .map(|guard| Box::new(guard) as Held<'_>)
+                .boxed_local(),
+        }
+    }
+
+    fn attempt(&self, n: usize) -> Option<Held<'_>> {
+        match Self::cost(n) {
+            1 => Some(Box::new(self.try_read()?)),
+            _ => Some(Box::new(self.try_write()?)),
+        }
+    }
+
+    fn agrees(&self, free: usize, _: usize) -> bool {
+        self.locked() == (free < Self::ALL)
+    }
+}
+
+/// What is done; indices are taken modulo what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Begin(usize),
+    Attempt(usize),
+    Poll(usize),
+    DropWait(usize),
+    Release(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..6_usize).prop_map(Step::Begin),
+        1 => (0..6_usize).prop_map(Step::Attempt),
+        3 => any::<usize>().prop_map(Step::Poll),
+        2 => any::<usize>().prop_map(Step::DropWait),
+        3 => any::<usize>().prop_map(Step::Release),
+    ]
+}
+
+/// The model.
+struct Model {
+    free: usize,
+    /// Who waits, for how much.
+    waiting: VecDeque<(usize, usize)>,
+    /// Who was handed how much and has not been polled since.
+    served: Vec<(usize, usize)>,
+}
+
+impl Model {
+    fn take(&mut self, cost: usize) -> bool {
+        let fits = self.waiting.is_empty() && cost <= self.free;
+        self.free -= if fits { cost } else { 0 };
+        fits
+    }
+
+    fn put_back(&mut self, cost: usize) {
+        self.free += cost;
+        while let Some(&(name, cost)) = self.waiting.front()
+            && cost <= self.free
+        {
+            self.waiting.pop_front();
+            self.served.push((name, cost));
+            self.free -= cost;
+        }
+    }
+
+    /// Takes what `name` was handed.
+    fn unserve(&mut self, name: usize) -> Option<usize> {
+        let at = self.served.iter().position(|served| served.0 == name)?;
+        Some(self.served.swap_remove(at).1)
+    }
+}
+
+/// A wait under way.
+struct Waiting<'a> {
+    name: usize,
+    future: LocalBoxFuture<'a, Held<'a>>,
+    counter: Arc<CountingWaker>,
+    waker: Waker,
+}
+
+/// The subject beside the model.
+struct Pair<'a, S> {
+    subject: &'a S,
+    model: Model,
+    waits: Vec<Waiting<'a>>,
+    held: Vec<(usize, Held<'a>)>,
+    next: usize,
+}
+
+impl<'a, S: Subject> Pair<'a, S> {
+    fn begin(&mut self, n: usize) {
+        let (cost, name) = (S::cost(n), self.next);
+        self.next += 1;
+        let (counter, waker) = CountingWaker::new();
+        let future = self.subject.begin(n);
+        let mut wait = Waiting {
+            name,
+            future,
+            counter,
+            waker,
+        };
+        match (poll(&mut wait), self.model.take(cost)) {
+            (Poll::Ready(held), true) => self.held.push((cost, held)),
+            (Poll::Pending, false) => {
+                self.model.waiting.push_back((name, cost));
+                self.waits.push(wait);
+            }
+            (polled, _) => panic!("it is ready: {}", polled.is_ready()),
+        }
+    }
+
+    fn attempt(&mut self, n: usize) {
+        let cost = S::cost(n);
+        let held = self.subject.attempt(n);
+        assert_eq!(held.is_some(), self.model.take(cost));
+        self.held.extend(held.map(|held| (cost, held)));
+    }
+
+    fn poll(&mut self, at: usize) {
+        let served = self.model.unserve(self.waits[at].name);
+        match (poll(&mut self.waits[at]), served) {
+            (Poll::Ready(held), Some(cost)) => {
+                self.held.push((cost, held));
+                self.waits.swap_remove(at);
+            }
+            (Poll::Pending, None) => {}
+            (polled, _) => panic!("it is ready: {}", polled.is_ready()),
+        }
+    }
+
+    fn drop_wait(&mut self, at: usize) {
+        let wait = self.waits.swap_remove(at);
+        let name = wait.name;
+        drop(wait);
+        self.model.waiting.retain(|waiting| waiting.0 != name);
+        let cost = self.model.unserve(name).unwrap_or(0);
+        self.model.put_back(cost);
+    }
+
+    fn apply(&mut self, step: Step) {
+        let (waits, held) = (self.waits.len(), self.held.len());
+        match step {
+            Step::Begin(n) => self.begin(n),
+            Step::Attempt(n) => self.attempt(n),
+            Step::Poll(at) if waits > 0 => self.poll(at % waits),
+            Step::DropWait(at) if waits > 0 => self.drop_wait(at % waits),
+            Step::Release(at) if held > 0 => {
+                let (cost, held) = self.held.swap_remove(at % held);
+                drop(held);
+                self.model.put_back(cost);
+            }
+            _ => {}
+        }
+        self.check();
+    }
+
+    fn check(&self) {
+        let (free, waiting) = (self.model.free, self.model.waiting.len());
+        assert!(self.subject.agrees(free, waiting));
+        for wait in &self.waits {
+            let served = self.model.served.iter().any(|(name, _)| *name == wait.name);
+            assert_eq!(
+                wait.counter.wakes(),
+                u32::from(served),
+                "woken once, when served"
+            );
+        }
+    }
+}
+
+fn poll<'a>(wait: &mut Waiting<'a>) -> Poll<Held<'a>> {
+    Pin::new(&mut wait.future).poll(&mut Context::from_waker(&wait.waker))
+}
+
+fn play<S: Subject>(steps: Vec<Step>) {
+    let subject = S::make();
+    let mut pair = Pair {
+        subject: &subject,
+        model: Model {
+            free: S::ALL,
+            waiting: VecDeque::new(),
+            served: Vec::new(),
+        },
+        waits: Vec::new(),
+        held: Vec::new(),
+        next: 0,
+    };
+    steps.into_iter().for_each(|step| pair.apply(step));
+    drop(pair);
+    assert!(subject.agrees(S::ALL, 0), "nothing is lost");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_lock_does_as_the_model(steps in prop::collection::vec(step(), 1..80)) {
+        play::<Lock<u8>>(steps);
+    }
+
+    #[test]
+    fn a_semaphore_does_as_the_model(steps in prop::collection::vec(step(), 1..80)) {
+        play::<Semaphore>(steps);
+    }
+
+    #[test]
+    fn a_lock_for_readers_and_writers_does_as_the_model(steps in prop::collection::vec(step(), 1..80)) {
+        play::<RwLock<u8>>(steps);
+    }
+}
