@@ -45,6 +45,7 @@
 //! | `call_soon_threadsafe(queue.put_nowait, x)` | [`sync::inbox`] |
 //! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`] |
 //! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
+//! | `to_thread` | [`to_thread`] |
 //! | `contextvars.ContextVar` | [`context_var!`], [`task::ContextVar`] |
 //! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |
 //! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
@@ -84,6 +85,7 @@
 //!   testing   guide              F5  virtual time, orders of tasks by seed; chapters to read
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
+//!   thread                       F3  functions that block, elsewhere
 //!   sync                         F3  locks, events, channels, queues: no runtime needed
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
@@ -105,6 +107,7 @@ pub mod signal;
 pub mod sync;
 pub mod task;
 pub mod testing;
+pub mod thread;
 pub mod time;
 mod util;
 mod wheel;
@@ -116,6 +119,7 @@ pub use runtime::{Builder, Remote, RemoteHandle, Runtime, run, try_run};
 pub use task::{
     JoinHandle, catch_cancel, finally, finally_with, shield, spawn, try_spawn, yield_now,
 };
+pub use thread::to_thread;
 pub use time::{sleep, sleep_until, timeout, timeout_at};
 
 /// The README's snippets, compiled and run.

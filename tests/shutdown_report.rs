@@ -5,7 +5,7 @@ use std::future::pending;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use wheelhouse::{Runtime, catch_cancel, task, yield_now};
+use wheelhouse::{Runtime, catch_cancel, spawn, task, to_thread, yield_now};
 
 /// Says to a process of this test what it is.
 const ROLE: &str = "WHEELHOUSE_TEST_STUBBORN";
@@ -49,6 +49,35 @@ fn a_task_that_does_not_stop_is_named_with_the_place_of_its_spawn() {
     for words in [
         "1 task(s) did not stop",
         "stubborn",
+        "tests/shutdown_report.rs:",
+    ] {
+        assert!(report.contains(words), "no {words:?} in {report:?}");
+    }
+}
+
+#[test]
+fn a_function_on_another_thread_that_does_not_return_is_named() {
+    if env::var_os(ROLE).is_some() {
+        let limit = Duration::from_millis(5);
+        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
+        return runtime.block_on(async {
+            let (begin, begun) = std::sync::mpsc::channel();
+            let stuck = move || {
+                begin.send(()).unwrap();
+                loop {
+                    std::thread::park();
+                }
+            };
+            spawn(to_thread(stuck)).detach();
+            to_thread(move || begun.recv().unwrap()).await;
+        });
+    }
+    let test = "a_function_on_another_thread_that_does_not_return_is_named";
+    let output = again(test).output().unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{report}");
+    for words in [
+        "1 function(s) on other threads did not return",
         "tests/shutdown_report.rs:",
     ] {
         assert!(report.contains(words), "no {words:?} in {report:?}");

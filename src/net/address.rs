@@ -1,14 +1,19 @@
 //! What may stand where an address is asked for.
 //!
 //! Not std's trait of the same name, because that one looks names up on the calling thread and nothing else. This one
-//! only tells addresses from names, so that the looking up has its place in one function here.
+//! only tells addresses from names, so that the looking up has its place in one function here, which leaves it to another
+//! thread.
 
 use std::io::{self, ErrorKind};
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
 };
 
+use std::panic::resume_unwind;
+
 use sealed::{Named, Target};
+
+use crate::runtime::{AtTheEnd, Offload};
 
 /// What [`TcpListener::bind`](super::TcpListener::bind) and [`TcpStream::connect`](super::TcpStream::connect) take.
 ///
@@ -16,8 +21,8 @@ use sealed::{Named, Target};
 /// `"localhost:80"`; a host, as name or number, and a port; several addresses, as array, slice or `Vec`, of which the
 /// first that works is taken; and a reference to any of these.
 ///
-/// A name is looked up by the system's resolver, which **blocks the whole runtime** until it answers. Where that
-/// matters, look it up on another thread and pass the addresses.
+/// A name is looked up by the system's resolver, `getaddrinfo`, on another thread. A lookup that is cancelled goes on there by
+/// itself until the resolver gives up, and nobody waits for it.
 ///
 /// The trait cannot be implemented outside of this crate.
 pub trait ToSocketAddrs: Named {}
@@ -45,30 +50,41 @@ mod sealed {
     }
 }
 
-/// Gives the addresses that `address` stands for. Blocks while it looks a name up.
-pub(super) fn resolve(address: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-    match address.target()? {
+/// Gives the addresses of a target.
+pub(super) async fn resolve(target: io::Result<Target>) -> io::Result<Vec<SocketAddr>> {
+    match target? {
         Target::Addresses(addresses) => Ok(addresses),
-        Target::Host(name, port) => Ok((name, port).to_socket_addrs()?.collect()),
+        Target::Host(name, port) => look_up(name, port).await,
     }
 }
 
+/// Asks the system's resolver, on another thread.
+async fn look_up(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let asked = name.clone();
+    let ask = move || (asked, port).to_socket_addrs().map(Vec::from_iter);
+    let found = Offload::new(ask, AtTheEnd::Leave).await;
+    let found = found.unwrap_or_else(|payload| resume_unwind(payload));
+    found.map_err(|error| io::Error::new(error.kind(), format!("looking up `{name}`: {error}")))
+}
+
 /// Tries one address after the other; gives the first success or the last error.
-pub(super) async fn first_success<T>(
+pub(super) fn first_success<T>(
     addresses: Vec<SocketAddr>,
-    mut attempt: impl AsyncFnMut(SocketAddr) -> io::Result<T>,
+    attempt: impl FnMut(SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {
-    let mut outcome = Err(io::Error::new(
-        ErrorKind::InvalidInput,
-        "there is no address to try",
-    ));
-    for address in addresses {
-        outcome = attempt(address).await;
+    let mut outcome = Err(no_address());
+    for attempted in addresses.into_iter().map(attempt) {
+        outcome = attempted;
         if outcome.is_ok() {
             break;
         }
     }
     outcome
+}
+
+/// What trying none of no addresses gives.
+pub(super) fn no_address() -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, "there is no address to try")
 }
 
 /// A host that may be written as a number.
@@ -204,7 +220,8 @@ mod tests {
 
     #[test]
     fn a_name_is_looked_up() {
-        let found = resolve(&("localhost", 80)).expect("every machine knows itself");
+        let found = crate::runtime::run(resolve(("localhost", 80).target()));
+        let found = found.expect("every machine knows itself");
         assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback()));
     }
 }

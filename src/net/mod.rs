@@ -25,8 +25,8 @@
 //! # Non-guarantees
 //! - Sockets work only inside the runtime in which they were made. Anywhere else reading, writing and accepting give
 //!   an error that says so.
-//! - Host names are looked up by the system's resolver, which blocks the whole runtime until it answers; addresses
-//!   written as numbers are not looked up. See [`ToSocketAddrs`].
+//! - Host names are looked up by the system's resolver, which cannot be interrupted: a lookup that is cancelled goes on by
+//!   itself on its thread. Addresses written as numbers are not looked up. See [`ToSocketAddrs`].
 //! - Which of several tasks that wait for the same bytes gets them is not defined.
 
 mod address;

@@ -36,6 +36,9 @@ impl Builder {
     ///
     /// Tasks that have not ended by then are dropped, and named on standard error. Without this setting the runtime
     /// waits for them.
+    ///
+    /// It bounds the wait for functions that still run on other threads ([`to_thread`](crate::to_thread)), too. They cannot be
+    /// stopped, so without this setting they are given 5 seconds after the last task has ended.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = Some(timeout);
         self

@@ -26,6 +26,7 @@ use crossbeam_queue::SegQueue;
 
 use super::Owner;
 use super::awaited::Wait;
+use super::offload::Jobs;
 use crate::cell::Letter;
 use crate::reactor::{Bell, Chime};
 use crate::util::drop_quietly;
@@ -77,8 +78,10 @@ pub(crate) struct Hub {
     ended: AtomicBool,
     /// Held while the tasks are handed over at the end.
     handover: Mutex<()>,
-    /// How many `Remote`s and remote handles may still send work.
-    remotes: AtomicUsize,
+    /// How many `Remote`s, remote handles and functions on other threads may still send work.
+    in_flight: AtomicUsize,
+    /// The functions that run on other threads.
+    jobs: Arc<Jobs>,
 }
 
 /// The runtimes of the process that have not ended, by number: leaf futures hold the number only, and find the way
@@ -104,7 +107,8 @@ impl Hub {
             bell,
             ended: AtomicBool::new(false),
             handover: Mutex::new(()),
-            remotes: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            jobs: Arc::default(),
         });
         hubs().insert(hub.number, Arc::clone(&hub));
         hub
@@ -196,22 +200,41 @@ impl Hub {
         }
     }
 
-    /// One more `Remote` or remote handle.
-    pub(crate) fn remote_opened(&self) {
-        self.remotes.fetch_add(1, Ordering::Relaxed);
+    /// True while something elsewhere may still send work.
+    pub(crate) fn is_something_in_flight(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) > 0
     }
 
-    /// One `Remote` or remote handle less. The loop is woken: it may have waited for that one only.
-    pub(crate) fn remote_closed(&self) {
-        if self.remotes.fetch_sub(1, Ordering::Release) == 1 {
+    /// The functions of this runtime that run on other threads.
+    pub(crate) fn jobs(&self) -> Arc<Jobs> {
+        Arc::clone(&self.jobs)
+    }
+}
+
+/// Something elsewhere that may send work: while one lives, a virtual clock does not jump.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Hub>);
+
+impl InFlight {
+    /// One more.
+    pub(crate) fn new(hub: &Arc<Hub>) -> Self {
+        hub.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(hub))
+    }
+
+    /// Where the work would be sent.
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0
+    }
+}
+
+impl Drop for InFlight {
+    /// The loop is woken: it may have waited for this one only.
+    fn drop(&mut self) {
+        if self.0.in_flight.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::SeqCst);
-            self.bell.ring();
+            self.0.bell.ring();
         }
-    }
-
-    /// True while some `Remote` may still send work.
-    pub(crate) fn has_remotes(&self) -> bool {
-        self.remotes.load(Ordering::Acquire) > 0
     }
 }
 

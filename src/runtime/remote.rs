@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::hub::InFlight;
 use super::reply::{RemoteHandle, Sender, reply};
 use super::{Hub, Message, try_with, with};
 use crate::cell::{Home, Label};
@@ -47,16 +48,15 @@ use crate::util::{caught, drop_quietly};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Remote {
-    /// The runtime.
-    hub: Arc<Hub>,
+    /// The runtime, which it may send work to.
+    home: InFlight,
 }
 
 impl Remote {
     /// A remote of the runtime of `hub`.
     pub(crate) fn new(hub: &Arc<Hub>) -> Self {
-        hub.remote_opened();
         Self {
-            hub: Arc::clone(hub),
+            home: InFlight::new(hub),
         }
     }
 
@@ -116,7 +116,7 @@ impl Remote {
     /// True when the runtime has ended.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        Home::has_ended(&*self.hub)
+        Home::has_ended(&**self.home.hub())
     }
 
     /// Sends `answer` home, with the sending end of a new handle.
@@ -124,8 +124,9 @@ impl Remote {
         &self,
         answer: impl FnOnce(Sender<T>) + Send + 'static,
     ) -> RemoteHandle<T> {
-        let (sender, handle) = reply(&self.hub);
-        self.hub
+        let (sender, handle) = reply(self.home.hub());
+        self.home
+            .hub()
             .send(Message::Call(Box::new(move || answer(sender))));
         handle
     }
@@ -133,19 +134,15 @@ impl Remote {
 
 impl Clone for Remote {
     fn clone(&self) -> Self {
-        Self::new(&self.hub)
-    }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        self.hub.remote_closed();
+        Self::new(self.home.hub())
     }
 }
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote").field("hub", &self.hub).finish()
+        f.debug_struct("Remote")
+            .field("hub", self.home.hub())
+            .finish()
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::hub::InFlight;
 use super::{Hub, TaskRef, try_with};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::util::{drop_quietly, wake_quietly};
@@ -21,9 +22,8 @@ pub(super) fn reply<T>(hub: &Arc<Hub>) -> (Sender<T>, RemoteHandle<T>) {
     let sender = Sender {
         slot: Arc::clone(&slot),
     };
-    hub.remote_opened();
-    let hub = Arc::clone(hub);
-    (sender, RemoteHandle { slot, hub })
+    let home = InFlight::new(hub);
+    (sender, RemoteHandle { slot, home })
 }
 
 /// What the two ends share.
@@ -141,8 +141,8 @@ impl<T> Drop for Sender<T> {
 pub struct RemoteHandle<T> {
     /// What the two ends share.
     slot: Arc<Slot<T>>,
-    /// The runtime.
-    hub: Arc<Hub>,
+    /// The runtime, whose work it waits for.
+    home: InFlight,
 }
 
 impl<T> RemoteHandle<T> {
@@ -229,7 +229,7 @@ impl<T> RemoteHandle<T> {
     /// Panics on the thread that the result would have to come from.
     fn refuse_home(&self) {
         assert!(
-            self.is_finished() || !self.hub.is_home_thread(),
+            self.is_finished() || !self.home.hub().is_home_thread(),
             "a RemoteHandle was joined on the thread that drives its runtime, which would wait for itself: \
              `.await` the handle instead"
         );
@@ -255,12 +255,6 @@ impl<T> Future for RemoteHandle<T> {
         drop(inner);
         drop(old);
         Poll::Pending
-    }
-}
-
-impl<T> Drop for RemoteHandle<T> {
-    fn drop(&mut self) {
-        self.hub.remote_closed();
     }
 }
 

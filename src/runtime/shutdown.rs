@@ -1,13 +1,16 @@
 //! The end of a runtime.
 //!
 //! ```text
-//!   Open ── shut_down ──▶ ShuttingDown: all cancelled, clean-ups run ──▶ Closed: the rest is dropped ──▶ ended
-//!     │                        (at most `shutdown_timeout`)                   ▲
-//!     └── during a panic, or inside another runtime ──────────────────────────┘
+//!   Open ── shut_down ──▶ ShuttingDown: all cancelled, clean-ups run ──▶ Closed: the rest is dropped ──▶ ended ─┬─▶ threads returned
+//!     │                        (at most `shutdown_timeout`)                   ▲                                  └─▶ or are left
+//!     └── during a panic, or inside another runtime: waits for no thread ─────┘                                      alone, and named
 //! ```
+//!
+//! A thread cannot be made to stop. So who still runs a function of `to_thread` when all tasks are gone is waited for, but
+//! never for ever.
 
 use std::io::{self, Write};
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -21,8 +24,12 @@ use crate::util::{caught, drop_quietly};
 /// How often the end looks again for what destructors left behind while it cleared out.
 const CLEARINGS: usize = 16;
 
+/// How long the end waits for functions on other threads, where no `shutdown_timeout` says so.
+const PATIENCE_WITH_THREADS: Duration = Duration::from_secs(5);
+
 /// Ends the runtime in order: everything is cancelled and given the time to clean up.
 pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
+    let begin = Instant::now();
     let entered = context::enter(core);
     core.set_phase(Phase::ShuttingDown);
     // Who was cancelled before has another reason, and the first one stands.
@@ -36,6 +43,11 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
     let emptied = caught(|| core.run_until_empty(patience));
     drop(entered);
     close(core);
+    let left = match patience {
+        Some(patience) => patience.saturating_sub(begin.elapsed()),
+        None => PATIENCE_WITH_THREADS,
+    };
+    report_threads(&core.hub().jobs().wait_for_none(left));
     emptied.unwrap_or_else(|payload| resume_unwind(payload));
 }
 
@@ -153,6 +165,26 @@ fn report(tasks: &[Task]) {
     for task in tasks {
         text += &format!("  {}\n", describe(task));
     }
-    // Nobody may be reading, which is no reason to panic in a destructor, as `eprint!` would.
+    say(&text);
+}
+
+/// Names the functions on other threads that the end did not wait for any longer.
+fn report_threads(locations: &[&Location<'_>]) {
+    if locations.is_empty() {
+        return;
+    }
+    let count = locations.len();
+    let mut text = format!(
+        "wheelhouse: {count} function(s) on other threads did not return while the runtime shut down, and run on. \
+         Asked for at:\n"
+    );
+    for location in locations {
+        text += &format!("  {location}\n");
+    }
+    say(&text);
+}
+
+/// Writes to standard error. Nobody may be reading, which is no reason to panic in a destructor, as `eprint!` would.
+fn say(text: &str) {
     io::stderr().write_all(text.as_bytes()).ok();
 }

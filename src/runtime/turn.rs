@@ -222,6 +222,6 @@ impl Core {
 
     /// True when something outside of the runtime may still wake a task.
     pub(super) fn is_something_in_flight(&self) -> bool {
-        self.hub().has_remotes() || Reactor::waiting(&self.reactor().borrow()) > 0
+        self.hub().is_something_in_flight() || Reactor::waiting(&self.reactor().borrow()) > 0
     }
 }

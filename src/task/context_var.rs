@@ -10,6 +10,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -17,20 +18,20 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::runtime::with;
-use crate::util::vars::{self, Frame, Vars};
+use crate::util::vars::{self, Copied, Frame, Reach, Vars};
 
 /// A variable whose value depends on the task that reads it (asyncio: `contextvars.ContextVar`); made by
 /// [`context_var!`](crate::context_var).
 ///
 /// A value is set for a future, by [`with`](ContextVar::with): whatever runs inside of it sees the value, the branches of a
 /// `gather` and whatever it calls included. A task that is spawned there, a group's child too, has the value for its whole
-/// life, unless the variable is declared `not_inherited`. There is no `set`: a value ends where its future ends, so nothing
-/// needs to be reset.
+/// life, unless the variable is declared `not_inherited`. A function that [`to_thread`](crate::to_thread) runs has a clone of
+/// the value, if that is `Clone + Send`. There is no `set`: a value ends where its future ends, so nothing needs to be reset.
 pub struct ContextVar<T: 'static> {
     /// The value where none is set.
     default: Option<fn() -> T>,
-    /// Whether spawned tasks have it too.
-    inherited: bool,
+    /// Who else has what is set.
+    reach: Reach,
     /// For messages.
     name: &'static str,
 }
@@ -38,10 +39,15 @@ pub struct ContextVar<T: 'static> {
 impl<T: 'static> ContextVar<T> {
     /// A variable. For [`context_var!`](crate::context_var).
     #[doc(hidden)]
-    pub const fn declared(name: &'static str, default: Option<fn() -> T>, inherited: bool) -> Self {
+    pub const fn declared(
+        name: &'static str,
+        default: Option<fn() -> T>,
+        inherited: bool,
+        copied: Option<Copied>,
+    ) -> Self {
         Self {
             default,
-            inherited,
+            reach: Reach { inherited, copied },
             name,
         }
     }
@@ -93,7 +99,7 @@ impl<T: 'static> ContextVar<T> {
     /// Outside of a runtime.
     pub fn with_sync<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         let below = with("ContextVar::with_sync", |core| core.vars());
-        let frame = vars::set(below, self.key(), Rc::new(value), self.inherited);
+        let frame = vars::set(below, self.key(), Rc::new(value), self.reach);
         let _back = Back::set(frame);
         f()
     }
@@ -130,7 +136,11 @@ impl<T: 'static> ContextVar<T> {
     /// Lets `look` see the value: `None` when the variable is not set here and has no default.
     pub fn read<R>(&'static self, look: impl FnOnce(Option<&T>) -> R) -> R {
         let value = crate::runtime::try_with(|core| core.find_var(self.key()));
-        match value.ok().flatten() {
+        match value
+            .ok()
+            .flatten()
+            .or_else(|| vars::find_arrived(self.key()))
+        {
             Some(value) => look(value.downcast_ref()),
             None => look(self.default.map(|default| default()).as_ref()),
         }
@@ -141,10 +151,32 @@ impl<T> fmt::Debug for ContextVar<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContextVar")
             .field("name", &self.name)
-            .field("inherited", &self.inherited)
+            .field("inherited", &self.reach.inherited)
             .finish_non_exhaustive()
     }
 }
+
+/// Tells whether a value can go to other threads. For [`context_var!`](crate::context_var).
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Threads<T>(PhantomData<T>);
+
+impl<T: Clone + Send + 'static> Threads<T> {
+    /// How it goes there.
+    pub const COPIED: Option<Copied> = Some(|value| {
+        let value: &T = value.downcast_ref().expect("a variable's own value");
+        Box::new(value.clone())
+    });
+}
+
+/// What is taken for any other value. For [`context_var!`](crate::context_var).
+#[doc(hidden)]
+pub trait StaysOnItsThread {
+    /// It does not go there.
+    const COPIED: Option<Copied> = None;
+}
+
+impl<T> StaysOnItsThread for Threads<T> {}
 
 pin_project! {
     /// The future of [`ContextVar::with`].
@@ -174,7 +206,7 @@ impl<T: 'static, F: Future> WithVar<T, F> {
             (None, Some(frame)) => frame.value(),
             (None, None) => unreachable!("the frame takes the value"),
         };
-        let frame = vars::set(around, this.var.key(), value, this.var.inherited);
+        let frame = vars::set(around, this.var.key(), value, this.var.reach);
         *this.frame = Some(Rc::clone(&frame));
         frame
     }
@@ -254,6 +286,12 @@ macro_rules! context_var {
             stringify!($NAME),
             $crate::context_var!(@default $T $(, $default)?),
             $crate::context_var!(@inherited $($mode)?),
+            {
+                // Where the value is `Clone + Send`, the inherent constant hides the trait's.
+                #[allow(unused_imports, reason = "of no use where the other is taken")]
+                use $crate::task::StaysOnItsThread as _;
+                $crate::task::Threads::<$T>::COPIED
+            },
         );
     )*};
     (@default $T:ty) => { None };

@@ -30,6 +30,8 @@ pub use builder::Builder;
 pub use cancel_handle::CancelHandle;
 pub use catch::{CatchCancel, catch_cancel};
 pub use context_var::{ContextVar, WithVar};
+#[doc(hidden)]
+pub use context_var::{StaysOnItsThread, Threads};
 pub use handle::JoinHandle;
 pub use info::{TaskInfo, TaskState, all, current, try_current};
 pub use shield::{Shield, finally, finally_with, shield};

@@ -6,10 +6,26 @@
 //!   task B: ──▶ SPAN=3         spawned by A: has what A had, and more
 //! ```
 //!
+//! A list stays on its thread. What goes to another one are copies of the values that can: [`Luggage`], unpacked where it
+//! [arrives](arrive), for as long as one function runs there.
+//!
 //! Floor F0: it knows neither tasks nor runtimes.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::rc::Rc;
+
+/// Copies a value for another thread.
+pub(crate) type Copied = fn(&dyn Any) -> Box<dyn Any + Send>;
+
+/// Who else has a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    /// Whether tasks that are spawned here have it too.
+    pub(crate) inherited: bool,
+    /// How functions on other threads get it too, if they do.
+    pub(crate) copied: Option<Copied>,
+}
 
 /// One value, on top of others.
 pub(crate) struct Frame {
@@ -17,8 +33,8 @@ pub(crate) struct Frame {
     key: usize,
     /// Its value.
     value: Rc<dyn Any>,
-    /// Whether tasks that are spawned here have it too.
-    inherited: bool,
+    /// Who else has it.
+    reach: Reach,
     /// Whether this and all beneath are inherited.
     all_inherited: bool,
     /// What was set before.
@@ -29,13 +45,13 @@ pub(crate) struct Frame {
 pub(crate) type Vars = Option<Rc<Frame>>;
 
 /// Sets a variable, on top of what was set before.
-pub(crate) fn set(below: Vars, key: usize, value: Rc<dyn Any>, inherited: bool) -> Rc<Frame> {
+pub(crate) fn set(below: Vars, key: usize, value: Rc<dyn Any>, reach: Reach) -> Rc<Frame> {
     let rest = below.as_ref().is_none_or(|below| below.all_inherited);
     Rc::new(Frame {
         key,
         value,
-        inherited,
-        all_inherited: inherited && rest,
+        reach,
+        all_inherited: reach.inherited && rest,
         below,
     })
 }
@@ -59,10 +75,62 @@ pub(crate) fn for_child(vars: &Vars) -> Vars {
         return Some(Rc::clone(top));
     }
     let below = for_child(&top.below);
-    match top.inherited {
-        true => Some(set(below, top.key, Rc::clone(&top.value), true)),
+    match top.reach.inherited {
+        true => Some(set(below, top.key, Rc::clone(&top.value), top.reach)),
         false => below,
     }
+}
+
+/// Copies of values, on their way to another thread, the earliest first.
+pub(crate) type Luggage = Vec<(usize, Reach, Box<dyn Any + Send>)>;
+
+/// What a function has that is sent to another thread from where `vars` are set.
+pub(crate) fn for_thread(vars: &Vars) -> Luggage {
+    let mut luggage = Luggage::new();
+    let mut at = vars.as_ref();
+    while let Some(frame) = at {
+        let copied = frame.reach.copied.filter(|_| frame.reach.inherited);
+        if let Some(copied) = copied
+            && luggage.iter().all(|(key, ..)| *key != frame.key)
+        {
+            luggage.push((frame.key, frame.reach, copied(&*frame.value)));
+        }
+        at = frame.below.as_ref();
+    }
+    luggage
+}
+
+thread_local! {
+    /// What the function that runs on this thread brought along.
+    static ARRIVED: RefCell<Vars> = const { RefCell::new(None) };
+}
+
+/// Runs a function with what it brought along.
+pub(crate) fn arrive<R>(luggage: Luggage, f: impl FnOnce() -> R) -> R {
+    /// Takes the values away again, also when the function panics.
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            // Their destructors are somebody else's code, and run with nothing borrowed.
+            drop(ARRIVED.take());
+        }
+    }
+    if luggage.is_empty() {
+        return f();
+    }
+    let unpacked = luggage
+        .into_iter()
+        .fold(None, |below, (key, reach, value)| {
+            Some(set(below, key, Rc::from(value as Box<dyn Any>), reach))
+        });
+    ARRIVED.set(unpacked);
+    let _leave = Leave;
+    f()
+}
+
+/// The value of a variable that came along to this thread.
+pub(crate) fn find_arrived(key: usize) -> Option<Rc<dyn Any>> {
+    ARRIVED.with_borrow(|vars| find(vars, key))
 }
 
 /// True when both are the same list.
@@ -103,15 +171,24 @@ impl Drop for Frame {
 mod tests {
     use super::*;
 
+    const INHERITED: Reach = Reach {
+        inherited: true,
+        copied: Some(|value| Box::new(*value.downcast_ref::<i32>().unwrap())),
+    };
+    const KEPT: Reach = Reach {
+        inherited: false,
+        ..INHERITED
+    };
+
     fn value(vars: &Vars, key: usize) -> Option<i32> {
         find(vars, key).map(|value| *value.downcast_ref::<i32>().unwrap())
     }
 
     #[test]
     fn the_latest_value_hides_the_earlier_ones() {
-        let vars = Some(set(None, 1, Rc::new(10), true));
-        let vars = Some(set(vars, 2, Rc::new(20), true));
-        let vars = Some(set(vars, 1, Rc::new(11), true));
+        let vars = Some(set(None, 1, Rc::new(10), INHERITED));
+        let vars = Some(set(vars, 2, Rc::new(20), INHERITED));
+        let vars = Some(set(vars, 1, Rc::new(11), INHERITED));
         assert_eq!(
             (value(&vars, 1), value(&vars, 2), value(&vars, 3)),
             (Some(11), Some(20), None)
@@ -120,11 +197,11 @@ mod tests {
 
     #[test]
     fn a_child_has_what_is_inherited_and_shares_it_if_that_is_all() {
-        let outer = Some(set(None, 1, Rc::new(10), true));
+        let outer = Some(set(None, 1, Rc::new(10), INHERITED));
         assert!(is_same(&for_child(&outer), &outer));
-        let vars = Some(set(outer.clone(), 2, Rc::new(20), false));
+        let vars = Some(set(outer.clone(), 2, Rc::new(20), KEPT));
         assert!(is_same(&for_child(&vars), &outer));
-        let vars = Some(set(vars, 3, Rc::new(30), true));
+        let vars = Some(set(vars, 3, Rc::new(30), INHERITED));
         let child = for_child(&vars);
         assert_eq!(
             (value(&child, 1), value(&child, 2), value(&child, 3)),
@@ -135,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_hidden_value_comes_through_where_the_one_above_is_not_inherited() {
-        let vars = Some(set(None, 1, Rc::new(10), true));
-        let vars = Some(set(vars, 1, Rc::new(11), false));
+        let vars = Some(set(None, 1, Rc::new(10), INHERITED));
+        let vars = Some(set(vars, 1, Rc::new(11), KEPT));
         assert_eq!(value(&for_child(&vars), 1), Some(10));
     }
 
@@ -144,8 +221,23 @@ mod tests {
     fn a_list_of_a_million_ends_without_a_deep_stack() {
         let mut vars = None;
         for n in 0..1_000_000_usize {
-            vars = Some(set(vars, n, Rc::new(()), true));
+            vars = Some(set(vars, n, Rc::new(()), INHERITED));
         }
         drop(vars);
+    }
+
+    #[test]
+    fn another_thread_gets_copies_of_the_latest_inherited_values_and_none_stays_behind() {
+        let vars = Some(set(None, 1, Rc::new(10), INHERITED));
+        let vars = Some(set(vars, 2, Rc::new(20), KEPT));
+        let vars = Some(set(vars, 1, Rc::new(11), INHERITED));
+        let luggage = for_thread(&vars);
+        assert_eq!(luggage.len(), 1);
+        let arrived = |key| find_arrived(key).map(|value| *value.downcast_ref::<i32>().unwrap());
+        let thread = std::thread::spawn(move || {
+            let inside = arrive(luggage, || (arrived(1), arrived(2)));
+            (inside, arrived(1))
+        });
+        assert_eq!(thread.join().unwrap(), ((Some(11), None), None));
     }
 }

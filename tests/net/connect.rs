@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use futures::io::AsyncReadExt;
+use socket2::{Domain, Socket, Type};
 use wheelhouse::net::{TcpListener, TcpStream};
 
 use super::{ANY, bounded};
@@ -43,6 +44,51 @@ fn of_several_addresses_that_refuse_the_last_error_stands() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let error = TcpListener::bind([]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+/// A listener that answers nobody: its queue is full, and the kernel drops what knocks.
+fn deaf() -> (socket2::Socket, Vec<socket2::Socket>) {
+    let new = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let listener = new();
+    listener
+        .bind(&SocketAddr::from(ANY).into())
+        .expect("a free port");
+    listener.listen(0).expect("a queue of one");
+    let address = listener.local_addr().expect("an address");
+    let fill = |socket: Socket| {
+        socket.set_nonblocking(true).expect("a setting");
+        drop(socket.connect(&address));
+        socket
+    };
+    (listener, (0..4).map(|_| fill(new())).collect())
+}
+
+/// In wall time: the kernel's silence is real. It waits 250 ms, where the kernel would take minutes to give up.
+#[test]
+fn an_address_that_does_not_answer_does_not_hold_up_the_next_one() {
+    bounded(async {
+        let (deaf, _crowd) = deaf();
+        let deaf = deaf.local_addr().unwrap().as_socket().unwrap();
+        let listener = TcpListener::bind(ANY).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut alone = Box::pin(TcpStream::connect(deaf));
+        let stream = TcpStream::connect([deaf, address]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+        assert!(futures::poll!(&mut alone).is_pending(), "not deaf enough");
+    });
+}
+
+#[test]
+fn an_unknown_name_is_an_error_that_says_which() {
+    bounded(async {
+        let error = TcpStream::connect("no.such.name.invalid:80")
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("`no.such.name.invalid`"),
+            "{error}"
+        );
     });
 }
 

@@ -52,18 +52,20 @@ impl TcpListener {
     /// Listens at an address; with port 0 at a port that the system chooses and [`local_addr`](Self::local_addr) tells.
     ///
     /// Up to 1024 connections may wait to be accepted. A port that was in use a moment ago can be used again at once
-    /// (`SO_REUSEADDR`). Of several addresses it takes the first that works. A host name is looked up with the whole
-    /// runtime waiting, see [`ToSocketAddrs`].
+    /// (`SO_REUSEADDR`). Of several addresses it takes the first that works. A host name is looked up on another thread, see
+    /// [`ToSocketAddrs`]; for numbers it does not wait.
     ///
     /// # Cancel safety
-    /// It never waits for anything that a cancellation could interrupt.
+    /// Nothing is lost: it waits for the lookup only.
     ///
     /// # Errors
     /// Outside of a runtime; when the text is no address or the name is unknown; when the address is in use or not
     /// this machine's; when file descriptors have run out. Of several addresses, the error of the last one.
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         require_runtime()?;
-        first_success(resolve(&address)?, async |address| Self::listen(address)).await
+        let target = address.target();
+        drop(address);
+        first_success(resolve(target).await?, Self::listen)
     }
 
     /// Listens at one address.

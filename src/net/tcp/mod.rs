@@ -10,6 +10,7 @@
 //!
 //! All reading and writing is done by methods of the stream that take `&self`; [`traits`] leads every type there.
 
+mod dial;
 mod listener;
 mod owned;
 mod split;

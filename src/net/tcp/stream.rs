@@ -10,7 +10,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, connect, sendmsg, sockopt};
 
-use super::super::address::{ToSocketAddrs, first_success, resolve};
+use super::super::address::{ToSocketAddrs, resolve};
+use super::dial::dial;
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, new_socket, owned, split};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
@@ -60,21 +61,22 @@ pub struct TcpStream {
 impl TcpStream {
     /// Connects to an address (asyncio: `asyncio.open_connection`).
     ///
-    /// Of several addresses, or a name that has several, it tries one after the other and takes the first that
-    /// answers. A host name is looked up with the whole runtime waiting, see [`ToSocketAddrs`]. The system gives up
-    /// on a silent peer after minutes; [`timeout`](crate::timeout) bounds that.
+    /// Of several addresses, or a name that has several, it takes the first that answers: it tries those of IPv6 and
+    /// IPv4 in turn, and the next one when one fails or has not answered for 250 ms, as RFC 8305 ("happy eyeballs") asks for. A
+    /// host name is looked up on another thread, see [`ToSocketAddrs`]. The system gives up on a silent peer after minutes;
+    /// [`timeout`](crate::timeout) bounds that.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the attempt up and closes its socket.
+    /// Dropping the future gives all attempts up and closes their sockets.
     ///
     /// # Errors
     /// Outside of a runtime; when the text is no address or the name is unknown; when nobody listens there or answers;
-    /// when file descriptors have run out. Of several addresses, the error of the last one.
+    /// when file descriptors have run out. Of several addresses, the error of the one that failed last.
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         require_runtime()?;
-        let addresses = resolve(&address)?;
+        let target = address.target();
         drop(address);
-        first_success(addresses, async |address| Self::connect_to(address).await).await
+        dial(resolve(target).await?, Self::connect_to).await
     }
 
     /// Connects to one address.

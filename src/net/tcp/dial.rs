@@ -1,0 +1,146 @@
+//! Connecting to the first of several addresses that answers: RFC 8305, sections 4 and 5.
+//!
+//! ```text
+//!            ┌── one answered ──▶ its stream; the others are dropped, which closes their sockets
+//!   racing ──┼── one failed ────▶ the next address at once; the error of the last one when none is left and none under way
+//!            └── 250 ms without an answer to the latest ──▶ the next address besides
+//! ```
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::super::address::no_address;
+use crate::time::{Sleep, sleep};
+
+/// How long one address may be silent before the next one is tried besides; what the RFC recommends.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Gives the stream of the first of `addresses` that answers `connect`.
+pub(super) async fn dial<T, F>(
+    addresses: Vec<SocketAddr>,
+    connect: impl Fn(SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    if let [address] = addresses[..] {
+        return connect(address).await;
+    }
+    let mut race = Race {
+        waiting: in_turn(addresses),
+        connect,
+        attempts: Vec::new(),
+        patience: None,
+        error: no_address(),
+    };
+    poll_fn(|cx| race.poll(cx)).await
+}
+
+/// Puts the addresses of the two families in turn, beginning with that of the first one; within a family they keep the order
+/// in which the resolver, which knows what the machine prefers, gave them.
+fn in_turn(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+    let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let (one, other): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv4() == first_is_v4);
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut ordered = VecDeque::new();
+    while one.len() + other.len() > 0 {
+        ordered.extend(one.next());
+        ordered.extend(other.next());
+    }
+    ordered
+}
+
+/// Attempts that are under way at the same time.
+struct Race<C, F> {
+    /// The addresses that have not been tried.
+    waiting: VecDeque<SocketAddr>,
+    /// How one is tried.
+    connect: C,
+    /// Those under way, the latest last.
+    attempts: Vec<Pin<Box<F>>>,
+    /// When the latest has been silent for long enough.
+    patience: Option<Sleep>,
+    /// Why the last one failed.
+    error: io::Error,
+}
+
+impl<T, C, F> Race<C, F>
+where
+    C: Fn(SocketAddr) -> F,
+    F: Future<Output = io::Result<T>>,
+{
+    /// Lets all go on, and begins others where that is due.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if let Some(stream) = self.poll_attempts(0, cx) {
+            return Poll::Ready(Ok(stream));
+        }
+        while self.is_next_due(cx) {
+            let Some(address) = self.waiting.pop_front() else {
+                break;
+            };
+            self.patience = Some(sleep(PATIENCE));
+            self.attempts.push(Box::pin((self.connect)(address)));
+            if let Some(stream) = self.poll_attempts(self.attempts.len() - 1, cx) {
+                return Poll::Ready(Ok(stream));
+            }
+        }
+        match self.attempts.is_empty() {
+            true => Poll::Ready(Err(std::mem::replace(&mut self.error, no_address()))),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Polls the attempts from number `from` on; gives what one of them gave. One that failed makes the next one due.
+    fn poll_attempts(&mut self, from: usize, cx: &mut Context<'_>) -> Option<T> {
+        let mut number = from;
+        while let Some(attempt) = self.attempts.get_mut(number) {
+            match attempt.as_mut().poll(cx) {
+                Poll::Pending => number += 1,
+                Poll::Ready(Ok(stream)) => return Some(stream),
+                Poll::Ready(Err(error)) => {
+                    self.error = error;
+                    self.patience = None;
+                    drop(self.attempts.remove(number));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether another address is to be tried now: the latest failed, or was silent, or there is none.
+    fn is_next_due(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.waiting.is_empty() {
+            return false;
+        }
+        match &mut self.patience {
+            Some(patience) => Pin::new(patience).poll(cx).is_ready(),
+            None => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_keep_their_own_order() {
+        let given = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]);
+        let expected = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]);
+        assert_eq!(in_turn(given), expected);
+        assert!(in_turn(Vec::new()).is_empty());
+        let v4 = addresses(&["2.2.2.2:1", "1.1.1.1:1"]);
+        assert_eq!(in_turn(v4.clone()), v4);
+    }
+}
