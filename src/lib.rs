@@ -43,7 +43,8 @@
 //! | `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier` | [`sync`], which has [`sync::RwLock`] besides |
 //! | `Future`; `Queue`, `PriorityQueue`, `LifoQueue` | [`sync::oneshot()`]; [`sync::Queue`] and its siblings |
 //! | `call_soon_threadsafe(queue.put_nowait, x)` | [`sync::inbox`] |
-//! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`] |
+//! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`]; [`net::UnixStream`], [`net::UnixListener`] |
+//! | `create_datagram_endpoint` | [`net::UdpSocket`], [`net::UnixDatagram`] |
 //! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
 //! | `to_thread` | [`to_thread`] |
 //! | `contextvars.ContextVar` | [`context_var!`], [`task::ContextVar`] |

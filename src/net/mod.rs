@@ -1,12 +1,13 @@
 //! Sockets. Floor 3.
 //!
 //! [`TcpListener`] takes connections (asyncio: `asyncio.start_server`), [`TcpStream::connect`] makes one (asyncio:
-//! `asyncio.open_connection`). Bytes go through the traits of `futures::io`, so a program that reads and writes also
-//! uses that crate's `AsyncReadExt` and `AsyncWriteExt`. Both types turn from and into their namesakes in
-//! [`std::net`].
+//! `asyncio.open_connection`); [`UnixListener`] and [`UnixStream`] do so within one machine. Bytes go through the traits of
+//! `futures::io`, so a program that reads and writes also uses that crate's `AsyncReadExt` and `AsyncWriteExt`, which have
+//! `read_exact`, `write_all` and the rest, and its `BufReader` with `lines`. [`UdpSocket`] and [`UnixDatagram`] are for
+//! datagrams. All types turn from and into their namesakes in std.
 //!
 //! ```text
-//!   TcpListener, TcpStream, halves     what users hold; only ids and a descriptor inside, so all are `Send`
+//!   listeners, streams, halves, …      what users hold; only ids and a descriptor inside, so all are `Send`
 //!            │
 //!        Registered                    a socket and its place in the reactor of one runtime
 //!            │ at home                              │ elsewhere
@@ -17,7 +18,7 @@
 //! # Guarantees
 //! - A socket that is ready costs the system call that moves the bytes and no other; one that is known to have
 //!   nothing is not asked. A request and its answer are one read, one write and the loop's wait.
-//! - Any number of tasks may use one `&TcpStream` or `&TcpListener` at once; all who wait are woken when it is ready.
+//! - Any number of tasks may use one `&TcpStream` or any other socket at once; all who wait are woken when it is ready.
 //! - A socket that is always ready gives way: after a number of calls in one poll its task goes to the end of the queue.
 //! - A socket may be moved to another thread, and dropped there. Its descriptor is closed whatever becomes of the
 //!   runtime.
@@ -29,10 +30,17 @@
 //!   itself on its thread. Addresses written as numbers are not looked up. See [`ToSocketAddrs`].
 //! - Which of several tasks that wait for the same bytes gets them is not defined.
 
+mod accept;
 mod address;
+mod duplex;
+mod halves;
 mod tcp;
+mod udp;
+mod unix;
 
 pub use address::ToSocketAddrs;
-pub use tcp::{
-    OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpStream, WriteHalf,
-};
+pub use duplex::Duplex;
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use tcp::{TcpListener, TcpSocket, TcpStream};
+pub use udp::UdpSocket;
+pub use unix::{PeerCredentials, UnixDatagram, UnixListener, UnixStream};

@@ -1,6 +1,7 @@
 //! TCP over loopback, against this crate's own sockets and against real peers: std, `nc`, Python's asyncio.
 
 mod connect;
+mod datagrams;
 mod echo;
 mod fairness;
 mod faults;
@@ -8,7 +9,9 @@ mod foreign;
 mod halves;
 mod limits;
 mod peers;
+mod sockets;
 mod streams;
+mod unix;
 
 use std::future::Future;
 use std::net::Ipv4Addr;

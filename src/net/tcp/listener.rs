@@ -7,10 +7,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
-use rustix::net::{acceptfrom_with, bind, listen, sockopt};
+use rustix::net::{bind, listen, sockopt};
 
-use super::super::address::{ToSocketAddrs, first_success, resolve};
-use super::{FLAGS, TcpStream, new_socket};
+use super::{TcpStream, new_socket};
+use crate::net::accept::accept;
+use crate::net::address::{ToSocketAddrs, first_success, resolve};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
@@ -78,7 +79,7 @@ impl TcpListener {
     }
 
     /// Takes the listener into the runtime. Its first accept waits for the loop to say that it is worth it.
-    fn register(socket: std::net::TcpListener) -> io::Result<Self> {
+    pub(super) fn register(socket: std::net::TcpListener) -> io::Result<Self> {
         let socket = Registered::new(socket, Readiness::NONE)?;
         Ok(Self { socket })
     }
@@ -170,20 +171,13 @@ impl TcpListener {
     }
 }
 
-/// Takes the next living connection out of the queue. It says nothing about whether there are more.
+/// Takes a connection, and the address of its other end.
 fn accept_one(
     listener: &std::net::TcpListener,
 ) -> io::Result<Done<(std::net::TcpStream, SocketAddr)>> {
-    loop {
-        match acceptfrom_with(listener, FLAGS) {
-            Err(Errno::CONNABORTED) => {}
-            Err(error) => return Err(error.into()),
-            Ok((stream, peer)) => {
-                let peer = peer.ok_or(Errno::AFNOSUPPORT)?.try_into()?;
-                return Ok(Done::with((stream.into(), peer)));
-            }
-        }
-    }
+    let (stream, peer) = accept(listener)?;
+    let peer = peer.ok_or(Errno::AFNOSUPPORT)?.try_into()?;
+    Ok(Done::with((stream.into(), peer)))
 }
 
 impl AsFd for TcpListener {

@@ -1,23 +1,20 @@
 //! One connection.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::task::{Context, Poll};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendFlags, connect, sendmsg, sockopt};
+use rustix::net::{connect, sockopt};
 
-use super::super::address::{ToSocketAddrs, resolve};
 use super::dial::dial;
-use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, new_socket, owned, split};
+use super::new_socket;
+use crate::net::address::{ToSocketAddrs, resolve};
+use crate::net::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, lend, part};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
-
-/// How many buffers one vectored call takes; the system knows no more.
-const MOST_BUFFERS: usize = 1024;
 
 /// A TCP connection (asyncio gives a pair of streams, `StreamReader` and `StreamWriter`).
 ///
@@ -55,7 +52,7 @@ const MOST_BUFFERS: usize = 1024;
 #[derive(Debug)]
 pub struct TcpStream {
     /// The socket.
-    socket: Registered<std::net::TcpStream>,
+    pub(in crate::net) socket: Registered<std::net::TcpStream>,
 }
 
 impl TcpStream {
@@ -81,7 +78,11 @@ impl TcpStream {
 
     /// Connects to one address.
     async fn connect_to(address: SocketAddr) -> io::Result<Self> {
-        let fd = new_socket(address)?;
+        Self::connect_by(new_socket(address)?, address).await
+    }
+
+    /// Connects a socket that was made before.
+    pub(super) async fn connect_by(fd: OwnedFd, address: SocketAddr) -> io::Result<Self> {
         match connect(&fd, &address) {
             Ok(()) => return Self::connected(fd.into()),
             // A signal does not end the attempt, it only lets it go on by itself.
@@ -108,7 +109,7 @@ impl TcpStream {
     /// It is not called `split`, because `futures::io::AsyncReadExt::split`, which takes the whole stream and puts a
     /// lock between its halves, would come before it.
     pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::split(self)
+        lend(self)
     }
 
     /// Parts the stream into two halves that may go to different tasks.
@@ -116,7 +117,7 @@ impl TcpStream {
     /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        owned::split(self)
+        part(self)
     }
 
     /// Ends one direction or both (asyncio: `StreamWriter.write_eof` for [`Shutdown::Write`]).
@@ -235,72 +236,6 @@ impl TcpStream {
         let stream = self.socket.into_socket()?;
         stream.set_nonblocking(false)?;
         Ok(stream)
-    }
-
-    /// Reads some bytes.
-    pub(super) fn receive(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let room = buffer.len();
-        self.transfer(Direction::Read, cx, room, |mut socket| socket.read(buffer))
-    }
-
-    /// Reads some bytes into several buffers.
-    pub(super) fn receive_vectored(
-        &self,
-        cx: &Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let count = buffers.len().min(MOST_BUFFERS);
-        let buffers = &mut buffers[..count];
-        let room = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.transfer(Direction::Read, cx, room, |mut socket| {
-            socket.read_vectored(buffers)
-        })
-    }
-
-    /// Writes some bytes.
-    pub(super) fn send(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.transfer(Direction::Write, cx, bytes.len(), |mut socket| {
-            socket.write(bytes)
-        })
-    }
-
-    /// Writes some bytes out of several buffers. Not by std's call, which leaves a broken connection free to send
-    /// SIGPIPE.
-    pub(super) fn send_vectored(
-        &self,
-        cx: &Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let buffers = &buffers[..buffers.len().min(MOST_BUFFERS)];
-        let size = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.transfer(Direction::Write, cx, size, |socket| {
-            let mut nothing = SendAncillaryBuffer::default();
-            Ok(sendmsg(socket, buffers, &mut nothing, SendFlags::NOSIGNAL)?)
-        })
-    }
-
-    /// Ends the side that writes; one that has ended already is no error.
-    pub(super) fn end(&self) -> io::Result<()> {
-        match self.shutdown(Shutdown::Write) {
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            outcome => outcome,
-        }
-    }
-
-    /// Moves at most `room` bytes by `call`; with no room, none and at once.
-    fn transfer(
-        &self,
-        direction: Direction,
-        cx: &Context<'_>,
-        room: usize,
-        mut call: impl FnMut(&std::net::TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        if room == 0 {
-            return Poll::Ready(Ok(0));
-        }
-        self.socket.poll_io(direction, cx, |socket| {
-            call(socket).map(|count| Done::bytes(count, room))
-        })
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::io;
 
-use super::TcpStream;
+use crate::net::{Duplex, TcpStream};
 
 /// Lends both directions; the exclusive borrow keeps anybody else away meanwhile.
-pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+pub(in crate::net) fn split<S: Duplex>(stream: &mut S) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
     (ReadHalf(stream), WriteHalf(stream))
 }
 
-/// The side of a [`TcpStream`] that reads, lent by [`TcpStream::split_mut`].
+/// The side of a stream that reads, lent by [`TcpStream::split_mut`] or [`UnixStream::split_mut`](crate::net::UnixStream::split_mut).
 ///
 /// # Examples
 /// ```
@@ -35,13 +35,13 @@ pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct ReadHalf<'a>(&'a TcpStream);
+pub struct ReadHalf<'a, S: Duplex = TcpStream>(&'a S);
 
-/// The side of a [`TcpStream`] that writes, lent by [`TcpStream::split_mut`].
+/// The side of a stream that writes, lent by [`TcpStream::split_mut`] or [`UnixStream::split_mut`](crate::net::UnixStream::split_mut).
 ///
 /// Dropping it does nothing; closing it by the trait tells the peer the end.
 #[derive(Debug)]
-pub struct WriteHalf<'a>(&'a TcpStream);
+pub struct WriteHalf<'a, S: Duplex = TcpStream>(&'a S);
 
 impl ReadHalf<'_> {
     /// Waits for bytes and copies them, but leaves them to be read again; see [`TcpStream::peek`].
@@ -57,15 +57,15 @@ impl ReadHalf<'_> {
 }
 
 /// The whole stream, for its addresses and options.
-impl AsRef<TcpStream> for ReadHalf<'_> {
-    fn as_ref(&self) -> &TcpStream {
+impl<S: Duplex> AsRef<S> for ReadHalf<'_, S> {
+    fn as_ref(&self) -> &S {
         self.0
     }
 }
 
 /// The whole stream, for its addresses and options.
-impl AsRef<TcpStream> for WriteHalf<'_> {
-    fn as_ref(&self) -> &TcpStream {
+impl<S: Duplex> AsRef<S> for WriteHalf<'_, S> {
+    fn as_ref(&self) -> &S {
         self.0
     }
 }

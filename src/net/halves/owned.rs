@@ -1,7 +1,7 @@
 //! The two directions of a stream, each an owner.
 //!
 //! ```text
-//!   TcpStream ── into_split ──▶ OwnedReadHalf   ── dropped ──▶ nothing, as long as the other half lives
+//!   stream    ── into_split ──▶ OwnedReadHalf   ── dropped ──▶ nothing, as long as the other half lives
 //!       ▲                       OwnedWriteHalf  ── dropped ──▶ the peer is told the end
 //!       │                          │               forget ──▶ nothing, as long as the other half lives
 //!       └── reunite ───────────────┘
@@ -10,10 +10,10 @@
 use std::io;
 use std::sync::Arc;
 
-use super::TcpStream;
+use crate::net::{Duplex, TcpStream};
 
 /// Parts a stream.
-pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+pub(in crate::net) fn split<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
     let stream = Arc::new(stream);
     let read = OwnedReadHalf {
         stream: Arc::clone(&stream),
@@ -21,7 +21,7 @@ pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     (read, OwnedWriteHalf { stream, ends: true })
 }
 
-/// The side of a [`TcpStream`] that reads, from [`TcpStream::into_split`] (asyncio: `StreamReader`).
+/// The side of a stream that reads, from [`TcpStream::into_split`] or [`UnixStream::into_split`](crate::net::UnixStream::into_split) (asyncio: `StreamReader`).
 ///
 /// Dropping it leaves the other half as it is. The connection is closed when both halves are gone.
 ///
@@ -51,19 +51,19 @@ pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct OwnedReadHalf {
+pub struct OwnedReadHalf<S: Duplex = TcpStream> {
     /// The stream, which the other half has too.
-    stream: Arc<TcpStream>,
+    stream: Arc<S>,
 }
 
-/// The side of a [`TcpStream`] that writes, from [`TcpStream::into_split`] (asyncio: `StreamWriter`).
+/// The side of a stream that writes, from [`TcpStream::into_split`] or [`UnixStream::into_split`](crate::net::UnixStream::into_split) (asyncio: `StreamWriter`).
 ///
 /// Dropping it ends the side that writes: the peer reads the end behind all that was written before.
 /// [`forget`](Self::forget) drops it without that.
 #[derive(Debug)]
-pub struct OwnedWriteHalf {
+pub struct OwnedWriteHalf<S: Duplex = TcpStream> {
     /// The stream, which the other half has too.
-    stream: Arc<TcpStream>,
+    stream: Arc<S>,
     /// Whether dropping this tells the peer the end.
     ends: bool,
 }
@@ -71,14 +71,14 @@ pub struct OwnedWriteHalf {
 /// Two halves could not be put together, as they came from different streams. They are in here, unharmed.
 #[derive(Debug, thiserror::Error)]
 #[error("the two halves are not of the same stream")]
-pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+pub struct ReuniteError<S: Duplex = TcpStream>(pub OwnedReadHalf<S>, pub OwnedWriteHalf<S>);
 
-impl OwnedReadHalf {
+impl<S: Duplex> OwnedReadHalf<S> {
     /// Puts the two halves of a stream together again.
     ///
     /// # Errors
     /// [`ReuniteError`], with both halves in it, when they came from different streams.
-    pub fn reunite(self, other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+    pub fn reunite(self, other: OwnedWriteHalf<S>) -> Result<S, ReuniteError<S>> {
         if !Arc::ptr_eq(&self.stream, &other.stream) {
             return Err(ReuniteError(self, other));
         }
@@ -88,7 +88,9 @@ impl OwnedReadHalf {
             Err(_) => unreachable!("a stream has two halves, and one of them has just gone"),
         }
     }
+}
 
+impl OwnedReadHalf {
     /// Waits for bytes and copies them, but leaves them to be read again; see [`TcpStream::peek`].
     ///
     /// # Cancel safety
@@ -101,12 +103,12 @@ impl OwnedReadHalf {
     }
 }
 
-impl OwnedWriteHalf {
+impl<S: Duplex> OwnedWriteHalf<S> {
     /// Puts the two halves of a stream together again.
     ///
     /// # Errors
     /// [`ReuniteError`], with both halves in it, when they came from different streams.
-    pub fn reunite(self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
+    pub fn reunite(self, other: OwnedReadHalf<S>) -> Result<S, ReuniteError<S>> {
         other.reunite(self)
     }
 
@@ -116,7 +118,7 @@ impl OwnedWriteHalf {
     }
 }
 
-impl Drop for OwnedWriteHalf {
+impl<S: Duplex> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
         if self.ends {
             // There is nobody to be told of a failure, and a connection that is gone has ended, too.
@@ -126,15 +128,15 @@ impl Drop for OwnedWriteHalf {
 }
 
 /// The whole stream, for its addresses and options.
-impl AsRef<TcpStream> for OwnedReadHalf {
-    fn as_ref(&self) -> &TcpStream {
+impl<S: Duplex> AsRef<S> for OwnedReadHalf<S> {
+    fn as_ref(&self) -> &S {
         &self.stream
     }
 }
 
 /// The whole stream, for its addresses and options.
-impl AsRef<TcpStream> for OwnedWriteHalf {
-    fn as_ref(&self) -> &TcpStream {
+impl<S: Duplex> AsRef<S> for OwnedWriteHalf<S> {
+    fn as_ref(&self) -> &S {
         &self.stream
     }
 }

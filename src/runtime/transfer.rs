@@ -1,0 +1,65 @@
+//! Moving bytes through a descriptor: the reads and writes that sockets and pipes have in common.
+
+use std::io::{self, IoSliceMut, Read, Write};
+use std::task::{Context, Poll};
+
+use super::Registered;
+use super::registered::Socket;
+use crate::reactor::{Direction, Done};
+
+/// How many buffers one vectored call takes; the system knows no more.
+pub(crate) const MOST_BUFFERS: usize = 1024;
+
+impl<S: Socket> Registered<S> {
+    /// Reads some bytes.
+    pub(crate) fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a S: Read,
+    {
+        let room = buffer.len();
+        self.transfer(Direction::Read, cx, room, |mut socket| socket.read(buffer))
+    }
+
+    /// Reads some bytes into several buffers.
+    pub(crate) fn poll_read_vectored(
+        &self,
+        cx: &Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a S: Read,
+    {
+        let count = buffers.len().min(MOST_BUFFERS);
+        let buffers = &mut buffers[..count];
+        let room = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.transfer(Direction::Read, cx, room, |mut socket| {
+            socket.read_vectored(buffers)
+        })
+    }
+
+    /// Writes some bytes.
+    pub(crate) fn poll_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a S: Write,
+    {
+        self.transfer(Direction::Write, cx, bytes.len(), |mut socket| {
+            socket.write(bytes)
+        })
+    }
+
+    /// Moves at most `room` bytes by `call`; with no room, none and at once.
+    pub(crate) fn transfer(
+        &self,
+        direction: Direction,
+        cx: &Context<'_>,
+        room: usize,
+        mut call: impl FnMut(&S) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if room == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        self.poll_io(direction, cx, |socket| {
+            call(socket).map(|count| Done::bytes(count, room))
+        })
+    }
+}

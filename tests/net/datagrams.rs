@@ -1,0 +1,215 @@
+//! UDP and Unix datagrams.
+
+use std::io::ErrorKind;
+
+use futures::FutureExt;
+use wheelhouse::net::{UdpSocket, UnixDatagram};
+use wheelhouse::{spawn, yield_now};
+
+use super::unix::Folder;
+use super::{ANY, bounded};
+
+#[test]
+fn a_datagram_goes_there_and_back() {
+    bounded(async {
+        let (one, other) = (
+            UdpSocket::bind(ANY).await.unwrap(),
+            UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+        );
+        let there = other.local_addr().unwrap();
+        let receiving = spawn(async move {
+            let mut buffer = [0; 16];
+            let (length, from) = other.recv_from(&mut buffer).await?;
+            other.send_to(&buffer[..length], from).await
+        });
+        yield_now().await;
+        assert_eq!(one.send_to(b"ping", there).await.unwrap(), 4);
+        let mut buffer = [0; 16];
+        assert_eq!(one.recv_from(&mut buffer).await.unwrap(), (4, there));
+        assert_eq!(&buffer[..4], b"ping");
+        assert_eq!(receiving.await.unwrap().unwrap(), 4);
+    });
+}
+
+#[test]
+fn a_connected_socket_hears_only_from_its_peer() {
+    bounded(async {
+        let sockets = (
+            UdpSocket::bind(ANY).await,
+            UdpSocket::bind(ANY).await,
+            UdpSocket::bind(ANY).await,
+        );
+        let (one, peer, stranger) = (sockets.0.unwrap(), sockets.1.unwrap(), sockets.2.unwrap());
+        assert!(one.send(b"whom to?").await.is_err());
+        let port = peer.local_addr().unwrap().port();
+        one.connect(("localhost", port)).await.unwrap();
+        assert_eq!(one.peer_addr().unwrap(), peer.local_addr().unwrap());
+        stranger
+            .send_to(b"strange", one.local_addr().unwrap())
+            .await
+            .unwrap();
+        peer.send_to(b"known", one.local_addr().unwrap())
+            .await
+            .unwrap();
+        let mut buffer = [0; 16];
+        let length = one.recv(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], b"known");
+        assert!(one.recv(&mut buffer).now_or_never().is_none());
+    });
+}
+
+#[test]
+fn a_datagram_that_nobody_took_comes_back_as_an_error() {
+    bounded(async {
+        let one = UdpSocket::bind(ANY).await.unwrap();
+        let gone = UdpSocket::bind(ANY).await.unwrap();
+        one.connect(gone.local_addr().unwrap()).await.unwrap();
+        drop(gone);
+        one.send(b"hello?").await.unwrap();
+        let error = one.recv(&mut [0; 16]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn a_look_at_a_datagram_leaves_it_there_and_a_short_buffer_cuts_it() {
+    bounded(async {
+        let (one, other) = (
+            UdpSocket::bind(ANY).await.unwrap(),
+            UdpSocket::bind(ANY).await.unwrap(),
+        );
+        one.send_to(b"twelve bytes", other.local_addr().unwrap())
+            .await
+            .unwrap();
+        let mut buffer = [0; 6];
+        let from = one.local_addr().unwrap();
+        assert_eq!(other.peek_from(&mut buffer).await.unwrap(), (6, from));
+        assert_eq!(other.recv_from(&mut buffer).await.unwrap(), (6, from));
+        assert_eq!(&buffer, b"twelve");
+        assert!(other.recv_from(&mut buffer).now_or_never().is_none());
+    });
+}
+
+#[test]
+fn a_datagram_that_is_too_long_is_an_error() {
+    bounded(async {
+        let (one, other) = (
+            UdpSocket::bind(ANY).await.unwrap(),
+            UdpSocket::bind(ANY).await.unwrap(),
+        );
+        let huge = vec![0; 70_000];
+        assert!(
+            one.send_to(&huge, other.local_addr().unwrap())
+                .await
+                .is_err()
+        );
+    });
+}
+
+#[test]
+fn std_sockets_come_in_and_go_out_again() {
+    let plain = bounded(async {
+        let plain = std::net::UdpSocket::bind(ANY).unwrap();
+        let socket = UdpSocket::from_std(plain).unwrap();
+        socket.set_broadcast(true).unwrap();
+        socket.into_std().unwrap()
+    });
+    assert!(plain.broadcast().unwrap());
+    let (one, other) = bounded(async {
+        let (one, other) = UnixDatagram::pair().unwrap();
+        (one.into_std().unwrap(), other.into_std().unwrap())
+    });
+    one.send(b"still connected").unwrap();
+    assert_eq!(other.recv(&mut [0; 32]).unwrap(), 15);
+}
+
+#[test]
+fn unix_datagrams_go_from_path_to_path() {
+    let folder = Folder::new();
+    bounded(async {
+        let (here, there) = (folder.path("here"), folder.path("there"));
+        let (one, other) = (
+            UnixDatagram::bind(&here).unwrap(),
+            UnixDatagram::bind(&there).unwrap(),
+        );
+        one.send_to(b"ping", &there).await.unwrap();
+        let mut buffer = [0; 16];
+        let (length, from) = other.recv_from(&mut buffer).await.unwrap();
+        assert_eq!((length, from.as_pathname()), (4, Some(&*here)));
+        other.connect(&here).unwrap();
+        other.send(b"pong").await.unwrap();
+        assert_eq!(one.recv(&mut buffer).await.unwrap(), 4);
+        let nameless = UnixDatagram::unbound().unwrap();
+        assert!(nameless.local_addr().unwrap().is_unnamed());
+        let error = nameless
+            .send_to(b"?", folder.path("nobody"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+}
+
+/// How many datagrams of a crowd get through when the queue is full meanwhile.
+async fn crowd(send: impl AsyncFn(u32), receive: impl AsyncFn() -> u32) {
+    // More than any queue holds, which on Linux is 10 unless somebody has changed it; 4,096 is beyond what anybody does.
+    const COUNT: u32 = 5_000;
+    let sending = async {
+        for number in 0..COUNT {
+            send(number).await;
+        }
+    };
+    let receiving = async {
+        for number in 0..COUNT {
+            assert_eq!(receive().await, number);
+        }
+    };
+    futures::join!(sending, receiving);
+}
+
+#[test]
+fn a_full_queue_holds_up_the_sender_and_nothing_is_lost() {
+    bounded(async {
+        let (one, other) = UnixDatagram::pair().unwrap();
+        let receive = async || {
+            let mut number = [0; 4];
+            assert_eq!(other.recv(&mut number).await.unwrap(), 4);
+            u32::from_le_bytes(number)
+        };
+        crowd(
+            async |number| assert_eq!(one.send(&number.to_le_bytes()).await.unwrap(), 4),
+            receive,
+        )
+        .await;
+    });
+}
+
+/// The system gives no sign when there is room again at a socket that others have filled and the sender is not connected to.
+#[test]
+fn a_queue_that_others_filled_holds_up_a_sender_that_is_not_connected_and_does_not_forget_it() {
+    let folder = Folder::new();
+    bounded(async {
+        let path = folder.path("socket");
+        let unbound = || UnixDatagram::unbound().unwrap();
+        let (other, filling, one) = (UnixDatagram::bind(&path).unwrap(), unbound(), unbound());
+        let mut sent = 0_u32;
+        while filling.send_to(&[0; 4], &path).now_or_never().is_some() {
+            sent += 1;
+        }
+        let waiting = async { one.send_to(&[1; 4], &path).await.unwrap() };
+        let receiving = async {
+            for _ in 0..=sent {
+                other.recv(&mut [0; 4]).await.unwrap();
+            }
+        };
+        futures::join!(waiting, receiving);
+    });
+}
+
+#[test]
+fn a_socket_away_from_its_runtime_says_so() {
+    let socket = bounded(UdpSocket::bind(ANY)).unwrap();
+    let error = bounded(async { socket.recv_from(&mut [0; 4]).await.unwrap_err() });
+    assert!(error.to_string().contains("runtime"), "{error}");
+    let error = futures::executor::block_on(UdpSocket::bind(ANY)).unwrap_err();
+    assert!(error.to_string().contains("runtime"), "{error}");
+}
