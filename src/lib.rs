@@ -47,6 +47,7 @@
 //! | `create_datagram_endpoint` | [`net::UdpSocket`], [`net::UnixDatagram`] |
 //! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
 //! | `to_thread` | [`to_thread`] |
+//! | `create_subprocess_exec` | [`process::Command`] |
 //! | `contextvars.ContextVar` | [`context_var!`], [`task::ContextVar`] |
 //! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |
 //! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
@@ -86,7 +87,7 @@
 //!   testing   guide              F5  virtual time, orders of tasks by seed; chapters to read
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
-//!   thread                       F3  functions that block, elsewhere
+//!   thread   process             F3  functions that block, and programs, elsewhere
 //!   sync                         F3  locks, events, channels, queues: no runtime needed
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
@@ -101,6 +102,7 @@ mod error;
 pub mod group;
 pub mod guide;
 pub mod net;
+pub mod process;
 mod reactor;
 mod runtime;
 mod scope;

@@ -1,0 +1,31 @@
+//! Child processes. Floor 3.
+//!
+//! [`Command`] is std's builder with awaits: [`spawn`](Command::spawn) gives a [`Child`] (asyncio:
+//! `asyncio.create_subprocess_exec`), [`output`](Command::output) and [`status`](Command::status) run a program to its end. The
+//! pipes read and write by the traits of `futures::io`.
+//!
+//! ```text
+//!   Command ── spawn ──▶ Child: a pidfd in the reactor ── wait ──▶ reaped, ExitStatus
+//!                          │ dropped                                 ▲
+//!                          ├─ to be killed: SIGKILL ─┐               │ its end is seen on the pidfd
+//!                          └─ else: it runs on ──────┴─▶ the reaper: one thread of the process, for orphans
+//! ```
+//!
+//! # Guarantees
+//! - No child becomes a zombie for longer than it takes to hear of its end, whatever becomes of its handle, its runtime, or the
+//!   thread on which they are dropped.
+//! - A signal goes to the child and to no other process that got its number: it is sent by the pidfd.
+//! - The loop hears of a child's end by a descriptor. No signal handler is set, and children of other libraries are left alone.
+//!
+//! # Non-guarantees
+//! - Starting a program (`fork` and `exec`) happens on the loop's thread, as in asyncio; it takes about a millisecond.
+//! - Only the child is killed, not what it has started. [`Command::process_group`] makes a group that can be signalled as one.
+
+mod child;
+mod command;
+mod pipes;
+mod reaper;
+
+pub use child::Child;
+pub use command::Command;
+pub use pipes::{ChildStderr, ChildStdin, ChildStdout};

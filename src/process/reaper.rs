@@ -1,0 +1,121 @@
+//! Where children go whose handle was dropped before they ended: somebody has to take note of their end, or they stay zombies.
+//!
+//! ```text
+//!   adopt ─┬─ has ended ──▶ reaped at once
+//!          └─ runs ──▶ its pidfd in the epoll of one thread, which was made for the first orphan ── it ended ──▶ reaped
+//! ```
+//!
+//! A thread and not a task: an orphan may outlive every runtime.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Child;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+
+use rustix::event::epoll;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+/// The orphans that run.
+struct Orphans {
+    /// What the thread waits for.
+    epoll: OwnedFd,
+    /// Who they are, by process number.
+    children: Mutex<BTreeMap<u64, Orphan>>,
+}
+
+/// One of them.
+struct Orphan {
+    /// The handle of std.
+    child: Child,
+    /// What tells of its end. Closing it takes it out of the epoll.
+    _pidfd: OwnedFd,
+}
+
+/// All orphans of the process.
+static ORPHANS: OnceLock<Option<Arc<Orphans>>> = OnceLock::new();
+
+/// Makes the pidfd of a child that was not reaped.
+pub(super) fn pidfd_of(child: &Child) -> io::Result<OwnedFd> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_open(pid, PidfdFlags::NONBLOCK)?)
+}
+
+/// Takes over a child.
+pub(super) fn adopt(mut child: Child) {
+    if !matches!(child.try_wait(), Ok(None)) {
+        return;
+    }
+    // Without a descriptor or a thread left, a thread of the pool waits for this one; without that either, nobody can.
+    if let Err(child) = watch(child) {
+        blocking::unblock(move || { child }.wait().is_ok()).detach();
+    }
+}
+
+/// Has the thread wait for a child's end; gives the child back where that cannot be.
+fn watch(child: Child) -> Result<(), Child> {
+    let (Some(orphans), Ok(pidfd)) = (orphans(), pidfd_of(&child)) else {
+        return Err(child);
+    };
+    let number = u64::from(child.id());
+    let mut children = orphans
+        .children
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let data = epoll::EventData::new_u64(number);
+    if epoll::add(&orphans.epoll, &pidfd, data, epoll::EventFlags::IN).is_err() {
+        return Err(child);
+    }
+    let orphan = Orphan {
+        child,
+        _pidfd: pidfd,
+    };
+    children.insert(number, orphan);
+    Ok(())
+}
+
+/// The orphans, with a thread that waits for them; `None` where that could not be had when it was first needed.
+fn orphans() -> Option<&'static Orphans> {
+    ORPHANS.get_or_init(start).as_deref()
+}
+
+/// Makes the thread.
+fn start() -> Option<Arc<Orphans>> {
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).ok()?;
+    let children = Mutex::default();
+    let orphans = Arc::new(Orphans { epoll, children });
+    let theirs = Arc::clone(&orphans);
+    let thread = thread::Builder::new().name("wheelhouse-reaper".into());
+    thread.spawn(move || reap(&theirs)).ok()?;
+    Some(orphans)
+}
+
+/// Reaps for ever.
+fn reap(orphans: &Orphans) {
+    let mut events = Vec::with_capacity(64);
+    loop {
+        events.clear();
+        match epoll::wait(
+            &orphans.epoll,
+            rustix::buffer::spare_capacity(&mut events),
+            None,
+        ) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+        for event in &events {
+            let number = event.data.u64();
+            let mut children = orphans
+                .children
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some(mut orphan) = children.remove(&number) {
+                // It has ended, so this does not wait.
+                orphan.child.wait().ok();
+            }
+        }
+    }
+}

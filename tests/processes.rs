@@ -1,0 +1,304 @@
+//! Child processes: real ones, of programs that every Linux has. They run until they are told to end, so no test depends on how
+//! long anything takes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use futures::{FutureExt, StreamExt};
+use wheelhouse::process::{Child, Command};
+use wheelhouse::{gather, run, sleep, spawn, testing, timeout};
+
+/// A shell that runs `script`.
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
+}
+
+/// A program that runs until it is killed, or its standard input, a pipe, ends.
+fn lasting() -> Command {
+    let mut command = Command::new("cat");
+    command.stdin(Stdio::piped()).stdout(Stdio::null());
+    command
+}
+
+/// The state of a process, by its letter in `/proc`; `None` when there is none.
+fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(") ")?;
+    rest.chars().next()
+}
+
+/// Waits until a process has gone altogether. In wall time, as its end is real; whoever hangs here has found a zombie.
+async fn gone(pid: u32) {
+    while state(pid).is_some() {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn output_gives_what_was_written_and_the_status() {
+    let output = run(shell("echo out; echo err >&2; exit 3").output()).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(
+        (&*output.stdout, &*output.stderr),
+        (&b"out\n"[..], &b"err\n"[..])
+    );
+}
+
+#[test]
+fn a_child_that_writes_more_than_pipes_hold_to_both_does_not_get_stuck() {
+    let script =
+        "head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero";
+    let output = run(shell(script).output()).unwrap();
+    assert_eq!(
+        (output.stdout.len(), output.stderr.len()),
+        (2_000_000, 1_000_000)
+    );
+}
+
+#[test]
+fn a_status_does_not_wait_for_pipes_that_nobody_reads() {
+    let status = run(async { shell("yes; exit 4").stdout(Stdio::piped()).status().await });
+    assert_eq!(status.unwrap().code(), Some(4));
+}
+
+#[test]
+fn lines_go_through_a_child() {
+    run(async {
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for line in ["one", "two"] {
+            stdin
+                .write_all(format!("{line}\n").as_bytes())
+                .await
+                .unwrap();
+            assert_eq!(lines.next().await.unwrap().unwrap(), line);
+        }
+        stdin.close().await.unwrap();
+        assert_eq!(
+            stdin.write(b"more").await.unwrap_err().kind(),
+            ErrorKind::BrokenPipe
+        );
+        assert!(lines.next().await.is_none());
+        assert!(child.wait().await.unwrap().success());
+        assert!(child.wait().await.unwrap().success(), "asked again");
+    });
+}
+
+#[test]
+fn a_pipe_of_one_child_feeds_the_next() {
+    let count = run(async {
+        let mut seq = Command::new("seq")
+            .arg("1000")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let numbers = seq.stdout.take().unwrap().into_stdio().unwrap();
+        let count = Command::new("wc")
+            .arg("-l")
+            .stdin(numbers)
+            .output()
+            .await
+            .unwrap();
+        assert!(seq.wait().await.unwrap().success());
+        String::from_utf8(count.stdout).unwrap()
+    });
+    assert_eq!(count.trim(), "1000");
+}
+
+#[test]
+fn waiting_closes_the_standard_input() {
+    let status = run(async { lasting().spawn().unwrap().wait().await });
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn signals_arrive_and_one_that_is_sent_too_late_is_no_error() {
+    run(async {
+        let mut child = lasting().spawn().unwrap();
+        assert_eq!(child.try_wait().unwrap(), None);
+        child.terminate().unwrap();
+        assert_eq!(child.wait().await.unwrap().signal(), Some(15));
+        child.kill().unwrap();
+        let mut child = lasting().spawn().unwrap();
+        child.send_signal(10).unwrap();
+        assert_eq!(
+            child.send_signal(9999).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
+        assert_eq!(child.wait().await.unwrap().signal(), Some(10));
+    });
+}
+
+#[test]
+fn a_child_that_ignores_sigterm_is_killed_in_the_end() {
+    run(async {
+        let mut child = shell("trap '' TERM; echo ready; while :; do read line; done")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut ready)
+            .await
+            .unwrap();
+        child.terminate().unwrap();
+        // Wall time: a child that obeyed would be gone within it. Its input stays open meanwhile.
+        let stdin = child.stdin.take();
+        assert!(
+            timeout(Duration::from_millis(50), child.wait())
+                .await
+                .is_err()
+        );
+        child.kill().unwrap();
+        assert_eq!(child.wait().await.unwrap().signal(), Some(9));
+        drop(stdin);
+    });
+}
+
+#[test]
+fn a_wait_that_was_cancelled_can_be_asked_again() {
+    run(async {
+        let mut child = lasting().spawn().unwrap();
+        let stdin = child.stdin.take();
+        assert!(child.wait().now_or_never().is_none());
+        drop(stdin);
+        assert!(child.wait().await.unwrap().success());
+    });
+}
+
+#[test]
+fn a_cancelled_output_kills_its_child_and_leaves_no_zombie() {
+    run(async {
+        let (tell, told) = wheelhouse::sync::oneshot();
+        let folder = std::env::temp_dir().join(format!("wh-pid-{}", std::process::id()));
+        let path = folder.clone();
+        let task = spawn(async move {
+            tell.send(()).ok();
+            let script = format!("echo $$ > {}; exec cat", path.display());
+            shell(&script).stdin(Stdio::piped()).output().await
+        });
+        told.await.unwrap();
+        let pid = loop {
+            match fs::read_to_string(&folder)
+                .ok()
+                .and_then(|pid| pid.trim().parse().ok())
+            {
+                Some(pid) => break pid,
+                // Wall time: another process writes it.
+                None => sleep(Duration::from_millis(1)).await,
+            }
+        };
+        assert!(task.cancel_and_wait().await.unwrap_err().is_cancelled());
+        gone(pid).await;
+        fs::remove_file(&folder).unwrap();
+    });
+}
+
+#[test]
+fn a_dropped_child_runs_on_and_is_reaped_when_it_ends() {
+    run(async {
+        let mut child = lasting().spawn().unwrap();
+        let (pid, stdin) = (child.id(), child.stdin.take());
+        drop(child);
+        assert!(matches!(state(pid), Some('R' | 'S')), "{:?}", state(pid));
+        drop(stdin);
+        gone(pid).await;
+    });
+}
+
+#[test]
+fn a_dropped_child_is_killed_if_so_asked_also_on_another_thread_and_after_its_runtime() {
+    let kept = |child: &mut Child| (child.id(), child.stdin.take());
+    let (one, two, pids) = run(async {
+        let mut children = [0; 3].map(|_| lasting().kill_on_drop(true).spawn().unwrap());
+        let pids = children.each_mut().map(kept);
+        let [here, elsewhere, later] = children;
+        drop(here);
+        (elsewhere, later, pids)
+    });
+    std::thread::spawn(move || drop(one)).join().unwrap();
+    drop(two);
+    run(async {
+        for (pid, _stdin) in pids {
+            gone(pid).await;
+        }
+    });
+}
+
+#[test]
+fn thousands_of_children_leave_no_zombie() {
+    run(async {
+        let mut pids = BTreeSet::new();
+        for round in 0..20 {
+            let mut children = Vec::new();
+            for number in 0..100 {
+                let child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
+                pids.insert(child.id());
+                // Some are waited for, some are dropped while they run, some when they have ended.
+                match number % 3 {
+                    0 => drop(child),
+                    _ => children.push(child),
+                }
+            }
+            let waits = children.iter_mut().step_by(2).map(Child::wait);
+            for status in gather(waits.collect::<Vec<_>>()).await {
+                assert!(status.unwrap().success(), "in round {round}");
+            }
+        }
+        for pid in pids {
+            gone(pid).await;
+        }
+    });
+}
+
+#[test]
+fn a_virtual_clock_stands_still_while_a_child_is_waited_for() {
+    let outcome = testing::run(async {
+        let mut child = shell("sleep 0.05; exit 7").spawn().unwrap();
+        timeout(Duration::from_secs(3600), child.wait()).await
+    });
+    assert_eq!(outcome.unwrap().unwrap().code(), Some(7));
+}
+
+#[test]
+fn settings_reach_the_program() {
+    let output = run(async {
+        shell("pwd; echo $GREETING; env | grep -c HOME")
+            .current_dir("/")
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .envs([("GREETING", "hello"), ("HOME", "/nowhere")])
+            .env_remove("HOME")
+            .process_group(0)
+            .output()
+            .await
+    });
+    assert_eq!(
+        String::from_utf8(output.unwrap().stdout).unwrap(),
+        "/\nhello\n0\n"
+    );
+}
+
+#[test]
+fn a_program_that_is_not_there_is_an_error_and_so_is_no_runtime() {
+    let error = run(async { Command::new("/no/such/program").status().await }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let error = Command::new("true").spawn().unwrap_err();
+    assert!(error.to_string().contains("runtime"), "{error}");
+}
