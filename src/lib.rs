@@ -88,6 +88,7 @@
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   thread   process             F3  functions that block, and programs, elsewhere
+//!   fs       stdio               F3  files, and the streams of this process
 //!   sync                         F3  locks, events, channels, queues: no runtime needed
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
@@ -99,6 +100,7 @@
 mod cell;
 pub mod combine;
 mod error;
+pub mod fs;
 pub mod group;
 pub mod guide;
 pub mod net;
@@ -107,6 +109,7 @@ mod reactor;
 mod runtime;
 mod scope;
 pub mod signal;
+pub mod stdio;
 pub mod sync;
 pub mod task;
 pub mod testing;

@@ -13,7 +13,7 @@ use source::Token;
 use std::path::Path;
 
 /// The floor of each module. `lib` is the crate root.
-const FLOORS: [(&str, u8); 19] = [
+const FLOORS: [(&str, u8); 21] = [
     ("util", 0),
     ("error", 0),
     ("cell", 1),
@@ -28,6 +28,8 @@ const FLOORS: [(&str, u8); 19] = [
     ("signal", 3),
     ("process", 3),
     ("thread", 3),
+    ("fs", 3),
+    ("stdio", 3),
     ("combine", 4),
     ("group", 4),
     ("guide", 5),

@@ -54,7 +54,7 @@ pub(crate) use context::{try_with, with};
 pub(crate) use core::Core;
 pub(crate) use here::Lazy;
 pub(crate) use hub::{Hub, Message};
-pub(crate) use offload::{AtTheEnd, Offload};
+pub(crate) use offload::{AtTheEnd, Blocking, Offload, Unblocked};
 pub(crate) use order::{Order, Schedule};
 pub(crate) use place::{Place, Promise};
 pub(crate) use registered::{Registered, Socket, elsewhere, require_runtime};

@@ -13,6 +13,7 @@
 //! runtime counts its own [`Jobs`], so that its end can wait for them, and can say which did not return.
 
 mod jobs;
+mod stream;
 
 use std::future::Future;
 use std::mem;
@@ -24,6 +25,7 @@ use blocking::Task;
 
 pub(crate) use jobs::Jobs;
 use jobs::Leave;
+pub(crate) use stream::{Blocking, Unblocked};
 
 use super::hub::InFlight;
 use super::{Core, with};
@@ -77,16 +79,23 @@ where
         Self(State::Idle(f, at_the_end))
     }
 
+    /// Lets a function that was sent run, whoever takes it up, and gives its value to nobody.
+    pub(crate) fn detach(self) {
+        if let State::Sent { task, .. } = self.0 {
+            task.detach();
+        }
+    }
+
     /// Hands the function to the pool.
     fn send(core: &Core, f: F, at_the_end: AtTheEnd) -> State<F, T> {
         let in_flight = InFlight::new(core.hub());
-        let jobs = core.hub().jobs();
+        // Listed from now on, until the function has returned or is dropped uncalled.
+        let running = match at_the_end {
+            AtTheEnd::Wait(location) => Some(core.hub().jobs().begin(location)),
+            AtTheEnd::Leave => None,
+        };
         let luggage = vars::for_thread(&core.vars());
         let task = blocking::unblock(move || {
-            let running = match at_the_end {
-                AtTheEnd::Wait(location) => Some(jobs.begin(location)),
-                AtTheEnd::Leave => None,
-            };
             let outcome = caught(|| vars::arrive(luggage, f));
             // Counted off first: whoever sees the value may end the runtime, which would report the job.
             drop::<Option<Leave>>(running);

@@ -1,0 +1,153 @@
+//! Calls that are made by one function of std each.
+
+use std::fmt;
+use std::fs::{self, DirEntry, Metadata, Permissions};
+use std::future::Future;
+use std::io;
+use std::panic::{Location, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::runtime::{AtTheEnd, Offload, require_runtime};
+
+/// A call, to be made elsewhere.
+type Call<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
+
+/// The future of one call to the file system, which begins with the first poll.
+///
+/// # Cancel safety
+/// Dropped before a thread has taken it up, the call is not made. After that it is made to its end, and nobody hears of the
+/// outcome.
+#[must_use = "futures do nothing unless awaited"]
+pub struct FsCall<T>(Offload<Call<T>, io::Result<T>>);
+
+impl<T: Send + 'static> FsCall<T> {
+    /// Will make a call.
+    #[track_caller]
+    pub(super) fn new(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
+        let at_the_end = AtTheEnd::Wait(Location::caller());
+        Self(Offload::new(Box::new(call), at_the_end))
+    }
+}
+
+impl<T: Send + 'static> Future for FsCall<T> {
+    type Output = io::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        require_runtime()?;
+        let outcome = ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(outcome.unwrap_or_else(|payload| resume_unwind(payload)))
+    }
+}
+
+impl<T> fmt::Debug for FsCall<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FsCall").finish_non_exhaustive()
+    }
+}
+
+/// Declares functions that make one call with a path.
+macro_rules! calls {
+    ($($(#[$doc:meta])* $name:ident($path:ident $(, $other:ident: $kind:ty)*) -> $value:ty = $call:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Cancel safety
+        /// A call that has begun is made to its end: see [`FsCall`].
+        ///
+        /// # Errors
+        /// Those of std's function of this name; outside of a runtime.
+        #[track_caller]
+        pub fn $name($path: impl AsRef<Path> $(, $other: $kind)*) -> FsCall<$value> {
+            let $path = $path.as_ref().to_path_buf();
+            FsCall::new(move || $call)
+        }
+    )*};
+}
+
+calls! {
+    /// Reads a whole file.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("wheelhouse-doc-{}.txt", std::process::id()));
+    /// use wheelhouse::fs;
+    ///
+    /// wheelhouse::run(async {
+    ///     fs::write(&path, "some text").await?;
+    ///     assert_eq!(fs::read(&path).await?, b"some text");
+    ///     fs::remove_file(&path).await
+    /// })
+    /// # }
+    /// ```
+    read(path) -> Vec<u8> = fs::read(path);
+    /// Reads a whole file of UTF-8 text.
+    read_to_string(path) -> String = fs::read_to_string(path);
+    /// Gives the absolute path, without links and dots.
+    canonicalize(path) -> PathBuf = fs::canonicalize(path);
+    /// Makes a folder.
+    create_dir(path) -> () = fs::create_dir(path);
+    /// Makes a folder, and those around it that are missing.
+    create_dir_all(path) -> () = fs::create_dir_all(path);
+    /// Tells whether there is something; a broken link is nothing.
+    exists(path) -> bool = fs::exists(path);
+    /// Tells what is known of what is there, or of what a link leads to.
+    metadata(path) -> Metadata = fs::metadata(path);
+    /// Tells what is known of what is there, links not followed.
+    symlink_metadata(path) -> Metadata = fs::symlink_metadata(path);
+    /// Gives what is in a folder, in no order.
+    read_dir(path) -> Vec<DirEntry> = fs::read_dir(path)?.collect();
+    /// Tells where a link leads.
+    read_link(path) -> PathBuf = fs::read_link(path);
+    /// Removes an empty folder.
+    remove_dir(path) -> () = fs::remove_dir(path);
+    /// Removes a folder and everything in it.
+    remove_dir_all(path) -> () = fs::remove_dir_all(path);
+    /// Removes a file.
+    remove_file(path) -> () = fs::remove_file(path);
+    /// Says who may do what.
+    set_permissions(path, permissions: Permissions) -> () = fs::set_permissions(path, permissions);
+}
+
+/// Declares functions that make one call with two paths.
+macro_rules! calls_with_two {
+    ($($(#[$doc:meta])* $name:ident -> $value:ty = $call:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Cancel safety
+        /// A call that has begun is made to its end: see [`FsCall`].
+        ///
+        /// # Errors
+        /// Those of std's function of this name; outside of a runtime.
+        #[track_caller]
+        pub fn $name(from: impl AsRef<Path>, to: impl AsRef<Path>) -> FsCall<$value> {
+            let (from, to) = (from.as_ref().to_path_buf(), to.as_ref().to_path_buf());
+            FsCall::new(move || $call(from, to))
+        }
+    )*};
+}
+
+calls_with_two! {
+    /// Copies a file and its permissions; gives the number of bytes.
+    copy -> u64 = fs::copy;
+    /// Gives a file another name, besides.
+    hard_link -> () = fs::hard_link;
+    /// Gives a file or folder another name, and what had that name goes.
+    rename -> () = fs::rename;
+    /// Makes a link, named `to`, that leads to `from`.
+    symlink -> () = std::os::unix::fs::symlink;
+}
+
+/// Writes a whole file, in place of what was there.
+///
+/// # Cancel safety
+/// A call that has begun is made to its end: see [`FsCall`].
+///
+/// # Errors
+/// Those of std's function of this name, as when the disk is full; outside of a runtime.
+#[track_caller]
+pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> FsCall<()> {
+    let (path, contents) = (path.as_ref().to_path_buf(), contents.as_ref().to_vec());
+    FsCall::new(move || fs::write(path, contents))
+}

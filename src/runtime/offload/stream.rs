@@ -1,0 +1,272 @@
+//! Bytes through a descriptor whose calls block whatever one does: a file, a terminal. Each call is a job on another thread.
+//!
+//! ```text
+//!          read, nothing buffered; write; seek                        done, looked at by whoever polls next
+//!   Idle ───────────────────────────────────────▶ Busy(call, on a thread) ─┬─────────────▶ Idle
+//!    │  ▲                                                                   └─ it failed ─▶ Idle, the error is told next
+//!    └──┘ read, something buffered: copied
+//! ```
+//!
+//! One call is under way at a time, and it belongs to the stream and not to who asked: a read that is cancelled has lost nothing,
+//! as the next one finds what it read. A write is taken as soon as the thread has its bytes; how it ended is told by the next
+//! write, or by a flush, which waits for it.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, SeekFrom};
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use super::{AtTheEnd, Offload};
+use crate::runtime::require_runtime;
+
+/// What one call moves at most.
+const MOST: usize = 128 << 10;
+
+/// Calls that block.
+pub(crate) trait Blocking: Clone + Send + 'static {
+    /// Reads some bytes.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes all bytes, out to where they are to go.
+    fn write_all(&self, bytes: &[u8]) -> io::Result<()>;
+    /// Moves to another place.
+    fn seek(&self, to: SeekFrom) -> io::Result<u64>;
+    /// Whether the runtime's end waits for such a call.
+    fn at_the_end(&self) -> AtTheEnd;
+}
+
+/// What a call gives back: what was read and not given, and what came of it.
+type Outcome = (Vec<u8>, Did);
+
+/// What came of a call.
+#[derive(Debug)]
+enum Did {
+    /// Bytes were read.
+    Read(io::Result<()>),
+    /// They were written.
+    Write(io::Result<()>),
+    /// This was asked for, and this is the new place.
+    Seek(SeekFrom, io::Result<u64>),
+}
+
+/// A call, to be made elsewhere.
+type Call = Box<dyn FnOnce() -> Outcome + Send>;
+
+/// How far the stream is.
+enum State {
+    /// No call is under way.
+    Idle(Buffer),
+    /// One is.
+    Busy(Offload<Call, Outcome>),
+}
+
+/// What was read and nobody has had.
+#[derive(Debug, Default)]
+struct Buffer {
+    /// What was read.
+    bytes: Vec<u8>,
+    /// How much of it was given.
+    given: usize,
+    /// Whether the last call found the end, which is to be told once.
+    ended: bool,
+}
+
+/// A stream over calls that block.
+pub(crate) struct Unblocked<B> {
+    /// Who makes the calls.
+    inner: B,
+    /// How far it is.
+    state: State,
+    /// Why the last call failed, until that was told.
+    failed: Option<io::Error>,
+    /// What the last seek asked for and where it led, until that was told.
+    sought: Option<(SeekFrom, io::Result<u64>)>,
+}
+
+impl<B: Blocking> Unblocked<B> {
+    /// A stream of which nothing was read.
+    pub(crate) fn new(inner: B) -> Self {
+        Self {
+            inner,
+            state: State::Idle(Buffer::default()),
+            failed: None,
+            sought: None,
+        }
+    }
+
+    /// Who makes the calls.
+    pub(crate) fn get(&self) -> &B {
+        &self.inner
+    }
+
+    /// Reads some bytes.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if into.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            ready!(self.poll_flush(cx))?;
+            if let Some(count) = self.give(into) {
+                return Poll::Ready(Ok(count));
+            }
+            let room = into.len().min(MOST);
+            self.call(move |inner, mut bytes| {
+                bytes.resize(room, 0);
+                let count = retried(|| inner.read(&mut bytes));
+                bytes.truncate(*count.as_ref().unwrap_or(&0));
+                (bytes, Did::Read(count.map(drop)))
+            });
+        }
+    }
+
+    /// Gives of what was read, or tells the end.
+    fn give(&mut self, into: &mut [u8]) -> Option<usize> {
+        let State::Idle(buffer) = &mut self.state else {
+            return None;
+        };
+        let rest = &buffer.bytes[buffer.given..];
+        if rest.is_empty() && !std::mem::take(&mut buffer.ended) {
+            return None;
+        }
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        buffer.given += count;
+        Some(count)
+    }
+
+    /// Takes some bytes to be written.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_flush(cx))?;
+        let bytes = bytes[..bytes.len().min(MOST)].to_vec();
+        let count = bytes.len();
+        if count == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        self.call(move |inner, unread| {
+            // The place is behind what was read and not given; what is written belongs before that.
+            let place = match unread.len() {
+                0 => Ok(0),
+                unread => inner.seek(SeekFrom::Current(-signed(unread))),
+            };
+            match place {
+                Ok(_) => (Vec::new(), Did::Write(inner.write_all(&bytes))),
+                Err(error) => (unread, Did::Write(Err(error))),
+            }
+        });
+        // It begins now, and not when somebody polls again, who will hear how it ended.
+        let (Poll::Ready(()) | Poll::Pending) = self.poll_settled(cx);
+        Poll::Ready(Ok(count))
+    }
+
+    /// Waits for what was taken to be written.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        require_runtime()?;
+        ready!(self.poll_settled(cx));
+        Poll::Ready(self.failed.take().map_or(Ok(()), Err))
+    }
+
+    /// Moves to another place; gives how far that is from the beginning. One that was cancelled and is asked for again is not
+    /// done twice.
+    pub(crate) fn poll_seek(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: SeekFrom,
+    ) -> Poll<io::Result<u64>> {
+        loop {
+            ready!(self.poll_flush(cx))?;
+            match self.sought.take() {
+                Some((asked, place)) if asked == to => return Poll::Ready(place),
+                _ => {}
+            }
+            self.call(move |inner, unread| {
+                let from_here = match to {
+                    SeekFrom::Current(by) => {
+                        SeekFrom::Current(by.saturating_sub(signed(unread.len())))
+                    }
+                    to => to,
+                };
+                match inner.seek(from_here) {
+                    Ok(place) => (Vec::new(), Did::Seek(to, Ok(place))),
+                    Err(error) => (unread, Did::Seek(to, Err(error))),
+                }
+            });
+        }
+    }
+
+    /// Waits until no call is under way.
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let State::Busy(call) = &mut self.state else {
+            return Poll::Ready(());
+        };
+        let outcome = ready!(Pin::new(call).poll(cx));
+        self.state = State::Idle(Buffer::default());
+        let (bytes, did) = outcome.unwrap_or_else(|payload| resume_unwind(payload));
+        self.state = State::Idle(Buffer {
+            ended: bytes.is_empty() && matches!(did, Did::Read(Ok(()))),
+            bytes,
+            given: 0,
+        });
+        match did {
+            Did::Read(outcome) | Did::Write(outcome) => self.failed = outcome.err(),
+            Did::Seek(to, place) => self.sought = Some((to, place)),
+        }
+        Poll::Ready(())
+    }
+
+    /// Begins a call, which gets the bytes that were read and not given.
+    fn call(&mut self, call: impl FnOnce(&B, Vec<u8>) -> Outcome + Send + 'static) {
+        let State::Idle(buffer) = &mut self.state else {
+            unreachable!("whoever begins a call waited for the one before")
+        };
+        let mut unread = std::mem::take(&mut buffer.bytes);
+        unread.drain(..buffer.given);
+        self.sought = None;
+        let inner = self.inner.clone();
+        let call: Call = Box::new(move || call(&inner, unread));
+        self.state = State::Busy(Offload::new(call, self.inner.at_the_end()));
+    }
+}
+
+/// A length as a distance. No buffer is longer than [`MOST`].
+fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// Makes a call again that a signal interrupted.
+fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+impl<B> Drop for Unblocked<B> {
+    /// What was taken to be written is written, even if no thread has taken it up yet.
+    fn drop(&mut self) {
+        if let State::Busy(call) =
+            std::mem::replace(&mut self.state, State::Idle(Buffer::default()))
+        {
+            call.detach();
+        }
+    }
+}
+
+impl<B: fmt::Debug> fmt::Debug for Unblocked<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unblocked")
+            .field("inner", &self.inner)
+            .field("busy", &matches!(self.state, State::Busy(_)))
+            .finish_non_exhaustive()
+    }
+}

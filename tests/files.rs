@@ -1,0 +1,383 @@
+//! Files and the standard streams, with a real file system: what is read, written and sought is compared with what std does to
+//! another file.
+
+use std::fs as std_fs;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures::FutureExt;
+use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
+use futures::{StreamExt, TryStreamExt};
+use proptest::prelude::*;
+use wheelhouse::fs::{self, File, OpenOptions};
+use wheelhouse::process::Command;
+use wheelhouse::stdio::{stderr, stdin, stdout};
+use wheelhouse::{run, testing};
+
+/// A folder of one test, with everything in it gone at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    /// A new, empty one.
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("wheelhouse-files-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std_fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+
+    /// A path in it.
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std_fs::remove_dir_all(&self.0).expect("it is ours");
+    }
+}
+
+/// A file to read and write, made anew.
+async fn fresh(path: &Path) -> File {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    options.open(path).await.expect("a new file")
+}
+
+/// Begins a read of so many bytes at a place, and cancels it.
+async fn cut_a_read(file: &mut File, place: u64, count: usize) {
+    loop {
+        file.seek(SeekFrom::Start(place)).await.unwrap();
+        // A thread that is quick enough may have read before we look.
+        if file.read(&mut vec![0; count]).now_or_never().is_none() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    let folder = Folder::new();
+    run(async {
+        let mut file = fresh(&folder.path("file")).await;
+        file.write_all(b"one\ntwo\n").await.unwrap();
+        file.seek(SeekFrom::Start(4)).await.unwrap();
+        file.write_all(b"TWO").await.unwrap();
+        file.flush().await.unwrap();
+        let lines = BufReader::new(File::open(folder.path("file")).await.unwrap()).lines();
+        assert_eq!(lines.try_collect::<Vec<_>>().await.unwrap(), ["one", "TWO"]);
+    });
+}
+
+#[test]
+fn whole_files_and_folders() {
+    let folder = Folder::new();
+    let path = |name| folder.path(name);
+    run(async {
+        fs::write(path("a"), "some text").await.unwrap();
+        assert_eq!(fs::copy(path("a"), path("b")).await.unwrap(), 9);
+        fs::rename(path("b"), path("c")).await.unwrap();
+        assert_eq!(fs::read_to_string(path("c")).await.unwrap(), "some text");
+        fs::symlink(path("c"), path("link")).await.unwrap();
+        assert_eq!(fs::read_link(path("link")).await.unwrap(), path("c"));
+        assert!(
+            fs::symlink_metadata(path("link"))
+                .await
+                .unwrap()
+                .is_symlink()
+        );
+        assert_eq!(fs::metadata(path("link")).await.unwrap().len(), 9);
+        fs::create_dir_all(path("x/y")).await.unwrap();
+        let entries = fs::read_dir(&folder.0).await.unwrap();
+        let mut names: Vec<_> = entries.iter().map(std_fs::DirEntry::file_name).collect();
+        names.sort();
+        assert_eq!(names, ["a", "c", "link", "x"]);
+        assert!(fs::remove_dir(path("x")).await.is_err(), "not empty");
+        fs::remove_dir_all(path("x")).await.unwrap();
+        assert!(!fs::exists(path("x")).await.unwrap());
+        fs::remove_file(path("c")).await.unwrap();
+        assert!(!fs::exists(path("link")).await.unwrap(), "it leads nowhere");
+    });
+}
+
+#[test]
+fn what_is_not_there_is_an_error_and_so_is_no_runtime() {
+    let folder = Folder::new();
+    run(async {
+        let error = File::open(folder.path("nothing")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let error = fs::read(folder.path("nothing")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+    let outside = File::open(folder.path("nothing"));
+    let error = futures::executor::block_on(outside).unwrap_err();
+    assert!(error.to_string().contains("runtime"), "{error}");
+}
+
+/// `/dev/full` is a disk that is always full.
+#[test]
+fn a_full_disk_is_told_by_the_flush_or_the_next_write_and_only_once() {
+    run(async {
+        let mut options = OpenOptions::new();
+        let mut full = options.write(true).open("/dev/full").await.unwrap();
+        assert_eq!(full.write(b"taken").await.unwrap(), 5);
+        assert_eq!(
+            full.flush().await.unwrap_err().kind(),
+            ErrorKind::StorageFull
+        );
+        full.flush().await.unwrap();
+        full.write_all(b"taken again").await.unwrap();
+        let error = full.write_all(b"not taken").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        let error = fs::write("/dev/full", "whole").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+    });
+}
+
+#[test]
+fn a_read_that_is_cancelled_loses_nothing() {
+    let folder = Folder::new();
+    run(async {
+        fs::write(folder.path("file"), "abcdef").await.unwrap();
+        let mut file = File::open(folder.path("file")).await.unwrap();
+        let mut got = [0; 2];
+        for (place, expected) in [(0, b"ab"), (2, b"cd"), (4, b"ef")] {
+            cut_a_read(&mut file, place, 2).await;
+            file.read_exact(&mut got).await.unwrap();
+            assert_eq!(&got, expected);
+        }
+        assert_eq!(file.read(&mut got).await.unwrap(), 0);
+        assert_eq!(file.read(&mut got).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_write_after_a_cancelled_read_goes_where_the_reader_was() {
+    let folder = Folder::new();
+    let path = folder.path("file");
+    run(async {
+        fs::write(&path, "abcdef").await.unwrap();
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).write(true).open(&path).await.unwrap();
+        cut_a_read(&mut file, 0, 4).await;
+        file.write_all(b"AB").await.unwrap();
+        file.flush().await.unwrap();
+        assert_eq!(fs::read(&path).await.unwrap(), b"ABcdef");
+        cut_a_read(&mut file, 2, 2).await;
+        assert_eq!(file.stream_position().await.unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_seek_that_is_cancelled_and_asked_again_is_done_once_and_another_one_is_not_mistaken_for_it() {
+    let folder = Folder::new();
+    run(async {
+        fs::write(folder.path("file"), "0123456789").await.unwrap();
+        let mut file = File::open(folder.path("file")).await.unwrap();
+        while file.seek(SeekFrom::Current(3)).now_or_never().is_some() {
+            file.seek(SeekFrom::Start(0)).await.unwrap();
+        }
+        assert_eq!(file.seek(SeekFrom::Current(3)).await.unwrap(), 3);
+        while file.seek(SeekFrom::Current(2)).now_or_never().is_some() {}
+        assert_eq!(file.seek(SeekFrom::Start(9)).await.unwrap(), 9);
+        assert!(file.seek(SeekFrom::Current(-20)).await.is_err());
+        let mut last = [0];
+        file.read_exact(&mut last).await.unwrap();
+        assert_eq!(&last, b"9");
+    });
+}
+
+#[test]
+fn a_file_that_is_dropped_unflushed_is_written_all_the_same() {
+    let folder = Folder::new();
+    run(async {
+        let mut file = File::create(folder.path("file")).await.unwrap();
+        assert_eq!(file.write(b"taken").await.unwrap(), 5);
+    });
+    // The end of the runtime waited for it.
+    assert_eq!(std_fs::read(folder.path("file")).unwrap(), b"taken");
+}
+
+#[test]
+fn what_is_known_of_a_file_is_so_after_its_writes() {
+    let folder = Folder::new();
+    let mut plain = run(async {
+        let mut file = fresh(&folder.path("file")).await;
+        file.write_all(b"0123456789").await.unwrap();
+        assert_eq!(file.metadata().await.unwrap().len(), 10);
+        file.set_len(5).await.unwrap();
+        file.sync_all().await.unwrap();
+        file.sync_data().await.unwrap();
+        let mut permissions = file.metadata().await.unwrap().permissions();
+        permissions.set_readonly(true);
+        file.set_permissions(permissions).await.unwrap();
+        file.write_all(b"!").await.unwrap();
+        file.into_std().await.unwrap()
+    });
+    plain.rewind().unwrap();
+    let mut text = Vec::new();
+    plain.read_to_end(&mut text).unwrap();
+    assert_eq!(text, b"01234\0\0\0\0\0!");
+    assert!(plain.metadata().unwrap().permissions().readonly());
+}
+
+#[test]
+fn files_work_on_virtual_time() {
+    let folder = Folder::new();
+    testing::run(async {
+        fs::write(folder.path("file"), "x").await.unwrap();
+        assert_eq!(fs::read(folder.path("file")).await.unwrap(), b"x");
+    });
+}
+
+/// What a random program does to a file.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Reads so many bytes at most.
+    Read(usize),
+    /// Begins to read, and is cancelled.
+    ReadCut(usize),
+    /// Writes bytes.
+    Write(Vec<u8>),
+    /// Seeks.
+    Seek(SeekFrom),
+    /// Flushes.
+    Flush,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let to = prop_oneof![
+        (0..40_u64).prop_map(SeekFrom::Start),
+        (-10..10_i64).prop_map(SeekFrom::Current),
+        (-10..5_i64).prop_map(SeekFrom::End),
+    ];
+    prop_oneof![
+        (1..12_usize).prop_map(Step::Read),
+        (1..12_usize).prop_map(Step::ReadCut),
+        prop::collection::vec(any::<u8>(), 1..12).prop_map(Step::Write),
+        to.prop_map(Step::Seek),
+        Just(Step::Flush),
+    ]
+}
+
+/// Does one step to both files, which must agree.
+async fn take(step: Step, file: &mut File, std: &mut std_fs::File) {
+    match step {
+        Step::Read(count) => {
+            let (mut got, mut expected) = (vec![0; count], vec![0; count]);
+            let mut filled = 0;
+            // What a cancelled read left may be shorter than what is there.
+            while filled < count {
+                match file.read(&mut got[filled..]).await.unwrap() {
+                    0 => break,
+                    more => filled += more,
+                }
+            }
+            let mut there = 0;
+            while let Ok(more @ 1..) = std.read(&mut expected[there..]) {
+                there += more;
+            }
+            assert_eq!((&got[..filled], filled), (&expected[..there], there));
+        }
+        Step::ReadCut(count) => {
+            // Ready at once if an earlier one, which was cut, has left enough.
+            if let Some(read) = file.read(&mut vec![0; count]).now_or_never() {
+                let skipped = i64::try_from(read.unwrap()).unwrap();
+                std.seek(SeekFrom::Current(skipped)).unwrap();
+            }
+        }
+        Step::Write(bytes) => {
+            file.write_all(&bytes).await.unwrap();
+            std.write_all(&bytes).unwrap();
+        }
+        Step::Seek(to) => {
+            let (place, expected) = (file.seek(to).await, std.seek(to));
+            assert_eq!(place.ok(), expected.ok());
+        }
+        Step::Flush => file.flush().await.unwrap(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn a_file_behaves_like_one_of_std_whatever_is_cancelled(steps in prop::collection::vec(step(), 1..40)) {
+        let folder = Folder::new();
+        run(async {
+            let mut file = fresh(&folder.path("ours")).await;
+            let mut options = std_fs::OpenOptions::new();
+            options.read(true).write(true).create_new(true);
+            let mut std = options.open(folder.path("std")).unwrap();
+            for step in steps {
+                take(step, &mut file, &mut std).await;
+            }
+            file.flush().await.unwrap();
+            let ours = fs::read(folder.path("ours")).await.unwrap();
+            assert_eq!(ours, std_fs::read(folder.path("std")).unwrap());
+        });
+    }
+}
+
+/// Says to a process of this test what it is.
+const ROLE: &str = "WHEELHOUSE_TEST_SHOUTS";
+
+/// Answers lines of standard input with the line in capitals, and the number of them on standard error; then reads on, where
+/// nothing comes, and ends all the same.
+async fn shout() {
+    let mut lines = BufReader::new(stdin()).lines();
+    let (mut out, mut err) = (stdout(), stderr());
+    for number in 1..=2 {
+        let line = lines.next().await.unwrap().unwrap();
+        out.write_all(format!("{}\n", line.to_uppercase()).as_bytes())
+            .await
+            .unwrap();
+        out.flush().await.unwrap();
+        err.write_all(format!("{number}").as_bytes()).await.unwrap();
+    }
+    err.close().await.unwrap();
+    assert!(lines.next().now_or_never().is_none());
+}
+
+#[test]
+fn the_standard_streams_carry_lines_and_a_read_where_nothing_comes_holds_up_no_end() {
+    if std::env::var_os(ROLE).is_some() {
+        return run(shout());
+    }
+    run(async {
+        let test =
+            "the_standard_streams_carry_lines_and_a_read_where_nothing_comes_holds_up_no_end";
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture", "--quiet"])
+            .env(ROLE, "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut stdin = child.stdin.take().unwrap();
+        for (said, heard) in [("one\n", "ONE"), ("two\n", "TWO")] {
+            stdin.write_all(said.as_bytes()).await.unwrap();
+            // The test runner of the other process writes lines of its own.
+            while lines.next().await.unwrap().unwrap() != heard {}
+        }
+        let mut errors = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut errors)
+            .await
+            .unwrap();
+        assert_eq!(errors, "12");
+        // Its input is open still: `wait` would close it only if the child held it.
+        assert!(child.wait().await.unwrap().success());
+        drop(stdin);
+    });
+}
