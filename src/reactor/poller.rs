@@ -5,9 +5,8 @@
 //!
 //! # How it waits
 //!
-//! epoll's own timeout counts whole milliseconds. `epoll_pwait2` counts nanoseconds, but is missing from kernels
-//! before 5.11, from older sandboxes, and from valgrind; and a long wait by it ends late by a thousandth of its
-//! length, because that is the slack that the kernel allows a timer. So a wait with a timeout goes in two strides:
+//! epoll's own timeout counts whole milliseconds, that of ppoll nanoseconds. So a wait with a timeout goes in two
+//! strides:
 //!
 //! ```text
 //!           timeout is long                                   little time is left
@@ -23,6 +22,15 @@
 //! call. The second stride is one call when the time runs out, two when an event comes. When the last wait ended by
 //! the clock, the next one most likely will: then the first stride is left out for anything but long waits, and a
 //! program that only sleeps also pays one call a sleep.
+//!
+//! The kernel lets each of these waits end late by a thousandth of its length. The first stride ends early by more than
+//! that; the second asks for a 1024th less than it wants, and so ends at the moment itself. Should it end before, as it
+//! may when another timer goes off in between, or where there is no such slack, one more stride takes the rest.
+//!
+//! `epoll_pwait2` counts nanoseconds, too, and would save the last call of the drawing, and two microseconds of lateness.
+//! It is missing from kernels before 5.11, from older sandboxes, and from valgrind, so it needs the other way to fall
+//! back to; and rustix has only one of them in a program: its feature `linux_5_11` takes `epoll_wait` away, from all
+//! other crates that use rustix, too.
 
 use std::fmt;
 use std::io;
@@ -43,8 +51,8 @@ use super::readiness::Readiness;
 /// How many events one wait can bring; what does not fit comes with the next. Tests see to it with few descriptors.
 pub(super) const EVENTS: usize = if cfg!(test) { 16 } else { 1024 };
 
-/// The longest wait that is worth no first stride when the clock is likely to end it: up to here, a thousandth of it
-/// hides in the timer slack that every thread has anyway.
+/// The longest wait that is worth no first stride when the clock is likely to end it: up to here, what is left of the
+/// kernel's slack, which is greater for a thread that is nice, hides in what it takes to wake up.
 const SHORT: Duration = Duration::from_millis(50);
 
 /// The longest first stride; a timeout beyond it just takes several.
@@ -149,7 +157,7 @@ impl Poller {
     /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to collect.
     fn doze(&self, timeout: Duration) -> Result<bool, Errno> {
         let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
-        Ok(poll(&mut fds, Some(&timespec(timeout)))? > 0)
+        Ok(poll(&mut fds, Some(&timespec(less_slack(timeout))))? > 0)
     }
 }
 
@@ -174,6 +182,11 @@ fn first_stride(timeout: Duration, clock_will_end_it: bool) -> Option<Duration> 
     let stride = Duration::from_millis(early.as_millis().try_into().ok()?);
     let skip = stride.is_zero() || (clock_will_end_it && timeout <= SHORT);
     (!skip).then_some(stride)
+}
+
+/// What to ask the kernel for, which adds a thousandth of its own, to wait for `left`.
+fn less_slack(left: Duration) -> Duration {
+    left - left / 1024
 }
 
 /// A timeout as the kernel takes it; none comes here that is longer than an hour and a bit.
@@ -275,6 +288,20 @@ mod tests {
     fn a_wait_that_the_clock_will_end_has_no_first_stride_unless_it_is_long() {
         assert_eq!(first_stride(SHORT, true), None);
         assert!(first_stride(SHORT + Duration::from_nanos(1), true).is_some());
+    }
+
+    #[test]
+    fn a_second_stride_and_its_slack_are_what_is_left() {
+        for nanos in (1..50_000_000).step_by(997) {
+            let left = Duration::from_nanos(nanos);
+            let asked = less_slack(left);
+            assert!(asked <= left && !asked.is_zero(), "{left:?}");
+            let ends = asked + asked / 1000;
+            assert!(
+                ends.abs_diff(left) <= left / 10_000 + Duration::from_nanos(2),
+                "{left:?}"
+            );
+        }
     }
 
     #[test]

@@ -61,14 +61,60 @@ impl Core {
         }
     }
 
-    /// What is around a scope that is polled here: a node, or `None` for the task itself. A promise that is here is made
-    /// good, since one promise is all that can stand here.
-    pub(super) fn outer_here(&self) -> Option<Key> {
+    /// Where a scope is polled, and what is around it: a node, or `None` for the task itself. A promise that is here is
+    /// made good, since one promise is all that can stand here.
+    fn outer_here(&self) -> (Here, Option<Key>) {
         match self.here().get() {
-            Here::Task => None,
-            Here::Node(key) => Some(key),
-            Here::Lazy(..) => self.node_here(),
+            Here::Task => (Here::Task, None),
+            Here::Node(key) => (Here::Node(key), Some(key)),
+            Here::Lazy(..) => {
+                let around = self.node_here();
+                (self.here().get(), around)
+            }
         }
+    }
+
+    /// Promises a scope to the code that runs next; gives where it ran before, and what stands there now. `None` outside of
+    /// a task.
+    #[inline]
+    pub(super) fn promise(&self, lazy: Lazy) -> Option<(Here, Here)> {
+        self.current_number()?;
+        if !matches!((self.here().get(), lazy), (Here::Task, Lazy::Scope)) {
+            return Some(self.promise_inside(lazy));
+        }
+        let promised = Here::Lazy(None, Lazy::Scope);
+        self.here().set(promised);
+        Some((Here::Task, promised))
+    }
+
+    /// [`promise`](Core::promise) where it takes more than two words to write. A call of its own, as [`restore`](Core::restore).
+    #[inline(never)]
+    fn promise_inside(&self, lazy: Lazy) -> (Here, Here) {
+        let (outer, around) = match lazy {
+            Lazy::Branch(Some(join)) => (self.here().get(), Some(join)),
+            _ => self.outer_here(),
+        };
+        let promised = Here::Lazy(around, lazy);
+        self.here().set(promised);
+        (outer, promised)
+    }
+
+    /// Puts back where the code ran before.
+    ///
+    /// Directly in a task, as mostly, that is one word. To move all of it would cost more than the rest of a scope that
+    /// nobody opens: the processor has to wait for what was written by halves before it can read it whole.
+    #[inline]
+    pub(super) fn restore(&self, outer: Here) {
+        match outer {
+            Here::Task => self.here().set(Here::Task),
+            outer => self.restore_inside(outer),
+        }
+    }
+
+    /// [`restore`](Core::restore) inside of a scope.
+    #[inline(never)]
+    fn restore_inside(&self, outer: Here) {
+        self.here().set(outer);
     }
 
     /// The root of the task that is polled, opened if need be.

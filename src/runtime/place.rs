@@ -98,7 +98,11 @@ impl Place {
     }
 
     /// Runs `f` as code inside.
+    #[inline]
     pub(crate) fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
+        if self.node.is_none() {
+            return f();
+        }
         hand(
             f,
             |core, f| {
@@ -123,12 +127,13 @@ impl Place {
         hand(
             (self, f),
             |core, (place, f)| {
-                let Some(promise) = Promise::make(core, lazy) else {
+                let Some((outer, _)) = core.promise(lazy) else {
                     return f();
                 };
                 // Also when `f` panics: what it opened must be closed.
                 let _kept = PickUp {
-                    promise,
+                    core,
+                    outer,
                     place,
                     waker,
                 };
@@ -221,6 +226,14 @@ impl Place {
     /// Takes the node out of the tree.
     #[inline]
     pub(crate) fn close(&mut self) {
+        // What is not there is not written either: this runs at every end of what was never opened, twice.
+        if self.node.is_some() {
+            self.close_open();
+        }
+    }
+
+    /// [`close`](Place::close) where there is a node.
+    fn close_open(&mut self) {
         if let Some((key, runtime)) = self.node.take() {
             close(key, runtime);
         }
@@ -264,6 +277,7 @@ fn close(key: Key, runtime: u32) {
 }
 
 impl Drop for Place {
+    #[inline]
     fn drop(&mut self) {
         self.close();
     }
@@ -305,19 +319,7 @@ pub(crate) struct Promise<'a> {
 impl<'a> Promise<'a> {
     /// Promises a scope; `None` outside of a task.
     fn make(core: &'a Core, lazy: Lazy) -> Option<Self> {
-        core.current_number()?;
-        let outer = core.here().get();
-        let around = match lazy {
-            Lazy::Branch(Some(join)) => Some(join),
-            _ => core.outer_here(),
-        };
-        // Read again: a promise that stood there has been made good.
-        let outer = match outer {
-            Here::Lazy(..) => core.here().get(),
-            outer => outer,
-        };
-        let promised = Here::Lazy(around, lazy);
-        core.here().set(promised);
+        let (outer, promised) = core.promise(lazy)?;
         Some(Self {
             core,
             outer,
@@ -346,6 +348,7 @@ impl<'a> Promise<'a> {
 }
 
 impl Drop for Promise<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Here::Node(unclaimed) = self.core.here().replace(self.outer) {
             self.close_unclaimed(unclaimed);
@@ -369,23 +372,38 @@ impl Promise<'_> {
     }
 }
 
-/// Gives the node that was opened to the one that promised it.
+/// Ends the promise of one scope: puts the outer place back, and gives the node that was opened to who promised it.
 struct PickUp<'a> {
-    /// The promise.
-    promise: Promise<'a>,
+    /// The runtime.
+    core: &'a Core,
+    /// Where the code ran before.
+    outer: Here,
     /// Who promised.
     place: &'a mut Place,
-    /// Whom to wake for it.
+    /// Whom to wake for the node.
     waker: &'a Waker,
 }
 
 impl Drop for PickUp<'_> {
+    // Mostly there is nothing to pick up. `claim` is given no reference to us, so that we live in registers.
+    #[inline]
     fn drop(&mut self) {
-        match caught(|| self.promise.opened(self.waker)) {
-            Ok(Some(opened)) => *self.place = opened,
-            Ok(None) => {}
-            // Somebody else's `clone`, and this may be part of an unwinding.
-            Err(payload) => go_on(payload),
+        let here = self.core.here().get();
+        self.core.restore(self.outer);
+        if let Here::Node(opened) = here {
+            claim(self.core, opened, self.place, self.waker);
         }
+    }
+}
+
+/// Gives a node that was opened to `place`.
+#[inline(never)]
+fn claim(core: &Core, key: Key, place: &mut Place, waker: &Waker) {
+    let node = Some((key, core.hub().number()));
+    let opened = Place { node };
+    match caught(|| core.refresh_waker(key, waker)) {
+        Ok(()) => *place = opened,
+        // Somebody else's `clone`, and this may be part of an unwinding.
+        Err(payload) => go_on(payload),
     }
 }

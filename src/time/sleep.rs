@@ -140,7 +140,15 @@ impl Sleep {
     }
 
     /// Takes the entry out of the wheel.
+    #[inline]
     fn unset(&mut self) {
+        if let Stage::Set(..) = self.stage {
+            self.unset_set();
+        }
+    }
+
+    /// [`unset`](Sleep::unset) where there is an entry.
+    fn unset_set(&mut self) {
         let Stage::Set(key, runtime) = std::mem::replace(&mut self.stage, Stage::Done) else {
             return;
         };
@@ -214,6 +222,7 @@ impl Future for Sleep {
 }
 
 impl Drop for Sleep {
+    #[inline]
     fn drop(&mut self) {
         self.unset();
     }
