@@ -85,7 +85,7 @@
 //!
 //! ```text
 //!   testing   guide              F5  virtual time, orders of tasks by seed; chapters to read
-//!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
+//!   combine   group   compat     F4  gather, try_gather, wait, as_completed; task groups; adapters to other libraries
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   thread   process             F3  functions that block, and programs, elsewhere
 //!   fs       stdio               F3  files, and the streams of this process
@@ -99,6 +99,8 @@
 
 mod cell;
 pub mod combine;
+#[cfg(any(feature = "hyper", feature = "tokio-io"))]
+pub mod compat;
 mod error;
 pub mod fs;
 pub mod group;

@@ -13,7 +13,7 @@ use source::Token;
 use std::path::Path;
 
 /// The floor of each module. `lib` is the crate root.
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("util", 0),
     ("error", 0),
     ("cell", 1),
@@ -31,6 +31,7 @@ const FLOORS: [(&str, u8); 21] = [
     ("fs", 3),
     ("stdio", 3),
     ("combine", 4),
+    ("compat", 4),
     ("group", 4),
     ("guide", 5),
     ("testing", 5),
