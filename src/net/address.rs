@@ -8,7 +8,8 @@ use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
 };
 
-use sealed::{Named, Target};
+use sealed::Named;
+pub(crate) use sealed::Target;
 
 /// What [`TcpListener::bind`](super::TcpListener::bind) and [`TcpStream::connect`](super::TcpStream::connect) take.
 ///
@@ -45,6 +46,11 @@ mod sealed {
     }
 }
 
+/// Tells an address from a name, for networks that look names up in their own way.
+pub(crate) fn target(address: &impl ToSocketAddrs) -> io::Result<Target> {
+    address.target()
+}
+
 /// Gives the addresses that `address` stands for. Blocks while it looks a name up.
 pub(super) fn resolve(address: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
     match address.target()? {
@@ -54,7 +60,7 @@ pub(super) fn resolve(address: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr
 }
 
 /// Tries one address after the other; gives the first success or the last error.
-pub(super) async fn first_success<T>(
+pub(crate) async fn first_success<T>(
     addresses: Vec<SocketAddr>,
     mut attempt: impl AsyncFnMut(SocketAddr) -> io::Result<T>,
 ) -> io::Result<T> {

@@ -5,6 +5,9 @@
 //! uses that crate's `AsyncReadExt` and `AsyncWriteExt`. Both types turn from and into their namesakes in
 //! [`std::net`].
 //!
+//! A server that takes [`impl Listen`](Listen) in place of a `TcpListener` also runs on the simulated network of
+//! [`testing::net`](crate::testing::net), in virtual time and with faults on purpose.
+//!
 //! ```text
 //!   TcpListener, TcpStream, halves     what users hold; only ids and a descriptor inside, so all are `Send`
 //!            │
@@ -30,9 +33,12 @@
 //! - Which of several tasks that wait for the same bytes gets them is not defined.
 
 mod address;
+mod listen;
 mod tcp;
 
 pub use address::ToSocketAddrs;
+pub(crate) use address::{Target, first_success, target};
+pub use listen::{Incoming, Listen};
 pub use tcp::{
     OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpStream, WriteHalf,
 };

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{acceptfrom_with, bind, listen, sockopt};
 
 use super::super::address::{ToSocketAddrs, first_success, resolve};
+use super::super::{Incoming, Listen};
 use super::{FLAGS, TcpStream, new_socket};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
@@ -108,6 +109,33 @@ impl TcpListener {
         Poll::Ready(accepted.and_then(|(socket, peer)| Ok((TcpStream::connected(socket)?, peer))))
     }
 
+    /// The connections as they come, as a stream that never ends.
+    ///
+    /// # Cancel safety
+    /// No connection is lost, whether the stream or its [`next`](Incoming::next) is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::io::AsyncWriteExt;
+    /// use wheelhouse::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// wheelhouse::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let _client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let mut incoming = listener.incoming();
+    ///     while let Some(stream) = incoming.next().await {
+    ///         stream?.write_all(b"welcome").await?;
+    ///         # break;
+    ///     }
+    ///     # Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn incoming(&self) -> Incoming<'_, Self> {
+        Incoming::of(self)
+    }
+
     /// The address at which it listens.
     ///
     /// # Errors
@@ -181,6 +209,19 @@ fn accept_one(
                 return Ok(Done::with((stream.into(), peer)));
             }
         }
+    }
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+    type Address = SocketAddr;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.poll_accept(cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
     }
 }
 
