@@ -103,7 +103,8 @@ impl Network {
     /// Who has only a name gets an address: 10.0.0.1, 10.0.0.2, and so on.
     #[must_use]
     pub fn host(&self, name: impl Into<HostName>) -> Host {
-        let id = self.0.map.borrow_mut().host(&name.into().0);
+        let name = name.into().0;
+        let id = self.0.map.borrow_mut().host(&name);
         Host::new(self.clone(), id)
     }
 
