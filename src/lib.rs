@@ -81,7 +81,7 @@
 //! # The house
 //!
 //! ```text
-//!   testing   guide              F5  virtual time, orders of tasks by seed; chapters to read
+//!   testing   guide              F5  virtual time, orders of tasks by seed, a network in memory; chapters to read
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   sync                         F3  locks, events, channels, queues: no runtime needed

@@ -78,6 +78,25 @@ fn dropping_after_the_end_of_the_runtime_leaves_nothing() {
 }
 
 #[test]
+fn a_network_forgets_connections_and_listeners_that_have_gone() {
+    testing::run(async {
+        let (network, client, server, listener) = pair_of_hosts(Link::new());
+        let round = async || {
+            let _stream = client.connect("server:80").await.unwrap();
+            let _accepted = listener.accept().await.unwrap();
+            let _other = server.listen(81).unwrap();
+        };
+        round().await;
+        let before = bytes();
+        for _ in 0..100 {
+            round().await;
+        }
+        assert_eq!(bytes(), before);
+        drop(network);
+    });
+}
+
+#[test]
 fn a_destructor_of_a_task_wakes_the_peer() {
     testing::run(async {
         let (_, client, _, listener) = pair_of_hosts(Link::new().latency(ms(1)));

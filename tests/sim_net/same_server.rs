@@ -25,7 +25,12 @@ struct Server {
     stop: Event,
     /// Set while a request is in work.
     at_work: Event,
-    connections: RefCell<Vec<(JoinHandle<()>, Rc<Cell<bool>>)>>,
+    connections: RefCell<Vec<Connection>>,
+}
+
+struct Connection {
+    task: JoinHandle<()>,
+    is_busy: Rc<Cell<bool>>,
 }
 
 /// Answers lines until the end, or until the server stops.
@@ -63,7 +68,8 @@ async fn accept(listener: impl Listen, server: Rc<Server>) {
         };
         let is_busy = Rc::new(Cell::new(false));
         let task = spawn(converse(stream, Rc::clone(&server), Rc::clone(&is_busy)));
-        server.connections.borrow_mut().push((task, is_busy));
+        let connection = Connection { task, is_busy };
+        server.connections.borrow_mut().push(connection);
     }
 }
 
@@ -73,12 +79,13 @@ async fn serve(listener: impl Listen + 'static, server: Rc<Server>) -> usize {
     server.stop.wait().await;
     accepting.cancel_and_wait().await.ok();
     let connections = server.connections.take();
-    for (task, is_busy) in &connections {
-        if !is_busy.get() {
-            task.cancel();
-        }
+    for connection in connections
+        .iter()
+        .filter(|connection| !connection.is_busy.get())
+    {
+        connection.task.cancel();
     }
-    let tasks = connections.into_iter().map(|(task, _)| task);
+    let tasks = connections.into_iter().map(|connection| connection.task);
     let rest = wait(tasks.collect::<Vec<_>>()).timeout(DEADLINE).await;
     rest.pending.len()
 }

@@ -241,3 +241,43 @@ fn several_readers_of_one_stream_are_all_woken() {
         assert_eq!(second.await.unwrap(), 1);
     });
 }
+
+#[test]
+fn who_waits_is_woken_when_somebody_else_finds_what_has_arrived() {
+    // It waits for wall time: on the virtual clock a timer is never late, and here the reader's has to be.
+    wheelhouse::run(async {
+        let (_, mut client, server) = pair(Link::new().latency(ms(2)).window(1)).await;
+        let server = Rc::new(server);
+        (&*server).write_all(b"f").await.unwrap();
+        let reads = Rc::clone(&server);
+        let reading = spawn(async move { (&*reads).read(&mut [0]).await.unwrap() });
+        client.write_all(b"a").await.unwrap();
+        wheelhouse::yield_now().await;
+        std::thread::sleep(ms(4));
+        // The window is full, so this waits; on the way it takes in what the reader waits for.
+        let writing = async { (&*server).write(b"g").await };
+        assert!(futures::poll!(Box::pin(writing)).is_pending());
+        assert_eq!(reading.await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn outside_of_a_runtime_waiting_is_an_error_and_what_is_there_can_be_read() {
+    let (network, mut client, mut server) = testing::run(async {
+        let (network, mut client, server) = pair(Link::new()).await;
+        client.write_all(b"there").await.unwrap();
+        (network, client, server)
+    });
+    futures::executor::block_on(async {
+        let mut buffer = [0; 5];
+        server.read_exact(&mut buffer).await.unwrap();
+        assert_eq!(&buffer, b"there");
+        let error = server.read(&mut buffer).await.unwrap_err();
+        assert!(error.to_string().contains("wheelhouse::run"), "{error}");
+        network.set_link(Link::new().latency(ms(1)));
+        client.write_all(b"late").await.unwrap();
+        let error = server.read(&mut buffer).await.unwrap_err();
+        assert!(error.to_string().contains("wheelhouse::run"), "{error}");
+    });
+    drop((network, client));
+}

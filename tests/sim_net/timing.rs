@@ -26,6 +26,19 @@ fn bytes_take_the_latency_of_their_link() {
 }
 
 #[test]
+fn a_host_reaches_itself_at_once_unless_something_else_is_said() {
+    testing::run(async {
+        let (network, _, server, _listener) = super::pair_of_hosts(Link::new().latency(ms(30)));
+        let start = time::now();
+        server.connect("localhost:80").await.unwrap();
+        assert_eq!(time::now(), start);
+        network.set_link_between("server", "server", Link::new().latency(ms(1)));
+        server.connect("server:80").await.unwrap();
+        assert_eq!(time::now() - start, ms(2));
+    });
+}
+
+#[test]
 fn a_reader_that_waits_is_woken_at_the_moment_and_not_before() {
     testing::run(async {
         let (_, mut client, mut server) = pair(Link::new().latency(ms(30))).await;

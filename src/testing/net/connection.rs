@@ -236,7 +236,7 @@ impl Connection {
     /// Sends a frame from an end.
     fn send(&self, side: Side, frame: Frame) {
         let other = side.other() as usize;
-        if !self.ends.borrow()[other].is_held() {
+        if !self.ends.borrow()[other].is_owned() {
             return;
         }
         let trip = self.trip(side, &frame);

@@ -42,7 +42,7 @@ pub(super) struct End {
     /// Whether this end still writes.
     writes: bool,
     /// Whether anybody has this end.
-    is_held: bool,
+    is_owned: bool,
 }
 
 impl End {
@@ -59,7 +59,7 @@ impl End {
             is_reset: false,
             reads: true,
             writes: true,
-            is_held: true,
+            is_owned: true,
         }
     }
 
@@ -144,14 +144,14 @@ impl End {
     }
 
     /// Whether anybody has this end.
-    pub(super) fn is_held(&self) -> bool {
-        self.is_held
+    pub(super) fn is_owned(&self) -> bool {
+        self.is_owned
     }
 
     /// Nobody has this end any more. Gives what the peer is to be told: who goes while bytes for him are unread breaks the
     /// connection, as systems do.
     pub(super) fn leave(&mut self) -> Option<Frame> {
-        self.is_held = false;
+        self.is_owned = false;
         let unread = self.line.clear() | !std::mem::take(&mut self.inbox).is_empty();
         match unread {
             _ if self.is_reset => None,

@@ -1,7 +1,7 @@
 //! What is under way in one direction of a connection: frames in order, each with the moment at which it arrives. Pure data.
 //!
 //! ```text
-//!   send ──▶ [ frame due at t1, frame due at t2 ≥ t1, … ] ── next, from t1 on ──▶ the end
+//!   send ──▶ [ frame due at t1, frame due at t2, … ] ── next, from t1 on ──▶ the end
 //!                     hold: nothing arrives; release: what is left arrives, in order
 //! ```
 
@@ -40,10 +40,8 @@ pub(super) struct Trip {
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// What is under way. Invariant: none is due before the one in front of it.
+    /// What is under way, and when it arrives; or, should that be later, when the one in front of it does.
     frames: VecDeque<(Instant, Frame)>,
-    /// When the frame that was sent last arrives.
-    last: Option<Instant>,
     /// When the sender is done with the frame that was sent last.
     busy_until: Option<Instant>,
     /// Whether the line is cut: nothing arrives.
@@ -55,11 +53,8 @@ impl Line {
     pub(super) fn send(&mut self, frame: Frame, trip: Trip) {
         let begin = self.busy_until.map_or(trip.now, |busy| busy.max(trip.now));
         let sent = after(begin, trip.sending);
-        let arrives = after(sent, trip.latency);
-        let due = self.last.map_or(arrives, |last| last.max(arrives));
         self.busy_until = Some(sent);
-        self.last = Some(due);
-        self.frames.push_back((due, frame));
+        self.frames.push_back((after(sent, trip.latency), frame));
     }
 
     /// When the next frame arrives; `None` when nothing does.
@@ -87,7 +82,6 @@ impl Line {
         for (due, _) in &mut self.frames {
             *due = earliest.max(*due);
         }
-        self.last = self.last.map(|last| last.max(earliest));
     }
 
     /// Throws away what is under way; tells whether bytes were among it.
