@@ -165,6 +165,19 @@ fn finds<Fut: Future<Output = ()>>(fault: &str, test: impl Fn() -> Fut) -> usize
     schedule.split(',').count()
 }
 
+#[test]
+fn code_that_takes_a_read_for_a_message_is_found() {
+    let needed = finds("half a message", || async {
+        let (_, mut client, mut server) = super::pair(Link::new()).await;
+        client.write_all(b"hello").await.unwrap();
+        let mut message = [0; 5];
+        // The fault: it is `read_exact` that reads five bytes.
+        let count = server.read(&mut message).await.unwrap();
+        assert_eq!(&message[..count], b"hello", "half a message");
+    });
+    assert!(needed <= 2, "that it is cut, and where: {needed}");
+}
+
 /// A register at two hosts: what is written to the first is passed on to the second.
 async fn replica(listener: impl Listen, value: Rc<Cell<u8>>, next: Option<Rc<Stream>>) {
     while let Ok((mut stream, _)) = listener.accept().await {

@@ -69,7 +69,7 @@ impl Host {
     ///
     /// It takes what [`TcpStream::connect`](crate::net::TcpStream::connect) takes; names are those of the network, and `localhost`
     /// is this host. Of several addresses it takes the first that answers. While the way is cut it waits, and after 127 s gives up;
-    /// [`timeout`](crate::timeout) bounds that.
+    /// [`timeout`] bounds that.
     ///
     /// # Cancel safety
     /// Dropping the future gives the attempt up. Whoever listens may have a connection of it to accept then, which ends at once.

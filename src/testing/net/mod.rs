@@ -88,6 +88,7 @@
 mod bell;
 mod connection;
 mod end;
+mod halves;
 mod host;
 mod line;
 mod link;
@@ -97,8 +98,9 @@ mod network;
 mod stream;
 mod traits;
 
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use host::Host;
 pub use link::Link;
 pub use listener::Listener;
 pub use network::{HostName, Network};
-pub use stream::{OwnedReadHalf, OwnedWriteHalf, Stream};
+pub use stream::Stream;

@@ -1,10 +1,4 @@
-//! One end of a connection, as its users hold it, and its halves.
-//!
-//! ```text
-//!   Stream ── into_split ──▶ OwnedReadHalf   ── dropped ──▶ nothing, as long as the other half lives
-//!      ▲                     OwnedWriteHalf  ── dropped ──▶ the peer is told the end; forget: is not
-//!      └──── reunite ────────────┘
-//! ```
+//! One end of a connection, as its users hold it.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::connection::{Connection, Side};
+use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::line::Frame;
 
 /// A connection on a simulated network, from [`Host::connect`](super::Host::connect) or
@@ -64,11 +59,12 @@ impl Stream {
     /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        let stream = Rc::new(self);
-        let read = OwnedReadHalf {
-            stream: Rc::clone(&stream),
-        };
-        (read, OwnedWriteHalf { stream, ends: true })
+        halves::part(self)
+    }
+
+    /// Lends the two directions, to be used at once in one task.
+    pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        halves::lend(self)
     }
 
     /// Ends one direction or both (asyncio: `StreamWriter.write_eof` for [`Shutdown::Write`]).
@@ -152,92 +148,5 @@ impl fmt::Debug for Stream {
 impl AsRef<Stream> for Stream {
     fn as_ref(&self) -> &Stream {
         self
-    }
-}
-
-/// The side of a [`Stream`] that reads, from [`Stream::into_split`] (asyncio: `StreamReader`).
-///
-/// Dropping it leaves the other half as it is. The connection is closed when both halves are gone.
-#[derive(Debug)]
-pub struct OwnedReadHalf {
-    /// The stream, which the other half has too.
-    stream: Rc<Stream>,
-}
-
-/// The side of a [`Stream`] that writes, from [`Stream::into_split`] (asyncio: `StreamWriter`).
-///
-/// Dropping it ends the side that writes: the peer reads the end behind all that was written before.
-/// [`forget`](Self::forget) drops it without that.
-#[derive(Debug)]
-pub struct OwnedWriteHalf {
-    /// The stream, which the other half has too.
-    stream: Rc<Stream>,
-    /// Whether the peer is told the end when this is dropped.
-    ends: bool,
-}
-
-impl OwnedReadHalf {
-    /// Puts the two halves of a stream together again.
-    ///
-    /// # Errors
-    /// Both halves, when they came from different streams.
-    pub fn reunite(self, other: OwnedWriteHalf) -> Result<Stream, (Self, OwnedWriteHalf)> {
-        if !Rc::ptr_eq(&self.stream, &other.stream) {
-            return Err((self, other));
-        }
-        other.forget();
-        match Rc::try_unwrap(self.stream) {
-            Ok(stream) => Ok(stream),
-            Err(_) => unreachable!("a stream has two halves, and one of them has just gone"),
-        }
-    }
-
-    /// Waits for bytes and copies them, but leaves them to be read again; see [`Stream::peek`].
-    ///
-    /// # Cancel safety
-    /// Nothing is lost.
-    ///
-    /// # Errors
-    /// As [`Stream::peek`].
-    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.peek(buffer).await
-    }
-}
-
-impl OwnedWriteHalf {
-    /// Puts the two halves of a stream together again.
-    ///
-    /// # Errors
-    /// Both halves, when they came from different streams.
-    pub fn reunite(self, other: OwnedReadHalf) -> Result<Stream, (OwnedReadHalf, Self)> {
-        other.reunite(self)
-    }
-
-    /// Drops this half without telling the peer the end.
-    pub fn forget(mut self) {
-        self.ends = false;
-    }
-}
-
-impl Drop for OwnedWriteHalf {
-    fn drop(&mut self) {
-        if self.ends {
-            // There is nobody to be told of a failure, and a connection that is broken has ended, too.
-            drop(self.stream.end());
-        }
-    }
-}
-
-/// The whole stream, for its addresses.
-impl AsRef<Stream> for OwnedReadHalf {
-    fn as_ref(&self) -> &Stream {
-        &self.stream
-    }
-}
-
-/// The whole stream, for its addresses.
-impl AsRef<Stream> for OwnedWriteHalf {
-    fn as_ref(&self) -> &Stream {
-        &self.stream
     }
 }

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::stream::{OwnedReadHalf, OwnedWriteHalf, Stream};
+use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::stream::Stream;
 
 /// Implements `AsyncRead` for what gives a `&Stream` by `AsRef`.
 macro_rules! read_by_ref {
@@ -51,5 +52,5 @@ fn stream(of: &impl AsRef<Stream>) -> &Stream {
     of.as_ref()
 }
 
-read_by_ref!(Stream, &Stream, OwnedReadHalf);
-write_by_ref!(Stream, &Stream, OwnedWriteHalf);
+read_by_ref!(Stream, &Stream, ReadHalf<'_>, OwnedReadHalf);
+write_by_ref!(Stream, &Stream, WriteHalf<'_>, OwnedWriteHalf);
