@@ -15,6 +15,7 @@ mod same_server;
 mod seeds;
 mod streams;
 mod timing;
+mod wakers;
 
 use std::time::Duration;
 
