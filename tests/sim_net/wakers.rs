@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use wheelhouse::testing;
@@ -95,15 +95,21 @@ fn a_waker_may_panic() {
 }
 
 #[test]
-fn a_waker_may_accept_and_connect() {
+fn a_waker_may_accept_and_stop_listening() {
     testing::run(async {
         let (_network, client, _server, listener) = pair_of_hosts(Link::new());
         poll_trapped(listener.accept());
         let listener = Rc::new(listener);
-        let again = Rc::clone(&listener);
-        TRAP.set(Some(Box::new(move || drop(again.incoming()))));
+        let (again, taken) = (Rc::clone(&listener), Rc::new(Cell::new(None)));
+        let keeps = Rc::clone(&taken);
+        TRAP.set(Some(Box::new(move || {
+            let accepted = again.poll_accept(&mut Context::from_waker(Waker::noop()));
+            keeps.set(Some(accepted));
+        })));
         let mut stream = client.connect("server:80").await.unwrap();
-        let (mut accepted, _) = listener.accept().await.unwrap();
+        let Some(Poll::Ready(Ok((mut accepted, _)))) = taken.take() else {
+            panic!("nothing was accepted");
+        };
         poll_trapped(accepted.read(&mut [0]));
         TRAP.set(Some(Box::new(move || drop(listener))));
         stream.write_all(b"a").await.unwrap();
