@@ -90,7 +90,8 @@ async fn introduce(
         if room.enter(who, &name) {
             return Ok(Some(name));
         }
-        out.write_all(b"* somebody has that name; another?\n").await?;
+        out.write_all(b"* somebody has that name; another?\n")
+            .await?;
     }
     Ok(None)
 }

@@ -72,7 +72,8 @@ async fn serve(listener: TcpListener, stop: &Event) -> u64 {
             }
         }
     });
-    let stopped: Result<std::convert::Infallible, wheelhouse::GroupError<io::Error>> = serving.await;
+    let stopped: Result<std::convert::Infallible, wheelhouse::GroupError<io::Error>> =
+        serving.await;
     drop(stopped);
     served
 }

@@ -84,7 +84,7 @@
 //! # The house
 //!
 //! ```text
-//!   testing   guide              F5  virtual time, orders of tasks by seed; chapters to read
+//!   testing   guide              F5  virtual time, orders of tasks by seed, a network in memory; chapters to read
 //!   combine   group   compat     F4  gather, try_gather, wait, as_completed; task groups; adapters to other libraries
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   thread   process             F3  functions that block, and programs, elsewhere

@@ -11,7 +11,8 @@ use std::net::{
 
 use std::panic::resume_unwind;
 
-use sealed::{Named, Target};
+use sealed::Named;
+pub(crate) use sealed::Target;
 
 use crate::runtime::{AtTheEnd, Offload};
 
@@ -48,6 +49,11 @@ mod sealed {
         /// Tells addresses from names; looks up nothing.
         fn target(&self) -> io::Result<Target>;
     }
+}
+
+/// Tells an address from a name, for networks that look names up in their own way.
+pub(crate) fn target(address: &impl ToSocketAddrs) -> io::Result<Target> {
+    address.target()
 }
 
 /// Gives the addresses of a target.

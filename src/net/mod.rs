@@ -6,6 +6,9 @@
 //! `read_exact`, `write_all` and the rest, and its `BufReader` with `lines`. [`UdpSocket`] and [`UnixDatagram`] are for
 //! datagrams. All types turn from and into their namesakes in std.
 //!
+//! A server that takes [`impl Listen`](Listen) in place of a `TcpListener` also runs on the simulated network of
+//! [`testing::net`](crate::testing::net), in virtual time and with faults on purpose.
+//!
 //! ```text
 //!   listeners, streams, halves, …      what users hold; only ids and a descriptor inside, so all are `Send`
 //!            │
@@ -34,13 +37,17 @@ mod accept;
 mod address;
 mod duplex;
 mod halves;
+mod listen;
 mod tcp;
 mod udp;
 mod unix;
 
 pub use address::ToSocketAddrs;
+pub(crate) use address::{Target, target};
 pub use duplex::Duplex;
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use listen::{Incoming, Listen};
+pub(crate) use tcp::dial;
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{PeerCredentials, UnixDatagram, UnixListener, UnixStream};

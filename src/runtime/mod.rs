@@ -55,7 +55,7 @@ pub(crate) use core::Core;
 pub(crate) use here::Lazy;
 pub(crate) use hub::{Hub, Message};
 pub(crate) use offload::{AtTheEnd, Blocking, Offload, Unblocked};
-pub(crate) use order::{Order, Schedule};
+pub(crate) use order::{Order, Schedule, next as next_random};
 pub(crate) use place::{Place, Promise};
 pub(crate) use registered::{Registered, Socket, elsewhere, require_runtime};
 pub use remote::Remote;

@@ -8,8 +8,13 @@
 //!                                ├─▶ choose ─▶ recorded, if it was not 0
 //!   Scripted: a schedule does ───┘
 //! ```
+//!
+//! A test, or a simulated network under it, may have a choice made for itself, too: it is one of the sequence, so a schedule
+//! has the delays of a network along with the order of the tasks.
 
 use std::collections::BTreeMap;
+
+use super::core::Core;
 
 /// The choices other than 0: which one of all choices, and what was chosen.
 pub(crate) type Schedule = BTreeMap<u64, usize>;
@@ -77,9 +82,16 @@ impl Order {
     }
 }
 
+impl Core {
+    /// Chooses one of so many by the order that was asked for; without one, it is the first.
+    pub(crate) fn choose(&self, count: usize) -> usize {
+        self.queue().choose(count)
+    }
+}
+
 /// The next number of a SplitMix64 generator (Steele, Lea and Flood 2014). Our own few lines: a seed that is written down must
 /// give the same order in all versions.
-fn next(state: &mut u64) -> u64 {
+pub(crate) fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -47,6 +47,12 @@ impl Queue {
         self.0.borrow_mut().order = Some(Box::new(order));
     }
 
+    /// Chooses one of so many for somebody else; 0 when no order was asked for.
+    pub(crate) fn choose(&self, count: usize) -> usize {
+        let order = &mut self.0.borrow_mut().order;
+        order.as_mut().map_or(0, |order| order.choose(count))
+    }
+
     /// The choices so far that were other than first come, first served.
     pub(crate) fn schedule(&self) -> Schedule {
         let ready = self.0.borrow();

@@ -4,7 +4,10 @@
 //! jumps to the next deadline when nobody is ready: a sleep of an hour takes microseconds, and a test of timeouts is
 //! exact and repeatable.
 //!
-//! [`explore()`] runs a test in many orders of its tasks, to find races between them; [`replay`] repeats one of them.
+//! [`explore()`] runs a test in many orders of its tasks, to find races between them; [`replay`] repeats one of them. What else a
+//! test leaves to chance it [chooses](choose()), so that it is repeated, too.
+//!
+//! [`net`] is a network in memory, with delays, cuts and breaks.
 //!
 //! # Guarantees
 //! - While a task runs the clock does not move: two looks at [`time::now`](crate::time::now) agree.
@@ -19,6 +22,7 @@
 //!   the clock goes on with the machine's meanwhile, and does not jump.
 
 mod explore;
+pub mod net;
 
 pub use explore::{explore, replay};
 
@@ -106,6 +110,31 @@ pub async fn settle() {
             return;
         }
     }
+}
+
+/// Chooses one of so many, by the seed of the run: a number from 0 to `count` - 1.
+///
+/// Without a seed it is 0, and so it is where a choice does not matter to a fault that [`explore()`] has found: let 0 stand for what is
+/// usual. [`replay`] chooses the same again.
+///
+/// # Panics
+/// Outside of a runtime, and when `count` is 0.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use wheelhouse::{sleep, testing};
+///
+/// testing::explore(0..10, || async {
+///     let delay = testing::choose(1000) as u64;
+///     sleep(Duration::from_millis(delay)).await;
+///     // and then, let something go wrong
+/// });
+/// ```
+#[track_caller]
+pub fn choose(count: usize) -> usize {
+    assert!(count > 0, "there is nothing to choose from");
+    with("testing::choose", |core| core.choose(count))
 }
 
 /// Lets time pass, with all that becomes due on the way, and the tasks [`settle`] after it.

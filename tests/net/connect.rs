@@ -156,3 +156,24 @@ fn outside_of_a_runtime_there_are_no_sockets_but_a_message() {
         assert!(message.contains("wheelhouse::run"), "{message}");
     }
 }
+
+#[test]
+fn incoming_gives_connections_for_ever_and_a_wait_that_is_dropped_loses_none() {
+    bounded(async {
+        let listener = TcpListener::bind(ANY).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut incoming = listener.incoming();
+        let mut waiting = Box::pin(incoming.next());
+        assert!(futures::poll!(&mut waiting).is_pending());
+        let mut clients = Vec::new();
+        for _ in 0..2 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+        }
+        drop(waiting);
+        for client in &clients {
+            let accepted = futures::StreamExt::next(&mut incoming).await;
+            let accepted = accepted.expect("it never ends").unwrap();
+            assert_eq!(accepted.peer_addr().unwrap(), client.local_addr().unwrap());
+        }
+    });
+}

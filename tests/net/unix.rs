@@ -56,7 +56,7 @@ fn lines_go_there_and_back() {
     bounded(async {
         let listener = UnixListener::bind(&path).unwrap();
         assert_eq!(listener.local_addr().unwrap().as_pathname(), Some(&*path));
-        let server = spawn(async move { shout(listener.accept().await.unwrap()).await });
+        let server = spawn(async move { shout(listener.accept().await.unwrap().0).await });
         let mut client = UnixStream::connect(&path).await.unwrap();
         client.write_all(b"one\ntwo\n").await.unwrap();
         client.close().await.unwrap();
@@ -74,7 +74,7 @@ fn a_name_without_a_file_works_too() {
     bounded(async {
         let listener = UnixListener::bind_addr(&address).unwrap();
         let (stream, mut served) = gather((UnixStream::connect_addr(&address), listener.accept()))
-            .map(|(stream, served)| (stream.unwrap(), served.unwrap()))
+            .map(|(stream, served)| (stream.unwrap(), served.unwrap().0))
             .await;
         drop(stream);
         assert_eq!(served.read(&mut [0]).await.unwrap(), 0);
@@ -126,7 +126,7 @@ fn connects_to_a_listener_whose_queue_is_full_get_through_when_it_accepts() {
         let accepting = async {
             let mut served = Vec::new();
             for _ in 0..20 {
-                served.push(listener.accept().await.unwrap());
+                served.push(listener.accept().await.unwrap().0);
             }
             served
         };

@@ -21,7 +21,7 @@ use crate::time::{Sleep, sleep};
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Gives the stream of the first of `addresses` that answers `connect`.
-pub(super) async fn dial<T, F>(
+pub(crate) async fn dial<T, F>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
 ) -> io::Result<T>

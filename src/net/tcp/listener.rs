@@ -12,6 +12,7 @@ use rustix::net::{bind, listen, sockopt};
 use super::{TcpStream, new_socket};
 use crate::net::accept::accept;
 use crate::net::address::{ToSocketAddrs, first_success, resolve};
+use crate::net::{Incoming, Listen};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
@@ -111,6 +112,33 @@ impl TcpListener {
         Poll::Ready(accepted.and_then(|(socket, peer)| Ok((TcpStream::connected(socket)?, peer))))
     }
 
+    /// The connections as they come, as a stream that never ends.
+    ///
+    /// # Cancel safety
+    /// No connection is lost, whether the stream or its [`next`](Incoming::next) is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::io::AsyncWriteExt;
+    /// use wheelhouse::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// wheelhouse::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let _client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let mut incoming = listener.incoming();
+    ///     while let Some(stream) = incoming.next().await {
+    ///         stream?.write_all(b"welcome").await?;
+    ///         # break;
+    ///     }
+    ///     # Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn incoming(&self) -> Incoming<'_, Self> {
+        Incoming::of(self)
+    }
+
     /// The address at which it listens.
     ///
     /// # Errors
@@ -178,6 +206,19 @@ fn accept_one(
     let (stream, peer) = accept(listener)?;
     let peer = peer.ok_or(Errno::AFNOSUPPORT)?.try_into()?;
     Ok(Done::with((stream.into(), peer)))
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+    type Address = SocketAddr;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.poll_accept(cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
 }
 
 impl AsFd for TcpListener {

@@ -11,6 +11,7 @@ mod listener;
 mod socket;
 mod stream;
 
+pub(crate) use dial::dial;
 pub use listener::TcpListener;
 pub use socket::TcpSocket;
 pub use stream::TcpStream;

@@ -3,12 +3,12 @@
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream as StdStream};
+use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
 use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 use super::UnixStream;
-use crate::net::accept::accept;
+use crate::net::{Incoming, Listen};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
@@ -26,7 +26,7 @@ use crate::runtime::{Registered, require_runtime};
 /// wheelhouse::run(async {
 ///     let listener = UnixListener::bind(&path)?;
 ///     let server = wheelhouse::spawn(async move {
-///         let mut stream = listener.accept().await?;
+///         let (mut stream, _peer) = listener.accept().await?;
 ///         stream.write_all(b"hello").await
 ///     });
 ///     let mut answer = String::new();
@@ -62,17 +62,15 @@ impl UnixListener {
         Self::from_std(StdListener::bind_addr(address)?)
     }
 
-    /// Waits for a connection.
-    ///
-    /// The other end has an address only if it bound one, which hardly any does; [`UnixStream::peer_addr`] tells it. For errors
-    /// see [`TcpListener::accept`](crate::net::TcpListener::accept).
+    /// Waits for a connection; gives it, and the address of its other end, which mostly has none: [`UnixStream::peer_credentials`]
+    /// tells more. For errors see [`TcpListener::accept`](crate::net::TcpListener::accept).
     ///
     /// # Cancel safety
     /// No connection is lost: what was not returned stays in the queue.
     ///
     /// # Errors
     /// Those of `accept4`, most likely that file descriptors have run out; outside of the listener's runtime.
-    pub async fn accept(&self) -> io::Result<UnixStream> {
+    pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
@@ -82,10 +80,15 @@ impl UnixListener {
     ///
     /// # Errors
     /// As [`accept`](Self::accept).
-    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
-        let accept = |listener: &StdListener| Ok(Done::with(accept(listener)?.0));
-        let fd = ready!(self.socket.poll_io(Direction::Read, cx, accept))?;
-        Poll::Ready(UnixStream::connected(StdStream::from(fd)))
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
+        let accept = |listener: &StdListener| listener.accept().map(Done::with);
+        let (stream, peer) = ready!(self.socket.poll_io(Direction::Read, cx, accept))?;
+        Poll::Ready(Ok((UnixStream::from_std(stream)?, peer)))
+    }
+
+    /// The connections as they come, as a stream that never ends; see [`Listen::incoming`].
+    pub fn incoming(&self) -> Incoming<'_, Self> {
+        Listen::incoming(self)
     }
 
     /// The address at which it listens.
@@ -116,6 +119,19 @@ impl UnixListener {
         let listener = self.socket.into_socket()?;
         listener.set_nonblocking(false)?;
         Ok(listener)
+    }
+}
+
+impl Listen for UnixListener {
+    type Stream = UnixStream;
+    type Address = SocketAddr;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
+        self.poll_accept(cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
     }
 }
 

@@ -1,0 +1,106 @@
+//! A network in memory, for testing servers and clients: with delays, cuts and breaks, by the seed and the virtual clock.
+//!
+//! A [`Network`] has [`Host`]s, by name or IP address. A host [listens](Host::listen) and [connects](Host::connect); what comes of
+//! it is a [`Listener`] and a [`Stream`], with the methods and the meaning of [`net::TcpListener`](crate::net::TcpListener) and
+//! [`net::TcpStream`](crate::net::TcpStream). No socket is opened, no thread started and no task spawned.
+//!
+//! A server that is to run on both takes [`impl Listen`](crate::net::Listen), and reads and writes by the traits of `futures::io`. A
+//! client takes a stream, or an `AsyncFn() -> io::Result<S>` that makes one.
+//!
+//! ```
+//! use futures::io::{AsyncReadExt, AsyncWriteExt};
+//! use std::time::Duration;
+//! use wheelhouse::net::Listen;
+//! use wheelhouse::testing::{self, net::{Link, Network}};
+//! use wheelhouse::{spawn, time};
+//!
+//! async fn echo(listener: impl Listen) {
+//!     while let Ok((mut stream, _peer)) = listener.accept().await {
+//!         spawn(async move {
+//!             let mut buffer = [0; 4096];
+//!             while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+//!                 if stream.write_all(&buffer[..count]).await.is_err() {
+//!                     break;
+//!                 }
+//!             }
+//!         });
+//!     }
+//! }
+//!
+//! // Delays of up to a second, messages in pieces, a hundred times over: a moment.
+//! testing::explore(0..100, || async {
+//!     let network = Network::new();
+//!     network.set_link(Link::new().latency_between(Duration::ZERO..=Duration::from_secs(1)));
+//!     spawn(echo(network.host("server").listen(7).unwrap())).detach();
+//!
+//!     let mut stream = network.host("client").connect("server:7").await.unwrap();
+//!     stream.write_all(b"hello").await.unwrap();
+//!     let mut answer = [0; 5];
+//!     stream.read_exact(&mut answer).await.unwrap();
+//!     assert_eq!(&answer, b"hello");
+//! });
+//! ```
+//!
+//! # What can go wrong
+//!
+//! | what | how |
+//! |---|---|
+//! | delays, slow links, small windows | [`Link`], for all or between two hosts |
+//! | reads and writes in parts | whenever the run has a seed, unless [`set_fragments`](Network::set_fragments) switches it off |
+//! | two hosts cannot reach each other | [`partition`](Network::partition), [`partition_one_way`](Network::partition_one_way), until [`heal`](Network::heal) |
+//! | a connection breaks | [`reset`](Network::reset), or by chance: [`Link::breaks_one_in`] |
+//! | a program crashes | [`Host::crash`] |
+//! | nobody listens, the name is unknown, the port is taken | as with real sockets |
+//!
+//! When a fault comes may be left to the seed with [`testing::choose`](crate::testing::choose).
+//!
+//! # How bytes travel
+//!
+//! ```text
+//!   Stream ── write ──▶ draws a delay ──▶ Line: frames, each with its moment ──┐
+//!                       by the seed            │ a cut: held                   │ due: the reader's timer
+//!                                              ▼                               ▼
+//!   Stream ◀── read ─── End: what has arrived ◀── taken in by whoever polls that end next
+//! ```
+//!
+//! Bytes, the end, the room that a reader makes and the news that the peer has gone travel in one line for each direction, in order. An
+//! end knows only what has arrived. A frame carries the moment at which it arrives, and a reader that waits holds a timer for the first
+//! of them: so nothing runs by itself, [`task::all`](crate::task::all) shows the program's own tasks only, and a wait that nothing can end is a
+//! deadlock, which [`testing::run`](crate::testing::run) reports.
+//!
+//! # Guarantees
+//! - The bytes of a connection keep their order, and none is lost while the connection is not broken or closed.
+//! - Two runs with the same seed (or the same schedule, in [`replay`](crate::testing::replay)) do the same, when nothing else
+//!   differs: all that is left to chance are choices of the run. A schedule that was made simpler has as few delays and parts as the
+//!   fault needs.
+//! - Nothing crosses a cut: neither bytes, nor an end, nor the room that makes a writer go on, nor a connection.
+//! - Dropping hosts, listeners and streams, in any order and also after the runtime's end, frees their memory and wakes their peers.
+//!
+//! # Non-guarantees
+//! - It is a model of connections, not of packets: no loss that is made good, no congestion. Each connection has the bandwidth of its
+//!   link to itself.
+//! - Addresses of real networks are not reached, and names not looked up there.
+//! - Any number of connections waits to be accepted.
+//! - On a real runtime it works as well, and delays then take real time. A network belongs to one runtime: polled in another one than
+//!   before, a stream panics.
+//! - Which of several tasks that wait for the same bytes gets them is not defined.
+
+mod bell;
+mod connection;
+mod end;
+mod halves;
+mod host;
+mod line;
+mod link;
+mod listener;
+mod map;
+mod network;
+mod stream;
+mod traits;
+
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+pub use host::Host;
+pub use link::Link;
+pub use listener::Listener;
+pub use network::{HostName, Network};
+pub use stream::Stream;

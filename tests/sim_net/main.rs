@@ -1,0 +1,48 @@
+//! The simulated network of `testing::net`: what it does, what goes wrong in it on purpose, and that it does so the same way each time.
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../steps/mod.rs"]
+mod steps;
+
+mod connect;
+mod cut;
+mod faults;
+mod memory;
+mod model;
+mod same_server;
+mod seeds;
+mod streams;
+mod timing;
+mod wakers;
+
+use std::time::Duration;
+
+use steps::counting::Counting;
+use wheelhouse::testing::net::{Host, Link, Listener, Network, Stream};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A network with a client and a server, and who listens at the server's port 80.
+fn pair_of_hosts(link: Link) -> (Network, Host, Host, Listener) {
+    let network = Network::new();
+    network.set_link(link);
+    let (client, server) = (network.host("client"), network.host("server"));
+    let listener = server.listen(80).expect("it is free");
+    (network, client, server, listener)
+}
+
+/// The two ends of a connection over such a link: who connected, who accepted.
+async fn pair(link: Link) -> (Network, Stream, Stream) {
+    let (network, client, _, listener) = pair_of_hosts(link);
+    let stream = client.connect("server:80").await.expect("it listens");
+    let (accepted, peer) = listener.accept().await.expect("a connection");
+    assert_eq!(Some(peer), stream.local_addr().ok());
+    (network, stream, accepted)
+}

@@ -1,0 +1,119 @@
+//! Foreign wakers run while nothing is borrowed: they may use what woke them, and they may panic.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::io::{AsyncReadExt, AsyncWriteExt};
+use wheelhouse::testing;
+use wheelhouse::testing::net::{Link, Network, Stream};
+
+use super::{ms, pair, pair_of_hosts};
+
+thread_local! {
+    /// What the next wake does.
+    static TRAP: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// Does once what is set.
+struct Trap;
+
+impl Wake for Trap {
+    fn wake(self: Arc<Self>) {
+        let trap = TRAP.take();
+        trap.into_iter().for_each(|trap| trap());
+    }
+}
+
+/// Polls once, to be woken by a trap.
+fn poll_trapped(future: impl Future) {
+    let waker = Waker::from(Arc::new(Trap));
+    let polled = pin!(future).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+}
+
+/// Lets somebody wait for bytes with a trap, then wakes; the trap has everything at hand.
+fn springs(
+    trap: impl FnOnce(&Network, &mut Option<Stream>) + 'static,
+    wakes: fn(&Network, &Stream),
+) {
+    testing::run(async {
+        let (network, client, mut server) = pair(Link::new()).await;
+        poll_trapped(server.read(&mut [0]));
+        let (all, mut server) = (network.clone(), Some(server));
+        let sprung = Rc::new(Cell::new(false));
+        let noted = Rc::clone(&sprung);
+        TRAP.set(Some(Box::new(move || {
+            noted.set(true);
+            trap(&all, &mut server);
+        })));
+        wakes(&network, &client);
+        assert!(sprung.get());
+    });
+}
+
+/// Writes a byte.
+fn write(_: &Network, mut client: &Stream) {
+    let written = futures::executor::block_on(client.write_all(b"a"));
+    written.expect("there is room");
+}
+
+#[test]
+fn a_waker_may_drop_the_stream_that_woke_it() {
+    springs(|_, server| drop(server.take()), write);
+    springs(
+        |_, server| drop(server.take()),
+        |network, _| network.reset("client", "server"),
+    );
+    springs(
+        |_, server| drop(server.take()),
+        |network, _| network.crash("client"),
+    );
+}
+
+#[test]
+fn a_waker_may_change_the_network_that_woke_it() {
+    springs(|network, _| network.crash("server"), write);
+    springs(|network, _| network.partition("client", "server"), write);
+    springs(
+        |network, _| network.set_link(Link::new().latency(ms(1))),
+        |network, _| network.reset("client", "server"),
+    );
+}
+
+#[test]
+fn a_waker_may_panic() {
+    springs(|_, _| resume_unwind(Box::new("on purpose")), write);
+    springs(
+        |_, _| resume_unwind(Box::new("on purpose")),
+        |network, _| network.reset("client", "server"),
+    );
+}
+
+#[test]
+fn a_waker_may_accept_and_stop_listening() {
+    testing::run(async {
+        let (_network, client, _server, listener) = pair_of_hosts(Link::new());
+        poll_trapped(listener.accept());
+        let listener = Rc::new(listener);
+        let (again, taken) = (Rc::clone(&listener), Rc::new(Cell::new(None)));
+        let keeps = Rc::clone(&taken);
+        TRAP.set(Some(Box::new(move || {
+            let accepted = again.poll_accept(&mut Context::from_waker(Waker::noop()));
+            keeps.set(Some(accepted));
+        })));
+        let mut stream = client.connect("server:80").await.unwrap();
+        let Some(Poll::Ready(Ok((mut accepted, _)))) = taken.take() else {
+            panic!("nothing was accepted");
+        };
+        poll_trapped(accepted.read(&mut [0]));
+        TRAP.set(Some(Box::new(move || drop(listener))));
+        stream.write_all(b"a").await.unwrap();
+        client.connect("server:80").await.unwrap_err();
+        assert_eq!(accepted.read(&mut [0]).await.unwrap(), 1);
+    });
+}
