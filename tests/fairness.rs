@@ -10,7 +10,8 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use common::{CountingWaker, Trace, poll_with, turns};
+use common::{CountingWaker, poll_with, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{Runtime, run, sleep, spawn, testing, timeout, yield_now};
 
 /// Polls of tasks between two looks at what is not a task.

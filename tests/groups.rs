@@ -7,7 +7,8 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use common::handles::cancellation_of;
-use common::{Trace, panic_text, silent_panic, turns};
+use common::{panic_text, silent_panic, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     GroupError, JoinError, Reason, catch_cancel, shield, sleep, spawn, task, task_group, testing,
     time, timeout, yield_now,

@@ -6,8 +6,9 @@ mod common;
 use std::future::pending;
 use std::time::Duration;
 
-use common::{CountingWaker, Plan, Probe, Trace, poll_with, turns};
+use common::{CountingWaker, Plan, Probe, poll_with, turns};
 use futures::future::{self, Either};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     JoinHandle, Reason, Runtime, catch_cancel, run, sleep, spawn, task, testing, timeout, yield_now,
 };

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use common::bomb_waker::{CLONE, DROP, WAKE, bomb_waker};
 use common::{
-    Bomb, CountingWaker, DROP_PANIC, Trace, off_thread, panic_text, poll_with, silent_panic, turns,
+    Bomb, CountingWaker, DROP_PANIC, off_thread, panic_text, poll_with, silent_panic, turns,
 };
+use wheelhouse::testing::Trace;
 use wheelhouse::{JoinError, Runtime, catch_cancel, sleep, spawn, testing, yield_now};
 
 /// Runs `main` beside a task that must live as if nothing happened.

@@ -6,10 +6,9 @@ use std::future::{pending, ready};
 use std::pin::pin;
 use std::time::Duration;
 
-use common::{
-    Bomb, DROP_PANIC, OnDrop, POLL_PANIC, Plan, Probe, Trace, panic_text, silent_panic, turns,
-};
+use common::{Bomb, DROP_PANIC, OnDrop, POLL_PANIC, Plan, Probe, panic_text, silent_panic, turns};
 use futures::future::{self, Either, FutureExt};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     Cancelled, JoinError, Runtime, catch_cancel, run, sleep, spawn, task, testing, try_run,
     yield_now,

@@ -8,7 +8,8 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use common::handles::{cancellation_of, explicit};
-use common::{Plan, Probe, Trace, turns};
+use common::{Plan, Probe, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{catch_cancel, sleep, spawn, task, testing, timeout, yield_now};
 
 #[test]

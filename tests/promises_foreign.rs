@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use common::foreign::Foreign;
 use common::handles::{cancellation_of, explicit};
-use common::{Plan, Probe, Trace, turns};
+use common::{Plan, Probe, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{catch_cancel, shield, sleep, spawn, task, testing, timeout, yield_now};
 
 /// Runs a scene for each combinator.

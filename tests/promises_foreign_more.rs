@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use common::foreign::Foreign;
 use common::handles::{cancellation_of, explicit};
-use common::{Bomb, DROP_PANIC, Plan, Probe, Trace, off_thread, turns};
+use common::{Bomb, DROP_PANIC, Plan, Probe, off_thread, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     JoinError, Reason, catch_cancel, run, sleep, spawn, task, task_group, testing, timeout,
     try_gather, try_run, yield_now,

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use common::foreign::Foreign;
 use common::handles::cancellation_of;
-use common::{Trace, turns};
+use common::turns;
 use futures::future;
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     JoinHandle, as_completed, catch_cancel, gather, shield, sleep, spawn, task_group, testing,
     time, timeout,

@@ -11,7 +11,8 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use common::handles::{cancellation_of, explicit};
-use common::{Bomb, DROP_PANIC, OnDrop, Plan, Probe, Trace, off_thread, panics_saying, turns};
+use common::{Bomb, DROP_PANIC, Plan, Probe, off_thread, panics_saying, turns};
+use wheelhouse::testing::{NoteOnDrop, Trace};
 use wheelhouse::{
     Cancelled, JoinError, Reason, Runtime, catch_cancel, run, sleep, spawn, task, task_group,
     testing, timeout, try_gather, try_run, yield_now,
@@ -276,7 +277,7 @@ fn c24_what_is_ready_at_once_is_not_hit_by_a_pending_cancel_or_an_expired_timeou
 
 #[test]
 fn c25_main_that_is_cancelled_gives_that_as_a_value_or_a_panic() {
-    async fn cancels_itself(note: OnDrop<impl FnOnce()>) {
+    async fn cancels_itself(note: NoteOnDrop) {
         let _note = note;
         task::current().cancel_handle().cancel_with("main goes");
         pending::<()>().await;

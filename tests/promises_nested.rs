@@ -11,9 +11,10 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::time::Duration;
 
-use common::{Plan, Probe, Trace, turns};
+use common::{Plan, Probe, turns};
 use futures::future::{self, Either};
 use futures::stream::{FuturesUnordered, StreamExt};
+use wheelhouse::testing::Trace;
 use wheelhouse::{Cancelled, JoinError, catch_cancel, sleep, spawn, testing, yield_now};
 
 /// Waits for ever, notes its cancellation, cleans up for a turn, notes that, and gives the cancellation.

@@ -6,7 +6,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use common::handles::cancellation_of;
-use common::{Trace, turns};
+use common::turns;
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     JoinHandle, catch_cancel, finally, gather, shield, sleep, spawn, task_group, testing, time,
     timeout, wait,

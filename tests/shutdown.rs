@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use common::handles::{assert_shut_down, spawn_probe};
-use common::{CountingWaker, OnDrop, Plan, Probe, Trace, panic_text, poll_with, turns};
+use common::{CountingWaker, OnDrop, Plan, Probe, panic_text, poll_with, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     Reason, Runtime, catch_cancel, run, sleep, spawn, task, testing, timeout, yield_now,
 };

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use common::handles::{assert_shut_down, spawn_probe};
 use common::{
-    CountingWaker, Counts, KeepingWaker, OnDrop, Plan, Probe, Token, Trace, panic_text, poll_with,
+    CountingWaker, Counts, KeepingWaker, OnDrop, Plan, Probe, Token, panic_text, poll_with,
     silent_panic, turns,
 };
+use wheelhouse::testing::Trace;
 use wheelhouse::{JoinHandle, Runtime, catch_cancel, run, sleep, spawn, task, try_spawn};
 
 /// Drops a runtime in the midst of a panic.

@@ -5,7 +5,8 @@ mod common;
 use std::future::{pending, ready};
 use std::time::{Duration, Instant};
 
-use common::{CountingWaker, Plan, Probe, Trace, off_thread, poll_with, turns};
+use common::{CountingWaker, Plan, Probe, off_thread, poll_with, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::time::{Sleep, now};
 use wheelhouse::{
     Elapsed, JoinHandle, catch_cancel, run, sleep, sleep_until, spawn, testing, timeout,

@@ -4,7 +4,13 @@
 //! jumps to the next deadline when nobody is ready: a sleep of an hour takes microseconds, and a test of timeouts is
 //! exact and repeatable.
 //!
-//! [`explore()`] runs a test in many orders of its tasks, to find races between them; [`replay`] repeats one of them.
+//! | to test | there is |
+//! |---|---|
+//! | code that sleeps, times out, retries | [`run`], [`advance`], [`settle`] |
+//! | that no order of the tasks breaks it | [`explore()`], which finds a failing order, and [`replay`], which repeats it |
+//! | that no cancellation breaks it | [`cancel_at_every_step`]; [`Steps`], to look at the world after each |
+//! | what happened, in which order, and when | [`Trace`] |
+//! | why it hangs | nothing to call: the report of a deadlock says who waits for what, and who holds that |
 //!
 //! # Guarantees
 //! - While a task runs the clock does not move: two looks at [`time::now`](crate::time::now) agree.
@@ -19,8 +25,12 @@
 //!   the clock goes on with the machine's meanwhile, and does not jump.
 
 mod explore;
+mod steps;
+mod trace;
 
 pub use explore::{explore, replay};
+pub use steps::{Cut, Step, Steps, Way, cancel_at_every_step};
+pub use trace::{NoteOnDrop, Trace};
 
 use std::panic::{Location, resume_unwind};
 use std::time::Duration;
@@ -29,7 +39,7 @@ use crate::cell::Label;
 use crate::runtime::{Runtime, panic_cancelled, refuse_nesting, with};
 use crate::task::yield_now;
 use crate::time::sleep;
-use crate::util::{caught, drop_quietly};
+use crate::util::{Payload, caught, drop_quietly};
 
 /// Runs a future, and the tasks that it spawns, on virtual time, and gives its output.
 ///
@@ -76,6 +86,13 @@ fn finish<F: Future>(runtime: Runtime, label: Label, future: F) -> F::Output {
         (Ok(Err(cancelled)), Ok(())) => panic_cancelled(&cancelled),
         (Ok(Ok(output)), Ok(())) => output,
     }
+}
+
+/// What a panic said.
+fn message(payload: &Payload) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&'static str>().copied());
+    text.unwrap_or("a panic without text")
 }
 
 /// Lets the other tasks run until none of them is ready, without any time passing.

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use wheelhouse::sync::{Event, Lock, LockGuard};
+use wheelhouse::testing::Trace;
 
-use crate::common::Trace;
 use crate::team::{everywhere, settle};
 
 /// `test_lock`, `test_context_manager`, `test_lock_by_with_statement`
