@@ -48,6 +48,7 @@
 //! | `contextvars.ContextVar` | [`context_var!`], [`task::ContextVar`] |
 //! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |
 //! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
+//! | `IsolatedAsyncioTestCase` | [`testing`], which has virtual time, seeds, and reports of deadlocks besides |
 //!
 //! How cancelling works, with asyncio's code beside ours, is a chapter of its own: [`guide::cancellation`].
 //!
@@ -81,13 +82,13 @@
 //! # The house
 //!
 //! ```text
-//!   testing   guide              F5  virtual time, orders of tasks by seed; chapters to read
+//!   testing   guide              F5  virtual time, orders of tasks by seed, cancelling at every step; chapters to read
 //!   combine   group              F4  gather, try_gather, wait, as_completed; task groups
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   sync                         F3  locks, events, channels, queues: no runtime needed
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
-//!   util   error                 F0  slab, wait queue, quiet calls, every public error
+//!   util   error                 F0  slab, wait queue, ledger of waits, quiet calls, every public error
 //! ```
 //!
 //! A module imports only from floors below it.

@@ -31,6 +31,7 @@ mod queue;
 mod registered;
 mod remote;
 mod reply;
+mod report;
 mod shutdown;
 mod signals;
 mod spawn;
