@@ -102,7 +102,7 @@ fn a_destructor_that_drives_the_runtime_may_end_a_sibling() {
         pending::<Result<(), Infallible>>().await
     }));
     runtime.block_on(poll_some(group.as_mut(), 4));
-    assert_eq!(trace.take(), ["cancelled"]);
+    trace.expect(["cancelled"]);
     drop(group);
     assert_eq!(counts.all().1, 1);
 }

@@ -69,7 +69,7 @@ fn c17_cancel_and_wait_returns_when_the_future_and_its_clean_up_are_gone() {
         });
         turns(1).await;
         assert!(task.cancel_and_wait().await.unwrap_err().is_cancelled());
-        assert_eq!(trace.take(), ["cleaned up", "future gone"]);
+        trace.expect(["cleaned up", "future gone"]);
 
         let swallows = spawn(async {
             catch_cancel(pending::<()>()).await.unwrap_err();
@@ -133,7 +133,7 @@ fn c19_a_cancel_from_another_thread_behaves_the_same() {
         let cancelled = cancellation_of(cleans_up).await;
         assert_eq!(cancelled.reason(), &explicit(Some("from afar")));
         assert_eq!(cancelled.by(), None);
-        assert_eq!(trace.take(), ["cleaned up"]);
+        trace.expect(["cleaned up"]);
         let outcome = off_thread(move || {
             let handle = remote.spawn(|| catch_cancel(pending::<()>()));
             assert!(handle.cancel());
@@ -246,15 +246,12 @@ fn c20_deadlines_groups_and_failing_siblings_are_named_with_who_asked() {
         });
         fails.await.unwrap_err();
     });
-    assert_eq!(
-        trace.take(),
-        [
-            "Timeout None",
-            "SiblingFailed Some(true)",
-            "GroupCancelled Some(false)",
-            "SiblingFailed Some(false)"
-        ]
-    );
+    trace.expect([
+        "Timeout None",
+        "SiblingFailed Some(true)",
+        "GroupCancelled Some(false)",
+        "SiblingFailed Some(false)",
+    ]);
 }
 
 #[test]
@@ -294,7 +291,7 @@ fn c25_main_that_is_cancelled_gives_that_as_a_value_or_a_panic() {
         cancels_itself(trace.note_on_drop("main dropped")).await
     });
     assert_eq!(outcome.unwrap_err().reason(), &explicit(Some("main goes")));
-    assert_eq!(trace.take(), ["main dropped", "the others clean up"]);
+    trace.expect(["main dropped", "the others clean up"]);
 
     panics_saying(&["main", "main goes", "try_run"], || {
         run(cancels_itself(trace.note_on_drop("main dropped")));

@@ -48,7 +48,7 @@ fn dropped_during_a_panic_the_runtime_drops_its_tasks_without_clean_ups() {
         handle
     });
     drop_in_a_panic(runtime);
-    assert_eq!(trace.take(), ["dropped"]);
+    trace.expect(["dropped"]);
     assert_shut_down(handle);
 }
 
@@ -73,7 +73,7 @@ fn dropped_inside_another_runtime_it_drops_its_tasks_without_clean_ups() {
         });
         turns(1).await;
         drop(inner);
-        assert_eq!(trace.take(), ["dropped"]);
+        trace.expect(["dropped"]);
         assert_shut_down(awaited);
         assert!(unawaited.await.unwrap_err().is_cancelled());
         assert_eq!(neighbour.await.unwrap(), 2, "the outer one goes on");
@@ -164,7 +164,7 @@ fn destructors_may_spawn_wake_cancel_and_drop_handles_during_the_end() {
     for end in ends {
         let (runtime, counts) = runtime_of_meddlers(&trace);
         end(runtime);
-        assert_eq!(trace.take(), ["meddled", "meddled"]);
+        trace.expect(["meddled", "meddled"]);
         assert!(counts.iter().all(|count| count.all() == (1, 1, 0)));
     }
 }

@@ -35,11 +35,11 @@ fn those_who_wait_get_the_lock_in_order() {
             });
         }
         settle().await;
-        assert_eq!(trace.take(), [""; 0]);
+        trace.expect([""; 0]);
         drop(guard);
         assert!(lock.try_lock().is_none(), "it was handed over");
         settle().await;
-        assert_eq!(trace.take(), ["one", "two", "three"]);
+        trace.expect(["one", "two", "three"]);
     });
 }
 
