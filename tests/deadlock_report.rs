@@ -156,6 +156,8 @@ fn a_lock_that_was_given_back_and_handed_on_is_held_by_the_next() {
         about(&report, "task 1"),
         ["waits for the lock made at here, held by task 2 \"next\""]
     );
+    let lines = about(&report, "task 2 \"next\"");
+    assert_eq!(lines, ["holds the lock made at here"], "it has taken it");
 }
 
 #[test]
@@ -283,6 +285,25 @@ fn waits_that_were_dropped_are_not_in_the_report() {
         let event = Event::new();
         let timed = wheelhouse::timeout(std::time::Duration::from_secs(1), event.wait());
         assert!(timed.await.is_err());
+        pending::<()>().await;
+    });
+    assert_eq!(about(&report, "task 1"), [""; 0]);
+}
+
+#[test]
+fn waits_that_are_over_are_not_in_the_report() {
+    let report = report(async {
+        let (event, lock) = (Event::new(), Lock::new(()));
+        let guard = lock.lock().await;
+        gather((
+            async { event.wait().await },
+            async { drop(lock.lock().await) },
+            async {
+                event.set();
+                drop(guard);
+            },
+        ))
+        .await;
         pending::<()>().await;
     });
     assert_eq!(about(&report, "task 1"), [""; 0]);
