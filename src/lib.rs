@@ -51,6 +51,7 @@
 //! | `contextvars.ContextVar` | [`context_var!`], [`task::ContextVar`] |
 //! | `current_task`, `all_tasks` | [`task::current`], [`task::all`] |
 //! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
+//! | `IsolatedAsyncioTestCase` | [`testing`], which has virtual time, seeds, and reports of deadlocks besides |
 //!
 //! How cancelling works, with asyncio's code beside ours, is a chapter of its own: [`guide::cancellation`].
 //!
@@ -84,7 +85,7 @@
 //! # The house
 //!
 //! ```text
-//!   testing   guide              F5  virtual time, orders of tasks by seed, a network in memory; chapters to read
+//!   testing   guide              F5  virtual time, orders by seed, cancelling at every step, a network; chapters to read
 //!   combine   group   compat     F4  gather, try_gather, wait, as_completed; task groups; adapters to other libraries
 //!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
 //!   thread   process             F3  functions that block, and programs, elsewhere
@@ -92,7 +93,7 @@
 //!   sync                         F3  locks, events, channels, queues: no runtime needed
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
-//!   util   error                 F0  slab, wait queue, quiet calls, every public error
+//!   util   error                 F0  slab, wait queue, ledger of waits, quiet calls, every public error
 //! ```
 //!
 //! A module imports only from floors below it.

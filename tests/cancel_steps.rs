@@ -1,5 +1,5 @@
 //! Cancel at every step: the futures of time, of tasks and of remotes are ended at each of their suspensions, in five ways. The
-//! harness, and what it checks in each scene without being asked, is described in `steps/mod.rs`.
+//! harness, and what it checks in each scene without being asked, is described at `testing::Steps`.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{Trace, turns};
+use common::turns;
 use futures::lock::Mutex;
 use steps::counting::{Counting, steps_of};
-use steps::{Cut, Step, Steps};
+use wheelhouse::testing::{Cut, Step, Steps, Trace};
 use wheelhouse::{
     Remote, Runtime, catch_cancel, finally, finally_with, shield, sleep, sleep_until, spawn, time,
     timeout, yield_now,

@@ -1,5 +1,5 @@
 //! Cancel at every step: combinators and groups are ended at each of their suspensions, in five ways. The harness, and what it
-//! checks in each scene without being asked, is described in `steps/mod.rs`.
+//! checks in each scene without being asked, is described at `testing::Steps`.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::turns;
 use futures::lock::Mutex;
 use steps::counting::{Counting, steps_of};
-use steps::{Cut, Step};
+use wheelhouse::testing::{Cut, Step};
 use wheelhouse::{
     JoinError, JoinHandle, as_completed, catch_cancel, gather, shield, sleep, spawn, task_group,
     time, try_gather, wait, yield_now,

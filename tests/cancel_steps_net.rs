@@ -1,5 +1,5 @@
 //! Cancel at every step: what waits for a socket is ended at each of its suspensions, in five ways. The harness, and what it checks
-//! in each scene without being asked, is described in `steps/mod.rs`. Besides bytes it counts file descriptors, so only one
+//! in each scene without being asked, is described at `testing::Steps`. Besides bytes it counts file descriptors, so only one
 //! test at a time runs.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
@@ -16,8 +16,8 @@ use std::time::Duration;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use socket2::SockRef;
 use steps::counting::{Counting, bytes};
-use steps::{Cut, Step, Steps};
 use wheelhouse::net::{TcpListener, TcpStream};
+use wheelhouse::testing::{Cut, Step, Steps};
 use wheelhouse::{JoinHandle, spawn, yield_now};
 
 #[global_allocator]

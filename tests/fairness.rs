@@ -10,7 +10,8 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use common::{CountingWaker, Trace, poll_with, turns};
+use common::{CountingWaker, poll_with, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{Runtime, run, sleep, spawn, testing, timeout, yield_now};
 
 /// Polls of tasks between two looks at what is not a task.
@@ -42,10 +43,7 @@ fn ready_tasks_run_first_come_first_served() {
             }));
         }
         turns(2).await;
-        assert_eq!(
-            trace.take(),
-            ["a", "b", "c", "a's child", "b's child", "c's child"]
-        );
+        trace.expect(["a", "b", "c", "a's child", "b's child", "c's child"]);
     });
 }
 
@@ -69,7 +67,7 @@ fn woken_tasks_run_in_the_order_of_their_wakes() {
             send.send(()).unwrap();
         }
         turns(1).await;
-        assert_eq!(trace.take(), ["c", "a", "d", "b"]);
+        trace.expect(["c", "a", "d", "b"]);
     });
 }
 
@@ -87,7 +85,7 @@ fn a_task_that_wakes_itself_goes_behind_those_that_are_ready() {
             }));
         }
         turns(3).await;
-        assert_eq!(trace.take(), ["a1", "b1", "a2", "b2", "a3", "b3"]);
+        trace.expect(["a1", "b1", "a2", "b2", "a3", "b3"]);
     });
 }
 
@@ -220,6 +218,7 @@ fn a_cancel_from_another_thread_reaches_a_task_that_yields_for_ever() {
     });
 }
 
+/// Wall time: a virtual clock stands still while somebody is ready, and here somebody always is.
 #[test]
 fn a_task_that_sleeps_zero_for_ever_starves_nobody() {
     run(async {
@@ -248,6 +247,7 @@ fn a_task_that_sleeps_zero_for_ever_starves_nobody() {
     });
 }
 
+/// Wall time: a virtual clock stands still while somebody is ready, and here somebody always is.
 #[test]
 fn timers_that_are_set_for_ever_starve_no_task() {
     run(async {
@@ -260,6 +260,7 @@ fn timers_that_are_set_for_ever_starve_no_task() {
     });
 }
 
+/// Wall time: a virtual clock stands still while somebody is ready, and here somebody always is.
 #[test]
 fn tasks_that_spawn_for_ever_starve_nobody() {
     fn spawns_its_successor(born: Rc<Cell<u32>>) {

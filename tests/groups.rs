@@ -7,7 +7,8 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use common::handles::cancellation_of;
-use common::{Trace, panic_text, silent_panic, turns};
+use common::{panic_text, silent_panic, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     GroupError, JoinError, Reason, catch_cancel, shield, sleep, spawn, task, task_group, testing,
     time, timeout, yield_now,
@@ -113,10 +114,7 @@ fn a_failing_child_cancels_the_others_and_the_body_and_all_errors_come_out() {
         );
         assert_eq!(time::now() - start, ms(25));
     });
-    assert_eq!(
-        trace.take(),
-        ["child: a sibling failed", "body: a sibling failed"]
-    );
+    trace.expect(["child: a sibling failed", "body: a sibling failed"]);
 }
 
 #[test]
@@ -153,7 +151,7 @@ fn a_panic_of_a_child_goes_on_in_the_parent_when_the_others_have_cleaned_up() {
         })
     });
     assert_eq!(text, "a child");
-    assert_eq!(trace.take(), ["other: a sibling failed"]);
+    trace.expect(["other: a sibling failed"]);
 }
 
 #[test]
@@ -183,7 +181,7 @@ fn a_cancelled_parent_cancels_its_children_and_goes_on_outwards() {
             "cancelled: enough"
         );
     });
-    assert_eq!(trace.take(), ["child: enough"]);
+    trace.expect(["child: enough"]);
 }
 
 #[test]
@@ -218,7 +216,7 @@ fn cancel_ends_children_and_body_and_a_body_that_had_ended_keeps_its_value() {
         .await;
         assert!(outcome.is_ok());
     });
-    assert_eq!(trace.take(), ["child: the group was cancelled"]);
+    trace.expect(["child: the group was cancelled"]);
 }
 
 #[test]
@@ -252,7 +250,7 @@ fn a_timeout_around_a_group_cancels_its_members_and_gives_elapsed() {
         assert!(timeout(ms(5), group).await.is_err());
         assert_eq!(time::now() - start, ms(30));
     });
-    assert_eq!(trace.take(), ["child: the time was up", "shielded"]);
+    trace.expect(["child: the time was up", "shielded"]);
 }
 
 #[test]

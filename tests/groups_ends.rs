@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use common::bomb_waker::{CLONE, DROP, fused_waker};
 use common::handles::assert_shut_down;
-use common::{OnDrop, Plan, Probe, Token, Trace, leak, panic_text, silent_panic, turns};
+use common::{OnDrop, Plan, Probe, Token, leak, panic_text, silent_panic, turns};
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt, join};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     JoinError, JoinHandle, Remote, Runtime, TaskGroup, catch_cancel, gather, run, sleep, spawn,
     task_group, testing, timeout, yield_now,
@@ -101,7 +102,7 @@ fn a_destructor_that_drives_the_runtime_may_end_a_sibling() {
         pending::<Result<(), Infallible>>().await
     }));
     runtime.block_on(poll_some(group.as_mut(), 4));
-    assert_eq!(trace.take(), ["cancelled"]);
+    trace.expect(["cancelled"]);
     drop(group);
     assert_eq!(counts.all().1, 1);
 }

@@ -6,10 +6,11 @@ mod common;
 use std::future::pending;
 use std::time::Duration;
 
-use common::{CountingWaker, Plan, Probe, Trace, poll_with, turns};
+use common::{CountingWaker, Plan, Probe, poll_with, turns};
 use futures::future::{self, Either};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
-    JoinHandle, Reason, Runtime, catch_cancel, run, sleep, spawn, task, testing, timeout, yield_now,
+    JoinHandle, Reason, Runtime, catch_cancel, sleep, spawn, task, testing, timeout, yield_now,
 };
 
 /// A task that notes how it ended: by itself after `count` turns, or for which reason it was cancelled.
@@ -49,7 +50,7 @@ fn dropped_unpolled_a_handle_leaves_its_task_running() {
         let trace = Trace::new();
         drop(notes_its_end(&trace, 3));
         turns(6).await;
-        assert_eq!(trace.take(), ["ran to its end"]);
+        trace.expect(["ran to its end"]);
     });
 }
 
@@ -62,7 +63,7 @@ fn asked_and_dropped_unawaited_a_handle_leaves_its_task_running() {
         assert!(handle.try_join().is_none() && !handle.is_finished());
         drop(handle);
         turns(6).await;
-        assert_eq!(trace.take(), ["ran to its end"]);
+        trace.expect(["ran to its end"]);
     });
 }
 
@@ -140,7 +141,7 @@ fn a_timeout_that_is_given_the_handle_cancels_the_task_and_one_that_borrows_it_d
         let mut kept = notes_its_end(&trace, 100);
         assert!(timeout(Duration::ZERO, &mut kept).await.is_err());
         kept.await.unwrap();
-        assert_eq!(trace.take(), ["ran to its end"]);
+        trace.expect(["ran to its end"]);
 
         let given = notes_its_end(&trace, 100);
         turns(1).await;
@@ -174,7 +175,7 @@ fn detached_after_it_was_polled_a_task_runs_on() {
         assert!(poll_with(&mut handle, &waker).is_pending());
         handle.detach();
         turns(6).await;
-        assert_eq!(trace.take(), ["ran to its end"]);
+        trace.expect(["ran to its end"]);
         assert_eq!(
             counter.wakes(),
             0,
@@ -205,7 +206,7 @@ fn nobody_keeps_a_detached_task_alive_but_the_runtime() {
             notes.note("woken by the wheel");
         }));
         sleep(Duration::from_secs(2)).await;
-        assert_eq!(trace.take(), ["woken by the wheel"]);
+        trace.expect(["woken by the wheel"]);
         drop(spawn(pending::<()>()));
         turns(1).await;
         assert_eq!(
@@ -219,11 +220,11 @@ fn nobody_keeps_a_detached_task_alive_but_the_runtime() {
 #[test]
 fn when_the_runtime_shuts_down_a_task_is_cancelled_and_given_the_time_to_clean_up() {
     let trace = Trace::new();
-    run(async {
+    testing::run(async {
         let notes = trace.clone();
         drop(spawn(async move {
             let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
-            sleep(Duration::from_millis(2)).await;
+            sleep(Duration::from_secs(2)).await;
             notes.note(format!("{}, clean", cancelled.reason()));
         }));
         turns(1).await;
@@ -237,9 +238,9 @@ fn between_two_calls_of_block_on_tasks_live_on_and_do_not_run() {
     let trace = Trace::new();
     let task = runtime.block_on(async { notes_its_end(&trace, 3) });
     assert!(!task.is_finished());
-    assert_eq!(trace.take(), [""; 0]);
+    trace.expect([""; 0]);
     runtime.block_on(task).unwrap();
-    assert_eq!(trace.take(), ["ran to its end"]);
+    trace.expect(["ran to its end"]);
 }
 
 #[test]

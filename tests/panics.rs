@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use common::bomb_waker::{CLONE, DROP, WAKE, bomb_waker};
 use common::{
-    Bomb, CountingWaker, DROP_PANIC, Trace, off_thread, panic_text, poll_with, silent_panic, turns,
+    Bomb, CountingWaker, DROP_PANIC, off_thread, panic_text, poll_with, silent_panic, turns,
 };
+use wheelhouse::testing::Trace;
 use wheelhouse::{JoinError, Runtime, catch_cancel, sleep, spawn, testing, yield_now};
 
 /// Runs `main` beside a task that must live as if nothing happened.
@@ -232,7 +233,7 @@ fn timers_whose_wakers_panic_when_dropped_are_dropped_with_the_runtime() {
         sleeps
     });
     drop(runtime);
-    assert_eq!(trace.take(), ["the tasks are dropped"]);
+    trace.expect(["the tasks are dropped"]);
     drop(sleeps);
 }
 

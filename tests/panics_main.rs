@@ -6,16 +6,15 @@ use std::future::{pending, ready};
 use std::pin::pin;
 use std::time::Duration;
 
-use common::{
-    Bomb, DROP_PANIC, OnDrop, POLL_PANIC, Plan, Probe, Trace, panic_text, silent_panic, turns,
-};
+use common::{Bomb, DROP_PANIC, OnDrop, POLL_PANIC, Plan, Probe, panic_text, silent_panic, turns};
 use futures::future::{self, Either, FutureExt};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     Cancelled, JoinError, Runtime, catch_cancel, run, sleep, spawn, task, testing, try_run,
     yield_now,
 };
 
-/// Spawns a task that notes its clean-up, which awaits.
+/// Spawns a task that notes its clean-up, which awaits. Wall time: it is the end of `run` and of `block_on` that is tested.
 async fn spawn_one_that_cleans_up(trace: &Trace) {
     let trace = trace.clone();
     drop(spawn(async move {
@@ -48,7 +47,7 @@ fn a_panic_of_main_comes_out_of_run_when_the_others_have_cleaned_up() {
         })
     });
     assert_eq!(text, "main");
-    assert_eq!(trace.take(), ["main dropped", CLEAN]);
+    trace.expect(["main dropped", CLEAN]);
     assert_eq!(run(ready(1)), 1, "this thread may run another runtime");
 }
 
@@ -95,7 +94,7 @@ fn after_a_panic_of_block_on_the_runtime_and_its_tasks_go_on() {
             })
         });
         assert_eq!(text, "again");
-        assert_eq!(trace.take(), ["main dropped"]);
+        trace.expect(["main dropped"]);
         assert!(wheelhouse::try_spawn(async {}).is_err(), "outside again");
     }
     runtime.block_on(&mut bystander).unwrap();

@@ -8,7 +8,8 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use common::handles::{cancellation_of, explicit};
-use common::{Plan, Probe, Trace, turns};
+use common::{Plan, Probe, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{catch_cancel, sleep, spawn, task, testing, timeout, yield_now};
 
 #[test]
@@ -44,14 +45,11 @@ fn c2_cancelled_while_suspended_a_task_is_dropped_on_its_next_turn() {
         trace.note("cancel has returned");
         assert!(suspended.await.unwrap_err().is_cancelled());
         assert!(ahead.is_finished());
-        assert_eq!(
-            trace.take(),
-            [
-                "cancel has returned",
-                "a task that was ready before",
-                "dropped"
-            ]
-        );
+        trace.expect([
+            "cancel has returned",
+            "a task that was ready before",
+            "dropped",
+        ]);
     });
 }
 
@@ -114,7 +112,7 @@ fn c5_when_catch_cancel_gives_the_cancellation_the_inner_future_is_gone() {
         turns(1).await;
         task.cancel();
         task.await.unwrap();
-        assert_eq!(trace.take(), ["inner dropped", "caught"]);
+        trace.expect(["inner dropped", "caught"]);
     });
 }
 
@@ -178,7 +176,7 @@ fn c7_resume_ends_the_task_as_cancelled_with_the_same_reason() {
         task.cancel_with("enough");
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.reason(), &explicit(Some("enough")));
-        assert_eq!(trace.take(), ["cleaned up", "code around dropped"]);
+        trace.expect(["cleaned up", "code around dropped"]);
     });
 }
 

@@ -6,7 +6,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use common::handles::cancellation_of;
-use common::{Trace, turns};
+use common::turns;
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     Cancelled, JoinHandle, as_completed, catch_cancel, gather, shield, sleep, spawn, task_group,
     testing, time, timeout, try_gather, yield_now,
@@ -47,7 +48,7 @@ fn c15_a_cancelled_as_completed_waits_for_its_branches_and_the_cancellation_goes
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.to_string(), "cancelled: enough");
     });
-    assert_eq!(trace.take(), ["a: enough", "b: enough"]);
+    trace.expect(["a: enough", "b: enough"]);
 }
 
 /// An output that had come in the same poll was noted, but dropped: taking it panicked.
@@ -92,7 +93,7 @@ fn a_stream_that_a_cancellation_ended_is_over_for_whoever_caught_that() {
         task.cancel();
         assert_eq!(task.await.unwrap(), (None, 0));
     });
-    assert_eq!(trace.take(), ["a: cancel was called"]);
+    trace.expect(["a: cancel was called"]);
 }
 
 /// A cancellation that came out of a task that is not related to anything.
@@ -177,7 +178,7 @@ fn c14_an_outer_cancellation_during_the_end_of_a_failed_group_goes_on_outwards()
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.to_string(), "cancelled: outer");
     });
-    assert_eq!(trace.take(), ["child is done"]);
+    trace.expect(["child is done"]);
 }
 
 #[test]
@@ -222,13 +223,10 @@ fn c15_a_branch_that_awaits_a_task_is_waited_for_with_that_task() {
         cancellation_of(task).await;
         assert_eq!(time::now() - start, ms(5));
     });
-    assert_eq!(
-        trace.take(),
-        [
-            "first: the awaiter has gone",
-            "second: the awaiter has gone"
-        ]
-    );
+    trace.expect([
+        "first: the awaiter has gone",
+        "second: the awaiter has gone",
+    ]);
 }
 
 #[test]
@@ -255,8 +253,5 @@ fn c22_a_body_or_a_child_of_a_group_may_resume_a_cancellation_from_elsewhere() {
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.to_string(), "cancelled: foreign");
     });
-    assert_eq!(
-        trace.take(),
-        ["the task was cancelled: foreign", "child: foreign"]
-    );
+    trace.expect(["the task was cancelled: foreign", "child: foreign"]);
 }

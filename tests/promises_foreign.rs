@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use common::foreign::Foreign;
 use common::handles::{cancellation_of, explicit};
-use common::{Plan, Probe, Trace, turns};
+use common::{Plan, Probe, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{catch_cancel, shield, sleep, spawn, task, testing, timeout, yield_now};
 
 /// Runs a scene for each combinator.
@@ -43,7 +44,7 @@ fn c2_with_foreign_combinators_inside_the_drop_comes_on_the_next_turn() {
         suspended.cancel();
         trace.note("cancel has returned");
         assert!(suspended.await.unwrap_err().is_cancelled());
-        assert_eq!(trace.take(), ["cancel has returned", "dropped"]);
+        trace.expect(["cancel has returned", "dropped"]);
     });
 }
 
@@ -93,7 +94,7 @@ fn c5_what_is_in_a_foreign_combinator_is_gone_when_the_catch_point_returns() {
         turns(1).await;
         task.cancel();
         task.await.unwrap();
-        assert_eq!(trace.take(), ["inner dropped", "caught"]);
+        trace.expect(["inner dropped", "caught"]);
     });
 }
 
@@ -135,7 +136,7 @@ fn c7_a_resume_inside_foreign_combinators_ends_the_task_with_the_same_reason() {
         task.cancel_with("enough");
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.reason(), &explicit(Some("enough")));
-        assert_eq!(trace.take(), ["cleaned up", "code around dropped"]);
+        trace.expect(["cleaned up", "code around dropped"]);
     });
 }
 
@@ -157,7 +158,7 @@ fn c8_through_foreign_combinators_catch_points_hear_from_the_inside_out() {
         task.cancel_with("all");
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.reason(), &explicit(Some("all")));
-        assert_eq!(trace.take(), ["inner", "middle", "outer"]);
+        trace.expect(["inner", "middle", "outer"]);
     });
 }
 
@@ -186,7 +187,7 @@ fn c9_a_second_cancel_reaches_a_clean_up_in_a_foreign_combinator_but_not_a_shiel
             assert!(task.cancel_with(message));
         }
         task.await.unwrap();
-        assert_eq!(trace.take(), ["two", "clean", "three"]);
+        trace.expect(["two", "clean", "three"]);
     });
 }
 

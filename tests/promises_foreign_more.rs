@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use common::foreign::Foreign;
 use common::handles::{cancellation_of, explicit};
-use common::{Bomb, DROP_PANIC, Plan, Probe, Trace, off_thread, turns};
+use common::{Bomb, DROP_PANIC, Plan, Probe, off_thread, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     JoinError, Reason, catch_cancel, run, sleep, spawn, task, task_group, testing, timeout,
     try_gather, try_run, yield_now,
@@ -68,7 +69,7 @@ fn c17_cancel_and_wait_in_a_foreign_combinator_returns_when_all_is_gone() {
                 .unwrap_err()
                 .is_cancelled()
         );
-        assert_eq!(trace.take(), ["cleaned up", "future gone"]);
+        trace.expect(["cleaned up", "future gone"]);
     });
 }
 
@@ -150,16 +151,13 @@ fn c20_every_reason_comes_through_foreign_combinators() {
         let explicit = spawn(notes_reason(foreign, trace.clone()));
         turns(1).await;
         explicit.cancel_and_wait().await.unwrap_err();
-        assert_eq!(
-            trace.take(),
-            [
-                "Timeout None",
-                "SiblingFailed Some(true)",
-                "GroupCancelled Some(false)",
-                "AwaiterGone Some(false)",
-                "Explicit(None) Some(false)"
-            ]
-        );
+        trace.expect([
+            "Timeout None",
+            "SiblingFailed Some(true)",
+            "GroupCancelled Some(false)",
+            "AwaiterGone Some(false)",
+            "Explicit(None) Some(false)",
+        ]);
     });
 }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use common::foreign::Foreign;
 use common::handles::cancellation_of;
-use common::{Trace, turns};
+use common::turns;
 use futures::future;
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     JoinHandle, as_completed, catch_cancel, gather, shield, sleep, spawn, task_group, testing,
     time, timeout,
@@ -64,7 +65,7 @@ fn c11_a_shield_among_foreign_combinators_gives_its_value_and_then_the_cancellat
         let start = time::now();
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!(time::now() - start, ms(5));
-        assert_eq!(trace.take(), ["7"]);
+        trace.expect(["7"]);
     });
 }
 
@@ -75,7 +76,7 @@ fn c12_a_timeout_around_foreign_combinators_lets_the_inside_clean_up_first() {
         let body = foreign.around(cleans_up(foreign, trace.clone(), "inside", ms(5)));
         assert!(foreign.around(timeout(ms(10), body)).await.is_err());
         assert_eq!(time::now() - start, ms(15));
-        assert_eq!(trace.take(), ["inside: the time was up"]);
+        trace.expect(["inside: the time was up"]);
         let body = foreign.around(swallows(foreign, 5));
         assert_eq!(foreign.around(timeout(ms(10), body)).await, Ok(5));
     });
@@ -193,13 +194,13 @@ fn c21_what_was_awaited_in_a_foreign_combinator_is_cancelled_and_waited_for() {
         outer.cancel();
         assert!(outer.await.unwrap_err().is_cancelled());
         assert_eq!(time::now() - start, ms(10));
-        assert_eq!(trace.take(), ["task: the awaiter has gone"]);
+        trace.expect(["task: the awaiter has gone"]);
 
         let awaits = foreign.around(slow_to_stop(foreign, &trace));
         let start = time::now();
         assert!(timeout(ms(5), awaits).await.is_err());
         assert_eq!(time::now() - start, ms(15));
-        assert_eq!(trace.take(), ["task: the awaiter has gone"]);
+        trace.expect(["task: the awaiter has gone"]);
 
         let notes = trace.clone();
         let task = spawn(foreign.around(async move {
@@ -210,7 +211,7 @@ fn c21_what_was_awaited_in_a_foreign_combinator_is_cancelled_and_waited_for() {
         sleep(ms(5)).await;
         task.cancel();
         task.await.unwrap();
-        assert_eq!(trace.take(), ["task: the awaiter has gone", "caught"]);
+        trace.expect(["task: the awaiter has gone", "caught"]);
     });
 }
 
@@ -227,7 +228,7 @@ fn c21_a_select_that_drops_a_handle_cancels_its_task_and_does_not_wait() {
         assert!(!watch.is_finished());
         sleep(ms(11)).await;
         assert!(watch.is_finished());
-        assert_eq!(trace.take(), ["task: the awaiter has gone"]);
+        trace.expect(["task: the awaiter has gone"]);
     });
 }
 

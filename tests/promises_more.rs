@@ -11,7 +11,8 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use common::handles::{cancellation_of, explicit};
-use common::{Bomb, DROP_PANIC, OnDrop, Plan, Probe, Trace, off_thread, panics_saying, turns};
+use common::{Bomb, DROP_PANIC, Plan, Probe, off_thread, panics_saying, turns};
+use wheelhouse::testing::{NoteOnDrop, Trace};
 use wheelhouse::{
     Cancelled, JoinError, Reason, Runtime, catch_cancel, run, sleep, spawn, task, task_group,
     testing, timeout, try_gather, try_run, yield_now,
@@ -68,7 +69,7 @@ fn c17_cancel_and_wait_returns_when_the_future_and_its_clean_up_are_gone() {
         });
         turns(1).await;
         assert!(task.cancel_and_wait().await.unwrap_err().is_cancelled());
-        assert_eq!(trace.take(), ["cleaned up", "future gone"]);
+        trace.expect(["cleaned up", "future gone"]);
 
         let swallows = spawn(async {
             catch_cancel(pending::<()>()).await.unwrap_err();
@@ -132,7 +133,7 @@ fn c19_a_cancel_from_another_thread_behaves_the_same() {
         let cancelled = cancellation_of(cleans_up).await;
         assert_eq!(cancelled.reason(), &explicit(Some("from afar")));
         assert_eq!(cancelled.by(), None);
-        assert_eq!(trace.take(), ["cleaned up"]);
+        trace.expect(["cleaned up"]);
         let outcome = off_thread(move || {
             let handle = remote.spawn(|| catch_cancel(pending::<()>()));
             assert!(handle.cancel());
@@ -245,15 +246,12 @@ fn c20_deadlines_groups_and_failing_siblings_are_named_with_who_asked() {
         });
         fails.await.unwrap_err();
     });
-    assert_eq!(
-        trace.take(),
-        [
-            "Timeout None",
-            "SiblingFailed Some(true)",
-            "GroupCancelled Some(false)",
-            "SiblingFailed Some(false)"
-        ]
-    );
+    trace.expect([
+        "Timeout None",
+        "SiblingFailed Some(true)",
+        "GroupCancelled Some(false)",
+        "SiblingFailed Some(false)",
+    ]);
 }
 
 #[test]
@@ -276,7 +274,7 @@ fn c24_what_is_ready_at_once_is_not_hit_by_a_pending_cancel_or_an_expired_timeou
 
 #[test]
 fn c25_main_that_is_cancelled_gives_that_as_a_value_or_a_panic() {
-    async fn cancels_itself(note: OnDrop<impl FnOnce()>) {
+    async fn cancels_itself(note: NoteOnDrop) {
         let _note = note;
         task::current().cancel_handle().cancel_with("main goes");
         pending::<()>().await;
@@ -293,7 +291,7 @@ fn c25_main_that_is_cancelled_gives_that_as_a_value_or_a_panic() {
         cancels_itself(trace.note_on_drop("main dropped")).await
     });
     assert_eq!(outcome.unwrap_err().reason(), &explicit(Some("main goes")));
-    assert_eq!(trace.take(), ["main dropped", "the others clean up"]);
+    trace.expect(["main dropped", "the others clean up"]);
 
     panics_saying(&["main", "main goes", "try_run"], || {
         run(cancels_itself(trace.note_on_drop("main dropped")));

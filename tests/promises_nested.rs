@@ -11,9 +11,10 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::time::Duration;
 
-use common::{Plan, Probe, Trace, turns};
+use common::{Plan, Probe, turns};
 use futures::future::{self, Either};
 use futures::stream::{FuturesUnordered, StreamExt};
+use wheelhouse::testing::Trace;
 use wheelhouse::{Cancelled, JoinError, catch_cancel, sleep, spawn, testing, yield_now};
 
 /// Waits for ever, notes its cancellation, cleans up for a turn, notes that, and gives the cancellation.
@@ -49,17 +50,14 @@ fn c8_nested_catch_points_hear_from_the_inside_out_with_each_resume() {
         task.cancel_with("all");
         let error = task.await.unwrap_err();
         assert_eq!(error.to_string(), "the task was cancelled: all");
-        assert_eq!(
-            trace.take(),
-            [
-                "inner caught",
-                "inner clean",
-                "middle caught",
-                "middle clean",
-                "outer caught",
-                "outer clean"
-            ]
-        );
+        trace.expect([
+            "inner caught",
+            "inner clean",
+            "middle caught",
+            "middle clean",
+            "outer caught",
+            "outer clean",
+        ]);
     });
 }
 
@@ -72,7 +70,7 @@ fn c8_what_an_inner_catch_point_swallows_the_outer_ones_never_hear_of() {
         turns(1).await;
         task.cancel();
         task.await.unwrap();
-        assert_eq!(trace.take(), ["inner caught", "inner clean"]);
+        trace.expect(["inner caught", "inner clean"]);
     });
 }
 
@@ -106,7 +104,7 @@ fn c8_in_a_join_both_branches_hear_and_clean_up() {
         task.cancel_with("both");
         let (a, b) = task.await.unwrap();
         assert_eq!(a.reason(), b.reason());
-        assert_eq!(trace.take(), ["a caught", "b caught", "a clean", "b clean"]);
+        trace.expect(["a caught", "b caught", "a clean", "b clean"]);
     });
 }
 
@@ -129,16 +127,13 @@ fn c8_a_resume_in_a_join_goes_to_the_catch_point_around_it() {
         turns(1).await;
         task.cancel();
         assert!(task.await.unwrap_err().is_cancelled());
-        assert_eq!(
-            trace.take(),
-            [
-                "a caught",
-                "a clean",
-                "b dropped",
-                "outer caught",
-                "outer clean"
-            ]
-        );
+        trace.expect([
+            "a caught",
+            "a clean",
+            "b dropped",
+            "outer caught",
+            "outer clean",
+        ]);
     });
 }
 
@@ -165,15 +160,12 @@ fn c8_in_a_select_the_branch_that_catches_wins_and_the_other_is_dropped() {
         turns(1).await;
         task.cancel_with("one of two");
         assert_eq!(task.await.unwrap(), "one of two");
-        assert_eq!(
-            trace.take(),
-            [
-                "branch caught",
-                "branch clean",
-                "other dropped",
-                "select done"
-            ]
-        );
+        trace.expect([
+            "branch caught",
+            "branch clean",
+            "other dropped",
+            "select done",
+        ]);
     });
 }
 
@@ -193,7 +185,7 @@ fn c8_a_catch_point_that_a_select_drops_unheard_lets_the_cancellation_out() {
         task.cancel();
         let error = task.await.unwrap_err();
         assert!(error.is_cancelled());
-        assert_eq!(trace.take(), ["outer caught", "outer clean"]);
+        trace.expect(["outer caught", "outer clean"]);
     });
 }
 
@@ -212,10 +204,7 @@ fn c8_a_select_over_two_catch_points_lets_the_cancellation_of_the_loser_go_outwa
         turns(1).await;
         task.cancel();
         assert!(task.await.unwrap_err().is_cancelled());
-        assert_eq!(
-            trace.take(),
-            ["one of them caught", "outer caught", "outer clean"]
-        );
+        trace.expect(["one of them caught", "outer caught", "outer clean"]);
     });
 }
 
@@ -295,7 +284,7 @@ fn c7_a_cancellation_of_another_task_may_be_resumed_and_ends_this_one() {
         }));
         let error = task.await.map(|never: ()| never).unwrap_err();
         assert_eq!(error.to_string(), "the task was cancelled: theirs");
-        assert_eq!(trace.take(), ["outer caught", "outer clean"]);
+        trace.expect(["outer caught", "outer clean"]);
     });
 }
 
@@ -318,7 +307,7 @@ fn c7_resume_inside_a_join_ends_the_task_where_nobody_catches() {
         turns(1).await;
         task.cancel();
         assert!(task.await.map(drop).unwrap_err().is_cancelled());
-        assert_eq!(trace.take(), ["neighbour dropped"]);
+        trace.expect(["neighbour dropped"]);
     });
 }
 

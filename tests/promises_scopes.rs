@@ -6,7 +6,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use common::handles::cancellation_of;
-use common::{Trace, turns};
+use common::turns;
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     Cancelled, JoinHandle, Reason, catch_cancel, finally, gather, shield, sleep, spawn, testing,
     time, timeout, try_gather, yield_now,
@@ -40,7 +41,7 @@ fn c12_a_timeout_that_fires_lets_the_inside_clean_up_first() {
         assert!(timeout(ms(10), body).await.is_err());
         assert_eq!(time::now() - start, ms(15));
     });
-    assert_eq!(trace.take(), ["inside: the time was up"]);
+    trace.expect(["inside: the time was up"]);
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn c14_a_timeout_does_not_absorb_the_cancellation_of_its_task() {
             &Reason::Explicit(None)
         );
     });
-    assert_eq!(trace.take(), ["inside: cancel was called"]);
+    trace.expect(["inside: cancel was called"]);
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn c11_a_shield_gives_its_value_and_the_cancellation_arrives_at_the_next_suspens
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!(time::now() - start, ms(5));
     });
-    assert_eq!(trace.take(), ["7"]);
+    trace.expect(["7"]);
 }
 
 #[test]
@@ -148,10 +149,7 @@ fn c15_a_cancelled_gather_waits_for_every_branch_and_goes_on_outwards() {
         task.cancel_with("enough");
         task.await.unwrap();
     });
-    assert_eq!(
-        trace.take(),
-        ["fast: enough", "slow: enough", "cancelled: enough"]
-    );
+    trace.expect(["fast: enough", "slow: enough", "cancelled: enough"]);
 }
 
 #[test]
@@ -171,7 +169,7 @@ fn a_failing_branch_lets_the_others_clean_up_before_the_error_comes() {
         assert_eq!(outcome, Err("broken"));
         assert_eq!(time::now() - start, ms(15));
     });
-    assert_eq!(trace.take(), ["other: a sibling failed"]);
+    trace.expect(["other: a sibling failed"]);
 }
 
 /// A task that, when it is cancelled, cleans up for 10 ms and resumes.
@@ -190,7 +188,7 @@ fn c21_what_a_cancelled_task_was_awaiting_is_cancelled_and_waited_for() {
         outer.cancel();
         assert!(outer.await.unwrap_err().is_cancelled());
         assert_eq!(time::now() - start, ms(10));
-        assert_eq!(trace.take(), ["task: the awaiter has gone"]);
+        trace.expect(["task: the awaiter has gone"]);
     });
 }
 
@@ -201,7 +199,7 @@ fn c21_a_catch_point_a_timeout_and_a_gather_wait_for_it_too() {
         let start = time::now();
         assert!(timeout(ms(5), slow_to_stop(&trace)).await.is_err());
         assert_eq!(time::now() - start, ms(15));
-        assert_eq!(trace.take(), ["task: the awaiter has gone"]);
+        trace.expect(["task: the awaiter has gone"]);
 
         let task = {
             let trace = trace.clone();
@@ -224,15 +222,12 @@ fn c21_a_catch_point_a_timeout_and_a_gather_wait_for_it_too() {
         sleep(ms(5)).await;
         task.cancel();
         task.await.unwrap();
-        assert_eq!(
-            trace.take(),
-            [
-                "task: the awaiter has gone",
-                "cancelled: cancel was called",
-                "task: the awaiter has gone",
-                "gathered"
-            ]
-        );
+        trace.expect([
+            "task: the awaiter has gone",
+            "cancelled: cancel was called",
+            "task: the awaiter has gone",
+            "gathered",
+        ]);
     });
 }
 
@@ -280,7 +275,7 @@ fn c22_a_cancellation_from_elsewhere_passes_timeouts_and_gathers() {
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.to_string(), "cancelled: foreign");
     });
-    assert_eq!(trace.take(), ["neighbour: foreign"]);
+    trace.expect(["neighbour: foreign"]);
 }
 
 #[test]
@@ -307,5 +302,5 @@ fn finally_cleans_up_after_a_value_a_cancellation_and_a_panic() {
         ));
         assert!(task.await.unwrap_err().is_panic());
     });
-    assert_eq!(trace.take(), ["value", "cancelled", "panic"]);
+    trace.expect(["value", "cancelled", "panic"]);
 }

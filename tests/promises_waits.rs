@@ -6,7 +6,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use common::handles::cancellation_of;
-use common::{Trace, turns};
+use common::turns;
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     JoinHandle, catch_cancel, finally, gather, shield, sleep, spawn, task_group, testing, time,
     timeout, wait,
@@ -50,7 +51,7 @@ fn c9_a_shield_holds_a_second_cancel_off_until_the_clean_up_is_done() {
         assert_eq!(cancelled.to_string(), "cancelled: two");
         assert_eq!(time::now() - start, ms(5));
     });
-    assert_eq!(trace.take(), ["clean after one", "then two"]);
+    trace.expect(["clean after one", "then two"]);
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn c21_a_wait_that_has_begun_is_not_cut_short_by_a_second_cancel() {
         task.await.unwrap();
         assert_eq!(time::now() - start, ms(5));
     });
-    assert_eq!(trace.take(), ["task has cleaned up", "cancelled: first"]);
+    trace.expect(["task has cleaned up", "cancelled: first"]);
 }
 
 #[test]
@@ -145,7 +146,7 @@ fn c21_a_scope_around_takes_a_wait_over_and_ends_after_it() {
         assert!(outcome.await.is_err());
         assert_eq!(time::now() - start, ms(15));
     });
-    assert_eq!(trace.take(), ["task has cleaned up"]);
+    trace.expect(["task has cleaned up"]);
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn c21_a_child_that_awaits_a_task_is_waited_for_with_it_by_its_group() {
         assert!(outcome.await.is_err());
         assert_eq!(time::now() - start, ms(15));
     });
-    assert_eq!(trace.take(), ["task has cleaned up"]);
+    trace.expect(["task has cleaned up"]);
 }
 
 #[test]
@@ -235,7 +236,7 @@ fn c21_a_task_awaited_inside_a_shield_runs_on_and_its_awaiter_waits() {
         cancellation_of(task).await;
         assert_eq!(time::now() - start, ms(15));
     });
-    assert_eq!(trace.take(), ["5"]);
+    trace.expect(["5"]);
 }
 
 #[test]
@@ -256,5 +257,5 @@ fn c23_a_shield_in_a_branch_holds_the_gather_and_the_timeout_around_it() {
         assert!(bounded.await.is_ok_and(|inner| inner.is_err()));
         assert_eq!(time::now() - start, ms(40));
     });
-    assert_eq!(trace.take(), ["cleaned up", "held"]);
+    trace.expect(["cleaned up", "held"]);
 }

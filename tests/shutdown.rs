@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use common::handles::{assert_shut_down, spawn_probe};
-use common::{CountingWaker, OnDrop, Plan, Probe, Trace, panic_text, poll_with, turns};
+use common::{CountingWaker, OnDrop, Plan, Probe, panic_text, poll_with, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::{
     Reason, Runtime, catch_cancel, run, sleep, spawn, task, testing, timeout, yield_now,
 };
@@ -88,10 +89,7 @@ fn clean_ups_that_await_run_in_the_shutdown() {
         turns(1).await;
         trace.note("main is done");
     });
-    assert_eq!(
-        trace.take(),
-        ["main is done", "swallowed", "clean after 6 s"]
-    );
+    trace.expect(["main is done", "swallowed", "clean after 6 s"]);
 }
 
 #[test]
@@ -107,7 +105,7 @@ fn tasks_are_cancelled_in_the_order_of_their_spawning() {
         }
         turns(1).await;
     });
-    assert_eq!(trace.take(), ["a", "b", "c"]);
+    trace.expect(["a", "b", "c"]);
 }
 
 #[test]
@@ -141,10 +139,7 @@ fn what_is_spawned_during_the_shutdown_is_born_cancelled() {
         turns(1).await;
         cleaner.detach();
     });
-    assert_eq!(
-        trace.take(),
-        ["the task was cancelled: the runtime is shutting down"]
-    );
+    trace.expect(["the task was cancelled: the runtime is shutting down"]);
     assert_eq!(counts.all(), (0, 1, 0), "never polled");
     assert_shut_down(inherited.take().unwrap());
 }
@@ -157,6 +152,7 @@ fn a_shutdown_without_tasks_returns_at_once_however_often() {
     }
 }
 
+/// Wall time: it is `run` whose end is tested; the hour is never waited for.
 #[test]
 fn a_shutdown_of_very_many_tasks_is_not_quadratic() {
     const TASKS: usize = 50_000;
@@ -175,6 +171,7 @@ fn a_shutdown_of_very_many_tasks_is_not_quadratic() {
     assert_eq!(dropped.get(), TASKS);
 }
 
+/// Wall time: the patience of a shutdown is by the machine's clock, and a runtime on virtual time has none.
 #[test]
 fn a_bounded_shutdown_drops_what_does_not_stop() {
     let trace = Trace::new();
@@ -208,13 +205,11 @@ fn a_bounded_shutdown_drops_what_does_not_stop() {
             start.elapsed() >= patience,
             "it waited for as long as it may"
         );
-        assert_eq!(
-            trace.take(),
-            ["stubborn swallowed", "quick clean-up", "stubborn dropped"]
-        );
+        trace.expect(["stubborn swallowed", "quick clean-up", "stubborn dropped"]);
     }
 }
 
+/// Wall time: the patience of a shutdown is by the machine's clock, and a runtime on virtual time has none.
 #[test]
 fn a_bounded_shutdown_in_which_all_stop_does_not_wait() {
     let patience = Duration::from_secs(3600);
@@ -231,6 +226,7 @@ fn a_bounded_shutdown_in_which_all_stop_does_not_wait() {
     assert!(task.is_finished());
 }
 
+/// Wall time: the patience of a shutdown is by the machine's clock, and a runtime on virtual time has none.
 #[test]
 fn a_bounded_shutdown_ends_a_task_that_yields_for_ever() {
     let patience = Duration::from_millis(1);
@@ -268,5 +264,5 @@ fn in_virtual_time_a_shutdown_that_can_never_end_is_a_deadlock_report() {
         text.contains("deadlock") && text.contains("stubborn"),
         "{text}"
     );
-    assert_eq!(trace.take(), ["stubborn dropped"]);
+    trace.expect(["stubborn dropped"]);
 }

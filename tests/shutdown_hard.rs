@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use common::handles::{assert_shut_down, spawn_probe};
 use common::{
-    CountingWaker, Counts, KeepingWaker, OnDrop, Plan, Probe, Token, Trace, panic_text, poll_with,
+    CountingWaker, Counts, KeepingWaker, OnDrop, Plan, Probe, Token, panic_text, poll_with,
     silent_panic, turns,
 };
+use wheelhouse::testing::Trace;
 use wheelhouse::{JoinHandle, Runtime, catch_cancel, run, sleep, spawn, task, try_spawn};
 
 /// Drops a runtime in the midst of a panic.
@@ -47,7 +48,7 @@ fn dropped_during_a_panic_the_runtime_drops_its_tasks_without_clean_ups() {
         handle
     });
     drop_in_a_panic(runtime);
-    assert_eq!(trace.take(), ["dropped"]);
+    trace.expect(["dropped"]);
     assert_shut_down(handle);
 }
 
@@ -72,7 +73,7 @@ fn dropped_inside_another_runtime_it_drops_its_tasks_without_clean_ups() {
         });
         turns(1).await;
         drop(inner);
-        assert_eq!(trace.take(), ["dropped"]);
+        trace.expect(["dropped"]);
         assert_shut_down(awaited);
         assert!(unawaited.await.unwrap_err().is_cancelled());
         assert_eq!(neighbour.await.unwrap(), 2, "the outer one goes on");
@@ -163,7 +164,7 @@ fn destructors_may_spawn_wake_cancel_and_drop_handles_during_the_end() {
     for end in ends {
         let (runtime, counts) = runtime_of_meddlers(&trace);
         end(runtime);
-        assert_eq!(trace.take(), ["meddled", "meddled"]);
+        trace.expect(["meddled", "meddled"]);
         assert!(counts.iter().all(|count| count.all() == (1, 1, 0)));
     }
 }

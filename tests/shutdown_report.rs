@@ -19,6 +19,7 @@ fn again(test: &str) -> Command {
 }
 
 /// Ends a runtime with a task that swallows every cancellation and waits on.
+/// Wall time: the patience of a shutdown is by the machine's clock.
 fn end_with_a_stubborn_task() {
     let limit = Duration::from_millis(5);
     let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();

@@ -1,5 +1,5 @@
-//! The harness that cancels at every step, tried on futures with a planted fault, and on some without. It is described in
-//! `steps/mod.rs`.
+//! The harness that cancels at every step, tried on futures with a planted fault, and on some without. It is described at
+//! `testing::Steps`.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::{OnDrop, panic_text, turns};
 use steps::counting::{Counting, bytes};
-use steps::{Cut, Step, Steps};
+use wheelhouse::testing::{Cut, Step, Steps};
 use wheelhouse::{sleep, spawn, yield_now};
 
 #[global_allocator]

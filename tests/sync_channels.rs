@@ -15,9 +15,9 @@ mod watch_cases;
 use std::future::Future;
 
 use futures::executor::LocalPool;
-use steps::Steps;
 use steps::counting::{Counting, bytes};
 use wheelhouse::testing;
+use wheelhouse::testing::Steps;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

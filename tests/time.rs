@@ -5,7 +5,8 @@ mod common;
 use std::future::{pending, ready};
 use std::time::{Duration, Instant};
 
-use common::{CountingWaker, Plan, Probe, Trace, off_thread, poll_with, turns};
+use common::{CountingWaker, Plan, Probe, off_thread, poll_with, turns};
+use wheelhouse::testing::Trace;
 use wheelhouse::time::{Sleep, now};
 use wheelhouse::{
     Elapsed, JoinHandle, catch_cancel, run, sleep, sleep_until, spawn, testing, timeout,
@@ -39,7 +40,7 @@ fn sleeps_end_in_the_order_of_their_deadlines() {
             drop(spawn_sleeper(&trace, name, sleep(ms(length))));
         }
         sleep(ms(10_000)).await;
-        assert_eq!(trace.take(), ["a", "b", "c", "d", "e"]);
+        trace.expect(["a", "b", "c", "d", "e"]);
     });
 }
 
@@ -52,7 +53,7 @@ fn sleeps_with_equal_deadlines_end_first_come_first_served() {
         }
         sleep_until(at).await;
         turns(1).await;
-        assert_eq!(trace.take(), ["a", "b", "c", "d"]);
+        trace.expect(["a", "b", "c", "d"]);
     });
 }
 
@@ -92,7 +93,7 @@ fn a_sleep_of_zero_gives_way_once() {
             }));
         }
         turns(2).await;
-        assert_eq!(trace.take(), ["a", "b", "a", "b"]);
+        trace.expect(["a", "b", "a", "b"]);
         let start = now();
         sleep(Duration::ZERO).await;
         assert_eq!(now(), start);
@@ -227,10 +228,7 @@ fn a_timeout_drops_its_future_before_it_says_that_the_time_was_up() {
         assert_eq!(timed.deadline(), Some(start + ms(30)));
         let elapsed: Elapsed = timed.await.unwrap_err();
         trace.note(elapsed.to_string());
-        assert_eq!(
-            trace.take(),
-            ["dropped", "the time was up before the future was done"]
-        );
+        trace.expect(["dropped", "the time was up before the future was done"]);
         assert_eq!(now() - start, ms(30));
     });
 }
@@ -315,6 +313,7 @@ fn very_many_timers_are_cancelled_in_any_order_and_the_others_fire() {
     });
 }
 
+/// Wall time: it is the machine's clock that is tested.
 #[test]
 fn on_the_machines_clock_nothing_is_early() {
     run(async {
@@ -344,6 +343,7 @@ fn on_the_machines_clock_nothing_is_early() {
     });
 }
 
+/// Wall time: the other thread does not wait for a virtual clock.
 #[test]
 fn a_sleep_that_is_dropped_on_another_thread_never_fires() {
     run(async {

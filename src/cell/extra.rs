@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use super::{Home, Task, TaskRef};
 use crate::error::{Cancelled, JoinError};
+use crate::util::Id;
 use crate::util::slab::Key;
 use crate::util::vars::Vars;
 
@@ -39,6 +40,8 @@ pub(crate) struct Extra<H: Home> {
     pub(crate) at_end: Cell<Vec<Waker>>,
     /// The context variables that were set where it was spawned.
     pub(crate) vars: Cell<Vars>,
+    /// Which task awaited it last, where a book is kept.
+    pub(crate) awaiter: Cell<Option<Id>>,
 }
 
 impl<H: Home> Default for Extra<H> {
@@ -49,6 +52,7 @@ impl<H: Home> Default for Extra<H> {
             pen: Cell::default(),
             at_end: Cell::default(),
             vars: Cell::default(),
+            awaiter: Cell::default(),
         }
     }
 }

@@ -77,6 +77,12 @@ impl Awaited {
         Poll::Ready(())
     }
 
+    /// The numbers of those that have not ended.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        let tasks = self.tasks.iter().filter(|task| !task.is_done());
+        tasks.map(TaskRef::number).collect()
+    }
+
     /// True when there is nobody to wait for.
     pub(crate) fn is_over(&self) -> bool {
         self.tasks.is_empty()

@@ -19,20 +19,27 @@ static ZERO: LazyLock<(Instant, u64)> = LazyLock::new(|| (Instant::now(), monoto
 pub(crate) struct Clock {
     /// What a virtual clock shows; `None` for the machine's.
     shows: Option<Cell<u64>>,
+    /// What it showed in the beginning.
+    start: u64,
 }
 
 impl Clock {
     /// The machine's clock.
     pub(crate) fn real() -> Self {
         LazyLock::force(&ZERO);
-        Self { shows: None }
+        Self {
+            shows: None,
+            start: monotonic(),
+        }
     }
 
     /// A clock that stands still, at the moment it is.
     pub(crate) fn virtual_() -> Self {
         LazyLock::force(&ZERO);
+        let start = monotonic();
         Self {
-            shows: Some(Cell::new(monotonic())),
+            shows: Some(Cell::new(start)),
+            start,
         }
     }
 
@@ -56,6 +63,11 @@ impl Clock {
             None => monotonic(),
             Some(shows) => shows.get(),
         }
+    }
+
+    /// How long it has been going.
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.nanos().saturating_sub(self.start))
     }
 
     /// The moment after `duration`, in nanoseconds.

@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::here::Here;
 use super::hub::Hub;
 use super::queue::Queue;
+use super::report::find_book;
 use super::signals::Signals;
 use super::table::Table;
 use super::{Owner, Task};
@@ -24,6 +25,7 @@ use crate::error::Cancelled;
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
 use crate::util::Id;
+use crate::util::ledger::Book;
 use crate::util::vars::Vars;
 use crate::wheel::Wheel;
 
@@ -55,6 +57,8 @@ pub(crate) struct Core {
     vars: Cell<Vars>,
     /// Whether any are.
     are_vars_set: Cell<bool>,
+    /// Who waits for what, and who holds it, for the report of a deadlock: on virtual time.
+    book: Option<Book>,
     /// What time it is.
     clock: Clock,
     /// The timers, with whom they wake.
@@ -110,6 +114,7 @@ impl Core {
             current: Current::new(),
             vars: Cell::default(),
             are_vars_set: Cell::new(false),
+            book: clock.is_virtual().then(|| Book::open(find_book)),
             clock,
             wheel: RefCell::new(Wheel::new()),
             last_fired: Cell::new(0),
@@ -139,6 +144,11 @@ impl Core {
     /// The clock.
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Who waits for what, and who holds it, if that is written down.
+    pub(super) fn book(&self) -> Option<&Book> {
+        self.book.as_ref()
     }
 
     /// The timers, for a moment.

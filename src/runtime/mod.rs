@@ -32,6 +32,7 @@ mod queue;
 mod registered;
 mod remote;
 mod reply;
+mod report;
 mod shutdown;
 mod signals;
 mod spawn;

@@ -16,7 +16,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Phase};
-use super::virtual_time::describe;
+use super::report::describe;
 use super::{Task, context};
 use crate::error::{Cancelled, Reason};
 use crate::util::{caught, drop_quietly};

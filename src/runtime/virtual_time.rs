@@ -5,14 +5,12 @@
 //!                           ├─ something real in flight (a socket that is waited for, a `Remote`):
 //!                           │     sleep for real; the clock goes along
 //!                           ├─ a timer: jump to its deadline
-//!                           └─ nothing: deadlock, report
+//!                           └─ nothing: deadlock, [`report`](super::report)
 //! ```
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use super::Task;
-use super::core::{Core, Phase};
+use super::core::Core;
 
 impl Core {
     /// Waits for what is real, or jumps to the next deadline.
@@ -38,31 +36,5 @@ impl Core {
         self.sleep(self.until_next_deadline());
         let passed = u64::try_from(before.0.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.clock().jump_to(before.1.saturating_add(passed));
-    }
-
-    /// Who waits for what can never come.
-    fn deadlock_report(&self) -> String {
-        let tasks = self.running();
-        let stuck = match self.phase() {
-            Phase::Open => "the main task is not done",
-            _ => "main is done and the runtime shuts down, but not every task stops",
-        };
-        let mut report = format!(
-            "deadlock: {stuck}, no task is ready, no timer is set and nothing is in flight. Waiting:"
-        );
-        for task in &tasks {
-            write!(report, "\n  {}", describe(task)).expect("a String takes everything");
-        }
-        report
-    }
-}
-
-/// A task in one line.
-pub(super) fn describe(task: &Task) -> String {
-    let task = task.by_ref();
-    let (label, number) = (task.label(), task.number());
-    match label.name() {
-        Some(name) => format!("task {number} \"{name}\", spawned at {}", label.location()),
-        None => format!("task {number}, spawned at {}", label.location()),
     }
 }

@@ -21,7 +21,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::BrokenBarrier;
-use crate::util::wait_queue::{Desk, Wait, WaitQueue, Wakes, attend};
+use crate::util::ledger::Kind;
+use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
 
 /// A barrier: a given number of tasks wait for each other, and then all go on (asyncio: `Barrier`).
 ///
@@ -96,13 +97,26 @@ impl Barrier {
     /// # Panics
     /// If `parties` is 0.
     #[must_use]
+    #[track_caller]
     pub const fn new(parties: usize) -> Self {
         assert!(parties > 0, "a barrier needs at least one party");
         Self(RefCell::new(Gate {
             parties,
             broken: false,
-            queue: WaitQueue::new(),
+            queue: WaitQueue::new(Kind::Barrier),
         }))
+    }
+
+    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    ///
+    /// # Examples
+    /// ```
+    /// let start = wheelhouse::sync::Barrier::new(2).named("start");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl AsRef<str>) -> Self {
+        wait_queue::name(&mut self.0, name.as_ref());
+        self
     }
 
     /// Waits for the others of the round, and gives this one's number among them.

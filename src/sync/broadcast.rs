@@ -24,6 +24,7 @@ use std::task::{Context, Poll};
 
 use crate::error::{BroadcastError, GetError, Undelivered};
 use crate::util::drop_quietly;
+use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 
 /// Makes a channel whose receivers each get every item, if they are not slower than `capacity` items.
@@ -48,6 +49,7 @@ use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 /// });
 /// ```
 #[must_use]
+#[track_caller]
 pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a broadcast was bounded to 0 items");
     let ring = Rc::new(RefCell::new(Ring {
@@ -56,7 +58,7 @@ pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         capacity,
         senders: 1,
         receivers: 0,
-        waits: WaitQueue::new(),
+        waits: WaitQueue::new(Kind::Broadcast),
     }));
     let sender = Sender(ring);
     let receiver = sender.subscribe();

@@ -14,7 +14,8 @@ use std::mem;
 use std::pin::Pin;
 
 use super::lock::{Lock, LockGuard};
-use crate::util::wait_queue::{Desk, Wait, WaitQueue, Wakes, attend};
+use crate::util::ledger::Kind;
+use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
 
 /// A place to wait, with the guard of a [`Lock`], for a change of what the lock guards (asyncio: `Condition`).
 ///
@@ -87,8 +88,21 @@ impl Desk for Line {
 impl Condition {
     /// Makes a condition that nobody waits for.
     #[must_use]
+    #[track_caller]
     pub const fn new() -> Self {
-        Self(RefCell::new(Line(WaitQueue::new())))
+        Self(RefCell::new(Line(WaitQueue::new(Kind::Condition))))
+    }
+
+    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    ///
+    /// # Examples
+    /// ```
+    /// let changed = wheelhouse::sync::Condition::new().named("changed");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl AsRef<str>) -> Self {
+        wait_queue::name(&mut self.0, name.as_ref());
+        self
     }
 
     /// Gives the lock up, waits for a notice, waits for the lock, and gives the guard back.
@@ -194,6 +208,7 @@ impl Drop for Unused<'_> {
 }
 
 impl Default for Condition {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }

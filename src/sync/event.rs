@@ -13,7 +13,8 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::util::wait_queue::{Desk, Wait, WaitQueue, Wakes};
+use crate::util::ledger::Kind;
+use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes};
 
 /// A flag that is set and cleared, and that any number of tasks wait for (asyncio: `Event`).
 ///
@@ -84,12 +85,25 @@ impl Desk for Flag {
 impl Event {
     /// Makes an event that is not set.
     #[must_use]
+    #[track_caller]
     pub const fn new() -> Self {
         Self(RefCell::new(Flag {
             set: false,
-            queue: WaitQueue::new(),
+            queue: WaitQueue::new(Kind::Event),
             buffer: Vec::new(),
         }))
+    }
+
+    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    ///
+    /// # Examples
+    /// ```
+    /// let ready = wheelhouse::sync::Event::new().named("ready");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl AsRef<str>) -> Self {
+        wait_queue::name(&mut self.0, name.as_ref());
+        self
     }
 
     /// Sets the flag: all who wait go on, and who comes later does not wait.
@@ -135,6 +149,7 @@ impl Event {
 }
 
 impl Default for Event {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }

@@ -16,7 +16,8 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+use crate::util::ledger::{self, Kind};
+use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 
 /// A lock around a value, which one task at a time may use, across awaits.
 ///
@@ -92,15 +93,28 @@ impl Desk for Door {
 
 impl<T> Lock<T> {
     /// Makes a lock that is free.
+    #[track_caller]
     pub const fn new(value: T) -> Self {
         let door = Door {
             locked: false,
-            queue: WaitQueue::new(),
+            queue: WaitQueue::new(Kind::Lock),
         };
         Self {
             desk: RefCell::new(door),
             value: RefCell::new(value),
         }
+    }
+
+    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    ///
+    /// # Examples
+    /// ```
+    /// let fork = wheelhouse::sync::Lock::new(()).named("fork 3");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl AsRef<str>) -> Self {
+        wait_queue::name(&mut self.desk, name.as_ref());
+        self
     }
 
     /// Gives the value; nobody can have a guard any more.
@@ -178,6 +192,23 @@ impl<T: ?Sized> Lock<T> {
     /// The guard of whoever has got the lock.
     #[inline]
     fn guard(&self) -> LockGuard<'_, T> {
+        match ledger::is_kept() {
+            false => self.unnoted_guard(),
+            true => self.noted_guard(),
+        }
+    }
+
+    /// The same, and writes down who has got it. Apart and last, so that the usual case needs no frame for it.
+    #[cold]
+    #[inline(never)]
+    fn noted_guard(&self) -> LockGuard<'_, T> {
+        wait_queue::note_taken(&self.desk);
+        self.unnoted_guard()
+    }
+
+    /// The same, and writes nothing down.
+    #[inline(always)]
+    fn unnoted_guard(&self) -> LockGuard<'_, T> {
         LockGuard {
             value: self.value.borrow_mut(),
             hold: Hold(self),
@@ -186,12 +217,14 @@ impl<T: ?Sized> Lock<T> {
 }
 
 impl<T: Default> Default for Lock<T> {
+    #[track_caller]
     fn default() -> Self {
         Self::new(T::default())
     }
 }
 
 impl<T> From<T> for Lock<T> {
+    #[track_caller]
     fn from(value: T) -> Self {
         Self::new(value)
     }

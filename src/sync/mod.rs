@@ -1,8 +1,8 @@
 //! What tasks of one thread wait for each other with: locks, events, semaphores, channels, queues. Floor 3.
 //!
 //! These are asyncio's, on one wait queue, and nothing in here knows the runtime: they work under any executor and without one.
-//! They are not for threads: all are `!Sync`, cost no atomic operation, and may hold what is not `Send`. The one exception is
-//! [`inbox`], whose senders are on other threads.
+//! They are not for threads: all are `!Sync`, cost no atomic operation but the load of a flag, and may hold what is not `Send`.
+//! The one exception is [`inbox`], whose senders are on other threads.
 //!
 //! | asyncio | here |
 //! |---|---|
@@ -34,7 +34,8 @@
 //!
 //! - Locks are not poisoned: a panic while a guard lives gives the lock back, and the value as it is then.
 //! - A guard, a permit or a wait that is leaked keeps what it has, or what it will be handed, for ever.
-//! - Nothing here finds a deadlock; [`testing::run`](crate::testing::run) does.
+//! - Nothing here finds a deadlock; [`testing::run`](crate::testing::run) does, and says who holds what and who waits. Names
+//!   that [`Lock::named`](Lock::named) and its siblings give appear there.
 
 mod barrier;
 pub mod broadcast;

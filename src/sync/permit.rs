@@ -1,12 +1,13 @@
 //! What a semaphore hands out. Floor 3.
 
+use std::fmt;
 use std::mem;
 use std::rc::Rc;
 
 use super::semaphore::Semaphore;
+use crate::util::ledger::{self, Held};
 
 /// One or more permits of a borrowed [`Semaphore`]; its drop gives them back.
-#[derive(Debug)]
 #[must_use = "permits are given back when this is dropped"]
 pub struct Permit<'a> {
     /// Where they go back to.
@@ -19,6 +20,7 @@ impl<'a> Permit<'a> {
     /// Permits that were taken out.
     #[inline]
     pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
+        semaphore.note_held();
         Self { semaphore, count }
     }
 
@@ -41,27 +43,45 @@ impl<'a> Permit<'a> {
     }
 }
 
+impl fmt::Debug for Permit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("semaphore", &self.semaphore)
+            .field("count", &self.count)
+            .finish()
+    }
+}
+
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.semaphore.put_back(self.count);
+        match ledger::is_kept() {
+            false => self.semaphore.put_back(self.count),
+            true => self.semaphore.let_go(self.count),
+        }
     }
 }
 
 /// One or more permits that hold their [`Semaphore`] by an `Rc`; its drop gives them back.
-#[derive(Debug)]
 #[must_use = "permits are given back when this is dropped"]
 pub struct OwnedPermit {
     /// Where they go back to.
     semaphore: Rc<Semaphore>,
     /// How many they are.
     count: usize,
+    /// Says so in the book, where one is kept.
+    _held: Held,
 }
 
 impl OwnedPermit {
     /// Permits that were taken out.
     pub(super) fn new(semaphore: Rc<Semaphore>, count: usize) -> Self {
-        Self { semaphore, count }
+        let _held = semaphore.held();
+        Self {
+            semaphore,
+            count,
+            _held,
+        }
     }
 
     /// Tells how many permits it holds.
@@ -79,6 +99,15 @@ impl OwnedPermit {
     /// Destroys the permits: the semaphore has fewer from now on.
     pub fn forget(mut self) {
         self.semaphore.write_off(mem::take(&mut self.count));
+    }
+}
+
+impl fmt::Debug for OwnedPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedPermit")
+            .field("semaphore", &self.semaphore)
+            .field("count", &self.count)
+            .finish()
     }
 }
 

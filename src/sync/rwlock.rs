@@ -17,7 +17,8 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+use crate::util::ledger::{Held, Kind};
+use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 
 /// A lock around a value that many may read at once, or one may write, across awaits.
 ///
@@ -131,16 +132,29 @@ impl Desk for Room {
 
 impl<T> RwLock<T> {
     /// Makes a lock that is free.
+    #[track_caller]
     pub const fn new(value: T) -> Self {
         let room = Room {
             readers: 0,
             writer: false,
-            queue: WaitQueue::new(),
+            queue: WaitQueue::new(Kind::RwLock),
         };
         Self {
             desk: RefCell::new(room),
             value: RefCell::new(value),
         }
+    }
+
+    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    ///
+    /// # Examples
+    /// ```
+    /// let settings = wheelhouse::sync::RwLock::new(7).named("settings");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl AsRef<str>) -> Self {
+        wait_queue::name(&mut self.desk, name.as_ref());
+        self
     }
 
     /// Gives the value; nobody can have a guard any more.
@@ -239,12 +253,14 @@ impl<T: ?Sized> RwLock<T> {
 }
 
 impl<T: Default> Default for RwLock<T> {
+    #[track_caller]
     fn default() -> Self {
         Self::new(T::default())
     }
 }
 
 impl<T> From<T> for RwLock<T> {
+    #[track_caller]
     fn from(value: T) -> Self {
         Self::new(value)
     }
@@ -336,12 +352,18 @@ struct Stay<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
     /// What it is there for.
     access: Access,
+    /// Says so in the book, where one is kept.
+    _held: Held,
 }
 
 impl<'a, T: ?Sized> Stay<'a, T> {
     /// The stay of one that was let in.
     fn new(lock: &'a RwLock<T>, access: Access) -> Self {
-        Self { lock, access }
+        Self {
+            lock,
+            access,
+            _held: wait_queue::held(&lock.desk),
+        }
     }
 }
 

@@ -19,7 +19,8 @@ use std::task::{Context, Poll, ready};
 
 use super::permit::{OwnedPermit, Permit};
 use crate::error::TooManyPermits;
-use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+use crate::util::ledger::{Held, Kind};
+use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 
 /// A number of permits, of which each [`Permit`] holds one or more (asyncio: `Semaphore`, `BoundedSemaphore`).
 ///
@@ -119,6 +120,7 @@ impl Desk for Stock {
 impl Semaphore {
     /// Makes a semaphore with so many free permits. More may be [added](Semaphore::add_permits) later.
     #[must_use]
+    #[track_caller]
     pub const fn new(permits: usize) -> Self {
         Self::with_bound(permits, usize::MAX)
     }
@@ -133,21 +135,35 @@ impl Semaphore {
     /// assert!(semaphore.try_add_permits(1).is_err());
     /// ```
     #[must_use]
+    #[track_caller]
     pub const fn bounded(permits: usize) -> Self {
         Self::with_bound(permits, permits)
     }
 
     /// With so many free permits and that bound.
+    #[track_caller]
     const fn with_bound(permits: usize, bound: usize) -> Self {
         let stock = Stock {
             free: permits,
             total: permits,
-            queue: WaitQueue::new(),
+            queue: WaitQueue::new(Kind::Semaphore),
         };
         Self {
             bound,
             stock: RefCell::new(stock),
         }
+    }
+
+    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    ///
+    /// # Examples
+    /// ```
+    /// let seats = wheelhouse::sync::Semaphore::new(4).named("seats");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl AsRef<str>) -> Self {
+        wait_queue::name(&mut self.stock, name.as_ref());
+        self
     }
 
     /// Waits for one permit.
@@ -317,6 +333,26 @@ impl Semaphore {
     #[inline]
     pub(super) fn put_back(&self, count: usize) {
         attend(&self.stock, |stock, wakes| stock.put_back(count, wakes));
+    }
+
+    /// Notes that permits are held, where a book is kept. Those that borrow the semaphore rarely leave their task, so that it
+    /// need not be noted in them which hold is theirs.
+    #[inline]
+    pub(super) fn note_held(&self) {
+        wait_queue::note_held(&self.stock);
+    }
+
+    /// Notes that they are not any more, and takes them back. Apart, so that a drop in an ordinary run needs no frame for it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn let_go(&self, count: usize) {
+        wait_queue::note_let_go(&self.stock);
+        self.put_back(count);
+    }
+
+    /// Notes that permits are held that may go anywhere, where a book is kept.
+    pub(super) fn held(&self) -> Held {
+        wait_queue::held(&self.stock)
     }
 
     /// Counts held permits as gone.

@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::Closed;
+use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 
 /// Makes a channel whose receivers see the latest value, at first `value`. The receiver has seen that one.
@@ -42,13 +43,14 @@ use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 /// });
 /// ```
 #[must_use]
+#[track_caller]
 pub fn watch<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         value: RefCell::new(Rc::new(value)),
         desk: RefCell::new(News {
             version: 0,
             sender_gone: false,
-            waits: WaitQueue::new(),
+            waits: WaitQueue::new(Kind::Watch),
         }),
         receivers: Cell::new(1),
         gone: super::slot::WakerSlot::default(),

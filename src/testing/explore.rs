@@ -13,7 +13,7 @@
 use std::future::Future;
 use std::panic::Location;
 
-use super::{finish, new_runtime};
+use super::{finish, message, new_runtime};
 use crate::cell::Label;
 use crate::runtime::{Order, Schedule, refuse_nesting};
 use crate::util::{Payload, caught, drop_quietly};
@@ -184,11 +184,4 @@ fn read(text: &str) -> Option<Schedule> {
         Some((number.parse().ok()?, choice.parse().ok()?))
     });
     choices.collect()
-}
-
-/// What a panic said.
-fn message(payload: &Payload) -> &str {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| payload.downcast_ref::<&'static str>().copied());
-    text.unwrap_or("a panic without text")
 }

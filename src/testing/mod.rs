@@ -4,27 +4,39 @@
 //! jumps to the next deadline when nobody is ready: a sleep of an hour takes microseconds, and a test of timeouts is
 //! exact and repeatable.
 //!
-//! [`explore()`] runs a test in many orders of its tasks, to find races between them; [`replay`] repeats one of them. What else a
-//! test leaves to chance it [chooses](choose()), so that it is repeated, too.
-//!
-//! [`net`] is a network in memory, with delays, cuts and breaks.
+//! | to test | there is |
+//! |---|---|
+//! | code that sleeps, times out, retries | [`run`], [`advance`], [`settle`] |
+//! | that no order of the tasks breaks it | [`explore()`], which finds a failing order, and [`replay`], which repeats it |
+//! | that no slow, cut or broken connection breaks it | [`net`], a network in memory |
+//! | what is left to chance, so that it is repeated, too | [`choose()`] |
+//! | that no cancellation breaks it | [`cancel_at_every_step`]; [`Steps`], to look at the world after each |
+//! | what happened, in which order, and when | [`Trace`] |
+//! | why it hangs | nothing to call: the report of a deadlock says who waits for what, and who holds that |
 //!
 //! # Guarantees
 //! - While a task runs the clock does not move: two looks at [`time::now`](crate::time::now) agree.
 //! - The clock never jumps over a deadline.
 //! - While something real is in flight (a task waits for a socket or a signal, a [`Remote`](crate::Remote) or a handle of one
 //!   exists) the clock does not jump; it goes on with the machine's until that comes.
-//! - When nothing can ever happen again the test fails with a report of who waits, instead of hanging.
+//! - When nothing can ever happen again the test fails with a report of who waits for what, and who holds that, instead of
+//!   hanging.
 //!
 //! # Non-guarantees
 //! - A thread that holds nothing of the runtime but a waker is not seen: give it a [`Remote`](crate::Remote::current).
+//! - The report of a deadlock knows the waits and holds of [`sync`](crate::sync), awaited handles and groups, not what foreign
+//!   code waits for. A permit, or a guard of a lock, that was moved to another task counts as with the one that took it.
 //! - Who stops waiting for a socket, after a timeout for example, counts as waiting until that socket is used again or closed:
 //!   the clock goes on with the machine's meanwhile, and does not jump.
 
 mod explore;
 pub mod net;
+mod steps;
+mod trace;
 
 pub use explore::{explore, replay};
+pub use steps::{Cut, Step, Steps, Way, cancel_at_every_step};
+pub use trace::{NoteOnDrop, Trace};
 
 use std::panic::{Location, resume_unwind};
 use std::time::Duration;
@@ -33,13 +45,34 @@ use crate::cell::Label;
 use crate::runtime::{Runtime, panic_cancelled, refuse_nesting, with};
 use crate::task::yield_now;
 use crate::time::sleep;
-use crate::util::{caught, drop_quietly};
+use crate::util::{Payload, caught, drop_quietly};
 
 /// Runs a future, and the tasks that it spawns, on virtual time, and gives its output.
 ///
 /// # Panics
-/// With a report of the waiting tasks, when nothing is ready, no timer is set and nothing real is in flight while the
-/// future is not done: a deadlock. Besides, as [`wheelhouse::run`](crate::run) does.
+/// With a report, when nothing is ready, no timer is set and nothing real is in flight while the future is not done: a
+/// deadlock. The report names each task, where it was spawned, what it waits for and where that was made, who holds that,
+/// and, if they wait for each other in a circle, the circle:
+///
+/// ```text
+/// deadlock: the main task is not done, no task is ready, no timer is set and nothing is in flight. Waiting:
+///   task 1, spawned at src/bank.rs:40:5
+///     awaits task 2 "pays", task 3 "draws"
+///   task 2 "pays", spawned at src/bank.rs:43:20
+///     holds the lock "account 1", made at src/bank.rs:12:9
+///     waits for the lock "account 2", made at src/bank.rs:12:9, held by task 3 "draws"
+///   …
+/// In a circle:
+///   task 2 "pays" waits for the lock "account 2", held by
+///   task 3 "draws", which waits for the lock "account 1", held by
+///   task 2 "pays"
+/// ```
+///
+/// The names come from [`task::Builder::name`](crate::task::Builder::name) and from `named`, which whatever can be waited for
+/// in [`sync`](crate::sync) has, as [`Lock::named`](crate::sync::Lock::named). Who holds a lock is the task that took it
+/// while the test ran. Outside of tests nothing is written down, and nothing but a look at a flag is paid for it.
+///
+/// Besides, as [`wheelhouse::run`](crate::run) does.
 ///
 /// # Examples
 /// ```
@@ -80,6 +113,13 @@ fn finish<F: Future>(runtime: Runtime, label: Label, future: F) -> F::Output {
         (Ok(Err(cancelled)), Ok(())) => panic_cancelled(&cancelled),
         (Ok(Ok(output)), Ok(())) => output,
     }
+}
+
+/// What a panic said.
+fn message(payload: &Payload) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&'static str>().copied());
+    text.unwrap_or("a panic without text")
 }
 
 /// Lets the other tasks run until none of them is ready, without any time passing.

@@ -1,6 +1,7 @@
 //! Small tools that know nothing of tasks or time. Floor 0.
 
 mod id;
+pub(crate) mod ledger;
 mod quiet;
 pub(crate) mod slab;
 pub(crate) mod sync;

@@ -1,4 +1,4 @@
-//! Tools of the tests: futures, outputs and wakers that count what is done to them, traces of names, panics as text.
+//! Tools of the tests: futures, outputs and wakers that count what is done to them, panics as text.
 #![allow(
     dead_code,
     reason = "every test binary has its own copy and uses a part"
@@ -9,11 +9,9 @@ pub(crate) mod foreign;
 pub(crate) mod handles;
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -242,33 +240,6 @@ pub(crate) async fn poll_some<F: Future + ?Sized>(future: &mut Pin<Box<F>>, poll
         })
         .await;
         wheelhouse::yield_now().await;
-    }
-}
-
-/// Names in the order in which they were noted.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Trace(Rc<RefCell<Vec<String>>>);
-
-impl Trace {
-    /// An empty trace.
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
-    /// Notes a name.
-    pub(crate) fn note(&self, name: impl Into<String>) {
-        self.0.borrow_mut().push(name.into());
-    }
-
-    /// Notes a name when the result is dropped.
-    pub(crate) fn note_on_drop(&self, name: &'static str) -> OnDrop<impl FnOnce() + 'static> {
-        let trace = self.clone();
-        OnDrop::new(move || trace.note(name))
-    }
-
-    /// The names so far, which it forgets.
-    pub(crate) fn take(&self) -> Vec<String> {
-        self.0.take()
     }
 }
 

@@ -1,4 +1,6 @@
 //! TCP over loopback, against this crate's own sockets and against real peers: std, `nc`, Python's asyncio.
+//!
+//! Wall time: sockets are the kernel's, and so is when they are ready.
 
 mod connect;
 mod datagrams;

@@ -2,6 +2,8 @@
 //!
 //! A signal belongs to the whole process, so each test runs its other half in a process of its own: this binary again,
 //! told to run that one test only. The two keep in step by the lines that the other half prints, never by time.
+//!
+//! Wall time: signals come from the kernel, and processes end when they do.
 
 mod cancel_main;
 mod ctrl_c;

@@ -1,4 +1,4 @@
-//! Each wait is ended at each of its suspensions, in five ways: see `steps/mod.rs`.
+//! Each wait is ended at each of its suspensions, in five ways: see `testing::Steps`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,9 +7,9 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use wheelhouse::testing::net::Link;
 use wheelhouse::{sleep, spawn};
 
-use super::steps::Step;
 use super::steps::counting::steps_of;
 use super::{ms, pair, pair_of_hosts};
+use wheelhouse::testing::Step;
 
 fn link() -> Link {
     Link::new().latency(ms(2)).window(6)

@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use super::Steps;
+use wheelhouse::testing::Steps;
 
 thread_local! {
     /// Bytes that this thread allocated and did not free.

@@ -9,11 +9,11 @@ use futures::join;
 use proptest::prelude::*;
 use wheelhouse::sync::broadcast::Receiver;
 use wheelhouse::sync::{BroadcastError, GetError, broadcast};
+use wheelhouse::testing::Step;
 use wheelhouse::{spawn, yield_now};
 
 use super::common::bomb_waker::{WAKE, bomb_waker};
 use super::common::{CountingWaker, panic_text, panics_saying, poll_with, silent_panic};
-use super::steps::Step;
 use super::{everywhere, steps_of};
 
 #[test]

@@ -8,11 +8,11 @@ use std::thread;
 use futures::StreamExt;
 use futures::executor::LocalPool;
 use wheelhouse::sync::{GetError, PutError, inbox};
+use wheelhouse::testing::Step;
 use wheelhouse::{Remote, run, spawn, testing, yield_now};
 
 use super::common::bomb_waker::{CLONE, WAKE, bomb_waker};
 use super::common::{Bomb, CountingWaker, panic_text, panics_saying, poll_with};
-use super::steps::Step;
 use super::{everywhere, steps_of};
 
 fn sends<T: Send + Sync>() {}

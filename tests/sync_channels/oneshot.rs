@@ -8,11 +8,11 @@ use std::task::{Poll, Wake, Waker};
 use futures::join;
 use wheelhouse::sync::oneshot::{Receiver, Sender};
 use wheelhouse::sync::{Closed, GetError, oneshot};
+use wheelhouse::testing::Step;
 use wheelhouse::{spawn, yield_now};
 
 use super::common::bomb_waker::{CLONE, DROP, WAKE, bomb_waker};
 use super::common::{Bomb, CountingWaker, OnDrop, panic_text, poll_with};
-use super::steps::Step;
 use super::{everywhere, steps_of};
 
 #[test]

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use futures::join;
 use proptest::prelude::*;
 use wheelhouse::sync::watch;
+use wheelhouse::testing::Step;
 use wheelhouse::{spawn, yield_now};
 
 use super::common::bomb_waker::{WAKE, bomb_waker};
 use super::common::{CountingWaker, OnDrop, poll_with};
-use super::steps::Step;
 use super::{everywhere, steps_of};
 
 #[test]

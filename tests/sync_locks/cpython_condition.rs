@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use wheelhouse::sync::{Condition, Lock};
+use wheelhouse::testing::Trace;
 use wheelhouse::{testing, timeout};
 
-use crate::common::Trace;
 use crate::team::{Mate, Team, everywhere, settle};
 
 /// A lock, its condition, and a trace of who went on.

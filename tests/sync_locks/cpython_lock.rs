@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use wheelhouse::sync::{Event, Lock, LockGuard};
+use wheelhouse::testing::Trace;
 
-use crate::common::Trace;
 use crate::team::{everywhere, settle};
 
 /// `test_lock`, `test_context_manager`, `test_lock_by_with_statement`
@@ -35,11 +35,11 @@ fn those_who_wait_get_the_lock_in_order() {
             });
         }
         settle().await;
-        assert_eq!(trace.take(), [""; 0]);
+        trace.expect([""; 0]);
         drop(guard);
         assert!(lock.try_lock().is_none(), "it was handed over");
         settle().await;
-        assert_eq!(trace.take(), ["one", "two", "three"]);
+        trace.expect(["one", "two", "three"]);
     });
 }
 

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use wheelhouse::sync::{OwnedPermit, Semaphore};
+use wheelhouse::testing::Trace;
 
-use crate::common::{Trace, panics_saying};
+use crate::common::panics_saying;
 use crate::team::{Mate, Team, everywhere, settle};
 
 /// A task that takes permits and gives them as its value.

@@ -4,11 +4,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use wheelhouse::sync::{Barrier, Condition, Event, Lock, RwLock, Semaphore};
+use wheelhouse::testing::{Step, Steps};
 use wheelhouse::{JoinHandle, sleep, spawn, timeout, yield_now};
 
 use crate::common::turns;
 use crate::steps::counting::bytes;
-use crate::steps::{Step, Steps};
 
 /// How long each holder holds.
 const WHILE: Duration = Duration::from_micros(10);

@@ -1,13 +1,13 @@
-//! Cancelled or dropped at every step: each item is somewhere, once. The harness is described in `tests/steps/mod.rs`.
+//! Cancelled or dropped at every step: each item is somewhere, once. The harness is described at `testing::Steps`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use wheelhouse::sync::{LifoQueue, PriorityQueue, Queue};
+use wheelhouse::testing::{Step, Steps};
 use wheelhouse::{spawn, yield_now};
 
 use super::steps::counting::bytes;
-use super::steps::{Step, Steps};
 
 /// Of the future with this name; bytes must not grow.
 fn steps_of(name: &'static str) -> Steps {

@@ -14,7 +14,7 @@ use super::{Header, Home, Label, Letter, TaskRef};
 use crate::cell::away::Release;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError};
-use crate::util::drop_quietly;
+use crate::util::{drop_quietly, ledger};
 
 /// What a handle says when its result is asked for a second time.
 const TAKEN: &str = "the result of this JoinHandle was already taken: a task gives its result once, to the first \
@@ -161,10 +161,31 @@ impl<T, H: Home> Join<T, H> {
     #[inline(never)]
     fn register(&self, cx: &mut Context<'_>) {
         assert!(self.header().home().is_here(), "{AWAY}");
+        match ledger::is_kept() {
+            false => self.keep_waker(cx),
+            true => self.register_and_note(cx),
+        }
+    }
+
+    /// Makes the context's waker the joiner.
+    #[inline(always)]
+    fn keep_waker(&self, cx: &mut Context<'_>) {
         match self.header().joiner.take() {
             None => self.set_joiner(cx.waker().clone()),
             Some(old) if old.will_wake(cx.waker()) => self.header().joiner.set(Some(old)),
             Some(old) => self.replace_joiner(old, cx),
+        }
+    }
+
+    /// Makes the context's waker the joiner, and notes which task awaits this one, for the report of a deadlock.
+    #[cold]
+    #[inline(never)]
+    fn register_and_note(&self, cx: &mut Context<'_>) {
+        self.keep_waker(cx);
+        if let Some(awaiter) = ledger::who()
+            && let Ok(task) = self.task().at_home()
+        {
+            task.note_awaiter(Some(awaiter));
         }
     }
 

@@ -14,6 +14,7 @@ use super::{Header, Home, TaskRef};
 use crate::cell::extra::{Extra, Pen};
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
 use crate::error::{Cancelled, JoinError};
+use crate::util::Id;
 use crate::util::slab::Key;
 use crate::util::vars::Vars;
 use crate::util::{drop_quietly, wake_quietly};
@@ -153,6 +154,19 @@ impl<H: Home> Task<H> {
             extra.vars.set(vars.clone());
             vars
         })
+    }
+
+    /// Notes which task awaits this one.
+    pub(super) fn note_awaiter(&self, awaiter: Option<Id>) {
+        self.with_extra(|extra| extra.awaiter.set(awaiter));
+    }
+
+    /// Which task awaited this one last, where that was noted.
+    pub(crate) fn awaiter(&self) -> Option<Id> {
+        let extra = self.header().extra.take()?;
+        let awaiter = extra.awaiter.get();
+        self.header().extra.set(Some(extra));
+        awaiter
     }
 
     /// Has `waker` woken when the task ends, besides the joiner. The task must not have ended.

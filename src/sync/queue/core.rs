@@ -42,6 +42,11 @@ impl<S> Core<S> {
         })
     }
 
+    /// Names it, for reports.
+    pub(super) fn set_name(&mut self, name: &str) {
+        self.0.get_mut().set_name(name);
+    }
+
     /// Closes; what is there can still be got.
     pub(super) fn close(&self) {
         self.change(State::close);
@@ -123,6 +128,7 @@ impl<S: Order> State<S> {
 
 impl<S: Order> Core<S> {
     /// An empty queue.
+    #[track_caller]
     pub(super) fn new(capacity: usize) -> Self {
         Self(RefCell::new(State::new(S::default(), capacity)))
     }

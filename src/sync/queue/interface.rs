@@ -26,6 +26,7 @@ macro_rules! queue {
             /// assert!(queue.full());
             /// ```
             #[must_use]
+            #[track_caller]
             pub fn bounded(capacity: usize) -> Self {
                 assert!(
                     capacity > 0,
@@ -43,8 +44,22 @@ macro_rules! queue {
             /// assert!(!queue.full());
             /// ```
             #[must_use]
+            #[track_caller]
             pub fn unbounded() -> Self {
                 Self(Core::new(usize::MAX))
+            }
+
+            /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+            ///
+            /// # Examples
+            /// ```
+            #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::bounded(1).named(\"jobs\");")]
+            /// queue.put_nowait(1).unwrap();
+            /// ```
+            #[must_use]
+            pub fn named(mut self, name: impl AsRef<str>) -> Self {
+                self.0.set_name(name.as_ref());
+                self
             }
 
             /// Puts an item, as soon as there is room.

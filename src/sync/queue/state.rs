@@ -2,6 +2,7 @@
 //!
 //! Its methods change numbers and gather wakers. They run no foreign code, and leave the items alone, which may be away.
 
+use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Ticket, WaitQueue, Wakes};
 
 /// What somebody waits for.
@@ -41,6 +42,7 @@ pub(super) struct State<S> {
 
 impl<S> State<S> {
     /// That of an empty queue.
+    #[track_caller]
     pub(super) const fn new(store: S, capacity: usize) -> Self {
         Self {
             store: Some(store),
@@ -50,10 +52,17 @@ impl<S> State<S> {
             reserved: 0,
             unfinished: 0,
             closed: false,
-            gets: WaitQueue::new(),
-            puts: WaitQueue::new(),
-            joins: WaitQueue::new(),
+            gets: WaitQueue::new(Kind::Item),
+            puts: WaitQueue::new(Kind::Room),
+            joins: WaitQueue::new(Kind::Join),
         }
+    }
+
+    /// Names the queue, for reports.
+    pub(super) fn set_name(&mut self, name: &str) {
+        self.gets.set_name(name);
+        self.puts.set_name(name);
+        self.joins.set_name(name);
     }
 
     /// Those who wait on one side.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::queue::{Left, Ticket, WaitQueue};
 use super::wakes::Wakes;
 use crate::util::drop_quietly;
+use crate::util::ledger::{self, Held};
 
 /// What a primitive says about itself: its state and its queue, in one [`RefCell`].
 ///
@@ -37,6 +38,40 @@ pub(crate) trait Desk {
     /// Somebody has left with what it was handed and did not take: to be passed on. What cannot be is given back, to be
     /// dropped while nothing is borrowed.
     fn returned(&mut self, grant: Self::Grant, wakes: &mut Wakes) -> Option<Self::Grant>;
+}
+
+/// Notes that whoever runs now has what one at a time may have. Nothing of the desk is borrowed.
+#[cold]
+#[inline(never)]
+pub(crate) fn note_taken<D: Desk>(desk: &RefCell<D>) {
+    desk.borrow_mut().queue().origin().taken();
+}
+
+/// Notes, where a book is kept, that whoever runs now holds what the desk gives out, until [`note_let_go`]. Nothing of it is
+/// borrowed.
+#[inline]
+pub(crate) fn note_held<D: Desk>(desk: &RefCell<D>) {
+    if ledger::is_kept() {
+        desk.borrow_mut().queue().origin().holds();
+    }
+}
+
+/// Notes that whoever runs now does not hold it any more. Nothing of the desk is borrowed.
+#[cold]
+#[inline(never)]
+pub(crate) fn note_let_go<D: Desk>(desk: &RefCell<D>) {
+    desk.borrow_mut().queue().origin().lets_go();
+}
+
+/// Notes, where a book is kept, that whoever runs now holds what the desk gives out. Nothing of it is borrowed.
+#[inline]
+pub(crate) fn held<D: Desk>(desk: &RefCell<D>) -> Held {
+    Held::noted(|| desk.borrow_mut().queue().origin().held())
+}
+
+/// Gives what is waited for at a desk a name, for reports.
+pub(crate) fn name<D: Desk>(desk: &mut RefCell<D>, name: &str) {
+    desk.get_mut().queue().set_name(name);
 }
 
 /// Changes a desk, lets go of it, and then wakes whom that concerns.
@@ -138,6 +173,36 @@ impl<W> Waiter<W> {
     /// Takes what it was handed, if it was.
     #[inline]
     fn claim<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Claim<D::Grant> {
+        match ledger::is_kept() {
+            false => self.claim_unnoted(desk, waker),
+            true => self.claim_noted(desk, waker),
+        }
+    }
+
+    /// The same, and writes it down. Apart and last, so that the usual case needs no frame for it.
+    #[cold]
+    #[inline(never)]
+    fn claim_noted<D>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Claim<D::Grant>
+    where
+        D: Desk<Want = W>,
+    {
+        let place = match self {
+            Self::Queued(ticket) => Some(ticket.place()),
+            _ => None,
+        };
+        let claim = self.claim_unnoted(desk, waker);
+        if let (Claim::Served(_), Some(place)) = (&claim, place) {
+            desk.borrow_mut().queue().note_left(place);
+        }
+        claim
+    }
+
+    /// The same, and writes nothing down.
+    #[inline(always)]
+    fn claim_unnoted<D>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Claim<D::Grant>
+    where
+        D: Desk<Want = W>,
+    {
         let Self::Queued(ticket) = mem::replace(self, Self::Done) else {
             unreachable!("only a wait in the queue looks");
         };

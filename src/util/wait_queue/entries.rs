@@ -78,6 +78,12 @@ impl<W, G> Entries<W, G> {
         self.slots.capacity()
     }
 
+    /// The place of the first that waits; that of nobody, if nobody does.
+    #[inline]
+    pub(super) fn first_place(&self) -> u32 {
+        self.head
+    }
+
     /// Borrows an entry.
     #[inline]
     pub(super) fn at(&mut self, index: u32) -> &mut Entry<W, G> {

@@ -8,7 +8,8 @@
 //!   a `poll` and a `leave`, for futures that hold their primitive in their own way (an `Rc`, a handle).
 //! - [`Wait`]: such a future, for primitives that are borrowed.
 //!
-//! It is not a lock and no channel, and it knows no task. Floor F0: imports nothing but [`util::quiet`](super).
+//! It is not a lock and no channel, and it knows no task. Where a book is kept, it tells the [`ledger`](super::ledger) who waits. Floor
+//! F0.
 //!
 //! # One wait
 //!
@@ -48,6 +49,6 @@ mod wakes;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use desk::{Desk, Wait, Waiter, attend};
+pub(crate) use desk::{Desk, Wait, Waiter, attend, held, name, note_held, note_let_go, note_taken};
 pub(crate) use queue::{Left, Ticket, WaitQueue};
 pub(crate) use wakes::Wakes;

@@ -5,12 +5,20 @@ use std::task::Waker;
 
 use super::entries::{Entries, Entry};
 use super::wakes::Wakes;
+use crate::util::ledger::{self, Kind, Origin};
 
 /// Names one entry of one queue. It is no copy: whoever has it is the one who waits, and gives it back by
 /// [`leave`](WaitQueue::leave).
 #[derive(Debug)]
 #[must_use = "a ticket that is lost leaves its entry in the queue"]
 pub(crate) struct Ticket(u32);
+
+impl Ticket {
+    /// The place of its holder.
+    pub(super) fn place(&self) -> u32 {
+        self.0
+    }
+}
 
 /// How somebody left.
 #[derive(Debug)]
@@ -23,42 +31,71 @@ pub(crate) enum Left<W, G> {
 
 /// Those who wait for a `W` each, and those who were handed a `G`. See the [module](super) for its promises.
 #[derive(Debug)]
-pub(crate) struct WaitQueue<W, G>(Entries<W, G>);
+pub(crate) struct WaitQueue<W, G> {
+    /// The entries.
+    entries: Entries<W, G>,
+    /// What is waited for.
+    origin: Origin,
+}
 
 impl<W, G> WaitQueue<W, G> {
-    /// Makes an empty queue; it allocates when the first enters.
-    pub(crate) const fn new() -> Self {
-        Self(Entries::new())
+    /// Makes an empty queue, of those who wait for something that the caller makes; it allocates when the first enters.
+    #[track_caller]
+    pub(crate) const fn new(kind: Kind) -> Self {
+        Self {
+            entries: Entries::new(),
+            origin: Origin::here(kind),
+        }
+    }
+
+    /// What is waited for.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Calls so what is waited for.
+    pub(crate) fn set_name(&mut self, name: &str) {
+        self.origin.set_name(name);
+    }
+
+    /// Writes down what becomes of the one at this place, where a book is kept.
+    #[inline(always)]
+    fn note(&self, place: u32, line: impl FnOnce(&Origin, u32)) {
+        if ledger::is_kept() {
+            line(&self.origin, place);
+        }
     }
 
     /// Tells whether nobody waits. Those who were served do not count.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.waiting() == 0
+        self.entries.waiting() == 0
     }
 
     /// Counts those who wait. Those who were served do not count.
     #[inline]
     pub(crate) fn waiting(&self) -> usize {
-        self.0.waiting()
+        self.entries.waiting()
     }
 
     /// For how many there is room without asking the allocator.
     #[cfg(test)]
     pub(super) fn room(&self) -> usize {
-        self.0.room()
+        self.entries.room()
     }
 
     /// Borrows what the first wants.
     #[inline]
     pub(crate) fn first(&self) -> Option<&W> {
-        self.0.first().map(|first| &first.want)
+        self.entries.first().map(|first| &first.want)
     }
 
     /// Puts somebody at the end. Clone the waker while nothing is borrowed, and look again after that whether there is a
     /// need to wait.
     pub(crate) fn enter(&mut self, want: W, waker: Waker) -> Ticket {
-        Ticket(self.0.append(want, waker))
+        let place = self.entries.append(want, waker);
+        self.note(place, Origin::waits);
+        Ticket(place)
     }
 
     /// Hands `grant` to the first, who is to be woken with `wakes`, and gives what it wanted; gives `grant` back if nobody
@@ -66,11 +103,24 @@ impl<W, G> WaitQueue<W, G> {
     ///
     /// # Errors
     /// `grant`, if nobody waits.
-    #[inline]
+    #[inline(always)] // with each drop of a guard, mostly to find that nobody waits
     pub(crate) fn serve(&mut self, grant: G, wakes: &mut Wakes) -> Result<W, G> {
-        let first = self.0.serve_first(grant)?;
+        if self.is_empty() {
+            return Err(grant);
+        }
+        if ledger::is_kept() {
+            self.note_served();
+        }
+        let first = self.entries.serve_first(grant)?;
         wakes.push(first.waker);
         Ok(first.want)
+    }
+
+    /// Writes down that the first is being served.
+    #[cold]
+    #[inline(never)]
+    fn note_served(&self) {
+        self.origin.served(self.entries.first_place());
     }
 
     /// Takes the holder of the ticket out if it was served, and gives what it was handed; gives the ticket back if it still waits.
@@ -79,7 +129,12 @@ impl<W, G> WaitQueue<W, G> {
     /// The ticket, if its holder still waits.
     #[inline]
     pub(crate) fn claim(&mut self, ticket: Ticket) -> Result<G, Ticket> {
-        self.0.remove_served(ticket.0).ok_or(ticket)
+        self.entries.remove_served(ticket.0).ok_or(ticket)
+    }
+
+    /// Writes down that the one at this place was served and has gone: whoever claims is to see to it, where a book is kept.
+    pub(super) fn note_left(&self, place: u32) {
+        self.origin.left(place);
     }
 
     /// Tells whether the holder of the ticket was served.
@@ -89,13 +144,13 @@ impl<W, G> WaitQueue<W, G> {
         reason = "for primitives that take what they were handed in steps of their own"
     )]
     pub(crate) fn is_served(&mut self, ticket: &Ticket) -> bool {
-        matches!(self.0.at(ticket.0), Entry::Served(_))
+        matches!(self.entries.at(ticket.0), Entry::Served(_))
     }
 
     /// Tells whether the holder of the ticket waits by another waker than this.
     #[inline]
     pub(crate) fn has_other_waker(&mut self, ticket: &Ticket, waker: &Waker) -> bool {
-        match self.0.at(ticket.0) {
+        match self.entries.at(ticket.0) {
             Entry::Waiting(waiting) => !waiting.waker.will_wake(waker),
             _ => false,
         }
@@ -105,7 +160,8 @@ impl<W, G> WaitQueue<W, G> {
     /// nothing is borrowed: the old one, or this one if the holder was served meanwhile.
     #[must_use = "drop it while nothing is borrowed"]
     pub(crate) fn set_waker(&mut self, ticket: &Ticket, waker: Waker) -> Waker {
-        match self.0.at(ticket.0) {
+        self.note(ticket.0, Origin::waits_on);
+        match self.entries.at(ticket.0) {
             Entry::Waiting(waiting) => mem::replace(&mut waiting.waker, waker),
             _ => waker,
         }
@@ -114,7 +170,8 @@ impl<W, G> WaitQueue<W, G> {
     /// Takes the holder of the ticket out, wherever it stands.
     #[inline]
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Left<W, G> {
-        match self.0.remove(ticket.0) {
+        self.note(ticket.0, Origin::left);
+        match self.entries.remove(ticket.0) {
             Entry::Waiting(waiting) => Left::Waiting(waiting.want, waiting.waker),
             Entry::Served(grant) => Left::Served(grant),
             Entry::Vacant(_) => unreachable!("a ticket's entry stays until it leaves"),

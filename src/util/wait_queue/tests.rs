@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use super::queue::{Left, Ticket};
 use super::*;
+use crate::util::ledger::Kind;
 
 /// A waker that counts.
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ struct Pair {
 
 impl Default for WaitQueue<u8, u32> {
     fn default() -> Self {
-        Self::new()
+        Self::new(Kind::Lock)
     }
 }
 
@@ -182,7 +183,7 @@ struct Coins {
 
 impl Coins {
     fn new(left: u32) -> RefCell<Self> {
-        let queue = WaitQueue::new();
+        let queue = WaitQueue::new(Kind::Lock);
         RefCell::new(Self { left, queue })
     }
 
@@ -298,7 +299,7 @@ fn a_wait_that_is_done_panics_when_it_is_polled() {
 
 #[test]
 fn a_crowd_that_has_gone_leaves_no_memory_behind() {
-    let mut queue = WaitQueue::<(), ()>::new();
+    let mut queue = WaitQueue::<(), ()>::new(Kind::Lock);
     let (_counter, waker) = Counter::new();
     let tickets: Vec<_> = (0..1000).map(|_| queue.enter((), waker.clone())).collect();
     assert!(queue.room() >= 1000);

@@ -1,4 +1,4 @@
-//! Who counts the suspensions of a future and freezes it: see the picture in [`steps`](super).
+//! Who counts the suspensions of a future and freezes it: see the picture in the module above.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

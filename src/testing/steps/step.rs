@@ -1,0 +1,185 @@
+//! One step in one way.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::watch::{Watch, Watched};
+use crate::error::{Cancelled, JoinError};
+use crate::task::{self, spawn};
+use crate::time::sleep;
+
+/// How many milliseconds the tasks get to clean up after a plain drop.
+const MILLIS: usize = 50;
+
+/// How a future is ended at a step.
+///
+/// A future that was woken and is ended before its next poll is where values get lost: something was handed over, and who
+/// should take it never comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Way {
+    /// Its task is cancelled while it is suspended.
+    Cancel,
+    /// Its task is cancelled when it has been woken, before it is polled.
+    CancelWoken,
+    /// As the first, and once more at its next suspension, if there is one: in its clean-up.
+    CancelTwice,
+    /// It is dropped while it is suspended, as `select!` does.
+    Drop,
+    /// It is dropped when it has been woken, before it is polled.
+    DropWoken,
+}
+
+impl Way {
+    /// All of them.
+    pub(super) const ALL: [Self; 5] = [
+        Self::Cancel,
+        Self::CancelWoken,
+        Self::CancelTwice,
+        Self::Drop,
+        Self::DropWoken,
+    ];
+
+    /// Tells whether it is a drop by foreign code, which lets nobody clean up.
+    #[must_use]
+    pub fn drops(self) -> bool {
+        matches!(self, Self::Drop | Self::DropWoken)
+    }
+
+    /// Whether the future has to be woken first.
+    fn is_for_woken(self) -> bool {
+        matches!(self, Self::CancelWoken | Self::DropWoken)
+    }
+}
+
+/// One step of a future, and a way to end it there: what [`Steps::run`](super::Steps::run) gives to its scene.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Step {
+    /// At which suspension, counted from 1.
+    pub number: usize,
+    /// How.
+    pub way: Way,
+    /// Whether there was such a suspension.
+    reached: Cell<bool>,
+}
+
+/// How a future ended that was given to [`Step::cut`].
+#[derive(Debug)]
+pub enum Cut<T> {
+    /// By itself: it had not as many steps, or swallowed the cancellation.
+    Ended(T),
+    /// By the cancellation.
+    Cancelled(Cancelled),
+    /// It was dropped.
+    Dropped,
+}
+
+impl<T> Cut<T> {
+    /// Gives the value, if the future gave one.
+    pub fn ended(self) -> Option<T> {
+        match self {
+            Self::Ended(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl Step {
+    /// A step that was not reached yet.
+    pub(super) fn new(number: usize, way: Way) -> Self {
+        Self {
+            number,
+            way,
+            reached: Cell::new(false),
+        }
+    }
+
+    /// Whether a future had as many suspensions.
+    pub(super) fn was_reached(&self) -> bool {
+        self.reached.get()
+    }
+
+    /// Runs `future`, the one under test, as far as the step, ends it there, and checks that nothing of it is left.
+    ///
+    /// To be cancelled it is spawned as a task; to be dropped it is polled here.
+    ///
+    /// # Cancel safety
+    /// Dropping it drops the future, or cancels its task.
+    ///
+    /// # Panics
+    /// When the future is not gone after its end, or is polled after that; when a task that was spawned meanwhile is left: of
+    /// a cancelled future at once, as whoever is cancelled waits for the tasks that it awaits, and of a dropped one after 50
+    /// milliseconds. When the future panics; outside of a runtime.
+    pub async fn cut<F: Future + 'static>(&self, future: F) -> Cut<F::Output> {
+        let before = living();
+        let watch = Arc::new(Watch::new(self.number, self.way.is_for_woken()));
+        let watched = Watched::new(future, &watch);
+        let cut = match self.way.drops() {
+            true => self.drop_it(watched, &watch).await,
+            false => self.cancel_it(watched, &watch).await,
+        };
+        assert!(watch.is_over(), "the future lives on");
+        let strangers = || living().into_iter().any(|id| !before.contains(&id));
+        for _ in 0..MILLIS {
+            if matches!(cut, Cut::Dropped) && strangers() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        assert!(!strangers(), "a task lives on: {:?}", task::all());
+        cut
+    }
+
+    /// Cancels the task of the future at the step.
+    async fn cancel_it<F: Future + 'static>(
+        &self,
+        watched: Watched<F>,
+        watch: &Watch,
+    ) -> Cut<F::Output> {
+        let handle = spawn(watched);
+        let mut again = self.way == Way::CancelTwice;
+        while watch.frozen().await {
+            self.reached.set(true);
+            assert!(handle.cancel_with("a step"), "it cannot have ended");
+            watch.release(again);
+            if !std::mem::take(&mut again) {
+                break;
+            }
+        }
+        match handle.await {
+            Ok(value) => Cut::Ended(value),
+            Err(JoinError::Cancelled(cancelled)) => Cut::Cancelled(cancelled),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// Drops the future at the step.
+    async fn drop_it<F: Future>(&self, watched: Watched<F>, watch: &Watch) -> Cut<F::Output> {
+        let mut watched = Box::pin(watched);
+        let ended = poll_fn(|cx| {
+            if let Poll::Ready(value) = watched.as_mut().poll(cx) {
+                return Poll::Ready(Some(value));
+            }
+            match watch.may_end() {
+                true => Poll::Ready(None),
+                false => Poll::Pending,
+            }
+        });
+        match ended.await {
+            Some(value) => Cut::Ended(value),
+            None => {
+                self.reached.set(true);
+                drop(watched);
+                Cut::Dropped
+            }
+        }
+    }
+}
+
+/// The ids of the tasks that live.
+fn living() -> Vec<task::Id> {
+    task::all().iter().map(task::TaskInfo::id).collect()
+}

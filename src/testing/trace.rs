@@ -1,0 +1,179 @@
+//! What happened, in order.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::runtime::try_with;
+
+/// One event.
+#[derive(Clone, Debug)]
+struct Note {
+    /// When, after the runtime's start; nothing outside of a runtime.
+    at: Option<Duration>,
+    /// What.
+    name: String,
+}
+
+/// A list of events, noted as they happen, to be compared with what should have happened.
+///
+/// Clones share the list. Each event has the moment at which it was noted, by the runtime's clock: under
+/// [`testing::run`](super::run) that is exact.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use wheelhouse::{sleep, spawn, testing};
+///
+/// testing::run(async {
+///     let trace = testing::Trace::new();
+///     let theirs = trace.clone();
+///     let task = spawn(async move {
+///         let _gone = theirs.note_on_drop("gone");
+///         theirs.note("begins");
+///         sleep(Duration::from_secs(5)).await;
+///         theirs.note("ends");
+///     });
+///     task.await.unwrap();
+///     trace.expect(["begins", "ends", "gone"]);
+/// });
+/// ```
+#[derive(Clone, Default)]
+pub struct Trace(Rc<RefCell<Vec<Note>>>);
+
+impl Trace {
+    /// Makes an empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes an event.
+    pub fn note(&self, name: impl Into<String>) {
+        let at = try_with(|core| core.clock().elapsed()).ok();
+        let name = name.into();
+        self.0.borrow_mut().push(Note { at, name });
+    }
+
+    /// Gives something that notes an event when it is dropped.
+    #[must_use = "it notes the event when it is dropped"]
+    pub fn note_on_drop(&self, name: impl Into<String>) -> NoteOnDrop {
+        NoteOnDrop {
+            trace: self.clone(),
+            name: name.into(),
+        }
+    }
+
+    /// Gives the names so far, and forgets them.
+    #[must_use = "the names are forgotten"]
+    pub fn take(&self) -> Vec<String> {
+        let notes = self.0.take();
+        notes.into_iter().map(|note| note.name).collect()
+    }
+
+    /// Gives the names so far and forgets them, each with its moment: how long after the start of the runtime. What was noted
+    /// outside of a runtime has zero.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use wheelhouse::{sleep, testing};
+    ///
+    /// testing::run(async {
+    ///     let trace = testing::Trace::new();
+    ///     sleep(Duration::from_secs(5)).await;
+    ///     trace.note("five");
+    ///     assert_eq!(trace.take_timed(), [(Duration::from_secs(5), "five".to_owned())]);
+    /// });
+    /// ```
+    #[must_use = "the names are forgotten"]
+    pub fn take_timed(&self) -> Vec<(Duration, String)> {
+        let notes = self.0.take().into_iter();
+        notes
+            .map(|note| (note.at.unwrap_or_default(), note.name))
+            .collect()
+    }
+
+    /// Checks that these are the names so far, and forgets them.
+    ///
+    /// # Panics
+    /// When they are not: with both lists side by side, and when each event was noted.
+    #[track_caller]
+    pub fn expect<S: AsRef<str>>(&self, expected: impl IntoIterator<Item = S>) {
+        let expected: Vec<S> = expected.into_iter().collect();
+        let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
+        let notes = self.0.take();
+        let is_right = notes
+            .iter()
+            .map(|note| note.name.as_str())
+            .eq(expected.iter().copied());
+        assert!(is_right, "{}", compared(&notes, &expected));
+    }
+}
+
+impl fmt::Display for Trace {
+    /// One line an event: when, and what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for note in &*self.0.borrow() {
+            writeln!(f, "{:>12}  {}", moment(note), note.name)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let notes = self.0.borrow();
+        f.debug_list()
+            .entries(notes.iter().map(|note| &note.name))
+            .finish()
+    }
+}
+
+/// Notes an event when it is dropped: see [`Trace::note_on_drop`].
+#[derive(Debug)]
+#[must_use = "it notes the event when it is dropped"]
+pub struct NoteOnDrop {
+    /// Where.
+    trace: Trace,
+    /// What.
+    name: String,
+}
+
+impl Drop for NoteOnDrop {
+    fn drop(&mut self) {
+        self.trace.note(std::mem::take(&mut self.name));
+    }
+}
+
+/// When something was noted.
+fn moment(note: &Note) -> String {
+    note.at
+        .map_or_else(|| "-".to_owned(), |at| format!("{at:?}"))
+}
+
+/// Both lists side by side, the lines that differ marked.
+fn compared(notes: &[Note], expected: &[&str]) -> String {
+    let names = notes.iter().map(|note| note.name.chars().count());
+    let width = names.chain([5]).max().unwrap_or_default();
+    let mut text = format!(
+        "the trace is not as expected:\n  {:>12}  {:width$}  expected",
+        "at", "noted"
+    );
+    for line in 0..notes.len().max(expected.len()) {
+        let (note, expected) = (notes.get(line), expected.get(line).copied());
+        let name = note.map_or("(nothing)", |note| &note.name);
+        let mark = if note.map(|note| &*note.name) == expected {
+            ' '
+        } else {
+            '!'
+        };
+        let (at, expected) = (
+            note.map_or_else(String::new, moment),
+            expected.unwrap_or("(nothing)"),
+        );
+        write!(text, "\n{mark} {at:>12}  {name:width$}  {expected}").expect("a String takes all");
+    }
+    text
+}
