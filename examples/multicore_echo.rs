@@ -1,18 +1,19 @@
 //! The echo server on several cores: one runtime a thread, which share the port and nothing else.
 //!
-//! Each thread has a listener of its own on the same port (`SO_REUSEPORT`), over which the system spreads the connections.
-//! A connection stays on the thread that took it: no lock, no `Send`, no work moved between cores. Ctrl-C stops
-//! all of them, by their `Remote`s, and says how many connections each has had.
+//! Each thread has a listener of its own on the same port (`SO_REUSEPORT`), over which the system
+//! spreads the connections. A connection stays on the thread that took it: no lock, no `Send`, no
+//! work moved between cores. On Ctrl-C all stop, and each says how many connections it has had.
 //!
 //! asyncio does the same with one process a core.
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
-use std::{env, io, net::SocketAddr, num::NonZero, process::ExitCode, time::Duration};
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::panic::resume_unwind;
+use std::{env, io, net::SocketAddr, num::NonZero, process::ExitCode, thread, time::Duration};
 use wheelhouse::net::{TcpListener, TcpSocket, TcpStream};
-use wheelhouse::sync::{Event, oneshot};
-use wheelhouse::{Remote, run, signal, sleep, task_group};
+use wheelhouse::sync::inbox;
+use wheelhouse::{Runtime, TaskGroup, run, signal, sleep, task_group};
 
 const USAGE: &str = "\
 usage: multicore_echo [ADDRESS [THREADS]]
@@ -38,42 +39,105 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// One of several listeners on the same port.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// A socket for one of several listeners on the same port.
+fn share(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new(address)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
-/// Takes connections until it is told to stop; gives how many there were.
-async fn serve(listener: TcpListener, stop: &Event) -> u64 {
-    let mut served = 0;
-    let serving = task_group(async |group| {
-        group.spawn(async {
-            stop.wait().await;
-            group.cancel();
-        });
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    served += 1;
-                    group.spawn(async move {
-                        if let Err(error) = echo(stream).await {
-                            eprintln!("{peer}: {error}");
-                        }
-                    });
-                }
-                Err(error) => {
-                    eprintln!("cannot accept: {error}");
-                    sleep(Duration::from_millis(100)).await;
-                }
+/// Takes connections, for ever, and counts them.
+async fn accept<'a>(listener: &TcpListener, served: &Cell<u64>, group: &'a Connections<'a, '_>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                served.set(served.get() + 1);
+                group.spawn(async move {
+                    if let Err(error) = echo(stream).await {
+                        eprintln!("{peer}: {error}");
+                    }
+                });
+            }
+            Err(error) => {
+                eprintln!("cannot accept: {error}");
+                sleep(Duration::from_millis(100)).await;
             }
         }
+    }
+}
+
+type Connections<'scope, 'env> = TaskGroup<'scope, 'env, Infallible>;
+
+/// What one thread does, until the other end of `stop` is dropped; gives how many connections there were.
+async fn serve(socket: TcpSocket, mut stop: inbox::Receiver<Infallible>) -> io::Result<u64> {
+    let listener = socket.listen(BACKLOG)?;
+    let served = Cell::new(0);
+    let serving = task_group(async |group: &Connections<'_, '_>| {
+        group.spawn(accept(&listener, &served, group));
+        // Nothing is ever sent: this waits for the end.
+        stop.recv().await.ok();
+        group.cancel();
     });
-    let stopped: Result<std::convert::Infallible, wheelhouse::GroupError<io::Error>> =
-        serving.await;
-    drop(stopped);
-    served
+    // It was cancelled, so that is how it ends.
+    drop(serving.await);
+    Ok(served.get())
+}
+
+/// Serves on so many threads until Ctrl-C.
+fn serve_all(address: SocketAddr, threads: usize) -> io::Result<()> {
+    // Before anybody can know that we are here: from now on no Ctrl-C is lost.
+    let runtime = Runtime::new()?;
+    let ctrl_c = runtime.block_on(async { signal::ctrl_c() });
+    let first = share(address)?;
+    let address = first.local_addr()?;
+    let others = (1..threads).map(|_| share(address));
+    let sockets = [Ok(first)].into_iter().chain(others);
+    let mut servers = Vec::new();
+    for socket in sockets.collect::<io::Result<Vec<_>>>()? {
+        let (stop, stopped) = inbox::unbounded();
+        let thread = thread::spawn(move || run(serve(socket, stopped)));
+        servers.push((stop, thread));
+    }
+    println!("listening on {address}, {threads} thread(s)");
+    runtime.block_on(ctrl_c)?;
+    let (stops, threads): (Vec<_>, Vec<_>) = servers.into_iter().unzip();
+    drop(stops);
+    for (number, thread) in threads.into_iter().enumerate() {
+        let served = thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        println!("thread {number} has had {served} connection(s)");
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let (address, threads) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["-h" | "--help"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [] => ("127.0.0.1:7777", Some(cores)),
+        [address] => (address, Some(cores)),
+        [address, threads] => (address, threads.parse().ok().filter(|&threads| threads > 0)),
+        _ => return misused("more than two arguments"),
+    };
+    let Ok(parsed) = address.parse() else {
+        return misused(&format!("not an IP address with a port: {address}"));
+    };
+    let Some(threads) = threads else {
+        return misused("not a number of threads");
+    };
+    let Err(error) = serve_all(parsed, threads) else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("multicore_echo: {address}: {error}");
+    ExitCode::FAILURE
+}
+
+fn misused(problem: &str) -> ExitCode {
+    eprintln!("multicore_echo: {problem}\n\n{USAGE}");
+    ExitCode::from(2)
 }
