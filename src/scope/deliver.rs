@@ -127,6 +127,7 @@ impl<C: Identity, W> Tree<C, W> {
             }
             Kind::Join if caught => self.pass(at, cancel, wakes),
             Kind::Scope if caught => self.note(at, cancel),
+            Kind::Task => self.nodes.at_mut(at).note_passed(cancel.clone()),
             _ => {}
         }
         if let (true, Some(parent)) = (caught, self.nodes.at(at).parent) {
@@ -170,6 +171,10 @@ impl<C: Identity, W> Tree<C, W> {
 
     /// Leaves a cancellation with a node, and takes the waker out.
     fn post(&mut self, at: Key, cancel: &C, raised: bool) -> Option<W> {
+        let node = self.nodes.at_mut(at);
+        if node.kind == Kind::Catch {
+            node.latest = Some(cancel.clone());
+        }
         let old = self.nodes.at(at).pending.as_ref();
         let cancel = match old {
             Some(old) if self.stands(old, cancel, (at, raised)) => old.cancel.clone(),

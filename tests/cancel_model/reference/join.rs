@@ -94,10 +94,11 @@ impl<'p> Join<'p> {
         let mut caught = false;
         for member in &mut self.members {
             match &mut member.seq {
-                // A child of which nothing is left but waits (C21) keeps the reason for which it was dropped.
                 Some(seq) if seq.has_begun() => {
-                    let first = seq.dead().filter(|_| member.child.is_some()).cloned();
-                    caught |= seq.throw(first.as_ref().unwrap_or(cancel));
+                    member.child.into_iter().for_each(|child| cancel.tell(child));
+                    let first = seq.dead().filter(|_| member.child.is_some());
+                    let cancel = cancel.again(first);
+                    caught |= seq.throw(&cancel);
                 }
                 Some(_) => drop(member.stillborn.get_or_insert(cancel.clone())),
                 None => {}
