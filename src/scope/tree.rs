@@ -143,7 +143,10 @@ impl<C: Identity, W> Tree<C, W> {
         let raised = false;
         let node = self.nodes.at_mut(key);
         if node.kind == Kind::Task {
-            cancel.iter().cloned().for_each(|cancel| node.note_passed(cancel));
+            cancel
+                .iter()
+                .cloned()
+                .for_each(|cancel| node.note_passed(cancel));
         }
         node.pending = cancel.map(|cancel| Pending { cancel, raised });
     }

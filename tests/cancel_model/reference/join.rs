@@ -95,7 +95,10 @@ impl<'p> Join<'p> {
         for member in &mut self.members {
             match &mut member.seq {
                 Some(seq) if seq.has_begun() => {
-                    member.child.into_iter().for_each(|child| cancel.tell(child));
+                    member
+                        .child
+                        .into_iter()
+                        .for_each(|child| cancel.tell(child));
                     let first = seq.dead().filter(|_| member.child.is_some());
                     let cancel = cancel.again(first);
                     caught |= seq.throw(&cancel);
