@@ -248,6 +248,8 @@ impl<'p> Join<'p> {
 
     /// All members have ended. What came from outside goes on outwards, whatever else there was (C14, C15).
     fn ended(&mut self, world: &mut World<'p>) -> End {
+        let children = self.members.iter().filter_map(|member| member.child);
+        children.for_each(|child| world.end_group_of(child));
         if let Some(cancel) = self.whole.take().or(self.outer.take()) {
             if self.failed {
                 differences::note(Difference::GroupFailsWhenCancelled);

@@ -105,6 +105,9 @@ impl Leaf {
             }
             Wait::Await(task, resume) => {
                 let end = world.outcome(*task, here.task)?;
+                if *resume && matches!(end, End::Cut(_)) && world.has_group_just_ended(*task) {
+                    differences::note(Difference::OneInstant);
+                }
                 let (how, why) = told(&end);
                 world.say(format!("await {task}: {how}"), &why);
                 return Some(match end {

@@ -36,6 +36,8 @@ struct Task {
     end: Option<End>,
     /// When.
     ended_at: u64,
+    /// When the group that it is a child of ended.
+    group_ended_at: Option<u64>,
     /// Tasks that wait for its end.
     waiters: Vec<usize>,
     /// Tasks that it waits for because it has dropped their handles (C21).
@@ -146,6 +148,16 @@ impl<'p> World<'p> {
     pub(super) fn has_just_ended(&self, task: usize) -> bool {
         let task = &self.tasks[task];
         task.end.is_some() && task.ended_at == self.now
+    }
+
+    /// Tells whether the group that a task is a child of has ended at this very instant.
+    pub(super) fn has_group_just_ended(&self, task: usize) -> bool {
+        self.tasks[task].group_ended_at == Some(self.now)
+    }
+
+    /// The group of this child has ended.
+    pub(super) fn end_group_of(&mut self, task: usize) {
+        self.tasks[task].group_ended_at = Some(self.now);
     }
 
     /// A task has ended.
