@@ -99,7 +99,7 @@ fn c4_a_child_that_ends_as_its_shield_lets_a_cancellation_out_keeps_its_result()
 fn a_try_gather_that_fails_waits_for_a_shield_in_a_timeout() {
     let failing = vec![finally(vec![Stmt::Fail], vec![sleep(10)])];
     let shielded = timeout(90, vec![shield(vec![sleep(40)])]);
-    let both = Stmt::TryGather(0, vec![failing, vec![sleep(5), shielded]]);
+    let both = Stmt::TryGather(0, 0, vec![failing, vec![sleep(5), shielded]]);
     check(vec![both]);
 }
 
@@ -202,7 +202,7 @@ fn c14_a_try_gather_knows_its_own_when_a_childs_handle_brings_it_back() {
     let failing = vec![sleep(20), Stmt::Fail];
     let grouped = vec![sleep(5), group(vec![sleep(80)], vec![sleep(70)])];
     let asking = [vec![sleep(10)], asking].concat();
-    check(vec![Stmt::TryGather(0, vec![asking, failing, grouped])]);
+    check(vec![Stmt::TryGather(0, 0, vec![asking, failing, grouped])]);
 }
 
 // The shield's end let the cancellation out to the gather once more, which took it for a second one.
