@@ -17,8 +17,8 @@ impl<C: Identity, W> Tree<C, W> {
     /// Cancels a scope of any kind: delivers to the innermost catch points inside.
     ///
     /// Where nobody inside catches, the cancellation is pending at the scope itself, and [`Duty::Drop`] says so. What is
-    /// delivered again (C9) is the new one to a task, and the first one to the other scopes, so that they know it as theirs.
-    /// (So an owner that passes on what came from elsewhere gives it a new identity.)
+    /// delivered again (C9) is the new one, except to a timeout, which has but one. (An owner that passes on what came from
+    /// elsewhere gives it a new identity: from now on it is the scope's own.)
     pub(crate) fn cancel(&mut self, scope: Key, cancel: C) -> Delivery<W> {
         let mut wakes = Wakes::new();
         let Some(cancel) = self.brand(scope, cancel) else {
@@ -83,7 +83,7 @@ impl<C: Identity, W> Tree<C, W> {
             !matches!(node.kind, Kind::Catch | Kind::Mask),
             "only scopes are cancelled"
         );
-        if node.kind == Kind::Task {
+        if matches!(node.kind, Kind::Task | Kind::Join) {
             node.supersede(cancel.clone());
         }
         Some(node.own.get_or_insert(cancel).clone())

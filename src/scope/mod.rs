@@ -70,8 +70,8 @@
 //! # Whose cancellation it is
 //!
 //! Each cancellation has an identity, [`Identity::is`]; a scope remembers the one that it was cancelled with, and
-//! [`owns`](Tree::owns) recognises it. A task, which is told of each new one, remembers eight earlier ones beside the
-//! last: one of them may wait in a shield yet, and must be known as the task's to win over a timeout's. A raise stops at
+//! [`owns`](Tree::owns) recognises it. A task, gather or group, which is told of each new one, remembers eight earlier ones
+//! beside the last: one of them may wait in a shield yet, and must be known as the task's to win over a timeout's. A raise stops at
 //! its own scope, at a branch (whose gather or group then decides) or at the task. It passes the other scopes, so what
 //! came from elsewhere is absorbed by nobody (C14, C22).
 //!
@@ -111,8 +111,8 @@
 //! - [`open`](Tree::open) and [`close`](Tree::close) allocate nothing but the slab's growth and take constant time: `open` plus one
 //!   step per scope that stands directly around it with no catch point in between, `close` plus one per child that outlives it.
 //!   Where a cancellation is pending, each timeout that it passes may look outwards once, to see which of two is from further out.
-//! - What a node remembers is bounded: a task nine cancellations of its own and eight from further out, any other node four
-//!   (pending, its own, from further out, the latest).
+//! - What a node remembers is bounded: a task, gather or group nine cancellations of its own, a task eight from further out, any
+//!   other node four (pending, its own, from further out, the latest).
 //! - [`cancel`](Tree::cancel) takes the time of the part of the tree inside the scope, uses no recursion, and allocates only when it has
 //!   more than one waker to give back.
 //! - A key whose node was closed is accepted everywhere and does nothing.

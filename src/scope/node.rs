@@ -11,7 +11,7 @@ pub(crate) trait Identity: Clone {
     fn is_of_one_event(&self, other: &Self) -> bool;
 }
 
-/// How many earlier cancellations a task remembers, and how many that came from further out.
+/// How many earlier cancellations a task, gather or group remembers, and a task besides how many that came from further out.
 const EARLIER: usize = 8;
 
 /// What a node stands for. The table in the [module](super) says what each kind owes.
@@ -61,7 +61,7 @@ pub(super) struct Node<C, W> {
     pub(super) pending: Option<Pending<C>>,
     /// What this scope was cancelled with.
     pub(super) own: Option<C>,
-    /// In a task, what it was cancelled with before, the latest last: it may wait in a shield still.
+    /// In a task, gather or group, what it was cancelled with before, the latest last: it may wait in a shield still.
     pub(super) earlier: Vec<C>,
     /// In a timeout, what came in from further out, and was caught inside.
     pub(super) outer: Option<C>,
@@ -102,7 +102,7 @@ impl<C: Identity, W> Node<C, W> {
         all.any(|own| own.is(cancel))
     }
 
-    /// Remembers one more cancellation of a task. Of very many the oldest are forgotten, and then count as from elsewhere.
+    /// Remembers one more cancellation of a task, gather or group. Of very many the oldest are forgotten, and then count as from elsewhere.
     pub(super) fn supersede(&mut self, cancel: C) {
         if let Some(superseded) = self.own.replace(cancel) {
             remember(&mut self.earlier, superseded);

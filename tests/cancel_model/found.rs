@@ -289,3 +289,12 @@ fn c20_what_a_branch_drops_in_its_clean_up_hears_of_the_second_cancellation() {
     main.push(Stmt::Spawn(0, vec![sleep(10), Stmt::Cancel(1)]));
     check(main);
 }
+
+// The child heard of the group's own cancellation once more, and not of the one that the body had resumed.
+#[test]
+fn c20_what_a_body_resumes_is_the_reason_of_those_that_the_group_had_cancelled_before() {
+    let task = Stmt::Spawn(0, vec![sleep(1), Stmt::Cancel(1), sleep(9)]);
+    let stopping = vec![sleep(10), Stmt::CancelGroup, sleep(50)];
+    let body = finally(stopping, vec![sleep(20), Stmt::AwaitResume(1)]);
+    check(vec![task, group(slow(90), vec![body])]);
+}
