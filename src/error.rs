@@ -56,12 +56,24 @@ struct Cancellation {
     reason: Reason,
     /// The task that asked, if one did.
     by: Option<Id>,
+    /// The one that began it, where this one only passes that on.
+    origin: Option<Cancelled>,
 }
 
 impl Cancelled {
     /// A new cancellation.
     pub(crate) fn new(reason: Reason, by: Option<Id>) -> Self {
-        Self(Arc::new(Cancellation { reason, by }))
+        let origin = None;
+        Self(Arc::new(Cancellation { reason, by, origin }))
+    }
+
+    /// One for a task whose awaiter has gone, for the sake of `cause` if that was cancelled.
+    pub(crate) fn awaiter_gone(by: Option<Id>, cause: Option<&Self>) -> Self {
+        Self(Arc::new(Cancellation {
+            reason: Reason::AwaiterGone,
+            by,
+            origin: cause.map(|cause| cause.origin().clone()),
+        }))
     }
 
     /// Tells why the cancellation was asked for (asyncio: the `args` of the exception).
@@ -77,7 +89,21 @@ impl Cancelled {
 
     /// A cancellation that says the same and is another one: for who sends on what is not its own, and keeps the two apart.
     pub(crate) fn renewed(&self) -> Self {
-        Self::new(self.0.reason.clone(), self.0.by)
+        Self(Arc::new(Cancellation {
+            reason: self.0.reason.clone(),
+            by: self.0.by,
+            origin: Some(self.origin().clone()),
+        }))
+    }
+
+    /// The one that began it.
+    fn origin(&self) -> &Self {
+        self.0.origin.as_ref().unwrap_or(self)
+    }
+
+    /// True when both pass on the same one, or are it.
+    pub(crate) fn has_origin_of(&self, other: &Self) -> bool {
+        self.origin().is_same(other.origin())
     }
 
     /// Names the task that asked for it: the one that called `cancel`, that failed, or that was awaiting.

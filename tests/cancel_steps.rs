@@ -18,7 +18,7 @@ use steps::counting::{Counting, steps_of};
 use wheelhouse::testing::{Cut, Step, Steps, Trace};
 use wheelhouse::{
     Remote, Runtime, catch_cancel, finally, finally_with, shield, sleep, sleep_until, spawn, time,
-    timeout, yield_now,
+    time::Timeout, timeout, timeout_at, yield_now,
 };
 
 #[global_allocator]
@@ -94,24 +94,35 @@ fn yield_now_gives_way_once() {
     );
 }
 
+/// A limit of so long from now, be it told as a time or as a moment.
+fn within<F: Future>(at: bool, limit: Duration, future: F) -> Timeout<F> {
+    match at {
+        true => timeout_at(time::now() + limit, future),
+        false => timeout(limit, future),
+    }
+}
+
 #[test]
 fn timeout_gives_its_future_back_in_all_ends() {
-    let most = steps_of("timeout").run(async |step: &Step| {
-        let (living, trace) = (Rc::default(), Trace::new());
-        let (a, b) = (Rc::clone(&living), trace.clone());
-        let cut = step.cut(async move {
-            let first = timeout(ms(50), coin(a)).await.expect("in time");
-            let cleans_up = passes_on(b, pending::<()>());
-            timeout(ms(2), cleans_up).await.expect_err("too late");
-            timeout(ms(2), pending::<()>()).await.expect_err("too late");
-            first
+    for at in [false, true] {
+        let most = steps_of("timeout").run(async |step: &Step| {
+            let (living, trace) = (Rc::default(), Trace::new());
+            let (a, b) = (Rc::clone(&living), trace.clone());
+            let cut = step.cut(async move {
+                let first = within(at, ms(50), coin(a)).await.expect("in time");
+                let cleans_up = passes_on(b, pending::<()>());
+                within(at, ms(2), cleans_up).await.expect_err("too late");
+                let never = within(at, ms(2), pending::<()>());
+                never.await.expect_err("too late");
+                first
+            });
+            let value = cut.await.ended();
+            assert_eq!(living.get(), i32::from(value.is_some()));
+            let names = trace.take();
+            assert!(step.way.drops() || names.len() % 2 == 0, "{names:?}");
         });
-        let value = cut.await.ended();
-        assert_eq!(living.get(), i32::from(value.is_some()));
-        let names = trace.take();
-        assert!(step.way.drops() || names.len() % 2 == 0, "{names:?}");
-    });
-    assert!(most >= 6, "{most}");
+        assert!(most >= 6, "{most}");
+    }
 }
 
 #[test]

@@ -211,11 +211,18 @@ fn wait_that_owns_its_handles_lets_the_tasks_run_on() {
             })
         };
         let tasks: Vec<_> = (1..4).map(task).collect();
-        let cut = step.cut(async move { wait(tasks).await.done.len() });
+        let more: Vec<_> = (1..4).map(task).collect();
+        let cut = step.cut(async move {
+            let first = wait(more).until(|so_far| so_far.done().len() == 2).await;
+            assert!(first.done.len() >= 2);
+            let last = wait(first.pending).first_failed().await;
+            assert!(last.pending.is_empty(), "none fails");
+            wait(tasks).await.done.len()
+        });
         let cut = cut.await.ended();
         assert!(cut.is_none_or(|done| done == 3));
         turns(10).await;
-        assert_eq!(done.get(), 3);
+        assert_eq!(done.get(), 6);
     });
 }
 

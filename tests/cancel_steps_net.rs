@@ -13,10 +13,11 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::io::{AsyncReadExt, AsyncWriteExt};
+use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use socket2::SockRef;
 use steps::counting::{Counting, bytes};
-use wheelhouse::net::{TcpListener, TcpStream};
+use wheelhouse::net::{OwnedReadHalf, ReadHalf, TcpListener, TcpStream};
+use wheelhouse::sync::Lock;
 use wheelhouse::testing::{Cut, Step, Steps};
 use wheelhouse::{JoinHandle, spawn, yield_now};
 
@@ -324,4 +325,100 @@ fn a_connect_that_is_cut_off_closes_its_socket() {
         assert_eq!(descriptors(), before + more);
     });
     assert_eq!(most, 1);
+}
+
+#[test]
+fn bind_needs_no_wait() {
+    let _alone = alone();
+    let most = steps_of("bind").run(async |step: &Step| {
+        let cut = step.cut(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let bound = cut.await.ended().expect("it is never suspended");
+        drop(bound.expect("a free port"));
+    });
+    assert_eq!(most, 0);
+}
+
+/// What an echo has read and written.
+type Echoed = Rc<[RefCell<Vec<u8>>; 2]>;
+
+/// Peeks, reads what was seen, and writes it back, until the end of the stream.
+async fn echo<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    (read, write): (&mut R, &mut W),
+    peek: impl AsyncFn(&R, &mut [u8]) -> io::Result<usize>,
+    echoed: &Echoed,
+    progress: &Progress,
+) {
+    let mut bytes = [0; 8];
+    loop {
+        let seen = peek(read, &mut bytes).await.expect("it is open");
+        let count = read.read(&mut bytes[..seen]).await.expect("it is open");
+        assert_eq!(count, seen);
+        if count == 0 {
+            return;
+        }
+        echoed[0].borrow_mut().extend(&bytes[..count]);
+        progress.arrived.set(echoed[0].borrow().len());
+        write.write_all(&bytes[..count]).await.expect("it is open");
+        echoed[1].borrow_mut().extend(&bytes[..count]);
+    }
+}
+
+/// Checks an echo that was cut off: what it has not read is there, and what it has written arrives.
+async fn check_echo(echoed: &Echoed, mut read: impl AsyncRead + Unpin, client: &TcpStream) {
+    let mut all = echoed[0].take();
+    read.read_to_end(&mut all).await.expect("it is open");
+    assert_eq!(all, b"abcdefghij");
+    let (mut back, mut client) = (vec![0; echoed[1].borrow().len()], client);
+    client.read_exact(&mut back).await.expect("it was written");
+    assert_eq!(back, *echoed[1].borrow());
+}
+
+/// The words that are sent to an echo.
+const WORDS: [&[u8]; 4] = [b"a", b"bcd", b"efghi", b"j"];
+
+#[test]
+fn lent_halves_that_are_cut_off_lose_no_byte() {
+    let _alone = alone();
+    let most = steps_of("split_mut").run(async |step: &Step| {
+        let (client, server) = pair();
+        let (client, server) = (Rc::new(client), Rc::new(Lock::new(server)));
+        let (echoed, progress) = (Echoed::default(), Rc::new(Progress::default()));
+        let sending = sends(&client, WORDS, &progress);
+        let (theirs, noted, told) = (Rc::clone(&server), Rc::clone(&echoed), Rc::clone(&progress));
+        let cut = step.cut(async move {
+            let mut stream = theirs.lock().await;
+            let (mut read, mut write) = stream.split_mut();
+            let peek = async |read: &ReadHalf<'_>, bytes: &mut [u8]| read.peek(bytes).await;
+            echo((&mut read, &mut write), peek, &noted, &told).await;
+        });
+        drop(cut.await);
+        progress.over.set(true);
+        sending.await.expect("it ends well");
+        let mut server = server.try_lock().expect("nobody has it");
+        check_echo(&echoed, &mut *server, &client).await;
+    });
+    assert!(most >= 4, "{most}");
+}
+
+#[test]
+fn owned_halves_that_are_cut_off_lose_no_byte() {
+    let _alone = alone();
+    let most = steps_of("into_split").run(async |step: &Step| {
+        let (client, server) = pair();
+        let (client, halves) = (Rc::new(client), Rc::new(Lock::new(server.into_split())));
+        let (echoed, progress) = (Echoed::default(), Rc::new(Progress::default()));
+        let sending = sends(&client, WORDS, &progress);
+        let (theirs, noted, told) = (Rc::clone(&halves), Rc::clone(&echoed), Rc::clone(&progress));
+        let cut = step.cut(async move {
+            let (read, write) = &mut *theirs.lock().await;
+            let peek = async |read: &OwnedReadHalf, bytes: &mut [u8]| read.peek(bytes).await;
+            echo((read, write), peek, &noted, &told).await;
+        });
+        drop(cut.await);
+        progress.over.set(true);
+        sending.await.expect("it ends well");
+        let mut halves = halves.try_lock().expect("nobody has them");
+        check_echo(&echoed, &mut halves.0, &client).await;
+    });
+    assert!(most >= 4, "{most}");
 }

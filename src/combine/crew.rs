@@ -250,7 +250,7 @@ fn end_of<S: Set>(set: Pin<&mut S>, index: usize, family: &mut Family) -> Poll<C
     let Some(cancelled) = family.arrived_at(index) else {
         return Poll::Pending;
     };
-    family.cut(index, set);
+    family.cut(index, &cancelled, set);
     if family.expects(&cancelled) {
         return Poll::Ready(ControlFlow::Continue(()));
     }
@@ -293,7 +293,7 @@ impl<S: Set> CrewProj<'_, S> {
             Ok(Poll::Ready(ControlFlow::Continue(()))) => Poll::Ready(ControlFlow::Continue(())),
             Ok(Poll::Pending) => Poll::Pending,
             Err(panic) => {
-                family.cut(engine.go_on_after_panic(), set);
+                family.cut(engine.go_on_after_panic(), &family.reason(), set);
                 let end = End::Panicked(Panic::new(panic));
                 Poll::Ready(ControlFlow::Break(end))
             }
@@ -309,7 +309,7 @@ fn drop_uncaught<S: Set>(mut set: Pin<&mut S>, engine: &mut Engine, family: &mut
         if !(is_running || never_begun.contains(&index)) || family.has_place(index) {
             continue;
         }
-        family.cut(index, set.as_mut());
+        family.cut(index, &family.reason(), set.as_mut());
         if is_running {
             engine.end(index);
         }

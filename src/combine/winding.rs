@@ -36,6 +36,8 @@ pub(super) struct Family {
     pub(super) resumed: Option<Cancelled>,
     /// What was sent into the crew for a reason that lies inside.
     sent: Option<Cancelled>,
+    /// What came from outside last.
+    heard: Option<Cancelled>,
     /// The tasks that dropped children were awaiting.
     pub(super) awaited: Awaited,
     /// A cancellation has been sent on outwards: nothing will come of this crew.
@@ -54,7 +56,8 @@ impl Family {
         }
         // The first one may come again, out of a shield at the end of a branch: that is no second cancellation.
         if !matches!(&self.end, Some(End::Cancelled(first)) if first.is_same(&cancelled)) {
-            self.awaited.cancel_again();
+            self.awaited.cancel_again(&cancelled);
+            self.heard = Some(cancelled.clone());
         }
         // A panic goes before anything; of two cancellations the first stands, unless the second is from further out.
         let goes_on = match &self.end {
@@ -160,11 +163,12 @@ impl Family {
         self.branches.remove(&index);
     }
 
-    /// Drops a child. The tasks that it was awaiting are waited for; a panic of its destructor ends the crew.
-    pub(super) fn cut<S: Set>(&mut self, index: usize, mut set: Pin<&mut S>) {
+    /// Drops a child, for the sake of `why`. The tasks that it was awaiting are waited for; a panic of its destructor ends the
+    /// crew.
+    pub(super) fn cut<S: Set>(&mut self, index: usize, why: &Cancelled, mut set: Pin<&mut S>) {
         let branch = self.branches.remove(&index).unwrap_or_default();
         let mut dropped = Ok(());
-        let awaited = Awaited::of(&self.reason(), || {
+        let awaited = Awaited::of(why, || {
             dropped = branch.inside(|| caught(|| set.as_mut().clear_child(index)));
         });
         self.awaited.join(awaited);
@@ -176,14 +180,15 @@ impl Family {
         }
     }
 
-    /// Why children are dropped; the very cancellation that the others hear of, so that the crew knows it as its own where it
-    /// comes back by way of a task's handle.
-    fn reason(&self) -> Cancelled {
-        let outer = match &self.end {
+    /// Why children are dropped that were told nothing; the very cancellation that the others hear of, so that the crew knows it
+    /// as its own where it comes back by way of a task's handle.
+    pub(super) fn reason(&self) -> Cancelled {
+        let resumed = match &self.end {
             Some(End::Cancelled(cancelled)) => Some(cancelled),
             _ => None,
         };
-        let reason = outer.or(self.resumed.as_ref()).or(self.sent.as_ref());
+        let reason = self.heard.as_ref().or(resumed);
+        let reason = reason.or(self.resumed.as_ref()).or(self.sent.as_ref());
         reason.cloned().unwrap_or_else(failed)
     }
 

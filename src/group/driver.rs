@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 
 use super::TaskGroup;
 use super::output::GroupOutput;
-use crate::error::{Cancelled, GroupError, JoinError, Reason};
+use crate::error::{Cancelled, GroupError, JoinError};
 use crate::runtime::{Awaited, Core, Lazy, Place, Task, try_with, with};
 use crate::scope::Kind;
 use crate::util::{caught, drop_quietly};
@@ -125,7 +125,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         let this = self.project();
         let state = this.state;
         state.told = true;
-        state.awaited.cancel_again();
+        state.awaited.cancel_again(&cancelled);
         // Of two the first stands, unless the second is from further out.
         let first = state.outer.as_ref();
         if first.is_none_or(|first| state.join.outranks(&cancelled, first)) {
@@ -234,6 +234,10 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         }
         let group = self.group;
         for task in group.yard.members() {
+            if task.state().lingers() {
+                // Its future is gone; those that it waits for hear of this one, too (C9).
+                core.drop_along(&task, cancelled);
+            }
             if !task.state().is_kept_in_pen() {
                 continue;
             }
@@ -296,7 +300,7 @@ impl<E> TaskGroup<'_, '_, E> {
     /// From now on nobody polls the children; what is spawned is born cancelled, with the result.
     fn abandon(&self) -> Cancelled {
         let gone = try_with(Core::why_dropped);
-        let gone = gone.unwrap_or_else(|_| Cancelled::new(Reason::AwaiterGone, None));
+        let gone = gone.unwrap_or_else(|_| Cancelled::awaiter_gone(None, None));
         self.cancelled
             .borrow_mut()
             .get_or_insert_with(|| gone.clone());

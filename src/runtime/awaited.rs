@@ -1,8 +1,9 @@
 //! Tasks that a cancelled future was awaiting (C21): they are cancelled, and whoever dropped the future waits for them.
 //!
 //! ```text
-//!   Awaited::of(drop the future) ── a handle that was awaited is dropped ─▶ awaiter_gone: cancel, collect
-//!        │                                                                    └─ it would close a cycle: not collected
+//!   Awaited::of(drop the future) ── a handle that was awaited is dropped ─▶ awaiter_gone: pass_on, collect
+//!        │                                                  has heard of it: not cancelled ──┘        │
+//!        │                                                  would close a cycle: not collected ───────┘
 //!        ▼
 //!   Awaited ── poll: the next that has not ended wakes us ──▶ Ready
 //!    │ └─── cancel_again: the scope was hit again, so are they (C9)
@@ -17,7 +18,7 @@ use std::task::{Poll, Waker};
 use super::core::{Core, Phase};
 use super::hub::{Hub, Message};
 use super::{Task, TaskRef, try_with};
-use crate::error::{Cancelled, Reason};
+use crate::error::Cancelled;
 
 /// A wait for tasks to end.
 #[derive(Debug, Default)]
@@ -98,11 +99,13 @@ impl Awaited {
         self.noted.append(&mut other.noted);
     }
 
-    /// Cancels the tasks again: the scope that waits for them was.
-    pub(crate) fn cancel_again(&self) {
-        for task in &self.tasks {
-            task.cancel(gone());
-        }
+    /// Cancels the tasks again: the scope that waits for them was, with `cancelled`.
+    pub(crate) fn cancel_again(&self, cancelled: &Cancelled) {
+        let tell = |core: &Core| {
+            let gone = core.gone(Some(cancelled));
+            self.tasks.iter().for_each(|task| core.pass_on(task, &gone));
+        };
+        try_with(tell).ok();
     }
 
     /// Takes the wait out of the record.
@@ -213,23 +216,33 @@ impl Waits {
     }
 }
 
-/// The cancellation of a task whose awaiter was.
-fn gone() -> Cancelled {
-    let by = try_with(Core::current_id).ok().flatten();
-    Cancelled::new(Reason::AwaiterGone, by)
-}
-
 impl Core {
+    /// The cancellation of a task whose awaiter has gone, for the sake of `cause` if that was cancelled.
+    fn gone(&self, cause: Option<&Cancelled>) -> Cancelled {
+        Cancelled::awaiter_gone(self.current_id(), cause)
+    }
+
     /// A handle that had been awaited was dropped before its task ended.
     pub(super) fn awaiter_gone(&self, task: &Task) {
-        self.cancel_again(task, &gone());
+        self.drop_along(task, &self.gone(self.aborting().as_ref()));
         self.wait_for(task.by_ref());
     }
 
     /// Cancels a task that goes with a future which is dropped. In a shutdown every task has been told already, and a second
     /// cancellation would only cut its clean-up.
-    pub(super) fn cancel_again(&self, task: &Task, cancelled: &Cancelled) {
+    pub(crate) fn drop_along(&self, task: &Task, cancelled: &Cancelled) {
         if self.phase() != Phase::ShuttingDown {
+            self.pass_on(task.by_ref(), cancelled);
+        }
+    }
+
+    /// Cancels a task, unless it has heard of the event that this comes of by another way.
+    fn pass_on(&self, task: &TaskRef, cancelled: &Cancelled) {
+        let root = task.clone().at_home().ok().and_then(|task| task.scope());
+        let scopes = self.scopes().borrow();
+        let has_heard = root.is_some_and(|root| scopes.has_heard(root, cancelled));
+        drop(scopes);
+        if !has_heard {
             task.cancel(cancelled.clone());
         }
     }
@@ -239,10 +252,11 @@ impl Core {
         if self.collector().borrow().is_none() {
             return;
         }
+        let gone = self.gone(self.aborting().as_ref());
         for task in tasks {
             self.wait_for(task);
             // The scope that waited was cancelled again, and so are they.
-            task.cancel(gone());
+            self.pass_on(task, &gone);
         }
     }
 

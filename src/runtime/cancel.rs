@@ -16,7 +16,7 @@ use super::Task;
 use super::awaited::Awaited;
 use super::core::Core;
 use super::here::Here;
-use crate::error::{Cancelled, JoinError, Reason};
+use crate::error::{Cancelled, JoinError};
 use crate::scope::{Duty, Identity, Raise};
 use crate::util::slab::Key;
 use crate::util::{drop_quietly, wake_quietly};
@@ -24,6 +24,10 @@ use crate::util::{drop_quietly, wake_quietly};
 impl Identity for Cancelled {
     fn is(&self, other: &Self) -> bool {
         self.is_same(other)
+    }
+
+    fn is_of_one_event(&self, other: &Self) -> bool {
+        self.has_origin_of(other)
     }
 }
 
@@ -88,7 +92,7 @@ impl Core {
     /// Drops the future of a task of a pen which is dropped itself: whoever drops that waits until the task has ended.
     pub(crate) fn drop_penned(&self, task: &Task, cancelled: &Cancelled) {
         match task.state().lingers() {
-            true => self.cancel_again(task, cancelled),
+            true => self.drop_along(task, cancelled),
             false => drop(self.abort_penned(task, cancelled)),
         }
         if !task.state().is_done() {
@@ -98,7 +102,7 @@ impl Core {
 
     /// Why a future is being dropped at this moment, or that its awaiter has gone.
     pub(crate) fn why_dropped(&self) -> Cancelled {
-        let gone = || Cancelled::new(Reason::AwaiterGone, self.current_id());
+        let gone = || Cancelled::awaiter_gone(self.current_id(), None);
         self.aborting().unwrap_or_else(gone)
     }
 
@@ -225,8 +229,8 @@ impl Core {
             .remove(&number)
             .unwrap_or_default();
         task.start(task.state());
-        if task.take_cancel().is_some() {
-            wait.cancel_again();
+        if let Some(cancelled) = task.take_cancel() {
+            wait.cancel_again(&cancelled);
         }
         if wait.poll(&task.waker()).is_ready() {
             return self.end_lingering(task);

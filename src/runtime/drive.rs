@@ -129,8 +129,8 @@ impl<'a> MainTask<'a> {
         cancelled: Cancelled,
         mut wait: Awaited,
     ) -> Option<Result<T, Cancelled>> {
-        if task.take_cancel().is_some() {
-            wait.cancel_again();
+        if let Some(cancelled) = task.take_cancel() {
+            wait.cancel_again(&cancelled);
         }
         if wait.poll(&self.waker).is_ready() {
             return Some(Err(cancelled));

@@ -208,6 +208,12 @@ impl Place {
             .unwrap_or(false)
     }
 
+    /// The cancellation that was delivered here last, though another one may have stood.
+    pub(crate) fn latest(&self) -> Option<Cancelled> {
+        self.ask(|core, key| core.scopes().borrow().latest(key).cloned())
+            .flatten()
+    }
+
     /// The node, if it is open in the runtime that is driven here.
     pub(crate) fn node(&self) -> Option<Key> {
         self.ask(|_, key| key)

@@ -17,8 +17,8 @@ impl<C: Identity, W> Tree<C, W> {
     /// Cancels a scope of any kind: delivers to the innermost catch points inside.
     ///
     /// Where nobody inside catches, the cancellation is pending at the scope itself, and [`Duty::Drop`] says so. What is
-    /// delivered again (C9) is the new one to a task, and the first one to the other scopes, so that they know it as theirs.
-    /// (So an owner that passes on what came from elsewhere gives it a new identity.)
+    /// delivered again (C9) is the new one, except to a timeout, which has but one. (An owner that passes on what came from
+    /// elsewhere gives it a new identity: from now on it is the scope's own.)
     pub(crate) fn cancel(&mut self, scope: Key, cancel: C) -> Delivery<W> {
         let mut wakes = Wakes::new();
         let Some(cancel) = self.brand(scope, cancel) else {
@@ -83,7 +83,7 @@ impl<C: Identity, W> Tree<C, W> {
             !matches!(node.kind, Kind::Catch | Kind::Mask),
             "only scopes are cancelled"
         );
-        if node.kind == Kind::Task {
+        if matches!(node.kind, Kind::Task | Kind::Join) {
             node.supersede(cancel.clone());
         }
         Some(node.own.get_or_insert(cancel).clone())
@@ -127,6 +127,7 @@ impl<C: Identity, W> Tree<C, W> {
             }
             Kind::Join if caught => self.pass(at, cancel, wakes),
             Kind::Scope if caught => self.note(at, cancel),
+            Kind::Task => self.nodes.at_mut(at).note_passed(cancel.clone()),
             _ => {}
         }
         if let (true, Some(parent)) = (caught, self.nodes.at(at).parent) {
@@ -170,6 +171,10 @@ impl<C: Identity, W> Tree<C, W> {
 
     /// Leaves a cancellation with a node, and takes the waker out.
     fn post(&mut self, at: Key, cancel: &C, raised: bool) -> Option<W> {
+        let node = self.nodes.at_mut(at);
+        if node.kind == Kind::Catch {
+            node.latest = Some(cancel.clone());
+        }
         let old = self.nodes.at(at).pending.as_ref();
         let cancel = match old {
             Some(old) if self.stands(old, cancel, (at, raised)) => old.cancel.clone(),

@@ -75,6 +75,42 @@ fn c13_an_earlier_cancellation_of_the_task_beats_the_timeouts_when_a_shield_lets
 }
 
 #[test]
+fn c10_a_task_has_heard_what_was_its_own_and_what_came_in_by_a_walk() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    let group = bench.add(task, Kind::Join, "group");
+    let child = bench.add(group, Kind::Task, "child");
+    let catch = bench.add(child, Kind::Catch, "catch");
+    let mask = bench.add(catch, Kind::Mask, "mask");
+    for (scope, tag) in [(task, 1), (child, 2), (group, 3)] {
+        assert_eq!(bench.cancel(scope, tag).0, Duty::Wait);
+    }
+    let heard = |bench: &Bench, tag| bench.0.has_heard(child, &Tag(tag));
+    assert!([1, 2, 3].iter().all(|tag| heard(&bench, *tag)));
+    assert!(!heard(&bench, 4));
+    for tag in 4..12 {
+        assert_eq!(bench.cancel(task, tag).0, Duty::Wait);
+    }
+    assert!(!heard(&bench, 1), "the oldest is forgotten");
+    assert!(heard(&bench, 2), "it was its own");
+    assert_eq!(bench.close(mask), Some("catch"));
+    assert_eq!(bench.take(catch), Some(1), "the first stands");
+}
+
+#[test]
+fn a_catch_point_knows_what_came_last_though_the_first_stands() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    let catch = bench.add(task, Kind::Catch, "catch");
+    assert_eq!(bench.0.latest(catch), None);
+    for tag in [1, 2] {
+        assert_eq!(bench.cancel(task, tag).0, Duty::Wait);
+    }
+    assert_eq!(bench.0.latest(catch), Some(&Tag(2)));
+    assert_eq!(bench.take(catch), Some(1));
+}
+
+#[test]
 fn a_task_remembers_eight_cancellations_before_its_last() {
     let mut bench = Bench::new();
     let task = bench.task();

@@ -70,10 +70,30 @@
 //! # Whose cancellation it is
 //!
 //! Each cancellation has an identity, [`Identity::is`]; a scope remembers the one that it was cancelled with, and
-//! [`owns`](Tree::owns) recognises it. A task, which is told of each new one, remembers eight earlier ones beside the
-//! last: one of them may wait in a shield yet, and must be known as the task's to win over a timeout's. A raise stops at
+//! [`owns`](Tree::owns) recognises it. A task, gather or group, which is told of each new one, remembers eight earlier ones
+//! beside the last: one of them may wait in a shield yet, and must be known as the task's to win over a timeout's. A raise stops at
 //! its own scope, at a branch (whose gather or group then decides) or at the task. It passes the other scopes, so what
 //! came from elsewhere is absorbed by nobody (C14, C22).
+//!
+//! # One event by two ways
+//!
+//! A task may be told of one cancellation twice: as a member of what was cancelled, and by another member that was awaiting it
+//! and, cut down, passes it on (C21). Which of the two comes first is a matter of the order of polls, and what comes second
+//! would cut the clean-up that the first began. So what is passed on remembers the event that it comes of,
+//! [`Identity::is_of_one_event`], over however many tasks it goes; a task remembers what it was told, be it as its own or by a
+//! walk from further out; and who passes something on asks first, with [`has_heard`](Tree::has_heard):
+//!
+//! ```text
+//!   group fails: f ──▶ A ── catch, inside: awaits B      told of f; B has heard of it: A waits for B, and tells it nothing
+//!            └───────▶ B ── catch                        told of f, cleans up once
+//!
+//!   A is then cancelled by itself: c ──▶ A               B has not heard of c: it is told (C9)
+//! ```
+//!
+//! That is asyncio's outcome, too, where `cancel` walks down the chain of awaiters at once and a second one, before the task has
+//! run, joins the first. Here it holds as well where the awaiter hears late, because it was in a shield.
+//!
+//! # Two scopes at once
 //!
 //! A timeout that expires while somebody inside cleans up after a cancellation from further out must not absorb both: it
 //! finds that one in [`outer`](Tree::outer), and sends it on instead (C13). It is noted there in whichever way it passes: delivered
@@ -91,7 +111,8 @@
 //! - [`open`](Tree::open) and [`close`](Tree::close) allocate nothing but the slab's growth and take constant time: `open` plus one
 //!   step per scope that stands directly around it with no catch point in between, `close` plus one per child that outlives it.
 //!   Where a cancellation is pending, each timeout that it passes may look outwards once, to see which of two is from further out.
-//! - What a node remembers is bounded: a task nine cancellations, any other node three (pending, its own, from further out).
+//! - What a node remembers is bounded: a task, gather or group nine cancellations of its own, a task eight from further out, any
+//!   other node four (pending, its own, from further out, the latest).
 //! - [`cancel`](Tree::cancel) takes the time of the part of the tree inside the scope, uses no recursion, and allocates only when it has
 //!   more than one waker to give back.
 //! - A key whose node was closed is accepted everywhere and does nothing.
@@ -100,7 +121,8 @@
 //!
 //! - Futures that foreign code polls side by side (`join!`) are no branches. The tree delivers to the catch points in each of them, but
 //!   the first `resume` out of one goes to the catch point around them all, and that one drops the others in the midst of their clean-up.
-//! - A task that is cancelled more than nine times forgets the oldest; one of these that waits in a shield yet counts as from elsewhere.
+//! - A task that is cancelled more than nine times forgets the oldest; one of these that waits in a shield yet counts as from elsewhere,
+//!   and is news when it is passed on.
 //! - C21, waiting for the tasks that a dropped future was awaiting, is not known here: the owner that drops it sees to that.
 
 mod deliver;

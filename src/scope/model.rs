@@ -12,7 +12,7 @@ pub(super) struct Twig {
     pub(super) kind: Kind,
     /// The cancellation, and whether it was raised.
     pub(super) pending: Option<(u32, bool)>,
-    /// What it was cancelled with: a task each time, another scope the first time.
+    /// What it was cancelled with: a task, gather or group each time, another scope the first time.
     pub(super) cancels: Vec<u32>,
     pub(super) outer: Option<u32>,
     pub(super) awake: bool,
@@ -202,7 +202,7 @@ impl Forest {
         let path = self.path(name);
         let above = self.owns(&path[..path.len() - 1]);
         let twig = self.at(name);
-        if twig.kind == Kind::Task || twig.cancels.is_empty() {
+        if matches!(twig.kind, Kind::Task | Kind::Join) || twig.cancels.is_empty() {
             twig.cancels.push(tag);
         }
         let tag = *twig

@@ -6,9 +6,12 @@ use crate::util::slab::Key;
 pub(crate) trait Identity: Clone {
     /// Tells whether both are clones of one cancellation.
     fn is(&self, other: &Self) -> bool;
+
+    /// Tells whether both come of one event: somebody was told of it twice, by different ways.
+    fn is_of_one_event(&self, other: &Self) -> bool;
 }
 
-/// How many earlier cancellations a task remembers.
+/// How many earlier cancellations a task, gather or group remembers, and a task besides how many that came from further out.
 const EARLIER: usize = 8;
 
 /// What a node stands for. The table in the [module](super) says what each kind owes.
@@ -58,10 +61,14 @@ pub(super) struct Node<C, W> {
     pub(super) pending: Option<Pending<C>>,
     /// What this scope was cancelled with.
     pub(super) own: Option<C>,
-    /// In a task, what it was cancelled with before, the latest last: it may wait in a shield still.
+    /// In a task, gather or group, what it was cancelled with before, the latest last: it may wait in a shield still.
     pub(super) earlier: Vec<C>,
-    /// What came in from further out, and was caught inside.
+    /// In a timeout, what came in from further out, and was caught inside.
     pub(super) outer: Option<C>,
+    /// In a child, what was delivered inside and came from further out, the latest last.
+    pub(super) passed: Vec<C>,
+    /// In a catch point, what was delivered last, though another one may have stood.
+    pub(super) latest: Option<C>,
     /// Scratch of the walk in [`cancel`](super::Tree::cancel): somebody in here deals with it.
     pub(super) caught: bool,
 }
@@ -81,6 +88,8 @@ impl<C, W> Node<C, W> {
             own: None,
             earlier: Vec::new(),
             outer: None,
+            passed: Vec::new(),
+            latest: None,
             caught: false,
         }
     }
@@ -93,12 +102,22 @@ impl<C: Identity, W> Node<C, W> {
         all.any(|own| own.is(cancel))
     }
 
-    /// Remembers one more cancellation of a task. Of very many the oldest are forgotten, and then count as from elsewhere.
+    /// Remembers one more cancellation of a task, gather or group. Of very many the oldest are forgotten, and then count as from elsewhere.
     pub(super) fn supersede(&mut self, cancel: C) {
-        if self.earlier.len() == EARLIER {
-            self.earlier.remove(0);
+        if let Some(superseded) = self.own.replace(cancel) {
+            remember(&mut self.earlier, superseded);
         }
-        self.earlier.extend(self.own.replace(cancel));
+    }
+
+    /// Remembers what was delivered inside of a child and came from further out.
+    pub(super) fn note_passed(&mut self, cancel: C) {
+        remember(&mut self.passed, cancel);
+    }
+
+    /// Tells whether a task has been told of the event that a cancellation comes of.
+    pub(super) fn has_heard(&self, cancel: &C) -> bool {
+        let mut all = self.own.iter().chain(&self.earlier).chain(&self.passed);
+        all.any(|heard| heard.is_of_one_event(cancel))
     }
 
     /// Takes what has to go on outwards when this node closes.
@@ -106,4 +125,12 @@ impl<C: Identity, W> Node<C, W> {
         let left = self.pending.take()?.cancel;
         (self.kind != Kind::Task && !self.owns(&left)).then_some(left)
     }
+}
+
+/// Adds to a list that has a bound: the oldest goes.
+fn remember<C>(list: &mut Vec<C>, cancel: C) {
+    if list.len() == EARLIER {
+        list.remove(0);
+    }
+    list.push(cancel);
 }

@@ -11,6 +11,10 @@ impl Identity for Tag {
     fn is(&self, other: &Self) -> bool {
         self == other
     }
+
+    fn is_of_one_event(&self, other: &Self) -> bool {
+        self == other
+    }
 }
 
 /// A tree whose wakers are the names of their nodes.

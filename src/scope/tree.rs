@@ -119,6 +119,16 @@ impl<C: Identity, W> Tree<C, W> {
         self.nodes.find(scope)?.outer.as_ref()
     }
 
+    /// Borrows what was delivered to a catch point last, be it pending or joined with an earlier one.
+    pub(crate) fn latest(&self, catch: Key) -> Option<&C> {
+        self.nodes.find(catch)?.latest.as_ref()
+    }
+
+    /// Tells whether a task has been told of the event that a cancellation comes of, be it as its own or from further out.
+    pub(crate) fn has_heard(&self, task: Key, cancel: &C) -> bool {
+        (self.nodes.find(task)).is_some_and(|node| node.has_heard(cancel))
+    }
+
     /// Gives a node that comes new to its place what is pending around it.
     fn inherit(&mut self, key: Key) {
         let node = self.nodes.at(key);
@@ -131,7 +141,14 @@ impl<C: Identity, W> Tree<C, W> {
             Kind::Catch | Kind::Mask | Kind::Join => self.draw_in(parent),
         };
         let raised = false;
-        self.nodes.at_mut(key).pending = cancel.map(|cancel| Pending { cancel, raised });
+        let node = self.nodes.at_mut(key);
+        if node.kind == Kind::Task {
+            cancel
+                .iter()
+                .cloned()
+                .for_each(|cancel| node.note_passed(cancel));
+        }
+        node.pending = cancel.map(|cancel| Pending { cancel, raised });
     }
 
     /// Clones what a gather or group has not taken yet, for a branch of it.

@@ -98,8 +98,10 @@ struct Caught {
 impl Caught {
     /// Waits on. What arrives meanwhile goes to the tasks again, and counts if it comes from further out.
     fn poll(&mut self, place: &mut Place, waker: &Waker) -> Poll<Cancelled> {
-        if place.was_hit() {
-            self.wait.cancel_again();
+        if place.was_hit()
+            && let Some(latest) = place.latest()
+        {
+            self.wait.cancel_again(&latest);
         }
         place.visit(waker);
         ready!(self.wait.poll(waker));

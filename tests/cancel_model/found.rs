@@ -99,7 +99,7 @@ fn c4_a_child_that_ends_as_its_shield_lets_a_cancellation_out_keeps_its_result()
 fn a_try_gather_that_fails_waits_for_a_shield_in_a_timeout() {
     let failing = vec![finally(vec![Stmt::Fail], vec![sleep(10)])];
     let shielded = timeout(90, vec![shield(vec![sleep(40)])]);
-    let both = Stmt::TryGather(0, vec![failing, vec![sleep(5), shielded]]);
+    let both = Stmt::TryGather(0, 0, vec![failing, vec![sleep(5), shielded]]);
     check(vec![both]);
 }
 
@@ -202,7 +202,7 @@ fn c14_a_try_gather_knows_its_own_when_a_childs_handle_brings_it_back() {
     let failing = vec![sleep(20), Stmt::Fail];
     let grouped = vec![sleep(5), group(vec![sleep(80)], vec![sleep(70)])];
     let asking = [vec![sleep(10)], asking].concat();
-    check(vec![Stmt::TryGather(0, vec![asking, failing, grouped])]);
+    check(vec![Stmt::TryGather(0, 0, vec![asking, failing, grouped])]);
 }
 
 // The shield's end let the cancellation out to the gather once more, which took it for a second one.
@@ -217,4 +217,84 @@ fn c21_a_shield_that_ends_a_branch_does_not_cancel_again_what_is_waited_for() {
         assert_eq!(Program::new(main.clone()).tasks, task + 1);
         check(main);
     }
+}
+
+// The sibling was told first, and once more when the one that awaited it was dropped: that cut its clean-up.
+#[test]
+fn c10_a_sibling_that_is_told_first_is_not_told_again_by_the_one_that_awaits_it() {
+    for cleanup in [20, 200] {
+        let asking = |task| {
+            let body = vec![Stmt::Await(task), sleep(7)];
+            vec![sleep(9), finally(body, vec![sleep(cleanup)])]
+        };
+        let failing = vec![sleep(30), Stmt::Fail];
+        for children in [
+            vec![(0, asking(2)), (0, slow(50))],
+            vec![(0, slow(50)), (0, asking(1))],
+        ] {
+            check(vec![Stmt::Group(0, children, failing.clone())]);
+        }
+    }
+}
+
+// The same with a task in between, a turn later: a mistake of the reference.
+#[test]
+fn c10_a_child_that_cancels_its_parent_is_not_told_again_by_a_task_that_awaits_it() {
+    let swallowing = Stmt::Catch(
+        0,
+        vec![Stmt::Cancel(0), sleep(90)],
+        vec![sleep(40)],
+        Then::Swallow,
+    );
+    let child = vec![sleep(20), swallowing, sleep(60)];
+    let between = Stmt::Spawn(0, vec![sleep(10), Stmt::Await(2)]);
+    check(vec![between, group(child, vec![Stmt::AwaitResume(1)])]);
+}
+
+// The same, long after: what the shield had held was passed on to the sibling, which had heard of it.
+#[test]
+fn c10_a_sibling_is_not_told_again_when_a_shield_lets_out_what_it_has_heard() {
+    let asking = vec![shield(vec![sleep(40)]), Stmt::Await(2), sleep(7)];
+    let children = vec![(0, asking), (0, slow(50))];
+    let body = vec![sleep(20), Stmt::Fail];
+    check(vec![Stmt::Group(0, children, body)]);
+}
+
+#[test]
+fn c9_a_sibling_that_cleans_up_is_told_of_another_cancellation_by_the_one_that_awaits_it() {
+    let asking = vec![shield(vec![sleep(40)]), Stmt::Await(3), sleep(7)];
+    let children = vec![(0, asking), (0, slow(50))];
+    let mut main = cancelled(vec![Stmt::Group(0, children, vec![sleep(90)])], &[20]);
+    main.insert(1, Stmt::Spawn(0, vec![sleep(50), Stmt::Cancel(2)]));
+    check(main);
+}
+
+// The child lingered, its future gone; that its sibling failed then did not reach the task that it waited for.
+#[test]
+fn c21_what_a_child_waits_for_is_cancelled_again_when_a_sibling_fails() {
+    let children = vec![(0, vec![Stmt::Await(1)]), (0, vec![sleep(30), Stmt::Fail])];
+    let body = vec![sleep(10), Stmt::Cancel(2), sleep(90)];
+    let slow = Stmt::Spawn(0, slow(50));
+    check(vec![slow, Stmt::Group(0, children, body)]);
+}
+
+// The branch was dropped for the first cancellation of its gather, whose other branch was in a shield, though it had caught that.
+#[test]
+fn c20_what_a_branch_drops_in_its_clean_up_hears_of_the_second_cancellation() {
+    let handler = vec![group(vec![sleep(50)], vec![sleep(60)])];
+    let cleaning = vec![Stmt::Catch(0, vec![sleep(100)], handler, Then::Resume)];
+    let shielded = vec![shield(vec![sleep(90)])];
+    let gather = Stmt::Gather(0, vec![shielded, cleaning]);
+    let mut main = cancelled(vec![gather], &[10]);
+    main.push(Stmt::Spawn(0, vec![sleep(10), Stmt::Cancel(1)]));
+    check(main);
+}
+
+// The child heard of the group's own cancellation once more, and not of the one that the body had resumed.
+#[test]
+fn c20_what_a_body_resumes_is_the_reason_of_those_that_the_group_had_cancelled_before() {
+    let task = Stmt::Spawn(0, vec![sleep(1), Stmt::Cancel(1), sleep(9)]);
+    let stopping = vec![sleep(10), Stmt::CancelGroup, sleep(50)];
+    let body = finally(stopping, vec![sleep(20), Stmt::AwaitResume(1)]);
+    check(vec![task, group(slow(90), vec![body])]);
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wheelhouse::task::CancelHandle;
 use wheelhouse::{
     Cancelled, JoinError, JoinHandle, catch_cancel, gather, sleep, spawn, testing, time, timeout,
-    yield_now,
+    timeout_at, yield_now,
 };
 
 use crate::program::{Block, Entry, Program, Stmt, Then, Trace};
@@ -199,8 +199,13 @@ async fn one<'a>(here: Here<'a>, stmt: &'a Stmt) -> Flow {
             return catch(here, *name, (body, handler), *then).await;
         }
         Stmt::Timeout(name, micros, body) => {
-            let micros = Duration::from_micros(*micros);
-            return match timeout(micros, block(here, body)).await {
+            let (limit, body) = (Duration::from_micros(*micros), block(here, body));
+            // The two ways to say it, in turns.
+            let limited = match name % 2 {
+                0 => timeout(limit, body),
+                _ => timeout_at(time::now() + limit, body),
+            };
+            return match limited.await {
                 Ok(flow) => noted(here, flow, format!("in time {name}")),
                 Err(_elapsed) => noted(here, Flow::Next, format!("elapsed {name}")),
             };

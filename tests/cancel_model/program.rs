@@ -36,8 +36,8 @@ pub(crate) enum Stmt {
     Timeout(usize, u64, Block),
     /// Branches, all outputs.
     Gather(usize, Vec<Block>),
-    /// Branches, until one fails.
-    TryGather(usize, Vec<Block>),
+    /// Branches, until one fails; so many at once, or 0 for all.
+    TryGather(usize, usize, Vec<Block>),
     /// A group: its children with their task numbers, and its body.
     Group(usize, Vec<(usize, Block)>, Block),
     /// Cancels the group around.
@@ -135,7 +135,7 @@ impl Stmt {
             | Self::Shield(name, _)
             | Self::Timeout(name, ..)
             | Self::Gather(name, _)
-            | Self::TryGather(name, _)
+            | Self::TryGather(name, ..)
             | Self::Group(name, ..) => Some(name),
             _ => None,
         }
@@ -149,7 +149,7 @@ impl Stmt {
                 visit(after);
             }
             Self::Shield(_, body) | Self::Timeout(_, _, body) | Self::Spawn(_, body) => visit(body),
-            Self::Gather(_, branches) | Self::TryGather(_, branches) => {
+            Self::Gather(_, branches) | Self::TryGather(_, _, branches) => {
                 branches.iter_mut().for_each(visit);
             }
             Self::Group(_, children, body) => {
@@ -165,7 +165,9 @@ impl Stmt {
         match self {
             Self::Catch(_, body, after, _) | Self::Finally(_, body, after) => vec![body, after],
             Self::Shield(_, body) | Self::Timeout(_, _, body) | Self::Spawn(_, body) => vec![body],
-            Self::Gather(_, branches) | Self::TryGather(_, branches) => branches.iter().collect(),
+            Self::Gather(_, branches) | Self::TryGather(_, _, branches) => {
+                branches.iter().collect()
+            }
             Self::Group(_, children, body) => {
                 let children = children.iter().map(|(_, child)| child);
                 children.chain([body]).collect()
@@ -252,7 +254,7 @@ fn head(stmt: &Stmt) -> String {
         Stmt::Shield(name, _) => format!("Shield({name})"),
         Stmt::Timeout(name, micros, _) => format!("Timeout({name}, {micros})"),
         Stmt::Gather(name, _) => format!("Gather({name})"),
-        Stmt::TryGather(name, _) => format!("TryGather({name})"),
+        Stmt::TryGather(name, limit, _) => format!("TryGather({name}) limit {limit}"),
         Stmt::Group(name, children, _) => {
             let tasks: Vec<_> = children.iter().map(|(task, _)| task).collect();
             format!("Group({name}) of tasks {tasks:?} and the body")

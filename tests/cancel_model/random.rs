@@ -98,8 +98,8 @@ fn ours(stmt: BoxedStrategy<Stmt>) -> impl Strategy<Value = Stmt> {
     prop_oneof![
         3 => block(3).prop_map(|body| Stmt::Shield(LATER, body)),
         2 => (block(3), block(2)).prop_map(|(body, after)| Stmt::Finally(LATER, body, after)),
-        1 => prop::collection::vec(block(3), 1..4)
-            .prop_map(|branches| Stmt::TryGather(LATER, branches)),
+        1 => (0..3_usize, prop::collection::vec(block(3), 1..4))
+            .prop_map(|(limit, branches)| Stmt::TryGather(LATER, limit, branches)),
     ]
 }
 

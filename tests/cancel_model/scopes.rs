@@ -26,11 +26,16 @@ pub(crate) fn one<'a>(here: Here<'a>, stmt: &'a Stmt) -> Fut<'a, Flow> {
                 };
                 finally(block(here, body), cleanup).await
             }
-            Stmt::TryGather(name, branches) => {
+            Stmt::TryGather(name, limit, branches) => {
                 let branches = branches
                     .iter()
                     .map(|branch| async move { block(here, branch).await.result() });
-                match try_gather(branches.collect::<Vec<_>>()).await {
+                let gathered = try_gather(branches.collect::<Vec<_>>());
+                let limited = match limit {
+                    0 => gathered,
+                    limit => gathered.limit(*limit),
+                };
+                match limited.await {
                     Ok(_flows) => noted(here, Flow::Next, format!("gathered {name}")),
                     Err(Failed) => {
                         here.world.say(format!("try failed {name}"), "");

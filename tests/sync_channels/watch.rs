@@ -119,6 +119,20 @@ fn a_waker_that_panics_keeps_nobody_else_asleep() {
 }
 
 #[test]
+fn waiting_for_the_receivers_end_at_every_step_leaves_nothing() {
+    let most = steps_of("watch closed").run(async |step: &Step| {
+        let (mut sender, receiver) = watch(0);
+        let task = spawn(async move {
+            yield_now().await;
+            drop(receiver);
+        });
+        drop(step.cut(async move { sender.closed().await }).await);
+        task.await.unwrap();
+    });
+    assert_eq!(most, 1);
+}
+
+#[test]
 fn a_change_is_not_seen_by_who_was_cut_off() {
     let most = steps_of("watch").run(async |step: &Step| {
         let (sender, receiver) = watch(0);

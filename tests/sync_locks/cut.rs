@@ -101,9 +101,10 @@ fn semaphore() {
             let last = behind(async move || next.acquire_many(2).await.count());
             let ours = Rc::clone(&semaphore);
             let cut = step.cut(async move {
-                match owned {
-                    true => drop(ours.acquire_owned(count).await),
-                    false => drop(ours.acquire_many(count).await),
+                match (owned, count) {
+                    (true, _) => drop(ours.acquire_owned(count).await),
+                    (false, 1) => drop(ours.acquire().await),
+                    (false, _) => drop(ours.acquire_many(count).await),
                 }
                 yield_now().await;
             });
@@ -181,4 +182,33 @@ fn barrier() {
         assert_eq!(barrier.waiting(), 0);
     });
     assert_eq!(steps, 1);
+}
+
+#[test]
+fn condition_wait_for() {
+    let steps = steps_of("Condition::wait_for").run(async |step: &Step| {
+        let world = Rc::new((Lock::new(0), Condition::new()));
+        let theirs = Rc::clone(&world);
+        let counter = spawn(async move {
+            for _ in 0..3 {
+                sleep(WHILE).await;
+                *theirs.0.lock().await += 1;
+                theirs.1.notify_all();
+            }
+        });
+        let (ours, next) = (Rc::clone(&world), Rc::clone(&world));
+        let last = behind(async move || {
+            let guard = next.0.lock().await;
+            *next.1.wait_for(guard, |count| *count >= 3).await
+        });
+        let cut = step.cut(async move {
+            let guard = ours.0.lock().await;
+            *ours.1.wait_for(guard, |count| *count >= 2).await
+        });
+        assert!(cut.await.ended().is_none_or(|count| count >= 2));
+        ends(counter).await;
+        assert_eq!(ends(last).await, 3);
+        assert!(!world.0.locked());
+    });
+    assert!(steps >= 2, "{steps}");
 }

@@ -25,7 +25,8 @@ pub(crate) enum Difference {
     /// asyncio's timeout lives until that wait is over, and cancels the clean-up. Here it was dropped with all that was inside.
     DroppedTimeoutFires,
     /// No difference to asyncio in particular: an awaited task ended at the very instant at which its awaiter was cancelled,
-    /// or was cancelled again while it waited for just that end.
+    /// or was cancelled again while it waited for just that end; or the awaited child's group ended with it, and its awaiter
+    /// resumes the cancellation, which may end what is around that group.
     /// Which of them comes first is not promised by anybody.
     OneInstant,
     /// A branch of a gather raises the cancellation of another task: asyncio's `return_exceptions` makes it an output. Here it

@@ -17,6 +17,18 @@ struct Member<'p> {
     stillborn: Option<Cancel>,
 }
 
+impl Member<'_> {
+    /// It has begun and not ended.
+    fn is_running(&self) -> bool {
+        self.seq.as_ref().is_some_and(Seq::has_begun)
+    }
+
+    /// It has not begun.
+    fn is_waiting(&self) -> bool {
+        self.seq.as_ref().is_some_and(|seq| !seq.has_begun())
+    }
+}
+
 /// A gather or a group.
 #[derive(Debug)]
 pub(super) struct Join<'p> {
@@ -94,10 +106,14 @@ impl<'p> Join<'p> {
         let mut caught = false;
         for member in &mut self.members {
             match &mut member.seq {
-                // A child of which nothing is left but waits (C21) keeps the reason for which it was dropped.
                 Some(seq) if seq.has_begun() => {
-                    let first = seq.dead().filter(|_| member.child.is_some()).cloned();
-                    caught |= seq.throw(first.as_ref().unwrap_or(cancel));
+                    member
+                        .child
+                        .into_iter()
+                        .for_each(|child| cancel.tell(child));
+                    let first = seq.dead().filter(|_| member.child.is_some());
+                    let cancel = cancel.again(first);
+                    caught |= seq.throw(&cancel);
                 }
                 Some(_) => drop(member.stillborn.get_or_insert(cancel.clone())),
                 None => {}
@@ -131,6 +147,12 @@ impl<'p> Join<'p> {
         }
         if self.turns(world, here, &inside) {
             self.outer = self.outer.take().or(armed.take());
+            // Those that had to wait will never begin.
+            if let Some(cancel) = self.outer.clone().filter(|_| self.limit().is_some()) {
+                let waiting = self.members.iter_mut().filter(|member| member.is_waiting());
+                waiting.for_each(|member| member.stillborn = Some(cancel.clone()));
+                self.turns(world, here, &None);
+            }
         }
         if std::mem::take(&mut self.hit_body) && self.members[0].seq.is_some() {
             differences::note(Difference::GroupBodyFirst);
@@ -167,7 +189,12 @@ impl<'p> Join<'p> {
         armed: &mut Option<Cancel>,
     ) -> Option<End> {
         let group = self.group();
+        let running = self.members.iter().filter(|member| member.is_running());
+        let is_full = self.limit().is_some_and(|limit| running.count() >= limit);
         let member = &mut self.members[index];
+        if is_full && member.is_waiting() && member.stillborn.is_none() {
+            return None;
+        }
         let seq = member.seq.as_mut()?;
         let inside = Here {
             group: group.or(here.group),
@@ -234,6 +261,14 @@ impl<'p> Join<'p> {
         self.throw_at_members(&cancel);
     }
 
+    /// How many members may run at once, if that is bounded.
+    fn limit(&self) -> Option<usize> {
+        match self.stmt {
+            Stmt::TryGather(_, limit, _) if *limit > 0 => Some(*limit),
+            _ => None,
+        }
+    }
+
     /// The name of the group, if it is one.
     fn group(&self) -> Option<usize> {
         match self.stmt {
@@ -244,6 +279,8 @@ impl<'p> Join<'p> {
 
     /// All members have ended. What came from outside goes on outwards, whatever else there was (C14, C15).
     fn ended(&mut self, world: &mut World<'p>) -> End {
+        let children = self.members.iter().filter_map(|member| member.child);
+        children.for_each(|child| world.end_group_of(child));
         if let Some(cancel) = self.whole.take().or(self.outer.take()) {
             if self.failed {
                 differences::note(Difference::GroupFailsWhenCancelled);
@@ -251,10 +288,10 @@ impl<'p> Join<'p> {
             return End::Cut(cancel);
         }
         let (said, flow) = match (self.stmt, self.body) {
-            (Stmt::TryGather(name, _), _) if self.failed => {
+            (Stmt::TryGather(name, ..), _) if self.failed => {
                 (format!("try failed {name}"), Flow::Fail)
             }
-            (Stmt::Gather(name, _) | Stmt::TryGather(name, _), _) => {
+            (Stmt::Gather(name, _) | Stmt::TryGather(name, ..), _) => {
                 (format!("gathered {name}"), Flow::Next)
             }
             (Stmt::Group(name, ..), _) if self.failed => {

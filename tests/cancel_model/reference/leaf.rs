@@ -21,8 +21,8 @@ pub(super) struct Leaf {
     wait: Wait,
     /// What was thrown here.
     thrown: Option<Cancel>,
-    /// It was thrown since the last look.
-    fresh: bool,
+    /// What was thrown since the last look.
+    fresh: Option<Cancel>,
     /// The awaited task is waited for, because it was cancelled with its awaiter (C21).
     draining: bool,
 }
@@ -32,14 +32,14 @@ impl Leaf {
         Self {
             wait,
             thrown: None,
-            fresh: false,
+            fresh: None,
             draining: false,
         }
     }
 
     pub(super) fn throw(&mut self, cancel: &Cancel) {
         self.thrown = Some(Cancel::merged(self.thrown.take(), cancel.clone()));
-        self.fresh = true;
+        self.fresh = Some(Cancel::merged(self.fresh.take(), cancel.clone()));
     }
 
     /// What has cut the code here, if something has.
@@ -65,7 +65,7 @@ impl Leaf {
         let cancel = self.thrown.clone()?;
         if let Wait::Await(task, _) = self.wait
             && world.has_just_ended(task)
-            && (self.fresh || !self.draining)
+            && (self.fresh.is_some() || !self.draining)
         {
             differences::note(Difference::OneInstant);
         }
@@ -77,8 +77,8 @@ impl Leaf {
         let Wait::Await(task, _) = self.wait else {
             return false;
         };
-        if std::mem::take(&mut self.fresh) {
-            let waits = world.abandon(task, here.task);
+        if let Some(cause) = self.fresh.take() {
+            let waits = world.abandon(task, here.task, &cause);
             self.draining |= waits;
         }
         if self.draining && world.outcome(task, here.task).is_some() {
@@ -105,6 +105,9 @@ impl Leaf {
             }
             Wait::Await(task, resume) => {
                 let end = world.outcome(*task, here.task)?;
+                if *resume && matches!(end, End::Cut(_)) && world.has_group_just_ended(*task) {
+                    differences::note(Difference::OneInstant);
+                }
                 let (how, why) = told(&end);
                 world.say(format!("await {task}: {how}"), &why);
                 return Some(match end {

@@ -17,6 +17,10 @@ mod leaf;
 mod node;
 mod world;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 pub(crate) use world::run;
 
 /// A cancellation on its way.
@@ -28,7 +32,12 @@ struct Cancel {
     level: usize,
     /// The reason (C20).
     why: String,
+    /// Which tasks have been told, of this one or of one that passes it on.
+    told: Told,
 }
+
+/// Which tasks an event has come to.
+type Told = Rc<RefCell<BTreeSet<usize>>>;
 
 /// The level of a cancellation that came out of a join error (C22): no scope here is its own.
 const FOREIGN: usize = usize::MAX;
@@ -48,6 +57,18 @@ impl Cancel {
             Some(armed) => Self::merged(Some(self), armed),
             None => self,
         }
+    }
+
+    /// A task hears of it.
+    fn tell(&self, task: usize) {
+        self.told.borrow_mut().insert(task);
+    }
+
+    /// The same event, for code of which nothing is left but waits (C21): that keeps the reason for which it was dropped.
+    fn again(&self, first: Option<&Self>) -> Self {
+        let told = Rc::clone(&self.told);
+        let first = first.unwrap_or(self).clone();
+        Self { told, ..first }
     }
 
     /// Tells whether it is this one.

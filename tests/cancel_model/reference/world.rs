@@ -1,9 +1,10 @@
 //! All that is not the tree of one task: the clock, who is ready, how tasks stand to each other.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::rc::Rc;
 
 use super::node::Seq;
-use super::{Cancel, End, FOREIGN, Flow, Here};
+use super::{Cancel, End, FOREIGN, Flow, Here, Told};
 use crate::program::{Block, Entry, Program, Trace};
 
 /// Runs a program, and all its tasks, to the end.
@@ -35,6 +36,8 @@ struct Task {
     end: Option<End>,
     /// When.
     ended_at: u64,
+    /// When the group that it is a child of ended.
+    group_ended_at: Option<u64>,
     /// Tasks that wait for its end.
     waiters: Vec<usize>,
     /// Tasks that it waits for because it has dropped their handles (C21).
@@ -113,9 +116,9 @@ impl<'p> World<'p> {
         match (pending, tree.has_begun()) {
             (Some(cancel), false) => return Some(End::Cut(cancel)),
             (Some(cancel), true) => {
-                // A task of which nothing is left but waits (C21) keeps the reason for which it was dropped.
-                let first = tree.dead().cloned();
-                tree.throw(first.as_ref().unwrap_or(&cancel));
+                cancel.tell(here.task);
+                let cancel = cancel.again(tree.dead());
+                tree.throw(&cancel);
             }
             (None, false) => self.say(format!("start {}", here.task), ""),
             (None, true) => {}
@@ -147,6 +150,16 @@ impl<'p> World<'p> {
         task.end.is_some() && task.ended_at == self.now
     }
 
+    /// Tells whether the group that a task is a child of has ended at this very instant.
+    pub(super) fn has_group_just_ended(&self, task: usize) -> bool {
+        self.tasks[task].group_ended_at == Some(self.now)
+    }
+
+    /// The group of this child has ended.
+    pub(super) fn end_group_of(&mut self, task: usize) {
+        self.tasks[task].group_ended_at = Some(self.now);
+    }
+
     /// A task has ended.
     pub(super) fn finish(&mut self, task: usize, end: End) {
         let (how, why) = told(&end);
@@ -165,6 +178,10 @@ impl<'p> World<'p> {
     pub(super) fn cancel(&mut self, task: usize, why: &str) -> Option<bool> {
         let level = self.tasks.get(task)?.level;
         let cancel = self.new_cancel(why, level);
+        self.send(task, cancel)
+    }
+
+    fn send(&mut self, task: usize, cancel: Cancel) -> Option<bool> {
         let state = &mut self.tasks[task];
         if !state.is_running() {
             return state.born.then_some(false);
@@ -180,6 +197,7 @@ impl<'p> World<'p> {
             id: self.cancels,
             level,
             why: why.to_owned(),
+            told: Told::default(),
         }
     }
 
@@ -207,10 +225,19 @@ impl<'p> World<'p> {
         }
     }
 
-    /// The awaiter of a task is cancelled (C21): so is the task. `true` when it is to be waited for: not where the two
-    /// would wait for each other.
-    pub(super) fn abandon(&mut self, task: usize, asker: usize) -> bool {
-        if self.cancel(task, "the awaiter has gone") != Some(true) || self.leads_to(task, asker) {
+    /// The awaiter of a task is cancelled (C21): so is the task, unless it has heard of that same cancellation by another way.
+    /// `true` when it is to be waited for: not where the two would wait for each other.
+    pub(super) fn abandon(&mut self, task: usize, asker: usize, cause: &Cancel) -> bool {
+        if !self.tasks[task].is_running() {
+            return false;
+        }
+        if !cause.told.borrow().contains(&task) {
+            let level = self.tasks[task].level;
+            let told = Rc::clone(&cause.told);
+            let gone = self.new_cancel("the awaiter has gone", level);
+            self.send(task, Cancel { told, ..gone });
+        }
+        if self.leads_to(task, asker) {
             return false;
         }
         self.tasks[asker].drains.push(task);
