@@ -1,0 +1,8 @@
+//! Task groups.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod basics;
+mod ends;
+mod hard;

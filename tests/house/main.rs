@@ -1,0 +1,9 @@
+//! What the house asks of its sources and tests, read from them.
+
+mod cancel_steps_complete;
+mod cut;
+mod floors;
+mod promises_complete;
+mod source;
+mod unsafe_doors;
+mod wall_time;

@@ -1,0 +1,14 @@
+//! Every promise C1 to C25 of the cancellation, as one or more tests that carry its number in their name.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod branches;
+mod foreign;
+mod foreign_more;
+mod foreign_scopes;
+mod more;
+mod nested;
+mod scopes;
+mod tasks;
+mod waits;

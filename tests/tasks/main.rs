@@ -1,0 +1,18 @@
+//! Tasks and what they do with time and each other.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod carried;
+mod context_vars;
+mod deadlock_report;
+mod explore;
+mod fairness;
+mod intervals;
+mod lifecycle;
+mod ownership;
+mod remote;
+mod threads;
+mod time;
+mod trace;
+mod wakes;

@@ -1,0 +1,331 @@
+//! `Remote`: work that other threads ask a runtime for, while it runs, while it ends, and when it has ended.
+
+use std::future::{pending, ready};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use crate::common::{
+    DROP_PANIC, OnDrop, Plan, Probe, off_thread, panics_saying, silent_panic, turns,
+};
+use wheelhouse::{
+    JoinError, Reason, Remote, RemoteHandle, Runtime, catch_cancel, run, spawn, task, yield_now,
+};
+
+/// How many polls may come between two looks at what other threads sent.
+const BATCH: usize = 64;
+
+/// Runs `main` with a remote of its runtime.
+fn with_remote<T>(main: impl AsyncFnOnce(Remote) -> T) -> T {
+    let runtime = Runtime::new().unwrap();
+    let remote = runtime.remote();
+    runtime.block_on(async move { main(remote).await })
+}
+
+/// Checks that a result is a cancellation for this reason.
+#[track_caller]
+fn assert_cancelled<T: std::fmt::Debug>(result: Result<T, JoinError>, reason: &Reason) {
+    match result {
+        Err(JoinError::Cancelled(cancelled)) => assert_eq!(cancelled.reason(), reason),
+        other => panic!("not cancelled: {other:?}"),
+    }
+}
+
+#[test]
+fn a_remote_spawns_futures_that_need_not_be_send_and_gives_their_output() {
+    with_remote(async |remote| {
+        let sum = off_thread(move || {
+            let handles: Vec<_> = (0..100_u32)
+                .map(|number| {
+                    remote.spawn(move || {
+                        let shared = Rc::new(number);
+                        async move {
+                            yield_now().await;
+                            *shared
+                        }
+                    })
+                })
+                .collect();
+            handles
+                .into_iter()
+                .map(|handle| handle.join().unwrap())
+                .sum::<u32>()
+        })
+        .await;
+        assert_eq!(sum, 4950);
+    });
+}
+
+#[test]
+fn a_remote_calls_functions_inside_the_runtime() {
+    with_remote(async |remote| {
+        let home = thread::current().id();
+        let inside = off_thread(move || {
+            let call = remote.call(|| {
+                (
+                    thread::current().id(),
+                    spawn(ready(8)),
+                    task::try_current().is_none(),
+                )
+            });
+            let (id, mut spawned, outside_of_tasks) = call.join().unwrap();
+            assert!(outside_of_tasks);
+            let spawned = remote.spawn(move || async move { (&mut spawned).await.unwrap() });
+            (id, spawned.join().unwrap())
+        })
+        .await;
+        assert_eq!(inside, (home, 8));
+    });
+}
+
+#[test]
+fn remote_tasks_run_in_the_order_in_which_they_were_asked_for() {
+    with_remote(async |remote| {
+        let (sender, receiver) = mpsc::channel();
+        off_thread(move || {
+            for number in 0..200 {
+                let sender = sender.clone();
+                drop(remote.spawn(move || async move { sender.send(number).unwrap() }));
+            }
+            remote.spawn(|| ready(())).join().unwrap();
+        })
+        .await;
+        assert_eq!(
+            receiver.iter().collect::<Vec<_>>(),
+            (0..200).collect::<Vec<_>>()
+        );
+    });
+}
+
+#[test]
+fn dropping_a_remote_handle_detaches_its_task() {
+    with_remote(async |remote| {
+        let (probe, counts) = Probe::new(Plan::ends_at(2));
+        off_thread(move || drop(remote.spawn(move || probe))).await;
+        while counts.all().0 == 0 {
+            yield_now().await;
+        }
+        counts.waker().unwrap().wake();
+        turns(1).await;
+        assert_eq!(counts.all(), (2, 1, 1));
+    });
+}
+
+#[test]
+fn a_remote_handle_is_a_future_under_any_executor() {
+    with_remote(async |remote| {
+        let here = remote.spawn(|| async { 1 }).await.unwrap();
+        let afar = off_thread(move || {
+            let theirs = remote.clone();
+            let second = run(async move { theirs.spawn(|| async { 2 }).await.unwrap() });
+            second + futures::executor::block_on(remote.call(|| 3)).unwrap()
+        })
+        .await;
+        assert_eq!(here + afar, 6);
+    });
+}
+
+#[test]
+fn a_remote_handle_cancels_its_task_before_and_after_it_was_spawned() {
+    with_remote(async |remote| {
+        let (early, counts) = Probe::new(Plan::ends_at(1));
+        let early = remote.spawn(move || early);
+        assert!(early.cancel() && early.cancel());
+        assert_cancelled(early.await, &Reason::Explicit(None));
+        assert_eq!(counts.all(), (0, 1, 0), "never polled");
+
+        let late = remote.spawn(|| async { catch_cancel(pending::<()>()).await.is_err() });
+        turns(70).await;
+        let late = off_thread(move || {
+            assert!(late.cancel());
+            late.join().unwrap()
+        })
+        .await;
+        assert!(late, "it caught the cancellation");
+
+        let finished = remote.spawn(|| ready(5));
+        turns(70).await;
+        assert!(finished.is_finished() && !finished.cancel());
+        assert_eq!(finished.await.unwrap(), 5);
+    });
+}
+
+#[test]
+fn a_join_with_a_time_limit_gives_the_handle_back() {
+    with_remote(async |remote| {
+        off_thread(move || {
+            let handle = remote.spawn(pending::<()>);
+            let handle = handle
+                .join_timeout(Duration::ZERO)
+                .expect_err("it never ends");
+            let handle = handle
+                .join_timeout(Duration::from_millis(1))
+                .expect_err("it never ends");
+            handle.cancel();
+            let result = handle
+                .join_timeout(Duration::MAX)
+                .expect("it was cancelled");
+            assert_cancelled(result, &Reason::Explicit(None));
+        })
+        .await;
+    });
+}
+
+#[test]
+fn panics_of_a_closure_of_its_future_and_of_its_destructor_come_out_of_the_handle() {
+    with_remote(async |remote| {
+        let texts = off_thread(move || {
+            let made: RemoteHandle<()> =
+                remote.spawn(|| -> std::future::Ready<()> { silent_panic("making") });
+            let polled: RemoteHandle<()> = remote.spawn(|| async { silent_panic("polling") });
+            let called: RemoteHandle<()> = remote.call(|| silent_panic("calling"));
+            let (probe, counts) = Probe::new(Plan {
+                drop_panics: true,
+                ..Plan::ends_at(0)
+            });
+            let dropped = remote.spawn(move || probe);
+            while counts.all().0 == 0 {
+                remote.call(|| ()).join().unwrap();
+            }
+            assert!(dropped.cancel());
+            let dropped = dropped.join().map(drop);
+            [made.join(), polled.join(), called.join(), dropped]
+                .map(|result| result.unwrap_err().to_string())
+        })
+        .await;
+        let expected = ["making", "polling", "calling", DROP_PANIC];
+        assert_eq!(
+            texts,
+            expected.map(|text| format!("the task panicked: {text}"))
+        );
+    });
+}
+
+#[test]
+fn joining_on_the_home_thread_panics_instead_of_waiting_for_itself() {
+    with_remote(async |remote| {
+        panics_saying(&["RemoteHandle", "thread that drives", ".await"], || {
+            remote.spawn(|| ready(())).join()
+        });
+        panics_saying(&["RemoteHandle", "thread that drives"], || {
+            remote.call(|| ()).join_timeout(Duration::from_secs(1))
+        });
+    });
+}
+
+#[test]
+fn what_is_asked_after_the_end_is_cancelled_at_once() {
+    let runtime = Runtime::new().unwrap();
+    let remote = runtime.remote();
+    assert!(!remote.has_ended());
+    drop(runtime);
+    assert!(remote.has_ended());
+    let dropped = Arc::new(AtomicU32::new(0));
+    let guard = OnDrop::new({
+        let dropped = Arc::clone(&dropped);
+        move || {
+            dropped.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let late = remote.spawn(move || {
+        drop(guard);
+        ready(1)
+    });
+    assert_eq!(
+        dropped.load(Ordering::SeqCst),
+        1,
+        "the closure is dropped unrun"
+    );
+    assert!(late.is_finished() && !late.cancel());
+    assert_cancelled(late.join(), &Reason::Shutdown);
+    assert_cancelled(
+        futures::executor::block_on(remote.call(|| 2)),
+        &Reason::Shutdown,
+    );
+    let thread = thread::spawn(move || remote.clone().spawn(|| ready(3)).join());
+    assert_cancelled(thread.join().unwrap(), &Reason::Shutdown);
+}
+
+#[test]
+fn what_is_unfinished_at_the_end_is_cancelled_and_its_joiner_hears_of_it() {
+    let runtime = Runtime::new().unwrap();
+    let remote = runtime.remote();
+    let (sender, receiver) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let waits = remote.spawn(move || async move {
+            sender.send(()).unwrap();
+            pending::<()>().await;
+        });
+        waits.join()
+    });
+    // The runtime is driven until the task has begun.
+    while receiver.try_recv().is_err() {
+        runtime.block_on(turns(70));
+    }
+    let never_begun = runtime.remote().spawn(pending::<()>);
+    drop(runtime);
+    assert_cancelled(thread.join().unwrap(), &Reason::Shutdown);
+    assert_cancelled(never_begun.join(), &Reason::Shutdown);
+}
+
+#[test]
+fn every_handle_resolves_while_threads_ask_and_the_runtime_ends() {
+    for _ in 0..30 {
+        let runtime = Runtime::new().unwrap();
+        let threads: Vec<_> = (0..3)
+            .map(|number| {
+                let remote = runtime.remote();
+                thread::spawn(move || {
+                    loop {
+                        let spawned = remote.spawn(|| async { yield_now().await });
+                        let called = remote.call(|| ());
+                        if number == 1 {
+                            spawned.cancel();
+                        }
+                        drop(spawned.join());
+                        if called.join().is_err() {
+                            return;
+                        }
+                    }
+                })
+            })
+            .collect();
+        runtime.block_on(turns(500));
+        drop(runtime);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+}
+
+/// The handle asked whether this thread drives the runtime at this moment, and waited for itself when it did not.
+#[test]
+fn joining_at_home_panics_also_between_two_calls_of_block_on() {
+    let runtime = Runtime::new().unwrap();
+    let remote = runtime.remote();
+    let handle = remote.spawn(|| ready(1));
+    panics_saying(&["would wait for itself", ".await"], || handle.join());
+    let handle = remote.spawn(|| ready(2));
+    panics_saying(&["would wait for itself"], || {
+        handle.join_timeout(Duration::ZERO)
+    });
+}
+
+#[test]
+fn what_is_finished_may_be_joined_at_home() {
+    let runtime = Runtime::new().unwrap();
+    let remote = runtime.remote();
+    let handle = remote.spawn(|| ready(3));
+    runtime.block_on(turns(2));
+    assert_eq!(handle.join().unwrap(), 3);
+    let handle = remote.call(|| 4);
+    runtime.block_on(async {
+        turns(BATCH + 1).await;
+        assert_eq!(handle.join().unwrap(), 4, "inside, too");
+    });
+    let handle = remote.spawn(pending::<()>);
+    drop(runtime);
+    assert_cancelled(handle.join(), &Reason::Shutdown);
+}
