@@ -190,8 +190,8 @@ fn a_cancelled_output_kills_its_child_and_leaves_no_zombie() {
         let path = folder.clone();
         let task = spawn(async move {
             tell.send(()).ok();
-            let script = format!("echo $$ > {}; exec cat", path.display());
-            shell(&script).stdin(Stdio::piped()).output().await
+            let script = format!("echo $$ > {}; exec sleep 1000", path.display());
+            shell(&script).output().await
         });
         told.await.unwrap();
         let pid = loop {

@@ -56,6 +56,7 @@ fn a_task_that_does_not_stop_is_named_with_the_place_of_its_spawn() {
     }
 }
 
+/// Wall time: the patience of a real runtime, as short as can be.
 #[test]
 fn a_function_on_another_thread_that_does_not_return_is_named() {
     if env::var_os(ROLE).is_some() {

@@ -267,7 +267,7 @@ fn several_readers_of_one_stream_are_all_woken() {
 
 #[test]
 fn who_waits_is_woken_when_somebody_else_finds_what_has_arrived() {
-    // It waits for wall time: on the virtual clock a timer is never late, and here the reader's has to be.
+    // Wall time: on the virtual clock a timer is never late, and here the reader's has to be.
     wheelhouse::run(async {
         let (_, mut client, server) = pair(Link::new().latency(ms(2)).window(1)).await;
         let server = Rc::new(server);

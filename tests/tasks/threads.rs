@@ -126,6 +126,7 @@ fn a_value_whose_destructor_panics_where_nobody_has_it_harms_nobody() {
     });
 }
 
+/// Wall time: the thread's work is real; the sleep is long, and is cancelled.
 #[test]
 fn a_shield_makes_the_cancellation_wait_for_the_function() {
     let (function, begun, end) = held();
@@ -177,6 +178,7 @@ fn the_clock_jumps_again_when_the_function_is_given_up() {
     });
 }
 
+/// Wall time: the patience of a real runtime, as short as can be.
 #[test]
 fn the_end_of_the_runtime_does_not_hang_on_a_thread_that_does_not_return() {
     let (function, begun, end) = held();

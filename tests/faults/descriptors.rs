@@ -1,0 +1,83 @@
+//! No descriptors left (`EMFILE`). The limit belongs to the process, so the test runs in one of its own.
+
+use std::io;
+use std::process::Command as StdCommand;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use wheelhouse::fs::File;
+use wheelhouse::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use wheelhouse::process::Command;
+use wheelhouse::{Runtime, run, signal};
+
+/// Tells the child that it is one.
+const CHILD: &str = "WHEELHOUSE_TEST_NO_DESCRIPTORS";
+
+/// Fails unless it is that error.
+#[track_caller]
+fn is_out<T>(what: &str, outcome: io::Result<T>) {
+    match outcome {
+        Ok(_) => panic!("{what} went well"),
+        Err(error) => assert_eq!(error.raw_os_error(), Some(24), "{what}: {error}"),
+    }
+}
+
+/// Tries everything that needs a descriptor.
+async fn all_say_so(listening: std::net::SocketAddr) {
+    is_out("TcpStream::connect", TcpStream::connect(listening).await);
+    is_out("TcpListener::bind", TcpListener::bind("127.0.0.1:0").await);
+    is_out("UdpSocket::bind", UdpSocket::bind("127.0.0.1:0").await);
+    is_out("UnixStream::pair", UnixStream::pair());
+    is_out("UnixStream::connect", UnixStream::connect("/nowhere").await);
+    is_out("UnixDatagram::unbound", UnixDatagram::unbound());
+    is_out("UnixListener::bind", UnixListener::bind("/tmp/wh-none"));
+    is_out("File::open", File::open("/dev/null").await);
+    is_out("Command::spawn", Command::new("true").spawn().map(drop));
+    is_out("signal::unix", signal::unix(signal::SignalKind::hangup()));
+    let runtime = std::thread::spawn(|| Runtime::new().map(drop)).join();
+    is_out("Runtime::new", runtime.expect("no panic"));
+}
+
+/// Not a test of its own: what the one below runs in another process.
+#[test]
+fn with_no_descriptor_left() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // A thread of the pool, and whatever else is made once.
+        wheelhouse::to_thread(|| ()).await;
+        let few = Rlimit {
+            current: Some(40),
+            maximum: Some(40),
+        };
+        setrlimit(Resource::Nofile, few).unwrap();
+        let mut held = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            held.push(file);
+        }
+        all_say_so(address).await;
+        all_say_so(address).await;
+        held.clear();
+        // And now there are some again.
+        let (client, served) = futures::join!(TcpStream::connect(address), listener.accept());
+        drop((client.unwrap(), served.unwrap()));
+        assert!(Command::new("true").status().await.unwrap().success());
+    });
+    println!("all went well in the end");
+}
+
+#[test]
+fn everything_that_needs_a_descriptor_says_that_there_is_none_and_goes_on_when_there_is() {
+    let mut child = StdCommand::new(std::env::current_exe().unwrap());
+    child.args([
+        "--exact",
+        "descriptors::with_no_descriptor_left",
+        "--nocapture",
+    ]);
+    let output = child.env(CHILD, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said.contains("all went well in the end"), "{output:?}");
+}
