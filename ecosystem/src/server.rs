@@ -100,6 +100,14 @@ impl<H> Server<H> {
         self.open.get()
     }
 
+    /// Waits until no connection is open.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn all_closed(&self) {
+        self.idle.wait().await;
+    }
+
     /// Counts a connection until what this gives is dropped.
     fn enter(&self) -> Open<'_, H> {
         self.open.update(|open| open + 1);
@@ -141,7 +149,7 @@ where
             stop.await;
             accepting.cancel_and_wait().await.ok();
             self.stopping.set();
-            timeout(deadline, self.idle.wait()).await.ok();
+            timeout(deadline, self.all_closed()).await.ok();
             let cut_off = self.open();
             group.cancel();
             Ok::<_, Infallible>(cut_off)
