@@ -1,11 +1,12 @@
 //! The servers that other programs talk to: ours, in this process. No tests here.
 
+use std::error::Error;
 use std::rc::Rc;
 use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, Response};
 use wheelhouse::net::TcpListener;
 use wheelhouse::{sleep, spawn};
@@ -36,10 +37,11 @@ fn whole(content: impl Into<Bytes>) -> UnsyncBoxBody<Bytes, hyper::Error> {
 }
 
 /// Starts a server; gives it, and its port.
-pub(crate) async fn serve<H, F>(server: Server<H>) -> (Rc<Server<H>>, u16)
+pub(crate) async fn serve<H, F, B>(server: Server<H>) -> (Rc<Server<H>>, u16)
 where
     H: Fn(Request<Incoming>) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    F: Future<Output = Response<B>> + 'static,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
