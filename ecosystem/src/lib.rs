@@ -1,1 +1,4 @@
 //! What the examples and tests of this package share.
+
+pub mod server;
+pub mod tls;

@@ -1,0 +1,13 @@
+//! HTTP with parts that nobody here wrote: curl, wrk, h2load, nc, openssl, Python's server and nginx on the other side.
+//!
+//! The programs are started by the same thread that serves them.
+
+mod api;
+mod client;
+mod connections;
+mod curl;
+mod grpc;
+mod load;
+mod programs;
+mod servers;
+mod tls;
