@@ -1,0 +1,6 @@
+//! A throw-away PostgreSQL server.
+
+mod cluster;
+mod programs;
+
+pub use cluster::{Cluster, ClusterError};
