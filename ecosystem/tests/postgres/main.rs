@@ -4,6 +4,7 @@
 //! all do together. So the harness is a few lines of ours; arguments choose the cases whose names have one of them in it.
 
 mod cancel;
+mod example;
 mod faults;
 mod harness;
 mod peers;
@@ -37,6 +38,10 @@ const CASES: &[Case] = cases![
     cancel::cancelled_at_any_moment_it_is_all_or_nothing,
     peers::psql_sees_our_rows_and_we_see_those_of_psql,
     peers::pgbench_runs_beside_us_without_errors,
+    example::it_shows_all_on_the_server_that_is_named,
+    example::ctrl_c_stops_and_removes_its_own_server,
+    example::ctrl_c_stops_its_queries_on_a_server_that_is_named,
+    example::what_is_wrong_with_its_arguments_it_says,
     faults::a_session_that_the_server_ends_gives_errors,
     faults::a_cluster_is_gone_after_a_panic,
     faults::a_cluster_is_gone_when_it_is_cancelled_at_any_stage,
