@@ -28,6 +28,9 @@ use super::{Error, Interrupt, Peer};
 /// How long a connection whose task is cancelled waits for its client to end.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long the end of a transaction may take, if nothing else is said.
+const LIMIT: Duration = Duration::from_secs(5);
+
 /// How a connection ended.
 type End = Result<(), tokio_postgres::Error>;
 
@@ -44,6 +47,8 @@ pub struct Session {
     abandoned: Rc<Event>,
     /// Moves the bytes.
     driver: JoinHandle<End>,
+    /// How long the end of a transaction may take.
+    limit: Duration,
 }
 
 impl Session {
@@ -96,6 +101,12 @@ impl Session {
         Interrupt::new(self.client.cancel_token(), self.peer.clone())
     }
 
+    /// Bounds how long the server may take to commit or roll back before the connection is closed: five seconds, unless this
+    /// says otherwise.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
     /// Says goodbye to the server, and waits until the connection is closed.
     ///
     /// # Cancel safety
@@ -117,9 +128,37 @@ impl Session {
         }
     }
 
-    /// The client, for the transactions, and what closes the connection at once.
-    pub(super) fn parts(&mut self) -> (&mut Client, &Event) {
-        (&mut self.client, &self.abandoned)
+    /// For the transactions: the client, and what bounds their ends.
+    pub(super) fn parts(&mut self) -> (&mut Client, Bound<'_>) {
+        let bound = Bound {
+            interrupt: self.interrupt(),
+            abandoned: &self.abandoned,
+            limit: self.limit,
+        };
+        (&mut self.client, bound)
+    }
+}
+
+/// What bounds the end of a transaction.
+pub(super) struct Bound<'a> {
+    /// Stops the query that runs.
+    pub(super) interrupt: Interrupt,
+    /// Closes the connection at once.
+    abandoned: &'a Event,
+    /// How long it may take.
+    limit: Duration,
+}
+
+impl Bound<'_> {
+    /// Waits for the server's answer, and closes the connection when it takes too long.
+    pub(super) async fn wait<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
+        match timeout(self.limit, answer).await {
+            Ok(answer) => Ok(answer),
+            Err(_elapsed) => {
+                self.abandoned.set();
+                Err(Error::Unanswered(self.limit))
+            }
+        }
     }
 }
 
@@ -172,6 +211,7 @@ impl Connected {
             peer: self.peer,
             abandoned,
             driver,
+            limit: LIMIT,
         }
     }
 }

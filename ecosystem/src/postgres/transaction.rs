@@ -15,13 +15,10 @@ use std::time::Duration;
 
 use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
-use wheelhouse::sync::Event;
 use wheelhouse::{finally_with, shield, timeout};
 
+use super::session::Bound;
 use super::{Error, Interrupt, Session};
-
-/// How long the end of a transaction may take.
-const LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a ROLLBACK may go unanswered before the server is asked (again) to stop what it does.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -31,7 +28,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// By the time this ends the server has answered, so the session can be used at once. When the body is cancelled (its
 /// task, a [`timeout`](wheelhouse::timeout) around it, its group) the server is asked to stop the query that runs, the
 /// transaction is rolled back, and then the cancellation goes on: a timeout gives `Elapsed` after the
-/// rollback. All that is bounded: if the server does not answer within five seconds, the connection is closed.
+/// rollback. All that is bounded: if the server does not answer within five seconds ([`Session::set_limit`]), the
+/// connection is closed.
 ///
 /// asyncpg says this with `async with connection.transaction():`.
 ///
@@ -50,8 +48,7 @@ where
     B: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
     E: From<Error>,
 {
-    let interrupt = session.interrupt();
-    let (client, abandoned) = session.parts();
+    let (client, bound) = session.parts();
     let open = Open {
         transaction: Some(client.transaction().await.map_err(Error::from)?),
         may_be_busy: true,
@@ -65,10 +62,10 @@ where
             };
             open.may_be_busy = false;
             let value = value?;
-            open.commit(abandoned).await?;
+            open.commit(&bound).await?;
             Ok(value)
         },
-        async |open| open.end(&interrupt, abandoned).await,
+        async |open| open.end(&bound).await,
     )
     .await
 }
@@ -83,46 +80,41 @@ struct Open<'a> {
 
 impl Open<'_> {
     /// Commits, whoever is cancelled meanwhile.
-    async fn commit(&mut self, abandoned: &Event) -> Result<(), Error> {
+    async fn commit(&mut self, bound: &Bound<'_>) -> Result<(), Error> {
         let Some(transaction) = self.transaction.take() else {
             return Ok(());
         };
         // After a query that failed, a lone COMMIT is answered with success, and rolls back.
         // Any query before it fails then, and the error is ours to give.
         let commit = transaction.batch_execute("SELECT; COMMIT");
-        match shield(timeout(LIMIT, commit)).await {
-            Ok(Ok(())) => {
+        match shield(bound.wait(commit)).await? {
+            Ok(()) => {
                 forget(transaction);
                 Ok(())
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 self.transaction = Some(transaction);
                 Err(error.into())
-            }
-            Err(_elapsed) => {
-                abandoned.set();
-                Err(Error::Unanswered(LIMIT))
             }
         }
     }
 
     /// Rolls back what was not committed. Runs in the shield of `finally_with`, so nothing cuts it off but the time.
-    async fn end(self, interrupt: &Interrupt, abandoned: &Event) {
+    async fn end(self, bound: &Bound<'_>) {
         let Some(transaction) = self.transaction else {
             return;
         };
         let ending = async {
             if self.may_be_busy {
-                // Without it the rollback waits behind the query; then it is sent again, below.
-                interrupt.send().await.ok();
+                // Should it not get through, it is sent again below.
+                bound.interrupt.send().await.ok();
             }
-            roll_back(&transaction, interrupt).await
+            roll_back(&transaction, &bound.interrupt).await
         };
-        match timeout(LIMIT, ending).await {
+        // Without an answer the connection is closed by now, or broken, and the server rolls back for that.
+        if let Ok(Ok(())) = bound.wait(ending).await {
             // It is over: nothing is left for the destructor to do.
-            Ok(Ok(())) => forget(transaction),
-            // A server that cannot be asked rolls back when the connection ends.
-            Ok(Err(_)) | Err(_) => abandoned.set(),
+            forget(transaction);
         }
     }
 }

@@ -43,6 +43,7 @@ const CASES: &[Case] = cases![
     example::ctrl_c_stops_its_queries_on_a_server_that_is_named,
     example::what_is_wrong_with_its_arguments_it_says,
     faults::a_session_that_the_server_ends_gives_errors,
+    faults::a_server_that_does_not_answer_holds_nobody_up,
     faults::a_cluster_is_gone_after_a_panic,
     faults::a_cluster_is_gone_when_it_is_cancelled_at_any_stage,
     // The last, for the server does not survive it.
