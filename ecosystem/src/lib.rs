@@ -1,4 +1,5 @@
 //! What the examples and tests of this package share.
 
+pub mod postgres;
 pub mod server;
 pub mod tls;
