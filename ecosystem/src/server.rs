@@ -201,7 +201,14 @@ where
         stream.set_nodelay(true)?;
         match &self.tls {
             None => self.talk(Io::vectored(stream), asked).await,
-            Some(tls) => self.talk(Io::new(tls.accept(stream).await?), asked).await,
+            Some(tls) => {
+                let stopping = pin!(self.stopping.wait());
+                let shaken = select(tls.accept(stream), stopping).await;
+                let Either::Left((stream, _)) = shaken else {
+                    return Ok(()); // nothing was asked for yet
+                };
+                self.talk(Io::new(stream?), asked).await
+            }
         }
     }
 

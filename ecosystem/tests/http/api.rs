@@ -1,9 +1,11 @@
 //! The example `http_api`, by curl, and how it ends on Ctrl-C.
 
-use futures::io::{AsyncReadExt, BufReader};
+use futures::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use wheelhouse::net::TcpStream;
 use wheelhouse::process::{Child, ChildStdout};
-use wheelhouse::{run, spawn};
+use wheelhouse::{run, spawn, timeout};
 
+use crate::connections::SOON;
 use crate::programs::{command, example, finish, next_line, output, start};
 
 /// The number of the signal that Ctrl-C sends.
@@ -31,7 +33,8 @@ impl Api {
     async fn interrupt(mut self) -> String {
         self.child.send_signal(SIGINT).expect("it runs");
         let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).await.expect("it ends");
+        let read = timeout(SOON, self.lines.read_to_string(&mut rest)).await;
+        read.expect("it ends soon").expect("it can be read from");
         let status = self.child.wait().await.expect("it can be waited for");
         assert!(status.success(), "{status}");
         rest
@@ -83,14 +86,43 @@ fn curl_makes_lists_reads_and_deletes_notes() {
 #[test]
 fn a_request_in_flight_at_ctrl_c_is_finished() {
     run(async {
-        let mut api = Api::start("20").await;
-        let slow = format!("{}/slow/0.3", api.url);
-        let request = spawn(async move { curl("-sS", &slow).await });
-        assert_eq!(next_line(&mut api.lines).await, "begun: slow, 0.3 s");
+        for option in ["--http1.1", "--http2-prior-knowledge"] {
+            in_flight_at_ctrl_c(option).await;
+        }
+    });
+}
+
+async fn in_flight_at_ctrl_c(option: &'static str) {
+    let mut api = Api::start("20").await;
+    let slow = format!("{}/slow/0.3", api.url);
+    let request = spawn(async move { curl(option, &slow).await });
+    assert_eq!(next_line(&mut api.lines).await, "begun: slow, 0.3 s");
+    let ended = api.interrupt().await;
+    assert_eq!(
+        request.await.expect("curl is well"),
+        "done after 0.3 s\n|200"
+    );
+    assert!(
+        ended.ends_with("stopped, 0 connection(s) cut off by the deadline\n"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn connections_that_ask_for_nothing_do_not_delay_the_end() {
+    run(async {
+        let api = Api::start("1000").await;
+        let address = api.url.trim_start_matches("http://");
+        let _silent = TcpStream::connect(address).await.expect("it listens");
+        let mut idle = TcpStream::connect(address).await.expect("it listens");
+        let request = b"GET /notes HTTP/1.1\r\nHost: x\r\n\r\n";
+        idle.write_all(request).await.expect("it is taken");
+        let mut got = [0; 12];
+        idle.read_exact(&mut got).await.expect("it is answered");
         let ended = api.interrupt().await;
-        assert_eq!(
-            request.await.expect("curl is well"),
-            "done after 0.3 s\n|200"
+        assert!(
+            ended.starts_with("stopping: no new connections, 2 open\n"),
+            "{ended}"
         );
         assert!(
             ended.ends_with("stopped, 0 connection(s) cut off by the deadline\n"),

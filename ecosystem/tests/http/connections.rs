@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use wheelhouse::net::TcpStream;
-use wheelhouse::{gather, run, sleep, timeout};
+use futures_rustls::TlsAcceptor;
+use wheelhouse::net::{TcpListener, TcpStream};
+use wheelhouse::{gather, run, sleep, timeout, yield_now};
 use wheelhouse_ecosystem::server::Server;
 use wheelhouse_ecosystem::tls::Identity;
 
@@ -16,6 +17,11 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// How long the servers of these tests wait for a request.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+fn acceptor() -> TlsAcceptor {
+    let identity = Identity::new(&["localhost"]).expect("a certificate can be made");
+    identity.acceptor().expect("it fits its key")
+}
 
 async fn connect(port: u16) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port))
@@ -75,11 +81,28 @@ fn a_client_that_sends_a_byte_at_a_time_is_closed() {
 #[test]
 fn a_tls_client_that_falls_silent_is_closed() {
     run(async {
-        let identity = Identity::new(&["localhost"]).expect("a certificate can be made");
-        let acceptor = identity.acceptor().expect("it fits its key");
-        let server = Server::new(pages).tls(acceptor).patience(PATIENCE);
+        let server = Server::new(pages).tls(acceptor()).patience(PATIENCE);
         let (_server, port) = serve(server).await;
         gather((fall_silent(port, b""), fall_silent(port, b"\x16\x03\x01"))).await;
+    });
+}
+
+#[test]
+fn a_server_that_stops_does_not_wait_for_handshakes() {
+    run(async {
+        let server = Server::new(pages).tls(acceptor());
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        let _silent = connect(port).await;
+        let accepted = async {
+            while server.open() == 0 {
+                yield_now().await;
+            }
+        };
+        let serving = server.serve(listener, accepted, SOON * 2);
+        assert_eq!(timeout(SOON, serving).await, Ok(0));
     });
 }
 
