@@ -47,7 +47,7 @@ const CASES: &[Case] = cases![
     faults::a_session_that_the_server_ends_gives_errors,
     faults::a_server_that_does_not_answer_holds_nobody_up,
     faults::a_cluster_is_gone_after_a_panic,
-    faults::a_cluster_is_gone_when_it_is_cancelled_at_any_stage,
+    faults::a_cluster_is_gone_when_it_is_cancelled_before_it_is_ready,
     // The last, for the server does not survive it.
     faults::a_server_that_is_killed_gives_errors_and_nothing_hangs,
 ];
