@@ -41,7 +41,8 @@ pub(crate) fn run(cases: &[Case]) -> ExitCode {
         wanted.is_empty() || wanted.iter().any(|&word| name.contains(word.as_str()))
     });
     let chosen: Vec<&Case> = chosen.collect();
-    if arguments.iter().any(|argument| argument == "--list") {
+    let list = arguments.iter().any(|argument| argument == "--list");
+    if list || chosen.is_empty() {
         chosen.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
