@@ -22,7 +22,8 @@ that takes too long and is rolled back.
 
 It talks to the server that DATABASE_URL names, as postgres://me@localhost/mine or
 host=/run/postgresql user=me. Without that it starts a server of its own in a temporary
-folder, which goes away in the end and on Ctrl-C; for that PostgreSQL must be installed.
+folder, which goes away in the end and on Ctrl-C (a second Ctrl-C does not wait for
+that); for that PostgreSQL must be installed.
 
   QUERIES     how many queries, 1 to 100; 10 if not given
   SECONDS     how long each of the slow ones takes; 0.5 if not given

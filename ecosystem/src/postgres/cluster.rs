@@ -174,7 +174,7 @@ impl Cluster {
         self.port
     }
 
-    /// The number of the server's main process, which is that of its process group.
+    /// The number of the server's first process.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.running.as_ref().map_or(0, Child::id)

@@ -1,11 +1,18 @@
 //! Asking the server to stop what it does for a connection.
 
+use std::fmt;
+use std::time::Duration;
+
 use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_postgres::{CancelToken, NoTls};
 use wheelhouse::compat::tokio::Io;
+use wheelhouse::{catch_cancel, shield, timeout};
 
 use super::peer::Stream;
 use super::{Error, Peer};
+
+/// How long the request may take where it holds up a cancellation.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Can ask the server to stop the query that a connection runs.
 #[derive(Clone)]
@@ -39,6 +46,25 @@ impl Interrupt {
         }
     }
 
+    /// Awaits a query of the connection; when it is cancelled, as by a [`timeout`], the server is asked to stop it, and then
+    /// the cancellation goes on.
+    ///
+    /// What is sent next on the connection is not held up by the query then. In a transaction PostgreSQL takes the
+    /// stopped query for a failed one.
+    ///
+    /// # Cancel safety
+    /// That is what it is for. Foreign code that drops this (`select!`) leaves the query running.
+    pub async fn during<F: Future>(&self, query: F) -> F::Output {
+        match catch_cancel(query).await {
+            Ok(output) => output,
+            Err(cancelled) => {
+                // A server that cannot be asked is for the next query to find out.
+                shield(timeout(LIMIT, self.send())).await.ok();
+                cancelled.resume().await
+            }
+        }
+    }
+
     /// Sends it over a new connection.
     async fn send_over<S>(&self, stream: S) -> Result<(), Error>
     where
@@ -60,8 +86,8 @@ impl Interrupt {
     }
 }
 
-impl std::fmt::Debug for Interrupt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Interrupt")
             .field("peer", &self.peer)
             .finish_non_exhaustive()

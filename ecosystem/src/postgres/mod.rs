@@ -9,6 +9,30 @@
 //!       └──▶ Interrupt: a connection of its own, with PostgreSQL's cancel request ───────────────┘
 //! ```
 //!
+//! # Examples
+//! ```no_run
+//! use std::time::Duration;
+//! use wheelhouse::{run, timeout};
+//! use wheelhouse_ecosystem::postgres::{Error, Session, transaction};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! run(async {
+//!     let mut session = Session::connect(&"host=/run/postgresql user=me".parse()?).await?;
+//!     let transfer = transaction(&mut session, async |tx| {
+//!         tx.execute("UPDATE account SET euros = euros - 60 WHERE name = 'anna'", &[]).await?;
+//!         tx.execute("UPDATE account SET euros = euros + 60 WHERE name = 'bert'", &[]).await?;
+//!         Ok::<_, Error>(())
+//!     });
+//!     match timeout(Duration::from_secs(1), transfer).await {
+//!         Ok(done) => done?,
+//!         Err(_elapsed) => println!("too slow, and rolled back"),
+//!     }
+//!     session.close().await?; // it is as good as before
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
 //! No TLS here: tokio-postgres takes any `TlsConnect`, and `NoTls` is the one that needs no other library.
 
 mod cluster;

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Runs `body` in a transaction: commits if it gives `Ok`; rolls back if it gives `Err`, panics, or is cancelled.
 ///
 /// By the time this ends the server has answered, so the session can be used at once. When the body is cancelled (its
-/// task, a [`timeout`](wheelhouse::timeout) around it, its group) the server is asked to stop the query that runs, the
+/// task, a [`timeout`] around it, its group) the server is asked to stop the query that runs, the
 /// transaction is rolled back, and then the cancellation goes on: a timeout gives `Elapsed` after the
 /// rollback. All that is bounded: if the server does not answer within five seconds ([`Session::set_limit`]), the
 /// connection is closed.

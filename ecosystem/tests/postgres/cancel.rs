@@ -82,6 +82,37 @@ pub(crate) async fn a_cancelled_body_that_runs_no_query_is_rolled_back(cluster: 
     assert_eq!(rows(&session, "idle").await, 0);
 }
 
+/// A query of its own, without a transaction. It waits for the deadline, a twentieth of a second.
+pub(crate) async fn a_query_that_is_cancelled_holds_up_no_other(cluster: &Cluster) {
+    for config in [cluster.tcp(), cluster.unix()] {
+        let session = Session::connect(&config).await.unwrap();
+        let number = backend(&session).await;
+        let query = session.execute("SELECT pg_sleep(3600)", &[]);
+        let interrupt = session.interrupt();
+        let query = timeout(Duration::from_millis(50), interrupt.during(query));
+        assert!(query.await.is_err());
+        is_usable(&session).await;
+        assert_eq!(backend(&session).await, number);
+    }
+}
+
+/// The body leaves a query running, and fails: the rollback would wait behind it.
+pub(crate) async fn a_query_that_a_failing_body_leaves_running_is_stopped(cluster: &Cluster) {
+    let mut session = session(cluster).await;
+    table(&session, "left_running").await;
+    let working = transaction(&mut session, async |tx| {
+        tx.execute("INSERT INTO left_running VALUES (1)", &[])
+            .await?;
+        let query = tx.execute("SELECT pg_sleep(3600)", &[]);
+        let elapsed = timeout(Duration::from_millis(20), query).await;
+        assert!(elapsed.is_err());
+        Err::<(), _>(Error::NoHost)
+    });
+    assert!(matches!(working.await, Err(Error::NoHost)));
+    is_usable(&session).await;
+    assert_eq!(rows(&session, "left_running").await, 0);
+}
+
 /// It waits for the deadline, a tenth of a second; whether the server had begun by then does not matter.
 pub(crate) async fn a_timeout_gives_elapsed_after_the_rollback(cluster: &Cluster) {
     let mut session = session(cluster).await;

@@ -1,7 +1,9 @@
 //! Runs cases with one server, and says how each ended.
 
+use std::fs;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -39,7 +41,8 @@ pub(crate) fn run(cases: &[Case]) -> ExitCode {
         wanted.is_empty() || wanted.iter().any(|&word| name.contains(word.as_str()))
     });
     let chosen: Vec<&Case> = chosen.collect();
-    if arguments.iter().any(|argument| argument == "--list") {
+    let list = arguments.iter().any(|argument| argument == "--list");
+    if list || chosen.is_empty() {
         chosen.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
@@ -123,4 +126,18 @@ pub(crate) async fn until_running(session: &Session, backend: i32, part: &str) {
         }
         sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// The processes that work in a cluster's folder, which all of a server's do. They are no process group: each of its
+/// children makes one of its own. (One that has ended and whose parent has gone stays in the system's table until the first
+/// process looks; it works nowhere.)
+pub(crate) fn living(folder: &Path) -> Vec<PathBuf> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let inside = processes.filter(|process| {
+        // With the words `(deleted)` behind it, when the folder was removed.
+        let works_in = fs::read_link(process.path().join("cwd")).unwrap_or_default();
+        let folder = folder.to_string_lossy();
+        works_in.to_string_lossy().starts_with(folder.as_ref())
+    });
+    inside.map(|process| process.path()).collect()
 }

@@ -32,6 +32,8 @@ const CASES: &[Case] = cases![
     transactions::a_commit_that_was_begun_is_not_cut_off,
     cancel::a_cancelled_query_is_stopped_on_the_server_and_rolled_back,
     cancel::a_cancelled_body_that_runs_no_query_is_rolled_back,
+    cancel::a_query_that_is_cancelled_holds_up_no_other,
+    cancel::a_query_that_a_failing_body_leaves_running_is_stopped,
     cancel::a_timeout_gives_elapsed_after_the_rollback,
     cancel::one_failed_transaction_of_a_group_rolls_the_others_back,
     cancel::the_end_of_the_runtime_rolls_back,
@@ -45,7 +47,7 @@ const CASES: &[Case] = cases![
     faults::a_session_that_the_server_ends_gives_errors,
     faults::a_server_that_does_not_answer_holds_nobody_up,
     faults::a_cluster_is_gone_after_a_panic,
-    faults::a_cluster_is_gone_when_it_is_cancelled_at_any_stage,
+    faults::a_cluster_is_gone_when_it_is_cancelled_before_it_is_ready,
     // The last, for the server does not survive it.
     faults::a_server_that_is_killed_gives_errors_and_nothing_hangs,
 ];
