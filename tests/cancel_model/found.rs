@@ -298,3 +298,14 @@ fn c20_what_a_body_resumes_is_the_reason_of_those_that_the_group_had_cancelled_b
     let body = finally(stopping, vec![sleep(20), Stmt::AwaitResume(1)]);
     check(vec![task, group(slow(90), vec![body])]);
 }
+
+// The child ended for the group's reason, which a sibling's handle had brought back, though one from further out was waiting: a
+// mistake of the reference, to which all was foreign that a handle gave.
+#[test]
+fn c13_what_a_siblings_handle_brings_back_gives_way_to_what_waits_from_further_out() {
+    let meanwhile = vec![Stmt::CancelGroup, sleep(10), Stmt::Cancel(1), sleep(70)];
+    let asking = vec![sleep(5), shield(meanwhile), Stmt::AwaitResume(3), sleep(7)];
+    let children = vec![(0, asking), (0, vec![sleep(90)])];
+    let body = vec![Stmt::Group(0, children, vec![sleep(80)])];
+    check(vec![Stmt::Spawn(0, body)]);
+}
