@@ -309,3 +309,23 @@ fn c13_what_a_siblings_handle_brings_back_gives_way_to_what_waits_from_further_o
     let body = vec![Stmt::Group(0, children, vec![sleep(80)])];
     check(vec![Stmt::Spawn(0, body)]);
 }
+
+// The last branch ended with its shield, which let out what the gather knew; the timeout that expired then let it out once more,
+// and it stood against the second cancellation, which had cut what was left.
+#[test]
+fn c9_what_a_gather_knows_is_not_let_out_again_by_a_timeout_that_expires() {
+    for last in [
+        shield(vec![sleep(30)]),
+        timeout(90, vec![shield(vec![sleep(30)])]),
+    ] {
+        let gather = Stmt::Gather(0, vec![vec![Stmt::Await(2)], vec![last]]);
+        let mut main = cancelled(vec![timeout(50, vec![gather])], &[]);
+        main.extend([
+            Stmt::Spawn(0, vec![shield(vec![sleep(100)])]),
+            sleep(10),
+            Stmt::Cancel(1),
+        ]);
+        main.push(Stmt::Spawn(0, vec![sleep(50), Stmt::Cancel(1)]));
+        check(main);
+    }
+}
