@@ -59,7 +59,8 @@
 //! ```
 //!
 //! So two that arrive at one node are one there (C10), the outer one wins (C13), and a `resume`, which is how the code inside has
-//! ended, does not give way to one that nobody has heard of yet.
+//! ended, does not give way to one that nobody has heard of yet. What a shield holds that a `resume` passes goes along to the same
+//! node, and meets it there.
 //!
 //! A cancellation is meant for the next *suspension*. Where code cancels the scope that it runs in, the future is still
 //! being polled: should it go on to open a catch point, that one is the innermost by the time it suspends, so the

@@ -310,6 +310,26 @@ fn c13_what_a_siblings_handle_brings_back_gives_way_to_what_waits_from_further_o
     check(vec![Stmt::Spawn(0, body)]);
 }
 
+// The same, out of a shield that held the one from further out: at a catch point that one had won before, at a task's end it had not.
+#[test]
+fn c13_what_is_resumed_out_of_a_shield_gives_way_to_what_that_holds_from_further_out() {
+    let meanwhile = shield(vec![
+        sleep(10),
+        Stmt::Cancel(1),
+        sleep(70),
+        Stmt::AwaitResume(3),
+    ]);
+    for asking in [
+        meanwhile.clone(),
+        Stmt::Catch(0, vec![meanwhile], vec![], Then::Resume),
+    ] {
+        let asking = vec![sleep(5), Stmt::CancelGroup, asking, sleep(7)];
+        let children = vec![(0, asking), (0, vec![sleep(90)])];
+        let body = vec![Stmt::Group(0, children, vec![sleep(80)])];
+        check(vec![Stmt::Spawn(0, body)]);
+    }
+}
+
 // The last branch ended with its shield, which let out what the gather knew; the timeout that expired then let it out once more,
 // and it stood against the second cancellation, which had cut what was left.
 #[test]
