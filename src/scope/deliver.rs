@@ -169,7 +169,8 @@ impl<C: Identity, W> Tree<C, W> {
         wakes.add(self.post(join, cancel, false));
     }
 
-    /// Remembers at a timeout what has come in from further out; what is from furthest out counts.
+    /// Remembers at a timeout what has come in from further out: of several the one from furthest out, and of those from one
+    /// scope the latest.
     fn note(&mut self, scope: Key, cancel: &C) {
         let old = self.nodes.at(scope).outer.as_ref();
         if !old.is_some_and(|old| self.outranks(old, cancel, scope)) {

@@ -98,8 +98,9 @@
 //!
 //! A timeout that expires while somebody inside cleans up after a cancellation from further out must not absorb both: it
 //! finds that one in [`outer`](Tree::outer), and sends it on instead (C13). It is noted there in whichever way it passes: delivered
-//! inside, moved inwards to a node that opens, or raised past the timeout from inside. The one from furthest out counts. A gather
-//! or group is told of it anyway.
+//! inside, moved inwards to a node that opens, or raised past the timeout from inside. Of several, the one from
+//! furthest out counts, and of those from one scope the latest, because an earlier one may have been swallowed since. A gather or
+//! group is told of it anyway.
 //!
 //! ```text
 //!   cancel(task, c) ────────▶ timeout ── catch        caught inside

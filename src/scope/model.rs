@@ -88,7 +88,7 @@ impl Twig {
         self.cancels[first_known..].to_vec()
     }
 
-    /// A timeout has let in, or let out, what is not its own; that from furthest out counts. `owns` ends with its own.
+    /// A timeout has let in, or let out, what is not its own; that from furthest out counts, the latest. `owns` ends with its own.
     fn note(&mut self, owns: &Owns, tag: u32) {
         let keeps = |old: &u32| outranks(owns, *old, tag);
         self.outer = self.outer.filter(keeps).or(Some(tag));

@@ -419,7 +419,8 @@ impl<'p> Timeout<'p> {
         caught
     }
 
-    /// One from further out is dealt with inside; that from furthest out counts.
+    /// One from further out is dealt with inside: of several that from furthest out counts, and of those from one scope the
+    /// latest, because an earlier one may have been swallowed since.
     fn note(&mut self, cancel: &Cancel) {
         let outranks = |old: &Cancel| old.level < cancel.level;
         self.outer = self.outer.take().filter(outranks);
