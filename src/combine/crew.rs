@@ -154,6 +154,10 @@ impl<S: Set> Crew<S> {
     fn finish(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
         let this = self.as_mut().project();
         let family = this.family;
+        if !family.awaited.is_over() {
+            // A shield that was the last to end has let out what the crew knows: nobody else is to hear of that.
+            family.hear(cx.waker());
+        }
         ready!(family.awaited.poll(cx.waker()));
         *this.finished = true;
         family.close();

@@ -32,9 +32,9 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use wheelhouse::{run, sleep, spawn, wait};
+/// use wheelhouse::{sleep, spawn, testing, wait};
 ///
-/// run(async {
+/// testing::run(async { // on virtual time, so that the order is the same each time
 ///     let mut tasks: Vec<_> = [30, 10, 20].map(|ms| spawn(async move {
 ///         sleep(Duration::from_millis(ms)).await;
 ///         ms

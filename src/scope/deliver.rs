@@ -47,9 +47,30 @@ impl<C: Identity, W> Tree<C, W> {
         };
         self.note_passed(from, stop, cancel);
         let wake = self.post(stop, cancel, true);
+        self.bring_held(from, stop);
         match self.nodes.at(stop).kind {
             Kind::Catch => Raise::Caught(wake),
             _ => Raise::Ends(stop, wake),
+        }
+    }
+
+    /// A shield that a resume passes is done: what it holds, and would let out to the same node when it is dropped, joins the
+    /// resume there, before the owner of that node acts.
+    fn bring_held(&mut self, from: Key, stop: Key) {
+        let mut at = from;
+        while at != stop {
+            let node = self.nodes.at_mut(at);
+            let Some(parent) = node.parent else { return };
+            let held = node.pending.as_ref().filter(|_| node.kind == Kind::Mask);
+            let held = held.map(|held| held.cancel.clone());
+            if let Some(held) = held
+                && self.stop(parent, &held, true) == Some(stop)
+            {
+                self.nodes.at_mut(at).pending = None;
+                let waker = self.post(stop, &held, false);
+                debug_assert!(waker.is_none(), "the resume has taken it");
+            }
+            at = parent;
         }
     }
 
@@ -148,7 +169,8 @@ impl<C: Identity, W> Tree<C, W> {
         wakes.add(self.post(join, cancel, false));
     }
 
-    /// Remembers at a timeout what has come in from further out; what is from furthest out counts.
+    /// Remembers at a timeout what has come in from further out: of several the one from furthest out, and of those from one
+    /// scope the latest.
     fn note(&mut self, scope: Key, cancel: &C) {
         let old = self.nodes.at(scope).outer.as_ref();
         if !old.is_some_and(|old| self.outranks(old, cancel, scope)) {

@@ -75,6 +75,25 @@ fn c13_an_earlier_cancellation_of_the_task_beats_the_timeouts_when_a_shield_lets
 }
 
 #[test]
+fn c13_what_a_shield_holds_joins_what_is_resumed_out_of_it() {
+    for (waiting, resumed, stands) in [(1, 9, 9), (2, 1, 2)] {
+        let mut bench = Bench::new();
+        let task = bench.task();
+        let timeout = bench.add(task, Kind::Scope, "timeout");
+        let catch = bench.add(timeout, Kind::Catch, "catch");
+        let mask = bench.add(catch, Kind::Mask, "mask");
+        let inside = bench.add(mask, Kind::Mask, "inside");
+        let scope = if waiting == 2 { task } else { timeout };
+        assert_eq!(bench.cancel(timeout, 1).0, Duty::Wait);
+        assert_eq!(bench.cancel(scope, waiting).0, Duty::Wait);
+        assert_eq!(bench.raise(inside, resumed), "caught by catch");
+        assert_eq!((bench.take(mask), bench.take(catch)), (None, Some(stands)));
+        assert_eq!((bench.close(inside), bench.close(mask)), (None, None));
+        assert_eq!(bench.take(catch), None);
+    }
+}
+
+#[test]
 fn c10_a_task_has_heard_what_was_its_own_and_what_came_in_by_a_walk() {
     let mut bench = Bench::new();
     let task = bench.task();

@@ -59,7 +59,8 @@
 //! ```
 //!
 //! So two that arrive at one node are one there (C10), the outer one wins (C13), and a `resume`, which is how the code inside has
-//! ended, does not give way to one that nobody has heard of yet.
+//! ended, does not give way to one that nobody has heard of yet. What a shield holds that a `resume` passes goes along to the same
+//! node, and meets it there.
 //!
 //! A cancellation is meant for the next *suspension*. Where code cancels the scope that it runs in, the future is still
 //! being polled: should it go on to open a catch point, that one is the innermost by the time it suspends, so the
@@ -97,8 +98,9 @@
 //!
 //! A timeout that expires while somebody inside cleans up after a cancellation from further out must not absorb both: it
 //! finds that one in [`outer`](Tree::outer), and sends it on instead (C13). It is noted there in whichever way it passes: delivered
-//! inside, moved inwards to a node that opens, or raised past the timeout from inside. The one from furthest out counts. A gather
-//! or group is told of it anyway.
+//! inside, moved inwards to a node that opens, or raised past the timeout from inside. Of several, the one from
+//! furthest out counts, and of those from one scope the latest, because an earlier one may have been swallowed since. A gather or
+//! group is told of it anyway.
 //!
 //! ```text
 //!   cancel(task, c) ────────▶ timeout ── catch        caught inside

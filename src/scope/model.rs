@@ -88,7 +88,7 @@ impl Twig {
         self.cancels[first_known..].to_vec()
     }
 
-    /// A timeout has let in, or let out, what is not its own; that from furthest out counts. `owns` ends with its own.
+    /// A timeout has let in, or let out, what is not its own; that from furthest out counts, the latest. `owns` ends with its own.
     fn note(&mut self, owns: &Owns, tag: u32) {
         let keeps = |old: &u32| outranks(owns, *old, tag);
         self.outer = self.outer.filter(keeps).or(Some(tag));
@@ -215,6 +215,19 @@ impl Forest {
         }
     }
 
+    /// Finds the first node outwards that stops a cancellation, by its place on the path.
+    fn stop(&mut self, path: &[u32], tag: u32, up: bool) -> Option<usize> {
+        let mut places = (0..path.len()).rev();
+        places.find(|&at| {
+            let twig = self.at(path[at]);
+            match twig.kind {
+                Kind::Mask => !up,
+                Kind::Scope => at == 0 || twig.own().contains(&tag),
+                _ => true,
+            }
+        })
+    }
+
     /// Goes outwards to the first node that stops it, which it gives.
     pub(super) fn outwards(
         &mut self,
@@ -223,23 +236,29 @@ impl Forest {
         up: bool,
         woken: &mut Names,
     ) -> Option<u32> {
-        for at in (0..path.len()).rev() {
+        let stop = self.stop(path, tag, up)?;
+        let owns = self.owns(&path[..=stop]);
+        self.at(path[stop]).post(&owns, tag, up, woken);
+        if up {
+            self.passed(path, stop + 1..path.len(), tag);
+            self.bring_held(path, stop, woken);
+        }
+        Some(path[stop])
+    }
+
+    /// What the shields hold that a resume has passed comes along, if it would go to the same node.
+    fn bring_held(&mut self, path: &[u32], stop: usize, woken: &mut Names) {
+        let owns = self.owns(&path[..=stop]);
+        for at in (stop + 1..path.len()).rev() {
             let twig = self.at(path[at]);
-            let stops = match twig.kind {
-                Kind::Mask => !up,
-                Kind::Scope => at == 0 || twig.own().contains(&tag),
-                _ => true,
+            let Some((held, _)) = twig.pending.filter(|_| twig.kind == Kind::Mask) else {
+                continue;
             };
-            if stops {
-                let owns = self.owns(&path[..=at]);
-                self.at(path[at]).post(&owns, tag, up, woken);
-                if up {
-                    self.passed(path, at + 1..path.len(), tag);
-                }
-                return Some(path[at]);
+            if self.stop(&path[..at], held, false) == Some(stop) {
+                self.at(path[at]).pending = None;
+                self.at(path[stop]).post(&owns, held, false, woken);
             }
         }
-        None
     }
 
     pub(super) fn close(&mut self, name: u32, woken: &mut Names) {

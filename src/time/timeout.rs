@@ -36,7 +36,8 @@ use crate::runtime::{Awaited, Lazy, Place, with};
 ///
 /// The cancellation of a scope around it goes through a timeout, and is not turned into `Elapsed`. That holds if the
 /// deadline comes later, too: a timeout whose inside has caught one from further out, and is then cut off, sends that
-/// one on.
+/// one on. Of several it sends the one from furthest out, and of those from one scope the latest: an earlier one may have
+/// been swallowed since.
 ///
 /// A `JoinHandle` that is given away is dropped with the future: its task is cancelled, and waited for. `&mut handle`
 /// leaves the task alone.

@@ -298,3 +298,54 @@ fn c20_what_a_body_resumes_is_the_reason_of_those_that_the_group_had_cancelled_b
     let body = finally(stopping, vec![sleep(20), Stmt::AwaitResume(1)]);
     check(vec![task, group(slow(90), vec![body])]);
 }
+
+// The child ended for the group's reason, which a sibling's handle had brought back, though one from further out was waiting: a
+// mistake of the reference, to which all was foreign that a handle gave.
+#[test]
+fn c13_what_a_siblings_handle_brings_back_gives_way_to_what_waits_from_further_out() {
+    let meanwhile = vec![Stmt::CancelGroup, sleep(10), Stmt::Cancel(1), sleep(70)];
+    let asking = vec![sleep(5), shield(meanwhile), Stmt::AwaitResume(3), sleep(7)];
+    let children = vec![(0, asking), (0, vec![sleep(90)])];
+    let body = vec![Stmt::Group(0, children, vec![sleep(80)])];
+    check(vec![Stmt::Spawn(0, body)]);
+}
+
+// The same, out of a shield that held the one from further out: at a catch point that one had won before, at a task's end it had not.
+#[test]
+fn c13_what_is_resumed_out_of_a_shield_gives_way_to_what_that_holds_from_further_out() {
+    let meanwhile = shield(vec![
+        sleep(10),
+        Stmt::Cancel(1),
+        sleep(70),
+        Stmt::AwaitResume(3),
+    ]);
+    for asking in [
+        meanwhile.clone(),
+        Stmt::Catch(0, vec![meanwhile], vec![], Then::Resume),
+    ] {
+        let asking = vec![sleep(5), Stmt::CancelGroup, asking, sleep(7)];
+        let children = vec![(0, asking), (0, vec![sleep(90)])];
+        let body = vec![Stmt::Group(0, children, vec![sleep(80)])];
+        check(vec![Stmt::Spawn(0, body)]);
+    }
+}
+
+// The last branch ended with its shield, which let out what the gather knew; the timeout that expired then let it out once more,
+// and it stood against the second cancellation, which had cut what was left.
+#[test]
+fn c9_what_a_gather_knows_is_not_let_out_again_by_a_timeout_that_expires() {
+    for last in [
+        shield(vec![sleep(30)]),
+        timeout(90, vec![shield(vec![sleep(30)])]),
+    ] {
+        let gather = Stmt::Gather(0, vec![vec![Stmt::Await(2)], vec![last]]);
+        let mut main = cancelled(vec![timeout(50, vec![gather])], &[]);
+        main.extend([
+            Stmt::Spawn(0, vec![shield(vec![sleep(100)])]),
+            sleep(10),
+            Stmt::Cancel(1),
+        ]);
+        main.push(Stmt::Spawn(0, vec![sleep(50), Stmt::Cancel(1)]));
+        check(main);
+    }
+}

@@ -136,6 +136,26 @@ fn c13_c14_a_timeout_that_expires_during_a_clean_up_from_outside_passes_that_on(
 }
 
 #[test]
+fn c13_of_two_from_one_scope_a_timeout_that_expires_names_the_later() {
+    let swallowed = catch(vec![sleep(100)], vec![], Then::Swallow);
+    let cleaning = catch(vec![sleep(100)], vec![sleep(90)], Then::Resume);
+    let mut main = cancelled(vec![timeout(50, vec![swallowed, cleaning])], &[10]);
+    main.insert(1, Stmt::Spawn(0, vec![sleep(20), Stmt::Cancel(1)]));
+    check(main, &["50 task 1: cancelled (by 2)"], &["elapsed"]);
+}
+
+#[test]
+fn c13_a_timeout_that_expires_names_the_one_from_furthest_out() {
+    let swallowed = catch(vec![sleep(100)], vec![], Then::Swallow);
+    let cleaning = catch(vec![sleep(100)], vec![sleep(90)], Then::Resume);
+    let tight = timeout(50, vec![swallowed, cleaning]);
+    let between = catch(vec![tight], vec![], Then::Resume);
+    let main = cancelled(vec![timeout(30, vec![between])], &[10]);
+    let lines = ["30 caught 6 (the time was up)", "50 caught 2 (by 0)"];
+    check(main, &lines, &["elapsed"]);
+}
+
+#[test]
 fn c15_a_cancelled_gather_waits_for_every_branch_and_passes_on() {
     let branch = |wait| vec![catch(vec![sleep(100)], vec![sleep(wait)], Then::Swallow)];
     let main = cancelled(

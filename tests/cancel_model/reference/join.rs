@@ -33,6 +33,7 @@ impl Member<'_> {
 #[derive(Debug)]
 pub(super) struct Join<'p> {
     stmt: &'p Stmt,
+    scope: usize,
     members: Vec<Member<'p>>,
     /// What the gather or group itself cancelled its members with.
     own: Option<Cancel>,
@@ -51,6 +52,7 @@ pub(super) struct Join<'p> {
 
 impl<'p> Join<'p> {
     pub(super) fn new(stmt: &'p Stmt, world: &mut World<'p>, here: Here) -> Self {
+        let scope = world.open(Some(here.scope));
         let branch = |block| Member {
             child: None,
             seq: Some(Seq::new(block)),
@@ -59,7 +61,7 @@ impl<'p> Join<'p> {
         let members = match stmt {
             Stmt::Group(_, children, body) => {
                 for (task, _) in children {
-                    world.bear(*task, Some(here.task), here.level + 2);
+                    world.bear(*task, Some(here.task), Some(scope));
                 }
                 let children = children.iter().map(|(task, block)| Member {
                     child: Some(*task),
@@ -71,6 +73,7 @@ impl<'p> Join<'p> {
         };
         Self {
             stmt,
+            scope,
             members,
             own: None,
             outer: None,
@@ -131,7 +134,7 @@ impl<'p> Join<'p> {
         if let Some(name) = self.group()
             && world.is_stopped(name)
         {
-            self.cancel(world, here, "the group was cancelled");
+            self.cancel(world, "the group was cancelled");
         }
         // What waits for the next suspension is each branch's, if it suspends; a child is born cancelled.
         let inside = match std::mem::replace(&mut self.begun, true) {
@@ -171,7 +174,7 @@ impl<'p> Join<'p> {
             let end = self.member_turn(world, here, index, &mut inside);
             let is_child = self.members[index].child.is_some();
             taken |= armed.is_some() && (is_child || inside.is_none());
-            let all_again = end.is_some_and(|end| self.member_ended(world, here, index, end));
+            let all_again = end.is_some_and(|end| self.member_ended(world, index, end));
             index += 1;
             begun = begun.max(index);
             if all_again {
@@ -198,12 +201,12 @@ impl<'p> Join<'p> {
         let seq = member.seq.as_mut()?;
         let inside = Here {
             group: group.or(here.group),
-            ..here.inside()
+            ..here.inside(self.scope)
         };
         match (member.child, member.stillborn.take()) {
             (_, Some(cancel)) => Some(End::Cut(cancel)),
             (Some(task), None) => {
-                let here = Here { task, ..inside }.inside();
+                let here = Here { task, ..inside }.inside(world.scope_of(task));
                 world.turn_of(here, seq)
             }
             (None, None) => seq.poll(world, inside, armed),
@@ -211,7 +214,7 @@ impl<'p> Join<'p> {
     }
 
     /// A member has ended; `true` when others were cancelled by that.
-    fn member_ended(&mut self, world: &mut World<'p>, here: Here, index: usize, end: End) -> bool {
+    fn member_ended(&mut self, world: &mut World<'p>, index: usize, end: End) -> bool {
         let child = self.members[index].child;
         self.members[index].seq = None;
         let mut again = false;
@@ -222,9 +225,9 @@ impl<'p> Join<'p> {
                     differences::note(Difference::GatherPassesForeign);
                 }
                 self.outer = Some(cancel.clone());
-                let level = here.level + 1;
                 self.throw_at_members(&Cancel {
-                    level,
+                    scope: self.scope,
+                    level: world.level(self.scope),
                     ..cancel.clone()
                 });
                 again = true;
@@ -234,7 +237,7 @@ impl<'p> Join<'p> {
                 if child.is_some() && self.members[0].seq.is_none() {
                     differences::note(Difference::GroupFailsAfterBody);
                 }
-                self.cancel(world, here, "a sibling failed");
+                self.cancel(world, "a sibling failed");
                 again = true;
             }
             (End::Flow(flow), None) => self.body = Some(*flow),
@@ -252,11 +255,11 @@ impl<'p> Join<'p> {
     }
 
     /// Cancels the members, if nobody has.
-    fn cancel(&mut self, world: &mut World<'p>, here: Here, why: &str) {
+    fn cancel(&mut self, world: &mut World<'p>, why: &str) {
         if self.own.is_some() || self.outer.is_some() || self.whole.is_some() {
             return;
         }
-        let cancel = world.new_cancel(why, here.level + 1);
+        let cancel = world.new_cancel(why, self.scope);
         self.own = Some(cancel.clone());
         self.throw_at_members(&cancel);
     }

@@ -81,7 +81,7 @@ impl Leaf {
             let waits = world.abandon(task, here.task, &cause);
             self.draining |= waits;
         }
-        if self.draining && world.outcome(task, here.task).is_some() {
+        if self.draining && world.outcome(task, here).is_some() {
             world.forget_drain(task, here.task);
             self.draining = false;
         }
@@ -104,7 +104,7 @@ impl Leaf {
                 }
             }
             Wait::Await(task, resume) => {
-                let end = world.outcome(*task, here.task)?;
+                let end = world.outcome(*task, here)?;
                 if *resume && matches!(end, End::Cut(_)) && world.has_group_just_ended(*task) {
                     differences::note(Difference::OneInstant);
                 }

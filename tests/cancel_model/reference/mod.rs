@@ -28,7 +28,9 @@ pub(crate) use world::run;
 struct Cancel {
     /// Which one it is: a scope absorbs its own and no other (C14).
     id: usize,
-    /// How deep the scope lies that it was meant for; `FOREIGN` for one of another task.
+    /// The scope that it was meant for.
+    scope: usize,
+    /// How deep that lies; `FOREIGN` where it came from elsewhere.
     level: usize,
     /// The reason (C20).
     why: String,
@@ -39,7 +41,7 @@ struct Cancel {
 /// Which tasks an event has come to.
 type Told = Rc<RefCell<BTreeSet<usize>>>;
 
-/// The level of a cancellation that came out of a join error (C22): no scope here is its own.
+/// The level of a cancellation that came out of a join error (C22), where no scope around is its own.
 const FOREIGN: usize = usize::MAX;
 
 impl Cancel {
@@ -104,14 +106,13 @@ struct Here {
     task: usize,
     /// The name of the group around it.
     group: Option<usize>,
-    /// How many scopes are around it.
-    level: usize,
+    /// The innermost scope around it.
+    scope: usize,
 }
 
 impl Here {
-    /// One scope further in.
-    fn inside(self) -> Self {
-        let level = self.level + 1;
-        Self { level, ..self }
+    /// In a scope further in.
+    fn inside(self, scope: usize) -> Self {
+        Self { scope, ..self }
     }
 }

@@ -107,6 +107,7 @@ fn begin<'p>(stmt: &'p Stmt, world: &mut World<'p>, here: Here) -> Result<Node<'
         Stmt::Shield(name, body) => Node::Shield(Shield::new(*name, body)),
         Stmt::Timeout(name, micros, body) => Node::Timeout(Timeout {
             name: *name,
+            scope: world.open(Some(here.scope)),
             until: world.now() + micros,
             own: None,
             outer: None,
@@ -335,6 +336,7 @@ impl<'p> Shield<'p> {
 #[derive(Debug)]
 struct Timeout<'p> {
     name: usize,
+    scope: usize,
     until: u64,
     /// What it cancelled its body with, when the time was up.
     own: Option<Cancel>,
@@ -353,7 +355,7 @@ impl<'p> Timeout<'p> {
         loop {
             // C24: the body comes first.
             let waited = armed.clone();
-            if let Some(end) = self.body.poll(world, here.inside(), armed) {
+            if let Some(end) = self.body.poll(world, here.inside(self.scope), armed) {
                 let ended = self.ended(end, world);
                 // What it did not need of its own ends with it.
                 armed.take_if(|cancel| cancel.is(self.own.as_ref()));
@@ -376,7 +378,7 @@ impl<'p> Timeout<'p> {
                 differences::note(Difference::DroppedTimeoutFires);
                 return None;
             }
-            let cancel = world.new_cancel("the time was up", here.level + 1);
+            let cancel = world.new_cancel("the time was up", self.scope);
             self.own = Some(cancel.clone());
             self.body.throw(&cancel);
         }
@@ -417,7 +419,8 @@ impl<'p> Timeout<'p> {
         caught
     }
 
-    /// One from further out is dealt with inside; that from furthest out counts.
+    /// One from further out is dealt with inside: of several that from furthest out counts, and of those from one scope the
+    /// latest, because an earlier one may have been swallowed since.
     fn note(&mut self, cancel: &Cancel) {
         let outranks = |old: &Cancel| old.level < cancel.level;
         self.outer = self.outer.take().filter(outranks);

@@ -28,8 +28,8 @@ struct Task {
     taken: bool,
     /// The task in whose group it is a child.
     parent: Option<usize>,
-    /// How deep it lies.
-    level: usize,
+    /// It, as a scope.
+    scope: usize,
     /// A cancellation that its next turn throws.
     pending: Option<Cancel>,
     /// How it ended.
@@ -50,11 +50,22 @@ impl Task {
     }
 }
 
+/// A task, timeout, gather or group.
+#[derive(Debug)]
+struct Scope {
+    /// The next one outwards.
+    around: Option<usize>,
+    /// How many are around it.
+    level: usize,
+}
+
 /// Everything that goes on.
 pub(super) struct World<'p> {
     now: u64,
     trace: Trace,
     tasks: Vec<Task>,
+    /// All scopes that there ever were.
+    scopes: Vec<Scope>,
     /// The trees of the tasks that were spawned; children live in their group's.
     trees: Vec<Option<Seq<'p>>>,
     ready: VecDeque<usize>,
@@ -71,6 +82,7 @@ impl<'p> World<'p> {
             now: 0,
             trace: Vec::new(),
             tasks: (0..program.tasks).map(|_| Task::default()).collect(),
+            scopes: Vec::new(),
             trees: (0..program.tasks).map(|_| None).collect(),
             ready: VecDeque::new(),
             timers: BTreeSet::new(),
@@ -101,7 +113,7 @@ impl<'p> World<'p> {
         let here = Here {
             task,
             group: None,
-            level: 0,
+            scope: self.tasks[task].scope,
         };
         match self.turn_of(here, &mut tree) {
             Some(end) => self.finish(task, end),
@@ -133,15 +145,39 @@ impl<'p> World<'p> {
 
     /// A task is born in a tree of its own.
     pub(super) fn spawn(&mut self, task: usize, body: &'p Block) {
-        self.bear(task, None, 0);
+        self.bear(task, None, None);
         self.trees[task] = Some(Seq::new(body));
         self.wake(task);
     }
 
-    /// A task is born.
-    pub(super) fn bear(&mut self, task: usize, parent: Option<usize>, level: usize) {
+    /// A task is born, in a group of `parent` perhaps.
+    pub(super) fn bear(&mut self, task: usize, parent: Option<usize>, around: Option<usize>) {
+        let scope = self.open(around);
         let state = &mut self.tasks[task];
-        (state.born, state.parent, state.level) = (true, parent, level);
+        (state.born, state.parent, state.scope) = (true, parent, scope);
+    }
+
+    /// A scope begins.
+    pub(super) fn open(&mut self, around: Option<usize>) -> usize {
+        let level = around.map_or(0, |around| self.scopes[around].level + 1);
+        self.scopes.push(Scope { around, level });
+        self.scopes.len() - 1
+    }
+
+    /// How deep a scope lies.
+    pub(super) fn level(&self, scope: usize) -> usize {
+        self.scopes[scope].level
+    }
+
+    /// The scope of a task.
+    pub(super) fn scope_of(&self, task: usize) -> usize {
+        self.tasks[task].scope
+    }
+
+    /// Tells whether `outer` is `inner`, or around it.
+    fn is_around(&self, outer: usize, inner: usize) -> bool {
+        let mut around = std::iter::successors(Some(inner), |at| self.scopes[*at].around);
+        around.any(|at| at == outer)
     }
 
     /// Tells whether a task has ended at this very instant.
@@ -176,8 +212,8 @@ impl<'p> World<'p> {
 
     /// Cancels a task: C3, `false` when it has ended; C10, the first of several wins.
     pub(super) fn cancel(&mut self, task: usize, why: &str) -> Option<bool> {
-        let level = self.tasks.get(task)?.level;
-        let cancel = self.new_cancel(why, level);
+        let scope = self.tasks.get(task)?.scope;
+        let cancel = self.new_cancel(why, scope);
         self.send(task, cancel)
     }
 
@@ -191,11 +227,13 @@ impl<'p> World<'p> {
         Some(true)
     }
 
-    pub(super) fn new_cancel(&mut self, why: &str, level: usize) -> Cancel {
+    /// A cancellation of a scope.
+    pub(super) fn new_cancel(&mut self, why: &str, scope: usize) -> Cancel {
         self.cancels += 1;
         Cancel {
             id: self.cancels,
-            level,
+            scope,
+            level: self.level(scope),
             why: why.to_owned(),
             told: Told::default(),
         }
@@ -209,20 +247,21 @@ impl<'p> World<'p> {
         }
     }
 
-    /// How an awaited task ended; wakes the asker later, if it has not.
-    pub(super) fn outcome(&mut self, task: usize, asker: usize) -> Option<End> {
-        let state = &mut self.tasks[task];
-        match &state.end {
-            Some(End::Cut(cancel)) => Some(End::Cut(Cancel {
-                level: FOREIGN,
-                ..cancel.clone()
-            })),
-            Some(flow) => Some(flow.clone()),
-            None => {
-                state.waiters.push(asker);
-                None
-            }
-        }
+    /// How an awaited task ended; wakes the asker later, if it has not. A cancellation comes from elsewhere (C22), unless the
+    /// scope that it was meant for is around the asker, too: that of a group, by the handle of a sibling.
+    pub(super) fn outcome(&mut self, task: usize, asker: Here) -> Option<End> {
+        let Some(end) = self.tasks[task].end.clone() else {
+            self.tasks[task].waiters.push(asker.task);
+            return None;
+        };
+        let End::Cut(mut cancel) = end else {
+            return Some(end);
+        };
+        cancel.level = match self.is_around(cancel.scope, asker.scope) {
+            true => self.level(cancel.scope),
+            false => FOREIGN,
+        };
+        Some(End::Cut(cancel))
     }
 
     /// The awaiter of a task is cancelled (C21): so is the task, unless it has heard of that same cancellation by another way.
@@ -232,9 +271,8 @@ impl<'p> World<'p> {
             return false;
         }
         if !cause.told.borrow().contains(&task) {
-            let level = self.tasks[task].level;
             let told = Rc::clone(&cause.told);
-            let gone = self.new_cancel("the awaiter has gone", level);
+            let gone = self.new_cancel("the awaiter has gone", self.scope_of(task));
             self.send(task, Cancel { told, ..gone });
         }
         if self.leads_to(task, asker) {
