@@ -13,7 +13,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, SeekFrom};
+use std::io::{self, ErrorKind, SeekFrom};
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -133,6 +133,8 @@ impl<B: Blocking> Unblocked<B> {
         if rest.is_empty() && !std::mem::take(&mut buffer.ended) {
             return None;
         }
+        // The place is another one from now on.
+        self.sought = None;
         let count = rest.len().min(into.len());
         into[..count].copy_from_slice(&rest[..count]);
         buffer.given += count;
@@ -159,6 +161,10 @@ impl<B: Blocking> Unblocked<B> {
             };
             match place {
                 Ok(_) => (Vec::new(), Did::Write(inner.write_all(&bytes))),
+                // A pipe or a terminal has no place; what was read of it stays to be read.
+                Err(error) if error.kind() == ErrorKind::NotSeekable => {
+                    (unread, Did::Write(inner.write_all(&bytes)))
+                }
                 Err(error) => (unread, Did::Write(Err(error))),
             }
         });
@@ -199,6 +205,20 @@ impl<B: Blocking> Unblocked<B> {
                     Err(error) => (unread, Did::Seek(to, Err(error))),
                 }
             });
+        }
+    }
+
+    /// Waits for what was taken to be written, and then goes to where the reader is: back, if more was read than it was given.
+    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        let has_unread =
+            matches!(&self.state, State::Idle(buffer) if buffer.given < buffer.bytes.len());
+        if !has_unread {
+            return Poll::Ready(Ok(()));
+        }
+        match ready!(self.poll_seek(cx, SeekFrom::Current(0))) {
+            Err(error) if error.kind() != ErrorKind::NotSeekable => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(())),
         }
     }
 
@@ -245,7 +265,7 @@ fn signed(length: usize) -> i64 {
 fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             outcome => return outcome,
         }
     }
