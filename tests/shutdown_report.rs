@@ -5,6 +5,7 @@ use std::future::pending;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use futures::io::AsyncReadExt;
 use wheelhouse::{Runtime, catch_cancel, sleep, spawn, task, to_thread, yield_now};
 
 /// Says to a process of this test what it is.
@@ -163,4 +164,29 @@ fn a_file_whose_opening_does_not_return_is_named_with_the_place_where_it_was_ask
     std::fs::remove_file(&path).unwrap();
     let report = String::from_utf8(output.stderr).unwrap();
     assert!(report.contains("tests/shutdown_report.rs:"), "{report:?}");
+}
+
+/// It was waited for, for five seconds if nothing else was said, and named.
+///
+/// Wall time: the thread is given some to begin, and then the runtime has little patience.
+#[test]
+fn a_read_where_nothing_comes_is_neither_waited_for_nor_named() {
+    if env::var_os(ROLE).is_some() {
+        let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let limit = Duration::from_millis(5);
+        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
+        runtime.block_on(async {
+            let file = std::fs::File::from(std::os::fd::OwnedFd::from(one));
+            let mut file = wheelhouse::fs::File::from_std(file);
+            spawn(async move { file.read(&mut [0; 8]).await }).detach();
+            sleep(Duration::from_millis(100)).await;
+        });
+        drop(runtime);
+        return drop(other);
+    }
+    let output = again("a_read_where_nothing_comes_is_neither_waited_for_nor_named").output();
+    let output = output.unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{report}");
+    assert!(!report.contains("did not return"), "{report:?}");
 }

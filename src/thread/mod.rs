@@ -44,7 +44,7 @@ where
     T: Send + 'static,
 {
     with("to_thread", |_| ());
-    ToThread(Offload::new(f, AtTheEnd::Wait(Location::caller())))
+    ToThread(Offload::with_vars(f, AtTheEnd::Wait(Location::caller())))
 }
 
 /// The future of [`to_thread`].

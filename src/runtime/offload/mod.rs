@@ -30,7 +30,7 @@ pub(crate) use stream::{Blocking, Unblocked};
 use super::hub::InFlight;
 use super::{Core, try_with, with};
 use crate::util::Payload;
-use crate::util::vars;
+use crate::util::vars::{self, Luggage};
 
 /// Whether the end of the runtime waits, for a while, for a function that was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +42,22 @@ pub(crate) enum AtTheEnd {
     Leave,
 }
 
+/// How a function goes to its thread.
+#[derive(Clone, Copy)]
+struct Terms {
+    /// Whether the runtime's end waits for it.
+    at_the_end: AtTheEnd,
+    /// Whether it has the context variables of who sends it; only users' code can see them.
+    has_vars: bool,
+}
+
 /// The future of a function that runs on another thread. `Unpin` and `Send`, as it holds the function itself.
 pub(crate) struct Offload<F, T>(State<F, T>);
 
 /// How far it has come.
 enum State<F, T> {
     /// Not polled yet.
-    Idle(F, AtTheEnd),
+    Idle(F, Terms),
     /// In the pool.
     Sent(Arc<Slot<F, T>>),
     /// The value was given.
@@ -69,16 +78,32 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    /// Will call a function on another thread, from the first poll on.
+    /// Will call a function of this crate on another thread, from the first poll on.
     pub(crate) fn new(f: F, at_the_end: AtTheEnd) -> Self {
-        Self(State::Idle(f, at_the_end))
+        let terms = Terms {
+            at_the_end,
+            has_vars: false,
+        };
+        Self(State::Idle(f, terms))
+    }
+
+    /// Will call a function of a user, which has the context variables.
+    pub(crate) fn with_vars(f: F, at_the_end: AtTheEnd) -> Self {
+        let terms = Terms {
+            at_the_end,
+            has_vars: true,
+        };
+        Self(State::Idle(f, terms))
     }
 
     /// Hands the function to the pool.
-    fn send(core: &Core, f: F, at_the_end: AtTheEnd) -> State<F, T> {
-        let luggage = vars::for_thread(&core.vars());
+    fn send(core: &Core, f: F, terms: Terms) -> State<F, T> {
+        let luggage = match terms.has_vars {
+            true => vars::for_thread(&core.vars()),
+            false => Luggage::new(),
+        };
         // Listed from now on, until the function has returned or is dropped uncalled.
-        let running = match at_the_end {
+        let running = match terms.at_the_end {
             AtTheEnd::Wait(location) => Some(core.hub().jobs().begin(location)),
             AtTheEnd::Leave => None,
         };
@@ -105,11 +130,11 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let State::Idle(..) = self.0 {
-            let State::Idle(f, at_the_end) = mem::replace(&mut self.0, State::Done) else {
+            let State::Idle(f, terms) = mem::replace(&mut self.0, State::Done) else {
                 unreachable!("it was idle a line before")
             };
             self.0 = with("a function for another thread", |core| {
-                Self::send(core, f, at_the_end)
+                Self::send(core, f, terms)
             });
         }
         let State::Sent(slot) = &self.0 else {

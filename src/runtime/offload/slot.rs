@@ -131,7 +131,8 @@ impl<F, T> Slot<F, T> {
         let mut locked = self.lock();
         let (waker, in_flight) = (locked.waker.take(), locked.in_flight.take());
         drop(locked);
-        drop((waker, in_flight));
+        drop(in_flight);
+        drop_quietly(waker);
     }
 
     /// Takes the function up, if it is still wanted.
