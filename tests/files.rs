@@ -3,9 +3,12 @@
 
 use std::fs as std_fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader};
@@ -14,7 +17,7 @@ use proptest::prelude::*;
 use wheelhouse::fs::{self, File, OpenOptions};
 use wheelhouse::process::Command;
 use wheelhouse::stdio::{stderr, stdin, stdout};
-use wheelhouse::{run, testing};
+use wheelhouse::{run, sleep, testing};
 
 /// A folder of one test, with everything in it gone at the end.
 struct Folder(PathBuf);
@@ -379,5 +382,81 @@ fn the_standard_streams_carry_lines_and_a_read_where_nothing_comes_holds_up_no_e
         // Its input is open still: `wait` would close it only if the child held it.
         assert!(child.wait().await.unwrap().success());
         drop(stdin);
+    });
+}
+
+/// The clock was held until somebody looked at the file again, and a sleep before that was a real one.
+#[test]
+fn a_virtual_clock_jumps_when_a_write_is_done_that_nobody_looks_at() {
+    let folder = Folder::new();
+    testing::run(async {
+        let mut file = fresh(&folder.path("file")).await;
+        file.write_all(b"text").await.unwrap();
+        sleep(Duration::from_secs(1_000_000)).await;
+        file.flush().await.unwrap();
+    });
+}
+
+/// What behaves like a terminal: no place, and two directions.
+fn placeless() -> (File, UnixStream) {
+    let (one, other) = UnixStream::pair().unwrap();
+    (File::from_std(OwnedFd::from(one).into()), other)
+}
+
+/// The write failed, as it wanted to go back to where the reader was.
+#[test]
+fn a_write_behind_a_cancelled_read_works_where_there_is_no_place() {
+    run(async {
+        let (mut file, mut peer) = placeless();
+        assert!(file.read(&mut [0; 8]).now_or_never().is_none());
+        peer.write_all(b"abcd").unwrap();
+        let mut got = [0; 4];
+        file.read_exact(&mut got[..1]).await.unwrap();
+        file.write_all(b"text").await.unwrap();
+        file.flush().await.unwrap();
+        file.read_exact(&mut got[1..]).await.unwrap();
+        assert_eq!(&got, b"abcd");
+        peer.read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"text");
+    });
+}
+
+/// The failure was remembered while bytes were read that were there already, and told to a seek from another place.
+#[test]
+fn a_cancelled_seek_that_failed_is_forgotten_by_reading_on() {
+    let folder = Folder::new();
+    std_fs::write(folder.path("file"), "0123456789").unwrap();
+    run(async {
+        let mut file = File::open(folder.path("file")).await.unwrap();
+        let back = SeekFrom::Current(-5);
+        loop {
+            cut_a_read(&mut file, 0, 8).await;
+            file.read_exact(&mut [0; 1]).await.unwrap();
+            if file.seek(back).now_or_never().is_none() {
+                break;
+            }
+        }
+        file.read_exact(&mut [0; 5]).await.unwrap();
+        assert_eq!(file.seek(back).await.unwrap(), 1);
+    });
+}
+
+/// It went to std with the place behind what a cancelled read had read.
+#[test]
+fn a_file_goes_to_std_with_the_place_where_its_reader_was() {
+    let folder = Folder::new();
+    std_fs::write(folder.path("file"), "0123456789").unwrap();
+    run(async {
+        let mut file = File::open(folder.path("file")).await.unwrap();
+        cut_a_read(&mut file, 0, 8).await;
+        file.read_exact(&mut [0; 2]).await.unwrap();
+        let mut std = file.into_std().await.unwrap();
+        assert_eq!(std.stream_position().unwrap(), 2);
+
+        let (mut file, mut peer) = placeless();
+        assert!(file.read(&mut [0; 8]).now_or_never().is_none());
+        peer.write_all(b"abcd").unwrap();
+        file.read_exact(&mut [0; 1]).await.unwrap();
+        assert!(file.into_std().await.is_ok());
     });
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use futures::{FutureExt, StreamExt};
+use rustix::process::{Pid, WaitOptions, waitpid};
 use wheelhouse::process::{Child, Command};
 use wheelhouse::{gather, run, sleep, spawn, testing, timeout};
 
@@ -301,4 +302,56 @@ fn a_program_that_is_not_there_is_an_error_and_so_is_no_runtime() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let error = Command::new("true").spawn().unwrap_err();
     assert!(error.to_string().contains("runtime"), "{error}");
+}
+
+/// What `output` asked for stayed, and the next child wrote into a pipe that nobody read.
+#[test]
+fn an_output_leaves_the_command_as_it_was() {
+    run(async {
+        let mut command = shell("echo out; echo err >&2");
+        assert_eq!(command.output().await.unwrap().stdout, b"out\n");
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        assert!(child.stdin.is_none() && child.stdout.is_none() && child.stderr.is_none());
+        assert!(child.wait().await.unwrap().success());
+        assert_eq!(command.output().await.unwrap().stderr, b"");
+    });
+}
+
+#[test]
+fn a_child_that_somebody_else_took_note_of_is_an_error_and_is_not_waited_for() {
+    run(async {
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        waitpid(pid, WaitOptions::empty()).unwrap();
+        assert_eq!(child.wait().await.unwrap_err().raw_os_error(), Some(10));
+        assert_eq!(child.wait().await.unwrap_err().raw_os_error(), Some(10));
+        child.kill().unwrap();
+    });
+}
+
+#[test]
+fn where_sigchld_is_ignored_waits_end_with_an_error() {
+    const ROLE: &str = "WHEELHOUSE_TEST_IGNORES";
+    let test = "where_sigchld_is_ignored_waits_end_with_an_error";
+    if std::env::var_os(ROLE).is_none() {
+        let mut again = std::process::Command::new("env");
+        again.arg("--ignore-signal=CHLD");
+        again.arg(std::env::current_exe().unwrap());
+        again.args(["--exact", test, "--nocapture"]).env(ROLE, "1");
+        let output = again.output().unwrap();
+        return assert!(output.status.success(), "{output:?}");
+    }
+    run(async {
+        let mut child = lasting().spawn().unwrap();
+        let stdin = child.stdin.take();
+        assert!(child.wait().now_or_never().is_none());
+        drop(stdin);
+        assert_eq!(child.wait().await.unwrap_err().raw_os_error(), Some(10));
+        child.kill().unwrap();
+        // Of one that is dropped the system takes note.
+        let mut child = lasting().spawn().unwrap();
+        let (pid, stdin) = (child.id(), child.stdin.take());
+        drop((child, stdin));
+        gone(pid).await;
+    });
 }

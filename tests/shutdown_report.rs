@@ -5,7 +5,8 @@ use std::future::pending;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use wheelhouse::{Runtime, catch_cancel, spawn, task, to_thread, yield_now};
+use futures::io::AsyncReadExt;
+use wheelhouse::{Runtime, catch_cancel, sleep, spawn, task, to_thread, yield_now};
 
 /// Says to a process of this test what it is.
 const ROLE: &str = "WHEELHOUSE_TEST_STUBBORN";
@@ -96,4 +97,96 @@ fn a_report_that_nobody_reads_is_no_panic() {
     drop(reader);
     let mut command = again("a_report_that_nobody_reads_is_no_panic");
     assert!(command.stderr(writer).status().unwrap().success());
+}
+
+/// It waited in the pool behind a function that held up everything, long after nobody wanted it any more, and was named as one that
+/// runs on.
+///
+/// Wall time: the patience of a real runtime, as short as can be.
+#[test]
+fn a_function_that_waits_in_a_full_pool_is_dropped_at_once_and_not_named() {
+    if env::var_os(ROLE).is_some() {
+        let limit = Duration::from_millis(5);
+        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
+        return runtime.block_on(async {
+            let (begin, begun) = std::sync::mpsc::channel();
+            let stuck = move || {
+                begin.send(()).unwrap();
+                loop {
+                    std::thread::park();
+                }
+            };
+            spawn(to_thread(stuck)).detach();
+            yield_now().await;
+            begun.recv().unwrap();
+            let (kept, gone) = std::sync::mpsc::channel::<()>();
+            let waiting = spawn(to_thread(move || drop(kept)));
+            yield_now().await;
+            assert!(waiting.cancel_and_wait().await.is_err());
+            assert!(gone.recv().is_err());
+        });
+    }
+    let test = "a_function_that_waits_in_a_full_pool_is_dropped_at_once_and_not_named";
+    let output = again(test)
+        .env("BLOCKING_MAX_THREADS", "1")
+        .output()
+        .unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{report}");
+    assert!(
+        report.contains("1 function(s) on other threads"),
+        "{report:?}"
+    );
+}
+
+/// It was named with a place in this crate.
+///
+/// Wall time: the thread is given some to begin, and then the runtime has little patience.
+#[test]
+fn a_file_whose_opening_does_not_return_is_named_with_the_place_where_it_was_asked_for() {
+    const PIPE: &str = "WHEELHOUSE_TEST_PIPE";
+    if let Some(path) = env::var_os(PIPE) {
+        let limit = Duration::from_millis(5);
+        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
+        return runtime.block_on(async {
+            // A named pipe that nobody opens at its other end.
+            spawn(wheelhouse::fs::File::open(path)).detach();
+            // Nobody can see from outside whether a thread has begun.
+            sleep(Duration::from_millis(100)).await;
+        });
+    }
+    let path = env::temp_dir().join(format!("wheelhouse-pipe-{}", std::process::id()));
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let test =
+        "a_file_whose_opening_does_not_return_is_named_with_the_place_where_it_was_asked_for";
+    let output = again(test).env(PIPE, &path).output().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("tests/shutdown_report.rs:"), "{report:?}");
+}
+
+/// It was waited for, for five seconds if nothing else was said, and named.
+///
+/// Wall time: the thread is given some to begin, and then the runtime has little patience.
+#[test]
+fn a_read_where_nothing_comes_is_neither_waited_for_nor_named() {
+    if env::var_os(ROLE).is_some() {
+        let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let limit = Duration::from_millis(5);
+        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
+        runtime.block_on(async {
+            let file = std::fs::File::from(std::os::fd::OwnedFd::from(one));
+            let mut file = wheelhouse::fs::File::from_std(file);
+            spawn(async move { file.read(&mut [0; 8]).await }).detach();
+            sleep(Duration::from_millis(100)).await;
+        });
+        drop(runtime);
+        return drop(other);
+    }
+    let output = again("a_read_where_nothing_comes_is_neither_waited_for_nor_named").output();
+    let output = output.unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{report}");
+    assert!(!report.contains("did not return"), "{report:?}");
 }

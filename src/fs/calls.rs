@@ -26,8 +26,15 @@ impl<T: Send + 'static> FsCall<T> {
     /// Will make a call.
     #[track_caller]
     pub(super) fn new(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
-        let at_the_end = AtTheEnd::Wait(Location::caller());
-        Self(Offload::new(Box::new(call), at_the_end))
+        Self::at(Location::caller(), call)
+    }
+
+    /// Will make a call that was asked for at a place in the program.
+    pub(super) fn at(
+        location: &'static Location<'static>,
+        call: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Self {
+        Self(Offload::new(Box::new(call), AtTheEnd::Wait(location)))
     }
 }
 

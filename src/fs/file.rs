@@ -1,7 +1,7 @@
 //! An open file.
 
 use std::fs::{Metadata, Permissions};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
@@ -86,8 +86,9 @@ impl File {
     ///
     /// # Errors
     /// When there is none, or it may not be read; outside of a runtime.
-    pub async fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        OpenOptions::new().read(true).open(path).await
+    #[track_caller]
+    pub fn open<P: AsRef<Path>>(path: P) -> impl Future<Output = io::Result<Self>> + use<P> {
+        OpenOptions::new().read(true).open(path)
     }
 
     /// Opens a file to write it, in place of what was there.
@@ -97,34 +98,38 @@ impl File {
     ///
     /// # Errors
     /// When there is no such folder, or it may not be written to; outside of a runtime.
-    pub async fn create(path: impl AsRef<Path>) -> io::Result<Self> {
+    #[track_caller]
+    pub fn create<P: AsRef<Path>>(path: P) -> impl Future<Output = io::Result<Self>> + use<P> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
-        options.open(path).await
+        options.open(path)
     }
 
     /// Takes over an open file of std.
     #[track_caller]
     #[must_use]
     pub fn from_std(file: std::fs::File) -> Self {
-        let shared = Shared {
-            file: Arc::new(file),
-            location: Location::caller(),
-        };
+        Self::opened_at(Location::caller(), file)
+    }
+
+    /// A file that was opened at a place in the program.
+    fn opened_at(location: &'static Location<'static>, file: std::fs::File) -> Self {
+        let file = Arc::new(file);
         Self {
-            stream: Unblocked::new(shared),
+            stream: Unblocked::new(Shared { file, location }),
         }
     }
 
-    /// Gives the file to std, when what was written is in it.
+    /// Gives the file to std, when what was written is in it. Its place is where the reader was, also when a read was cancelled;
+    /// of what has no place, as a pipe, what such a read had read is lost.
     ///
     /// # Cancel safety
     /// The file is closed then.
     ///
     /// # Errors
-    /// That of the last write; those of `dup`. Outside of a runtime.
+    /// That of the last write; those of `lseek` and `dup`. Outside of a runtime. The file is closed then.
     pub async fn into_std(mut self) -> io::Result<std::fs::File> {
-        poll_fn(|cx| self.stream.poll_flush(cx)).await?;
+        poll_fn(|cx| self.stream.poll_rest(cx)).await?;
         let file = Arc::clone(&self.stream.get().file);
         drop(self);
         Arc::try_unwrap(file).or_else(|file| file.try_clone())
@@ -192,8 +197,8 @@ impl File {
         call: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         poll_fn(|cx| self.stream.poll_flush(cx)).await?;
-        let file = Arc::clone(&self.stream.get().file);
-        FsCall::new(move || call(&file)).await
+        let Shared { file, location } = self.stream.get().clone();
+        FsCall::at(location, move || call(&file)).await
     }
 }
 
@@ -292,10 +297,12 @@ impl OpenOptions {
     ///
     /// # Errors
     /// Those of `open`; outside of a runtime.
-    pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
+    #[track_caller]
+    pub fn open<P: AsRef<Path>>(&self, path: P) -> impl Future<Output = io::Result<File>> + use<P> {
+        let location = Location::caller();
         let (options, path) = (self.0.clone(), path.as_ref().to_path_buf());
-        let file = FsCall::new(move || options.open(path)).await?;
-        Ok(File::from_std(file))
+        let opened = FsCall::at(location, move || options.open(path));
+        async move { Ok(File::opened_at(location, opened.await?)) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Files. Floor 3.
 //!
 //! A file's calls block, and epoll cannot tell when they would not: each runs on another thread, as
-//! [`to_thread`](crate::to_thread)'s functions do, and what is said there of cancelling and of the runtime's end holds here, too.
+//! [`to_thread`](crate::to_thread)'s functions do, and what is said there of cancelling and of the runtime's end holds here, too;
+//! but the end does not wait for the reads of a [`File`], which may be a pipe where nothing comes.
 //! A hop to a thread and back takes some microseconds, so larger pieces are better: wrap a [`File`] in `futures::io::BufReader` or
 //! `BufWriter`, or use [`read`] and [`write`] for whole files.
 //!

@@ -8,13 +8,12 @@ use std::io::{self, ErrorKind};
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
 };
-
 use std::panic::resume_unwind;
 
 use sealed::Named;
 pub(crate) use sealed::Target;
 
-use crate::runtime::{AtTheEnd, Offload};
+use crate::runtime::{AtTheEnd, Offload, require_runtime};
 
 /// What [`TcpListener::bind`](super::TcpListener::bind) and [`TcpStream::connect`](super::TcpStream::connect) take.
 ///
@@ -66,6 +65,7 @@ pub(super) async fn resolve(target: io::Result<Target>) -> io::Result<Vec<Socket
 
 /// Asks the system's resolver, on another thread.
 async fn look_up(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    require_runtime()?;
     let asked = name.clone();
     let ask = move || (asked, port).to_socket_addrs().map(Vec::from_iter);
     let found = Offload::new(ask, AtTheEnd::Leave).await;

@@ -12,7 +12,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{TcpStream, UnixStream};
 use crate::reactor::Direction;
-use crate::runtime::{MOST_BUFFERS, Registered, Socket};
+use crate::runtime::{Registered, Socket, for_one_call};
 
 pub(super) use sealed::Bytes;
 
@@ -61,7 +61,7 @@ fn send_vectored<S: Socket + AsFd>(
     cx: &Context<'_>,
     buffers: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
-    let buffers = &buffers[..buffers.len().min(MOST_BUFFERS)];
+    let buffers = &buffers[for_one_call(buffers)];
     let size = buffers.iter().map(|buffer| buffer.len()).sum();
     socket.transfer(Direction::Write, cx, size, |socket| {
         let mut nothing = SendAncillaryBuffer::default();

@@ -72,7 +72,8 @@ impl UdpSocket {
     /// Nothing is lost: it waits for the lookup only.
     ///
     /// # Errors
-    /// When the text is no address or the name is unknown; when there is no way to the address.
+    /// When the text is no address or the name is unknown; outside of a runtime, if it is a name; when there is no way to the
+    /// address.
     pub async fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<()> {
         let target = address.target();
         drop(address);

@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll};
 
 use futures_io::AsyncRead;
+use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::reaper;
@@ -79,8 +80,10 @@ impl Child {
                 kill_on_drop,
             }),
             Err(error) => {
-                // Nobody will know of it, so it must not go on.
-                process.kill().ok();
+                // Nobody will know of it, so it must not go on. If it has gone, its number may be another's.
+                if error.raw_os_error() != Some(Errno::SRCH.raw_os_error()) {
+                    process.kill().ok();
+                }
                 reaper::adopt(process);
                 Err(error)
             }
@@ -119,7 +122,7 @@ impl Child {
     /// Nothing is lost.
     ///
     /// # Errors
-    /// Away from the runtime in which it was started.
+    /// Away from the runtime in which it was started. `ECHILD`, when somebody else took its status: see the [module](super).
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         if let Some(status) = self.try_wait()? {
@@ -136,20 +139,21 @@ impl Child {
     /// Gives the status if it has ended.
     ///
     /// # Errors
-    /// Those of `waitid`.
+    /// Those of `waitid`, as `ECHILD` when somebody else took its status.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         held(&mut self.process).try_wait()
     }
 
     /// Waits until it has ended, and gives what it wrote meanwhile to those pipes that are still here.
     ///
-    /// Both are read at the same time, so a child that writes much to either does not get stuck.
+    /// Both are read at the same time, so a child that writes much to either does not get stuck. They are read to their ends,
+    /// which come when those to whom the child gave them, programs that it started, have gone, too.
     ///
     /// # Cancel safety
     /// What was read is lost, and the child is dropped.
     ///
     /// # Errors
-    /// Those of reading; away from the runtime in which it was started.
+    /// Those of reading and of [`wait`](Self::wait).
     pub async fn wait_with_output(mut self) -> io::Result<Output> {
         drop(self.stdin.take());
         let mut stdout = Collect::new(self.stdout.take());
@@ -202,7 +206,7 @@ impl Child {
     /// Sends a signal, by the pidfd, so that no other process gets it.
     fn signal(&mut self, signal: Signal) -> io::Result<()> {
         match pidfd_send_signal(self.pidfd.get().as_fd(), signal) {
-            Err(rustix::io::Errno::SRCH) | Ok(()) => Ok(()),
+            Err(Errno::SRCH) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -173,8 +173,25 @@ impl Command {
         if !stderr {
             self.stderr(Stdio::piped());
         }
-        let child = self.start(self.kill_on_drop.unwrap_or(true))?;
-        child.wait_with_output().await
+        let child = self.start(self.kill_on_drop.unwrap_or(true));
+        self.forget_streams([stdin, stdout, stderr]);
+        child?.wait_with_output().await
+    }
+
+    /// Lets the next child inherit those standard streams of which nothing was said, as if [`output`](Self::output) had not been
+    /// called.
+    fn forget_streams(&mut self, said: [bool; 3]) {
+        self.set = said;
+        let [stdin, stdout, stderr] = said;
+        if !stdin {
+            self.std.stdin(Stdio::inherit());
+        }
+        if !stdout {
+            self.std.stdout(Stdio::inherit());
+        }
+        if !stderr {
+            self.std.stderr(Stdio::inherit());
+        }
     }
 
     /// Starts the program.

@@ -19,6 +19,9 @@
 //!
 //! # Non-guarantees
 //! - Starting a program (`fork` and `exec`) happens on the loop's thread, as in asyncio; it takes about a millisecond.
+//! - A process that ignores SIGCHLD (`SIG_IGN`, which may be inherited from who started it), or that waits for any child
+//!   (`waitpid(-1)`), takes the statuses away: a wait then gives the error `ECHILD`, and so may a start `ESRCH`, when the program
+//!   was quick. No wait hangs for that.
 //! - Only the child is killed, not what it has started. [`Command::process_group`] makes a group that can be signalled as one.
 
 mod child;

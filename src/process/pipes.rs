@@ -10,7 +10,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::ioctl_fionbio;
 
 use crate::reactor::{Direction, Readiness};
-use crate::runtime::{MOST_BUFFERS, Registered};
+use crate::runtime::{Registered, for_one_call};
 
 /// Takes over one end of a pipe.
 fn register<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(
@@ -82,7 +82,7 @@ impl AsyncWrite for ChildStdin {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let buffers = &buffers[..buffers.len().min(MOST_BUFFERS)];
+        let buffers = &buffers[for_one_call(buffers)];
         let size = buffers.iter().map(|buffer| buffer.len()).sum();
         self.open()?
             .transfer(Direction::Write, cx, size, |mut pipe| {

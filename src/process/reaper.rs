@@ -112,9 +112,12 @@ fn reap(orphans: &Orphans) {
                 .children
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            if let Some(mut orphan) = children.remove(&number) {
-                // It has ended, so this does not wait.
-                orphan.child.wait().ok();
+            let Some(orphan) = children.get_mut(&number) else {
+                continue;
+            };
+            // If somebody else took note of it before us, its number may be another's by now, who runs.
+            if !matches!(orphan.child.try_wait(), Ok(None)) {
+                children.remove(&number);
             }
         }
     }

@@ -62,7 +62,7 @@ pub(crate) use registered::{Registered, Socket, elsewhere, require_runtime};
 pub use remote::Remote;
 pub use reply::RemoteHandle;
 pub(crate) use signals::{Subscription, drain};
-pub(crate) use transfer::MOST_BUFFERS;
+pub(crate) use transfer::for_one_call;
 
 use crate::cell::Label;
 use crate::error::Cancelled;

@@ -1,6 +1,7 @@
 //! Moving bytes through a descriptor: the reads and writes that sockets and pipes have in common.
 
 use std::io::{self, IoSliceMut, Read, Write};
+use std::ops::{Deref, Range};
 use std::task::{Context, Poll};
 
 use super::Registered;
@@ -8,7 +9,14 @@ use super::registered::Socket;
 use crate::reactor::{Direction, Done};
 
 /// How many buffers one vectored call takes; the system knows no more.
-pub(crate) const MOST_BUFFERS: usize = 1024;
+const MOST_BUFFERS: usize = 1024;
+
+/// Which of several buffers one call takes. It leaves out the empty ones in front, so that a count of 0 is never theirs alone.
+pub(crate) fn for_one_call<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
+    let first = buffers.iter().position(|buffer| !buffer.is_empty());
+    let first = first.unwrap_or(buffers.len());
+    first..buffers.len().min(first + MOST_BUFFERS)
+}
 
 impl<S: Socket> Registered<S> {
     /// Reads some bytes.
@@ -29,8 +37,8 @@ impl<S: Socket> Registered<S> {
     where
         for<'a> &'a S: Read,
     {
-        let count = buffers.len().min(MOST_BUFFERS);
-        let buffers = &mut buffers[..count];
+        let taken = for_one_call(buffers);
+        let buffers = &mut buffers[taken];
         let room = buffers.iter().map(|buffer| buffer.len()).sum();
         self.transfer(Direction::Read, cx, room, |mut socket| {
             socket.read_vectored(buffers)

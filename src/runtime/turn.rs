@@ -104,9 +104,14 @@ impl Core {
 
     /// Sleeps until the timeout, an edge or the bell, unless the inbox has something already.
     pub(super) fn sleep(&self, timeout: Option<Duration>) {
+        self.sleep_unless(timeout, || false);
+    }
+
+    /// Like [`sleep`](Self::sleep), but does not begin where `over` says so. Whoever makes it so later rings the bell.
+    pub(super) fn sleep_unless(&self, timeout: Option<Duration>, over: impl FnOnce() -> bool) {
         let bell = self.hub().bell();
         bell.prepare_sleep();
-        let timeout = match self.hub().is_empty() {
+        let timeout = match self.hub().is_empty() && !over() {
             true => timeout,
             false => Some(Duration::ZERO),
         };

@@ -15,6 +15,8 @@ use super::core::Core;
 impl Core {
     /// Waits for what is real, or jumps to the next deadline.
     pub(super) fn rest_virtually(&self) {
+        // Asked before the inbox is emptied: who is not in flight any more then has sent what it had to send.
+        let was_in_flight = self.is_something_in_flight();
         self.sleep(Some(Duration::ZERO));
         self.collect();
         if self.is_somebody_ready() {
@@ -22,6 +24,9 @@ impl Core {
         }
         if self.is_something_in_flight() {
             return self.sleep_for_real();
+        }
+        if was_in_flight {
+            return;
         }
         let deadline = self.wheel().borrow_mut().next_deadline();
         match deadline {
@@ -33,7 +38,9 @@ impl Core {
     /// Waits for what is in flight; meanwhile the virtual clock goes like the machine's.
     fn sleep_for_real(&self) {
         let before = (Instant::now(), self.clock().nanos());
-        self.sleep(self.until_next_deadline());
+        self.sleep_unless(self.until_next_deadline(), || {
+            !self.is_something_in_flight()
+        });
         let passed = u64::try_from(before.0.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.clock().jump_to(before.1.saturating_add(passed));
     }

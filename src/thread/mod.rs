@@ -1,8 +1,9 @@
 //! Functions that block, on threads of their own. Floor 3.
 //!
 //! A function that computes for long or waits in the system would hold up every task. [`to_thread`] runs it on a thread of a
-//! pool, and the task that asked awaits its value. The threads are those of the crate `blocking`: made when they are needed, at
-//! most 500 of them (the environment variable `BLOCKING_MAX_THREADS` says otherwise), and gone when they have idled for a while.
+//! pool, and the task that asked awaits its value. The threads are those of the crate `blocking`, which all runtimes of the process
+//! share: made when they are needed, at most 500 of them (the environment variable `BLOCKING_MAX_THREADS` says otherwise), and kept
+//! for the next ones. A function that finds them all busy waits for one.
 
 use std::fmt;
 use std::future::Future;
@@ -43,7 +44,7 @@ where
     T: Send + 'static,
 {
     with("to_thread", |_| ());
-    ToThread(Offload::new(f, AtTheEnd::Wait(Location::caller())))
+    ToThread(Offload::with_vars(f, AtTheEnd::Wait(Location::caller())))
 }
 
 /// The future of [`to_thread`].

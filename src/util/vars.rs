@@ -15,6 +15,8 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::drop_quietly;
+
 /// Copies a value for another thread.
 pub(crate) type Copied = fn(&dyn Any) -> Box<dyn Any + Send>;
 
@@ -84,20 +86,29 @@ pub(crate) fn for_child(vars: &Vars) -> Vars {
 /// Copies of values, on their way to another thread, the earliest first.
 pub(crate) type Luggage = Vec<(usize, Reach, Box<dyn Any + Send>)>;
 
-/// What a function has that is sent to another thread from where `vars` are set.
+/// What a function has that is sent to another thread from where `vars` are set: copies of these, and of what came along to this
+/// thread itself.
 pub(crate) fn for_thread(vars: &Vars) -> Luggage {
     let mut luggage = Luggage::new();
-    let mut at = vars.as_ref();
-    while let Some(frame) = at {
-        let copied = frame.reach.copied.filter(|_| frame.reach.inherited);
-        if let Some(copied) = copied
-            && luggage.iter().all(|(key, ..)| *key != frame.key)
-        {
-            luggage.push((frame.key, frame.reach, copied(&*frame.value)));
+    let arrived = ARRIVED.with_borrow(Clone::clone);
+    for list in [vars, &arrived] {
+        let mut at = list.as_ref();
+        while let Some(frame) = at {
+            pack(&mut luggage, frame);
+            at = frame.below.as_ref();
         }
-        at = frame.below.as_ref();
     }
     luggage
+}
+
+/// Adds a copy of a value, unless a later one hides it or it stays here.
+fn pack(luggage: &mut Luggage, frame: &Frame) {
+    let copied = frame.reach.copied.filter(|_| frame.reach.inherited);
+    if let Some(copied) = copied
+        && luggage.iter().all(|(key, ..)| *key != frame.key)
+    {
+        luggage.push((frame.key, frame.reach, copied(&*frame.value)));
+    }
 }
 
 thread_local! {
@@ -111,8 +122,8 @@ pub(crate) fn arrive<R>(luggage: Luggage, f: impl FnOnce() -> R) -> R {
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
-            // Their destructors are somebody else's code, and run with nothing borrowed.
-            drop(ARRIVED.take());
+            // Their destructors are somebody else's code: they run with nothing borrowed, and may panic beside the function.
+            drop_quietly(ARRIVED.take());
         }
     }
     if luggage.is_empty() {

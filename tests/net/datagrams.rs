@@ -213,3 +213,12 @@ fn a_socket_away_from_its_runtime_says_so() {
     let error = futures::executor::block_on(UdpSocket::bind(ANY)).unwrap_err();
     assert!(error.to_string().contains("runtime"), "{error}");
 }
+
+/// The lookup of the name panicked.
+#[test]
+fn outside_of_a_runtime_a_socket_cannot_be_connected_to_a_name() {
+    let socket = bounded(UdpSocket::bind(ANY)).unwrap();
+    let outcome = socket.connect("localhost:9").now_or_never();
+    let error = outcome.unwrap().unwrap_err();
+    assert!(error.to_string().contains("runtime"), "{error}");
+}

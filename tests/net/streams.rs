@@ -250,3 +250,19 @@ fn a_port_can_be_bound_again_at_once_but_not_twice() {
         TcpListener::bind(address).await.unwrap();
     });
 }
+
+/// Nothing but the empty ones was given to the system, and the 0 that came back looked like the end.
+#[test]
+fn more_empty_buffers_than_the_system_takes_hide_nothing_behind_them() {
+    bounded(async {
+        let (mut client, mut server) = pair().await;
+        let mut from = vec![IoSlice::new(&[]); 1500];
+        from.push(IoSlice::new(b"text"));
+        assert_eq!(client.write_vectored(&from).await.unwrap(), 4);
+        let mut got = [0; 4];
+        let mut into: Vec<_> = (0..1500).map(|_| IoSliceMut::new(&mut [])).collect();
+        into.push(IoSliceMut::new(&mut got));
+        assert_eq!(server.read_vectored(&mut into).await.unwrap(), 4);
+        assert_eq!(&got, b"text");
+    });
+}

@@ -13,6 +13,7 @@ mod lifecycle;
 mod ownership;
 mod remote;
 mod threads;
+mod threads_foreign;
 mod time;
 mod trace;
 mod wakes;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::common::{Bomb, DROP_PANIC, OnDrop, panics_saying, text_of};
 use wheelhouse::{
     JoinError, Runtime, catch_cancel, context_var, gather, run, shield, sleep, spawn, testing,
-    timeout, to_thread,
+    time, timeout, to_thread,
 };
 
 /// A function that says when it begins and returns when it is told to.
@@ -273,4 +273,82 @@ fn a_runtime_on_the_other_thread_has_the_variables_too() {
         let there = to_thread(|| run(async { spawn(async { USER.get() }).await.unwrap() }));
         assert_eq!(there.await, "ann");
     }));
+}
+
+/// A nested runtime's variables were packed for a second thread, but not what had come along to the first one.
+#[test]
+fn what_came_along_to_a_thread_goes_on_to_the_next_one() {
+    let twice = USER.with("ann".into(), async {
+        to_thread(|| run(to_thread_later(|| USER.get()))).await
+    });
+    assert_eq!(run(twice), "ann");
+}
+
+/// A value whose clone panics when it is dropped.
+struct Explosive(bool);
+
+impl Clone for Explosive {
+    fn clone(&self) -> Self {
+        Self(true)
+    }
+}
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        assert!(!self.0, "{DROP_PANIC}");
+    }
+}
+
+context_var! {
+    static EXPLOSIVE: Explosive = Explosive(false);
+}
+
+/// It was dropped while the function's own panic unwound, which ended the process.
+#[test]
+fn a_variable_that_panics_when_its_copy_is_dropped_harms_nobody() {
+    run(EXPLOSIVE.with(Explosive(false), async {
+        assert_eq!(to_thread(|| 1).await, 1);
+        let failing = spawn(to_thread(|| panic!("the function's own panic")));
+        let error = failing.await.map(|never: ()| never).unwrap_err();
+        assert!(error.to_string().contains("own panic"), "{error}");
+        assert_eq!(to_thread(|| 2).await, 2);
+    }));
+}
+
+/// The clock of the first runtime was held, and the second one found a deadlock.
+#[test]
+fn the_clock_stands_still_where_a_function_is_awaited_that_another_runtime_sent() {
+    let (function, begun, end) = held();
+    let limit = Duration::ZERO;
+    let first = Runtime::builder().shutdown_timeout(limit).build().unwrap();
+    let call = first.block_on(async {
+        let mut call = Box::pin(to_thread(function));
+        let sent = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending()));
+        assert!(sent.await);
+        begun.recv().unwrap();
+        call
+    });
+    drop(first);
+    testing::run(async {
+        // Wall time: long enough for a clock that may jump to do so.
+        let ending = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(30));
+            end.send(()).unwrap();
+        });
+        timeout(Duration::from_secs(3600), call).await.unwrap();
+        ending.join().unwrap();
+    });
+}
+
+/// The loop looked into its inbox first and asked second who is in flight: it did not hear who sent and went in between.
+#[test]
+fn a_clock_never_jumps_past_a_function_that_has_returned() {
+    testing::run(async {
+        let long = Duration::from_secs(3600);
+        let begin = time::now();
+        for _ in 0..5_000 {
+            assert!(timeout(long, to_thread(|| ())).await.is_ok());
+        }
+        assert!(time::now() - begin < long);
+    });
 }

@@ -13,7 +13,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, SeekFrom};
+use std::io::{self, ErrorKind, SeekFrom};
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -32,7 +32,7 @@ pub(crate) trait Blocking: Clone + Send + 'static {
     fn write_all(&self, bytes: &[u8]) -> io::Result<()>;
     /// Moves to another place.
     fn seek(&self, to: SeekFrom) -> io::Result<u64>;
-    /// Whether the runtime's end waits for such a call.
+    /// Whether the runtime's end waits for a write. Reads may wait for ever, and nobody misses what they would give.
     fn at_the_end(&self) -> AtTheEnd;
 }
 
@@ -58,7 +58,7 @@ enum State {
     /// No call is under way.
     Idle(Buffer),
     /// One is.
-    Busy(Offload<Call, Outcome>),
+    Busy(Offload<Call, Outcome>, AtTheEnd),
 }
 
 /// What was read and nobody has had.
@@ -115,7 +115,7 @@ impl<B: Blocking> Unblocked<B> {
                 return Poll::Ready(Ok(count));
             }
             let room = into.len().min(MOST);
-            self.call(move |inner, mut bytes| {
+            self.call(AtTheEnd::Leave, move |inner, mut bytes| {
                 bytes.resize(room, 0);
                 let count = retried(|| inner.read(&mut bytes));
                 bytes.truncate(*count.as_ref().unwrap_or(&0));
@@ -133,6 +133,8 @@ impl<B: Blocking> Unblocked<B> {
         if rest.is_empty() && !std::mem::take(&mut buffer.ended) {
             return None;
         }
+        // The place is another one from now on.
+        self.sought = None;
         let count = rest.len().min(into.len());
         into[..count].copy_from_slice(&rest[..count]);
         buffer.given += count;
@@ -151,7 +153,7 @@ impl<B: Blocking> Unblocked<B> {
         if count == 0 {
             return Poll::Ready(Ok(0));
         }
-        self.call(move |inner, unread| {
+        self.call(self.inner.at_the_end(), move |inner, unread| {
             // The place is behind what was read and not given; what is written belongs before that.
             let place = match unread.len() {
                 0 => Ok(0),
@@ -159,6 +161,10 @@ impl<B: Blocking> Unblocked<B> {
             };
             match place {
                 Ok(_) => (Vec::new(), Did::Write(inner.write_all(&bytes))),
+                // A pipe or a terminal has no place; what was read of it stays to be read.
+                Err(error) if error.kind() == ErrorKind::NotSeekable => {
+                    (unread, Did::Write(inner.write_all(&bytes)))
+                }
                 Err(error) => (unread, Did::Write(Err(error))),
             }
         });
@@ -187,7 +193,7 @@ impl<B: Blocking> Unblocked<B> {
                 Some((asked, place)) if asked == to => return Poll::Ready(place),
                 _ => {}
             }
-            self.call(move |inner, unread| {
+            self.call(AtTheEnd::Leave, move |inner, unread| {
                 let from_here = match to {
                     SeekFrom::Current(by) => {
                         SeekFrom::Current(by.saturating_sub(signed(unread.len())))
@@ -202,9 +208,23 @@ impl<B: Blocking> Unblocked<B> {
         }
     }
 
+    /// Waits for what was taken to be written, and then goes to where the reader is: back, if more was read than it was given.
+    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        let has_unread =
+            matches!(&self.state, State::Idle(buffer) if buffer.given < buffer.bytes.len());
+        if !has_unread {
+            return Poll::Ready(Ok(()));
+        }
+        match ready!(self.poll_seek(cx, SeekFrom::Current(0))) {
+            Err(error) if error.kind() != ErrorKind::NotSeekable => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Waits until no call is under way.
     fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let State::Busy(call) = &mut self.state else {
+        let State::Busy(call, _) = &mut self.state else {
             return Poll::Ready(());
         };
         let outcome = ready!(Pin::new(call).poll(cx));
@@ -223,7 +243,11 @@ impl<B: Blocking> Unblocked<B> {
     }
 
     /// Begins a call, which gets the bytes that were read and not given.
-    fn call(&mut self, call: impl FnOnce(&B, Vec<u8>) -> Outcome + Send + 'static) {
+    fn call(
+        &mut self,
+        at_the_end: AtTheEnd,
+        call: impl FnOnce(&B, Vec<u8>) -> Outcome + Send + 'static,
+    ) {
         let State::Idle(buffer) = &mut self.state else {
             unreachable!("whoever begins a call waited for the one before")
         };
@@ -232,7 +256,7 @@ impl<B: Blocking> Unblocked<B> {
         self.sought = None;
         let inner = self.inner.clone();
         let call: Call = Box::new(move || call(&inner, unread));
-        self.state = State::Busy(Offload::new(call, self.inner.at_the_end()));
+        self.state = State::Busy(Offload::new(call, at_the_end), at_the_end);
     }
 }
 
@@ -245,18 +269,17 @@ fn signed(length: usize) -> i64 {
 fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             outcome => return outcome,
         }
     }
 }
 
 impl<B> Drop for Unblocked<B> {
-    /// What was taken to be written is written, even if no thread has taken it up yet.
+    /// What was taken to be written is written, even if no thread has taken it up yet. A read is given up.
     fn drop(&mut self) {
-        if let State::Busy(call) =
-            std::mem::replace(&mut self.state, State::Idle(Buffer::default()))
-        {
+        let state = std::mem::replace(&mut self.state, State::Idle(Buffer::default()));
+        if let State::Busy(call, AtTheEnd::Wait(_)) = state {
             call.detach();
         }
     }
@@ -266,7 +289,7 @@ impl<B: fmt::Debug> fmt::Debug for Unblocked<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unblocked")
             .field("inner", &self.inner)
-            .field("busy", &matches!(self.state, State::Busy(_)))
+            .field("busy", &matches!(self.state, State::Busy(..)))
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,120 @@
+//! Functions on other threads and code of others: wakers that drop what they wake, or panic; captures whose destructors panic.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+
+use crate::common::{Bomb, DROP_PANIC};
+use wheelhouse::{context_var, fs, run, spawn, to_thread, yield_now};
+
+/// A call that is polled by a waker of ours.
+type Call = Pin<Box<dyn Future<Output = u32> + Send>>;
+
+/// Begins to wait for a call.
+fn begin(call: &mut Call, waker: &Waker) {
+    let polled = call.as_mut().poll(&mut Context::from_waker(waker));
+    assert!(polled.is_pending());
+}
+
+/// A function that waits for a word, and who gives it.
+fn told() -> (Call, Sender<()>) {
+    let (tell, told) = channel();
+    let call = to_thread(move || {
+        told.recv().unwrap();
+        7
+    });
+    (Box::pin(call), tell)
+}
+
+/// Drops the call that it wakes, and says so.
+struct Dropper(Mutex<Option<Call>>, Sender<()>);
+
+impl Wake for Dropper {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.lock().unwrap().take());
+        self.1.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_waker_may_drop_the_call_that_it_wakes() {
+    run(async {
+        let (woken, heard) = channel();
+        let dropper = Arc::new(Dropper(Mutex::new(None), woken));
+        let (mut call, tell) = told();
+        begin(&mut call, &Arc::clone(&dropper).into());
+        *dropper.0.lock().unwrap() = Some(call);
+        tell.send(()).unwrap();
+        to_thread(move || heard.recv().unwrap()).await;
+        assert!(dropper.0.lock().unwrap().is_none());
+    });
+}
+
+/// Panics where it is woken; that it is gone is heard by the channel's closing.
+struct Panicker(#[expect(dead_code, reason = "dropped with it")] Mutex<Sender<()>>);
+
+impl Wake for Panicker {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker's panic");
+    }
+}
+
+#[test]
+fn a_waker_that_panics_on_the_thread_costs_neither_the_value_nor_the_thread() {
+    run(async {
+        let (kept, gone) = channel();
+        let waker = Waker::from(Arc::new(Panicker(Mutex::new(kept))));
+        let (mut call, tell) = told();
+        begin(&mut call, &waker);
+        drop(waker);
+        tell.send(()).unwrap();
+        assert!(to_thread(move || gone.recv().is_err()).await);
+        assert_eq!(call.await, 7);
+    });
+}
+
+#[test]
+fn captures_that_panic_when_dropped_harm_nobody_whenever_the_call_is_given_up() {
+    run(async {
+        for number in 0..100 {
+            let bomb = Bomb(DROP_PANIC);
+            let task = spawn(to_thread(move || drop(bomb)));
+            for _ in 0..number % 4 {
+                yield_now().await;
+            }
+            drop(task.cancel_and_wait().await);
+        }
+        assert_eq!(to_thread(|| 7).await, 7);
+    });
+}
+
+/// How often a [`Counted`] was cloned.
+static CLONES: AtomicU32 = AtomicU32::new(0);
+
+/// A value that counts its clones.
+struct Counted;
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        CLONES.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+context_var! {
+    static COUNTED: Counted;
+}
+
+/// Each call to the file system copied all variables, for nobody.
+#[test]
+fn variables_go_where_somebody_can_see_them_and_nowhere_else() {
+    run(COUNTED.with(Counted, async {
+        fs::exists("/").await.unwrap();
+        assert_eq!(CLONES.load(Ordering::Relaxed), 0);
+        to_thread(|| ()).await;
+        assert_eq!(CLONES.load(Ordering::Relaxed), 1);
+    }));
+}
