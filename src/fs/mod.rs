@@ -4,7 +4,7 @@
 //! [`to_thread`](crate::to_thread)'s functions do, and what is said there of cancelling and of the runtime's end holds here, too;
 //! but the end does not wait for the reads of a [`File`], which may be a pipe where nothing comes.
 //! A hop to a thread and back takes some microseconds, so larger pieces are better: wrap a [`File`] in `futures::io::BufReader` or
-//! `BufWriter`, or use [`read()`] and [`write()`] for whole files.
+//! `BufWriter`, or use [`read`] and [`write()`] for whole files.
 //!
 //! asyncio has nothing of the kind; there one uses `to_thread` by hand.
 
