@@ -50,4 +50,4 @@ pub use listen::{Incoming, Listen};
 pub(crate) use tcp::dial;
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
-pub use unix::{PeerCredentials, UnixDatagram, UnixListener, UnixStream};
+pub use unix::{UnixDatagram, UnixListener, UnixStream};

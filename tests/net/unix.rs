@@ -159,16 +159,6 @@ fn halves_of_a_unix_stream_end_and_reunite() {
 }
 
 #[test]
-fn the_peer_is_known() {
-    bounded(async {
-        let (one, _other) = UnixStream::pair().unwrap();
-        let peer = one.peer_credentials().unwrap();
-        assert_eq!(peer.pid, std::process::id().cast_signed());
-        assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
-    });
-}
-
-#[test]
 fn vectored_writes_arrive_whole_and_a_broken_stream_is_an_error_and_no_signal() {
     bounded(async {
         let (mut one, mut other) = UnixStream::pair().unwrap();

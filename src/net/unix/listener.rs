@@ -62,8 +62,9 @@ impl UnixListener {
         Self::from_std(StdListener::bind_addr(address)?)
     }
 
-    /// Waits for a connection; gives it, and the address of its other end, which mostly has none: [`UnixStream::peer_credentials`]
-    /// tells more. For errors see [`TcpListener::accept`](crate::net::TcpListener::accept).
+    /// Waits for a connection; gives it, and the address of its other end, which mostly has none.
+    ///
+    /// For errors see [`TcpListener::accept`](crate::net::TcpListener::accept).
     ///
     /// # Cancel safety
     /// No connection is lost: what was not returned stays in the queue.

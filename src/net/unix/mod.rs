@@ -9,7 +9,7 @@ mod stream;
 
 pub use datagram::UnixDatagram;
 pub use listener::UnixListener;
-pub use stream::{PeerCredentials, UnixStream};
+pub use stream::UnixStream;
 
 use std::time::Duration;
 

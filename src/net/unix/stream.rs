@@ -7,7 +7,7 @@ use std::os::unix::net::{SocketAddr, UnixStream as StdStream};
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket_with, sockopt};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket_with};
 
 use super::RETRY;
 use crate::net::accept::FLAGS;
@@ -41,18 +41,6 @@ use crate::time::sleep;
 pub struct UnixStream {
     /// The socket.
     pub(in crate::net) socket: Registered<StdStream>,
-}
-
-/// Who was at the other end when the connection was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PeerCredentials {
-    /// The process.
-    pub pid: i32,
-    /// Its effective user.
-    pub uid: u32,
-    /// Its effective group.
-    pub gid: u32,
 }
 
 impl UnixStream {
@@ -159,19 +147,6 @@ impl UnixStream {
     /// Those of `getpeername`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().peer_addr()
-    }
-
-    /// Tells who was at the other end when the connection was made (`SO_PEERCRED`).
-    ///
-    /// # Errors
-    /// Those of `getsockopt`.
-    pub fn peer_credentials(&self) -> io::Result<PeerCredentials> {
-        let peer = sockopt::socket_peercred(self.socket.get())?;
-        Ok(PeerCredentials {
-            pid: peer.pid.as_raw_nonzero().get(),
-            uid: peer.uid.as_raw(),
-            gid: peer.gid.as_raw(),
-        })
     }
 
     /// Takes over a connected stream of std, and makes it non-blocking.
