@@ -70,6 +70,8 @@ fn with_no_descriptor_left() {
 
 #[test]
 fn everything_that_needs_a_descriptor_says_that_there_is_none_and_goes_on_when_there_is() {
+    // Its pipes would be counted by the other tests.
+    let _alone = crate::alone();
     let mut child = StdCommand::new(std::env::current_exe().unwrap());
     child.args([
         "--exact",
