@@ -39,13 +39,13 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// A socket for one of several listeners on the same port.
-fn share(address: SocketAddr) -> io::Result<TcpSocket> {
+/// One of several listeners on the same port, for another thread's runtime.
+async fn share(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = TcpSocket::new(address)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.bind(address)?;
-    Ok(socket)
+    socket.listen(BACKLOG)?.into_std()
 }
 
 /// Takes connections, for ever, and counts them.
@@ -71,8 +71,11 @@ async fn accept<'a>(listener: &TcpListener, served: &Cell<u64>, group: &'a Conne
 type Connections<'scope, 'env> = TaskGroup<'scope, 'env, Infallible>;
 
 /// What one thread does, until the other end of `stop` is dropped; gives how many connections there were.
-async fn serve(socket: TcpSocket, mut stop: inbox::Receiver<Infallible>) -> io::Result<u64> {
-    let listener = socket.listen(BACKLOG)?;
+async fn serve(
+    listener: std::net::TcpListener,
+    mut stop: inbox::Receiver<Infallible>,
+) -> io::Result<u64> {
+    let listener = TcpListener::from_std(listener)?;
     let served = Cell::new(0);
     let serving = task_group(async |group: &Connections<'_, '_>| {
         group.spawn(accept(&listener, &served, group));
@@ -90,14 +93,14 @@ fn serve_all(address: SocketAddr, threads: usize) -> io::Result<()> {
     // Before anybody can know that we are here: from now on no Ctrl-C is lost.
     let runtime = Runtime::new()?;
     let ctrl_c = runtime.block_on(async { signal::ctrl_c() });
-    let first = share(address)?;
+    let first = runtime.block_on(share(address))?;
     let address = first.local_addr()?;
-    let others = (1..threads).map(|_| share(address));
-    let sockets = [Ok(first)].into_iter().chain(others);
+    let others = (1..threads).map(|_| runtime.block_on(share(address)));
+    let listeners = [Ok(first)].into_iter().chain(others);
     let mut servers = Vec::new();
-    for socket in sockets.collect::<io::Result<Vec<_>>>()? {
+    for listener in listeners.collect::<io::Result<Vec<_>>>()? {
         let (stop, stopped) = inbox::unbounded();
-        let thread = thread::spawn(move || run(serve(socket, stopped)));
+        let thread = thread::spawn(move || run(serve(listener, stopped)));
         servers.push((stop, thread));
     }
     println!("listening on {address}, {threads} thread(s)");
