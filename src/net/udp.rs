@@ -1,6 +1,5 @@
 //! UDP.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -90,7 +89,9 @@ impl UdpSocket {
     /// When the socket is not connected, or the datagram is too long; `ConnectionRefused` when an earlier one came back; away
     /// from the socket's runtime.
     pub async fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.write(|socket| socket.send(bytes)).await
+        self.socket
+            .when_ready(Direction::Write, |socket| socket.send(bytes))
+            .await
     }
 
     /// Receives a datagram from the address that the socket is connected to; gives its length.
@@ -101,7 +102,9 @@ impl UdpSocket {
     /// # Errors
     /// When the socket is not connected; `ConnectionRefused` when one that was sent came back; away from the socket's runtime.
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read(|socket| socket.recv(buffer)).await
+        self.socket
+            .when_ready(Direction::Read, |socket| socket.recv(buffer))
+            .await
     }
 
     /// Sends a datagram to an address; gives its length.
@@ -112,7 +115,9 @@ impl UdpSocket {
     /// # Errors
     /// When the datagram is too long, or there is no way to the address; away from the socket's runtime.
     pub async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        self.write(|socket| socket.send_to(bytes, to)).await
+        self.socket
+            .when_ready(Direction::Write, |socket| socket.send_to(bytes, to))
+            .await
     }
 
     /// Receives a datagram; gives its length and where it came from.
@@ -123,7 +128,9 @@ impl UdpSocket {
     /// # Errors
     /// Those of `recvfrom`; away from the socket's runtime.
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.read(|socket| socket.recv_from(buffer)).await
+        self.socket
+            .when_ready(Direction::Read, |socket| socket.recv_from(buffer))
+            .await
     }
 
     /// Waits for a datagram and copies it, but leaves it to be received again.
@@ -134,7 +141,9 @@ impl UdpSocket {
     /// # Errors
     /// Those of `recvfrom`; away from the socket's runtime.
     pub async fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.read(|socket| socket.peek_from(buffer)).await
+        self.socket
+            .when_ready(Direction::Read, |socket| socket.peek_from(buffer))
+            .await
     }
 
     /// Asks for a datagram; for futures that are written by hand.
@@ -250,24 +259,6 @@ impl UdpSocket {
         let socket = self.socket.into_socket()?;
         socket.set_nonblocking(false)?;
         Ok(socket)
-    }
-
-    /// Receives by `call`. One datagram says nothing about whether there are more.
-    async fn read<T>(&self, mut call: impl FnMut(&StdSocket) -> io::Result<T>) -> io::Result<T> {
-        poll_fn(|cx| {
-            self.socket
-                .poll_io(Direction::Read, cx, |socket| call(socket).map(Done::with))
-        })
-        .await
-    }
-
-    /// Sends by `call`.
-    async fn write<T>(&self, mut call: impl FnMut(&StdSocket) -> io::Result<T>) -> io::Result<T> {
-        poll_fn(|cx| {
-            self.socket
-                .poll_io(Direction::Write, cx, |socket| call(socket).map(Done::with))
-        })
-        .await
     }
 }
 

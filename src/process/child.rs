@@ -13,7 +13,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use super::reaper;
 use super::{ChildStderr, ChildStdin, ChildStdout};
-use crate::reactor::{Direction, Done, Readiness};
+use crate::reactor::{Direction, Readiness};
 use crate::runtime::Registered;
 
 /// A child process, from [`Command::spawn`](super::Command::spawn) (asyncio: `asyncio.subprocess.Process`).
@@ -129,11 +129,11 @@ impl Child {
             return Ok(status);
         }
         let Self { process, pidfd, .. } = self;
-        let mut ended = |_: &OwnedFd| match held(process).try_wait()? {
-            Some(status) => Ok(Done::with(status)),
-            None => Err(io::ErrorKind::WouldBlock.into()),
+        let ended = |_: &OwnedFd| {
+            let status = held(process).try_wait()?;
+            status.ok_or_else(|| io::ErrorKind::WouldBlock.into())
         };
-        poll_fn(|cx| pidfd.poll_io(Direction::Read, cx, &mut ended)).await
+        pidfd.when_ready(Direction::Read, ended).await
     }
 
     /// Gives the status if it has ended.

@@ -1,5 +1,7 @@
-//! Moving bytes through a descriptor: the reads and writes that sockets and pipes have in common.
+//! Moving bytes through a descriptor: the reads and writes that sockets and pipes have in common, and calls that move one thing at
+//! a time.
 
+use std::future::poll_fn;
 use std::io::{self, IoSliceMut, Read, Write};
 use std::ops::{Deref, Range};
 use std::task::{Context, Poll};
@@ -19,6 +21,15 @@ pub(crate) fn for_one_call<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usiz
 }
 
 impl<S: Socket> Registered<S> {
+    /// Waits until `call` does not block, and gives what it gives, which says nothing about the next one: a datagram, a look.
+    pub(crate) async fn when_ready<T>(
+        &self,
+        direction: Direction,
+        mut call: impl FnMut(&S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        poll_fn(|cx| self.poll_io(direction, cx, |socket| call(socket).map(Done::with))).await
+    }
+
     /// Reads some bytes.
     pub(crate) fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>
     where

@@ -1,6 +1,5 @@
 //! One connection.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -13,7 +12,7 @@ use super::dial::dial;
 use super::new_socket;
 use crate::net::address::{ToSocketAddrs, resolve};
 use crate::net::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, lend, part};
-use crate::reactor::{Direction, Done, Readiness};
+use crate::reactor::{Direction, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
 /// A TCP connection (asyncio gives a pair of streams, `StreamReader` and `StreamWriter`).
@@ -90,11 +89,8 @@ impl TcpStream {
             Err(error) => return Err(error.into()),
         }
         let socket = Registered::new(std::net::TcpStream::from(fd), Readiness::NONE)?;
-        let outcome = |socket: &std::net::TcpStream| match socket.take_error()? {
-            Some(error) => Err(error),
-            None => Ok(Done::with(())),
-        };
-        poll_fn(|cx| socket.poll_io(Direction::Write, cx, outcome)).await?;
+        let outcome = |socket: &std::net::TcpStream| socket.take_error()?.map_or(Ok(()), Err);
+        socket.when_ready(Direction::Write, outcome).await?;
         Ok(Self { socket })
     }
 
@@ -141,12 +137,8 @@ impl TcpStream {
     /// Those of `recv`; away from the stream's runtime.
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         // A short count says nothing: what was seen is still to be read.
-        poll_fn(|cx| {
-            self.socket.poll_io(Direction::Read, cx, |socket| {
-                socket.peek(buffer).map(Done::with)
-            })
-        })
-        .await
+        let look = |socket: &std::net::TcpStream| socket.peek(buffer);
+        self.socket.when_ready(Direction::Read, look).await
     }
 
     /// The address of this end.

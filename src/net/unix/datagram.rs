@@ -1,6 +1,5 @@
 //! Datagrams within one machine.
 
-use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::{SocketAddr, UnixDatagram as StdSocket};
@@ -8,7 +7,7 @@ use std::path::Path;
 
 use super::RETRY;
 
-use crate::reactor::{Direction, Done, Readiness};
+use crate::reactor::{Direction, Readiness};
 use crate::runtime::{Registered, require_runtime};
 use crate::time::sleep;
 
@@ -86,7 +85,9 @@ impl UnixDatagram {
     /// # Errors
     /// When the socket is not connected, or its peer has gone; when the datagram is too long; away from the socket's runtime.
     pub async fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.write(|socket| socket.send(bytes)).await
+        self.socket
+            .when_ready(Direction::Write, |socket| socket.send(bytes))
+            .await
     }
 
     /// Receives a datagram; gives its length.
@@ -97,7 +98,9 @@ impl UnixDatagram {
     /// # Errors
     /// Those of `recv`; away from the socket's runtime.
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read(|socket| socket.recv(buffer)).await
+        self.socket
+            .when_ready(Direction::Read, |socket| socket.recv(buffer))
+            .await
     }
 
     /// Sends a datagram to the socket at a path; gives its length.
@@ -119,7 +122,7 @@ impl UnixDatagram {
             outcome => outcome.map(Some),
         };
         loop {
-            if let Some(length) = self.write(attempt).await? {
+            if let Some(length) = self.socket.when_ready(Direction::Write, attempt).await? {
                 return Ok(length);
             }
             sleep(pause).await;
@@ -135,7 +138,9 @@ impl UnixDatagram {
     /// # Errors
     /// Those of `recvfrom`; away from the socket's runtime.
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.read(|socket| socket.recv_from(buffer)).await
+        self.socket
+            .when_ready(Direction::Read, |socket| socket.recv_from(buffer))
+            .await
     }
 
     /// The address of this end; `is_unnamed` when it has none.
@@ -174,24 +179,6 @@ impl UnixDatagram {
         let socket = self.socket.into_socket()?;
         socket.set_nonblocking(false)?;
         Ok(socket)
-    }
-
-    /// Receives by `call`. One datagram says nothing about whether there are more.
-    async fn read<T>(&self, mut call: impl FnMut(&StdSocket) -> io::Result<T>) -> io::Result<T> {
-        poll_fn(|cx| {
-            self.socket
-                .poll_io(Direction::Read, cx, |socket| call(socket).map(Done::with))
-        })
-        .await
-    }
-
-    /// Sends by `call`.
-    async fn write<T>(&self, mut call: impl FnMut(&StdSocket) -> io::Result<T>) -> io::Result<T> {
-        poll_fn(|cx| {
-            self.socket
-                .poll_io(Direction::Write, cx, |socket| call(socket).map(Done::with))
-        })
-        .await
     }
 }
 
