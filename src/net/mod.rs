@@ -33,7 +33,6 @@
 //!   itself on its thread. Addresses written as numbers are not looked up. See [`ToSocketAddrs`].
 //! - Which of several tasks that wait for the same bytes gets them is not defined.
 
-mod accept;
 mod address;
 mod duplex;
 mod halves;
@@ -51,3 +50,8 @@ pub(crate) use tcp::dial;
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixListener, UnixStream};
+
+use rustix::net::SocketFlags;
+
+/// What every socket is: never blocking, and not inherited by child processes.
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);

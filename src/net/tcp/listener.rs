@@ -7,12 +7,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
-use rustix::net::{bind, listen, sockopt};
+use rustix::net::{acceptfrom_with, bind, listen, sockopt};
 
 use super::{TcpStream, new_socket};
-use crate::net::accept::accept;
 use crate::net::address::{ToSocketAddrs, first_success, resolve};
-use crate::net::{Incoming, Listen};
+use crate::net::{FLAGS, Incoming, Listen};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
@@ -199,13 +198,21 @@ impl TcpListener {
     }
 }
 
-/// Takes a connection, and the address of its other end.
+/// Takes the next living connection out of the queue, and the address of its other end. It says nothing about whether there are
+/// more.
 fn accept_one(
     listener: &std::net::TcpListener,
 ) -> io::Result<Done<(std::net::TcpStream, SocketAddr)>> {
-    let (stream, peer) = accept(listener)?;
-    let peer = peer.ok_or(Errno::AFNOSUPPORT)?.try_into()?;
-    Ok(Done::with((stream.into(), peer)))
+    loop {
+        match acceptfrom_with(listener, FLAGS) {
+            Err(Errno::CONNABORTED) => {}
+            Err(error) => return Err(error.into()),
+            Ok((stream, peer)) => {
+                let peer = peer.ok_or(Errno::AFNOSUPPORT)?.try_into()?;
+                return Ok(Done::with((stream.into(), peer)));
+            }
+        }
+    }
 }
 
 impl Listen for TcpListener {

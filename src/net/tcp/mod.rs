@@ -22,7 +22,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketType, socket_with};
 
-use super::accept::FLAGS;
+use super::FLAGS;
 
 /// A new non-blocking socket for addresses like this one.
 fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket_with};
 
 use super::RETRY;
-use crate::net::accept::FLAGS;
+use crate::net::FLAGS;
 use crate::net::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, lend, part};
 use crate::reactor::Readiness;
 use crate::runtime::{Registered, require_runtime};
