@@ -10,14 +10,17 @@
 //! On each change the queue is served from its front as far as that goes: a writer alone, or readers up to the next writer.
 //! Invariant: after that, the first who waits cannot have the lock.
 
-use std::cell::{Ref, RefCell, RefMut};
+mod guard;
+
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
-use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::util::ledger::{Held, Kind};
+pub use guard::{ReadGuard, WriteGuard};
+
+use crate::util::ledger::Kind;
 use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 
 /// A lock around a value that many may read at once, or one may write, across awaits.
@@ -203,7 +206,7 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
         self.try_enter(Access::Read)?;
-        Some(self.read_guard())
+        Some(ReadGuard::of(self))
     }
 
     /// Gives a guard to write with, if that needs no wait.
@@ -216,7 +219,7 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
         self.try_enter(Access::Write)?;
-        Some(self.write_guard())
+        Some(WriteGuard::of(self))
     }
 
     /// Asks without a wait.
@@ -233,22 +236,6 @@ impl<T: ?Sized> RwLock<T> {
     /// Borrows the value without locking: nobody else can have the lock meanwhile.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
-    }
-
-    /// The guard of a reader that was let in.
-    fn read_guard(&self) -> ReadGuard<'_, T> {
-        ReadGuard {
-            value: self.value.borrow(),
-            _stay: Stay::new(self, Access::Read),
-        }
-    }
-
-    /// The guard of a writer that was let in.
-    fn write_guard(&self) -> WriteGuard<'_, T> {
-        WriteGuard {
-            value: self.value.borrow_mut(),
-            stay: Stay::new(self, Access::Write),
-        }
     }
 }
 
@@ -318,7 +305,7 @@ impl<'a, T: ?Sized> Future for Reading<'a, T> {
     type Output = ReadGuard<'a, T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx).map(RwLock::read_guard)
+        self.0.poll(cx).map(ReadGuard::of)
     }
 }
 
@@ -336,124 +323,12 @@ impl<'a, T: ?Sized> Future for Writing<'a, T> {
     type Output = WriteGuard<'a, T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx).map(RwLock::write_guard)
+        self.0.poll(cx).map(WriteGuard::of)
     }
 }
 
 impl<T: ?Sized> fmt::Debug for Writing<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writing").finish_non_exhaustive()
-    }
-}
-
-/// Counts one out when it is dropped.
-struct Stay<'a, T: ?Sized> {
-    /// Of which lock.
-    lock: &'a RwLock<T>,
-    /// What it is there for.
-    access: Access,
-    /// Says so in the book, where one is kept.
-    _held: Held,
-}
-
-impl<'a, T: ?Sized> Stay<'a, T> {
-    /// The stay of one that was let in.
-    fn new(lock: &'a RwLock<T>, access: Access) -> Self {
-        Self {
-            lock,
-            access,
-            _held: wait_queue::held(&lock.desk),
-        }
-    }
-}
-
-impl<T: ?Sized> Drop for Stay<'_, T> {
-    fn drop(&mut self) {
-        attend(&self.lock.desk, |room, wakes| {
-            room.leave(self.access, wakes);
-        });
-    }
-}
-
-/// The right to read what an [`RwLock`] guards, with others.
-#[must_use = "the lock is given back when the guard is dropped"]
-pub struct ReadGuard<'a, T: ?Sized> {
-    /// Before the stay, so that the value is free when the lock is given back.
-    value: Ref<'a, T>,
-    /// Gives the lock back.
-    _stay: Stay<'a, T>,
-}
-
-impl<T: ?Sized> Deref for ReadGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-/// The right to write what an [`RwLock`] guards, alone.
-#[must_use = "the lock is given back when the guard is dropped"]
-pub struct WriteGuard<'a, T: ?Sized> {
-    /// Before the stay, so that the value is free when the lock is given back.
-    value: RefMut<'a, T>,
-    /// Gives the lock back.
-    stay: Stay<'a, T>,
-}
-
-impl<'a, T: ?Sized> WriteGuard<'a, T> {
-    /// Turns it into a guard to read with, with no moment in between: `WriteGuard::downgrade(guard)`.
-    ///
-    /// Readers at the front of the queue are let in, too.
-    ///
-    /// # Examples
-    /// ```
-    /// use wheelhouse::sync::{RwLock, WriteGuard};
-    ///
-    /// let lock = RwLock::new(1);
-    /// let reader = WriteGuard::downgrade(lock.try_write().unwrap());
-    /// assert!(lock.try_read().is_some() && lock.try_write().is_none());
-    /// # drop(reader);
-    /// ```
-    pub fn downgrade(guard: Self) -> ReadGuard<'a, T> {
-        let Self { value, mut stay } = guard;
-        drop(value);
-        let lock = stay.lock;
-        stay.access = Access::Read;
-        let guard = ReadGuard {
-            value: lock.value.borrow(),
-            _stay: stay,
-        };
-        attend(&lock.desk, |room, wakes| {
-            room.enter(Access::Read);
-            room.leave(Access::Write, wakes);
-        });
-        guard
-    }
-}
-
-impl<T: ?Sized> Deref for WriteGuard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T: ?Sized> DerefMut for WriteGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for WriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
     }
 }

@@ -1,0 +1,139 @@
+//! What those hold who were let in: the value, and their place in the room.
+
+use std::cell::{Ref, RefMut};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use super::{Access, RwLock};
+use crate::util::ledger::Held;
+use crate::util::wait_queue::{self, attend};
+
+/// Counts one out when it is dropped.
+struct Stay<'a, T: ?Sized> {
+    /// Of which lock.
+    lock: &'a RwLock<T>,
+    /// What it is there for.
+    access: Access,
+    /// Says so in the book, where one is kept.
+    _held: Held,
+}
+
+impl<'a, T: ?Sized> Stay<'a, T> {
+    /// The stay of one that was let in.
+    fn new(lock: &'a RwLock<T>, access: Access) -> Self {
+        Self {
+            lock,
+            access,
+            _held: wait_queue::held(&lock.desk),
+        }
+    }
+}
+
+impl<T: ?Sized> Drop for Stay<'_, T> {
+    fn drop(&mut self) {
+        attend(&self.lock.desk, |room, wakes| {
+            room.leave(self.access, wakes);
+        });
+    }
+}
+
+/// The right to read what an [`RwLock`] guards, with others.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct ReadGuard<'a, T: ?Sized> {
+    /// Before the stay, so that the value is free when the lock is given back.
+    value: Ref<'a, T>,
+    /// Gives the lock back.
+    _stay: Stay<'a, T>,
+}
+
+impl<'a, T: ?Sized> ReadGuard<'a, T> {
+    /// The guard of a reader that was let in.
+    pub(super) fn of(lock: &'a RwLock<T>) -> Self {
+        Self {
+            value: lock.value.borrow(),
+            _stay: Stay::new(lock, Access::Read),
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for ReadGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// The right to write what an [`RwLock`] guards, alone.
+#[must_use = "the lock is given back when the guard is dropped"]
+pub struct WriteGuard<'a, T: ?Sized> {
+    /// Before the stay, so that the value is free when the lock is given back.
+    value: RefMut<'a, T>,
+    /// Gives the lock back.
+    stay: Stay<'a, T>,
+}
+
+impl<'a, T: ?Sized> WriteGuard<'a, T> {
+    /// The guard of a writer that was let in.
+    pub(super) fn of(lock: &'a RwLock<T>) -> Self {
+        Self {
+            value: lock.value.borrow_mut(),
+            stay: Stay::new(lock, Access::Write),
+        }
+    }
+
+    /// Turns it into a guard to read with, with no moment in between: `WriteGuard::downgrade(guard)`.
+    ///
+    /// Readers at the front of the queue are let in, too.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{RwLock, WriteGuard};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let reader = WriteGuard::downgrade(lock.try_write().unwrap());
+    /// assert!(lock.try_read().is_some() && lock.try_write().is_none());
+    /// # drop(reader);
+    /// ```
+    pub fn downgrade(guard: Self) -> ReadGuard<'a, T> {
+        let Self { value, mut stay } = guard;
+        drop(value);
+        let lock = stay.lock;
+        stay.access = Access::Read;
+        let guard = ReadGuard {
+            value: lock.value.borrow(),
+            _stay: stay,
+        };
+        attend(&lock.desk, |room, wakes| {
+            room.enter(Access::Read);
+            room.leave(Access::Write, wakes);
+        });
+        guard
+    }
+}
+
+impl<T: ?Sized> Deref for WriteGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: ?Sized> DerefMut for WriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for WriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
