@@ -3,6 +3,7 @@
 use std::env;
 use std::future::pending;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use futures::io::AsyncReadExt;
@@ -19,11 +20,45 @@ fn again(test: &str) -> Command {
     command
 }
 
+/// What a process of this test says on standard error; it must end well.
+#[track_caller]
+fn report_of(mut process: Command) -> String {
+    let output = process.output().unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{report}");
+    report
+}
+
+/// Fails unless all these words are in a report.
+#[track_caller]
+fn says(report: &str, words: &[&str]) {
+    for words in words {
+        assert!(report.contains(words), "no {words:?} in {report:?}");
+    }
+}
+
+/// A runtime that waits for nobody for long.
+fn impatient() -> Runtime {
+    let limit = Duration::from_millis(5);
+    Runtime::builder().shutdown_timeout(limit).build().unwrap()
+}
+
+/// A function that never returns, and what hears that it has begun.
+fn stuck() -> (impl FnOnce() + Send + 'static, Receiver<()>) {
+    let (begin, begun) = channel();
+    let function = move || {
+        begin.send(()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    };
+    (function, begun)
+}
+
 /// Ends a runtime with a task that swallows every cancellation and waits on.
 /// Wall time: the patience of a shutdown is by the machine's clock.
 fn end_with_a_stubborn_task() {
-    let limit = Duration::from_millis(5);
-    let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
+    let runtime = impatient();
     runtime.block_on(async {
         let stubborn = async {
             loop {
@@ -45,46 +80,30 @@ fn a_task_that_does_not_stop_is_named_with_the_place_of_its_spawn() {
         return end_with_a_stubborn_task();
     }
     let test = "a_task_that_does_not_stop_is_named_with_the_place_of_its_spawn";
-    let output = again(test).output().unwrap();
-    let report = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{report}");
-    for words in [
+    let words = [
         "1 task(s) did not stop",
         "stubborn",
         "tests/shutdown_report.rs:",
-    ] {
-        assert!(report.contains(words), "no {words:?} in {report:?}");
-    }
+    ];
+    says(&report_of(again(test)), &words);
 }
 
 /// Wall time: the patience of a real runtime, as short as can be.
 #[test]
 fn a_function_on_another_thread_that_does_not_return_is_named() {
     if env::var_os(ROLE).is_some() {
-        let limit = Duration::from_millis(5);
-        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
-        return runtime.block_on(async {
-            let (begin, begun) = std::sync::mpsc::channel();
-            let stuck = move || {
-                begin.send(()).unwrap();
-                loop {
-                    std::thread::park();
-                }
-            };
+        return impatient().block_on(async {
+            let (stuck, begun) = stuck();
             spawn(to_thread(stuck)).detach();
             to_thread(move || begun.recv().unwrap()).await;
         });
     }
     let test = "a_function_on_another_thread_that_does_not_return_is_named";
-    let output = again(test).output().unwrap();
-    let report = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{report}");
-    for words in [
+    let words = [
         "1 function(s) on other threads did not return",
         "tests/shutdown_report.rs:",
-    ] {
-        assert!(report.contains(words), "no {words:?} in {report:?}");
-    }
+    ];
+    says(&report_of(again(test)), &words);
 }
 
 /// The report was written with `eprintln!`, which panics where nobody reads: out of `Runtime::drop`.
@@ -106,20 +125,12 @@ fn a_report_that_nobody_reads_is_no_panic() {
 #[test]
 fn a_function_that_waits_in_a_full_pool_is_dropped_at_once_and_not_named() {
     if env::var_os(ROLE).is_some() {
-        let limit = Duration::from_millis(5);
-        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
-        return runtime.block_on(async {
-            let (begin, begun) = std::sync::mpsc::channel();
-            let stuck = move || {
-                begin.send(()).unwrap();
-                loop {
-                    std::thread::park();
-                }
-            };
+        return impatient().block_on(async {
+            let (stuck, begun) = stuck();
             spawn(to_thread(stuck)).detach();
             yield_now().await;
             begun.recv().unwrap();
-            let (kept, gone) = std::sync::mpsc::channel::<()>();
+            let (kept, gone) = channel::<()>();
             let waiting = spawn(to_thread(move || drop(kept)));
             yield_now().await;
             assert!(waiting.cancel_and_wait().await.is_err());
@@ -127,16 +138,9 @@ fn a_function_that_waits_in_a_full_pool_is_dropped_at_once_and_not_named() {
         });
     }
     let test = "a_function_that_waits_in_a_full_pool_is_dropped_at_once_and_not_named";
-    let output = again(test)
-        .env("BLOCKING_MAX_THREADS", "1")
-        .output()
-        .unwrap();
-    let report = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{report}");
-    assert!(
-        report.contains("1 function(s) on other threads"),
-        "{report:?}"
-    );
+    let mut process = again(test);
+    process.env("BLOCKING_MAX_THREADS", "1");
+    says(&report_of(process), &["1 function(s) on other threads"]);
 }
 
 /// It was named with a place in this crate.
@@ -146,9 +150,7 @@ fn a_function_that_waits_in_a_full_pool_is_dropped_at_once_and_not_named() {
 fn a_file_whose_opening_does_not_return_is_named_with_the_place_where_it_was_asked_for() {
     const PIPE: &str = "WHEELHOUSE_TEST_PIPE";
     if let Some(path) = env::var_os(PIPE) {
-        let limit = Duration::from_millis(5);
-        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
-        return runtime.block_on(async {
+        return impatient().block_on(async {
             // A named pipe that nobody opens at its other end.
             spawn(wheelhouse::fs::File::open(path)).detach();
             // Nobody can see from outside whether a thread has begun.
@@ -173,8 +175,7 @@ fn a_file_whose_opening_does_not_return_is_named_with_the_place_where_it_was_ask
 fn a_read_where_nothing_comes_is_neither_waited_for_nor_named() {
     if env::var_os(ROLE).is_some() {
         let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
-        let limit = Duration::from_millis(5);
-        let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
+        let runtime = impatient();
         runtime.block_on(async {
             let file = std::fs::File::from(std::os::fd::OwnedFd::from(one));
             let mut file = wheelhouse::fs::File::from_std(file);
@@ -184,9 +185,8 @@ fn a_read_where_nothing_comes_is_neither_waited_for_nor_named() {
         drop(runtime);
         return drop(other);
     }
-    let output = again("a_read_where_nothing_comes_is_neither_waited_for_nor_named").output();
-    let output = output.unwrap();
-    let report = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{report}");
+    let report = report_of(again(
+        "a_read_where_nothing_comes_is_neither_waited_for_nor_named",
+    ));
     assert!(!report.contains("did not return"), "{report:?}");
 }
