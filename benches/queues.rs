@@ -3,28 +3,12 @@
 mod common;
 
 use common::queues::{self, QueuePeer};
-use common::settings::group;
-use common::{Smol, Tokio, Wheelhouse, settings, work};
+use common::settings::measure;
+use common::{Smol, Tokio, Wheelhouse, settings};
 use criterion::Criterion;
-use std::rc::Rc;
 
 /// How many producers there are where there are many.
 const CROWD: usize = 100;
-
-/// One workload on one peer, of which one iteration is `operations` items.
-fn measure<P: QueuePeer>(
-    c: &mut Criterion,
-    workload: &str,
-    operations: usize,
-    work: impl AsyncFn(&P, u64) + Copy + 'static,
-) {
-    let mut group = group(c, workload, operations as u64);
-    let peer = Rc::new(P::new());
-    group.bench_function(P::NAME, |b| {
-        b.iter_custom(|rounds| work::time(&peer, async move |root| work(&*root, rounds).await));
-    });
-    group.finish();
-}
 
 fn all<P: QueuePeer>(c: &mut Criterion) {
     measure::<P>(c, "queue_free", 1, async |_, rounds| {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::scopes::{self, ScopePeer};
-use common::settings::{group, long_group};
+use common::settings::{long_group, measure};
 use common::{Smol, Tokio, Wheelhouse, settings, work};
 use criterion::Criterion;
 use std::rc::Rc;
@@ -11,28 +11,14 @@ use std::rc::Rc;
 /// How many children a group has.
 const CHILDREN: usize = 1000;
 
-/// One workload on one peer.
-fn measure<P: ScopePeer>(
-    c: &mut Criterion,
-    workload: &str,
-    work: impl AsyncFn(&P, u64) + Copy + 'static,
-) {
-    let mut group = group(c, workload, 1);
-    let peer = Rc::new(P::new());
-    group.bench_function(P::NAME, |b| {
-        b.iter_custom(|rounds| work::time(&peer, async move |root| work(&*root, rounds).await));
-    });
-    group.finish();
-}
-
 fn all<P: ScopePeer>(c: &mut Criterion) {
-    measure::<P>(c, "timeout_ready", async |peer, rounds| {
+    measure::<P>(c, "timeout_ready", 1, async |peer, rounds| {
         scopes::timeout_ready(peer, rounds).await
     });
-    measure::<P>(c, "timeout_waiting", async |peer, rounds| {
+    measure::<P>(c, "timeout_waiting", 1, async |peer, rounds| {
         scopes::timeout_waiting(peer, rounds).await
     });
-    measure::<P>(c, "cancel_suspended", async |peer, rounds| {
+    measure::<P>(c, "cancel_suspended", 1, async |peer, rounds| {
         scopes::cancels(peer, rounds).await
     });
     let mut group = long_group(c, "group_1000", CHILDREN as u64);
@@ -52,7 +38,7 @@ fn main() {
     all::<Wheelhouse>(c);
     all::<Tokio>(c);
     all::<Smol>(c);
-    measure::<Wheelhouse>(c, "catch_sleep", async |_, rounds| {
+    measure::<Wheelhouse>(c, "catch_sleep", 1, async |_, rounds| {
         scopes::catch_sleep(rounds).await
     });
     c.final_summary();

@@ -2,29 +2,13 @@
 
 mod common;
 
-use common::settings::group;
+use common::settings::measure;
 use common::sync::{self, SyncPeer};
-use common::{Smol, Tokio, Wheelhouse, settings, work};
+use common::{Smol, Tokio, Wheelhouse, settings};
 use criterion::Criterion;
-use std::rc::Rc;
 
 /// How many tasks contend, and how many wait.
 const CROWD: usize = 100;
-
-/// One workload on one peer, of which one iteration is `operations` operations.
-fn measure<P: SyncPeer>(
-    c: &mut Criterion,
-    workload: &str,
-    operations: usize,
-    work: impl AsyncFn(&P, u64) + Copy + 'static,
-) {
-    let mut group = group(c, workload, operations as u64);
-    let peer = Rc::new(P::new());
-    group.bench_function(P::NAME, |b| {
-        b.iter_custom(|rounds| work::time(&peer, async move |root| work(&*root, rounds).await));
-    });
-    group.finish();
-}
 
 fn all<P: SyncPeer>(c: &mut Criterion) {
     measure::<P>(c, "lock_free", 1, async |_, rounds| {

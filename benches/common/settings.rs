@@ -1,7 +1,9 @@
 //! How criterion measures here: short, without plots, so that the whole set stays within minutes.
 
+use super::{Peer, work};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Criterion with this house's times; the command line may still change them.
@@ -23,6 +25,21 @@ pub(crate) fn group<'c>(
     let mut group = c.benchmark_group(workload);
     group.throughput(Throughput::Elements(operations));
     group
+}
+
+/// One workload on one peer, by the CPU time of its thread; one iteration is `operations` operations.
+pub(crate) fn measure<P: Peer>(
+    c: &mut Criterion,
+    workload: &str,
+    operations: usize,
+    work: impl AsyncFn(&P, u64) + Copy + 'static,
+) {
+    let mut group = group(c, workload, operations as u64);
+    let peer = Rc::new(P::new());
+    group.bench_function(P::NAME, |b| {
+        b.iter_custom(|rounds| work::time(&peer, async move |root| work(&*root, rounds).await));
+    });
+    group.finish();
 }
 
 /// The same for a workload of which a single iteration takes long.

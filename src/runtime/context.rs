@@ -1,4 +1,5 @@
-//! Which runtime this thread drives at this moment: the crate's one thread-local.
+//! Which runtime this thread drives at this moment: the one thread-local of a thread that drives. (A thread of the pool has the
+//! context variables that a function brought along, in [`vars`](crate::util::vars).)
 //!
 //! ```text
 //!   outside ── enter(core) ──▶ inside ── drop(Entered) ──▶ outside

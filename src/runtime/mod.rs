@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`], what a Ctrl-C does to
-//! main in [`signals`].
+//! main in [`signals`], what other threads do for a task in [`offload`], who waits for whom at a deadlock in [`report`].
 
 mod awaited;
 mod builder;
