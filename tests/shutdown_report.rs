@@ -38,6 +38,8 @@ fn says(report: &str, words: &[&str]) {
 }
 
 /// A runtime that waits for nobody for long.
+///
+/// Wall time: the patience of a real runtime, as short as can be.
 fn impatient() -> Runtime {
     let limit = Duration::from_millis(5);
     Runtime::builder().shutdown_timeout(limit).build().unwrap()
