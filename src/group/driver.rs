@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use super::TaskGroup;
 use super::output::GroupOutput;
 use crate::error::{Cancelled, GroupError, JoinError};
-use crate::runtime::{Awaited, Core, Lazy, Place, Task, try_with, with};
+use crate::runtime::{Awaited, Core, Lazy, Place, Task, abort_outside, try_with, with};
 use crate::scope::Kind;
 use crate::util::{caught, drop_quietly};
 
@@ -352,7 +352,7 @@ fn drop_child(task: &Task, gone: &Cancelled) {
         return;
     }
     // The runtime is not driven now, and this is its thread. The task ends when it is driven next, or at its end.
-    task.abort(JoinError::Cancelled(gone.clone()));
+    abort_outside(task, JoinError::Cancelled(gone.clone()));
     task.linger();
     task.waker().wake();
 }

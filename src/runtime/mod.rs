@@ -63,6 +63,7 @@ pub use remote::Remote;
 pub use reply::RemoteHandle;
 pub(crate) use signals::{Subscription, drain};
 pub(crate) use transfer::for_one_call;
+pub(crate) use variables::{abort_outside, replace_vars_here, vars_here};
 
 use crate::cell::Label;
 use crate::error::Cancelled;

@@ -40,7 +40,7 @@ impl Core {
     fn admit_late(&self, task: Task) {
         let cancelled = Cancelled::new(Reason::Shutdown, None);
         match self.phase() {
-            Phase::Closed => self.abort(task, cancelled),
+            Phase::Closed => self.with_vars_of(&task.clone(), || self.abort(task, cancelled)),
             _ => {
                 task.cancel(cancelled);
                 self.enqueue(task);

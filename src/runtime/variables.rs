@@ -1,10 +1,15 @@
 //! Context variables of the code that runs now. None are set while a task without any is polled, which costs nothing.
+//!
+//! The runtime that this thread drives keeps them. Where none is driven, the thread does, for
+//! destructors: those of a future that is dropped there see the variables of that future.
 
 use std::any::Any;
 use std::rc::Rc;
 
 use super::Task;
+use super::context::hand;
 use super::core::Core;
+use crate::error::JoinError;
 use crate::util::drop_quietly;
 use crate::util::vars::{self, Vars};
 
@@ -36,4 +41,22 @@ impl Core {
         let _back = Back(self, self.replace_vars(task.vars()));
         work()
     }
+}
+
+/// The variables that are set on this thread.
+pub(crate) fn vars_here() -> Vars {
+    hand((), |core, ()| core.vars(), |()| vars::arrived())
+}
+
+/// Sets other variables on this thread, and returns those that were set.
+pub(crate) fn replace_vars_here(vars: Vars) -> Vars {
+    hand(vars, Core::replace_vars, vars::replace_arrived)
+}
+
+/// Drops the future of a task where no runtime is driven, with the variables of the task set.
+pub(crate) fn abort_outside(task: &Task, error: JoinError) {
+    let outer = replace_vars_here(task.vars());
+    // It catches what destructors panic with.
+    task.abort(error);
+    drop_quietly(replace_vars_here(outer));
 }

@@ -1,7 +1,8 @@
 //! Context variables: values that a task has without passing them, and that its children inherit.
 //!
 //! ```text
-//!   VAR.with(value, future) ── each poll: value on top of what is set around ─▶ inner ─▶ what was set before is back
+//!   VAR.with(value, future) ── each poll, the drop ─▶ value on top of what is set around
+//!                                                        └─▶ inner ─▶ what was set before is back
 //!   spawn ─ the child's list is what is inherited of the spawner's, at that moment; what is set later does not reach it
 //! ```
 //!
@@ -17,7 +18,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::runtime::with;
+use crate::runtime::{replace_vars_here, vars_here, with};
 use crate::util::vars::{self, Copied, Frame, Reach, Vars};
 
 /// A variable whose value depends on the task that reads it (asyncio: `contextvars.ContextVar`); made by
@@ -25,7 +26,8 @@ use crate::util::vars::{self, Copied, Frame, Reach, Vars};
 ///
 /// A value is set for a future, by [`with`](ContextVar::with): whatever runs inside of it sees the value, the branches of a
 /// `gather` and whatever it calls included. A task that is spawned there, a group's child too, has the value for its whole
-/// life, unless the variable is declared `not_inherited`. A function that [`to_thread`](crate::to_thread) runs has a clone of
+/// life, unless the variable is declared `not_inherited`. Destructors see it, too: it is set while
+/// the future or the task is dropped, also when that was cut off. A function that [`to_thread`](crate::to_thread) runs has a clone of
 /// the value, if that is `Clone + Send`. There is no `set`: a value ends where its future ends, so nothing needs to be reset.
 pub struct ContextVar<T: 'static> {
     /// The value where none is set.
@@ -60,7 +62,8 @@ impl<T: 'static> ContextVar<T> {
     /// Runs a future with the variable set to `value`.
     ///
     /// # Cancel safety
-    /// Dropping it drops the future, and the value when nobody has it any more.
+    /// Dropping it drops the future, whose destructors see the value, and then the value, unless
+    /// a spawned task has it.
     ///
     /// # Panics
     /// When polled outside of a runtime.
@@ -100,7 +103,7 @@ impl<T: 'static> ContextVar<T> {
     pub fn with_sync<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         let below = with("ContextVar::with_sync", |core| core.vars());
         let frame = vars::set(below, self.key(), Rc::new(value), self.reach);
-        let _back = Back::set(frame);
+        let _back = RestoreVars::set(frame);
         f()
     }
 
@@ -191,13 +194,19 @@ pin_project! {
         // Since then; made anew if what is set around changes, which happens only if the future moves.
         frame: Option<Rc<Frame>>,
     }
+
+    impl<T: 'static, F> PinnedDrop for WithVar<T, F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_inside();
+        }
+    }
 }
 
-impl<T: 'static, F: Future> WithVar<T, F> {
+impl<T: 'static, F> WithVar<T, F> {
     /// The variable on top of what is set around.
     fn frame(self: Pin<&mut Self>) -> Rc<Frame> {
         let this = self.project();
-        let around = with("ContextVar::with", |core| core.vars());
+        let around = vars_here();
         let value: Rc<dyn Any> = match (this.value.take(), &*this.frame) {
             (Some(value), _) => Rc::new(value),
             (None, Some(frame)) if vars::is_same(frame.below(), &around) => {
@@ -210,14 +219,25 @@ impl<T: 'static, F: Future> WithVar<T, F> {
         *this.frame = Some(Rc::clone(&frame));
         frame
     }
+
+    /// Drops a future that is not done with the variable set: its destructors are its code as much as its polls.
+    fn drop_inside(mut self: Pin<&mut Self>) {
+        if self.future.is_none() {
+            return;
+        }
+        let frame = self.as_mut().frame();
+        let _back = RestoreVars::set(frame);
+        self.project().future.set(None);
+    }
 }
 
 impl<T: 'static, F: Future> Future for WithVar<T, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        with("ContextVar::with", |_| ());
         let frame = self.as_mut().frame();
-        let _back = Back::set(frame);
+        let _back = RestoreVars::set(frame);
         let mut future = self.project().future;
         let inner = future.as_mut().as_pin_mut();
         let polled = inner
@@ -239,21 +259,18 @@ impl<T, F> fmt::Debug for WithVar<T, F> {
 }
 
 /// Puts back what was set around when the inner code returns or panics.
-struct Back(Vars);
+struct RestoreVars(Vars);
 
-impl Back {
+impl RestoreVars {
     /// Sets `frame` until it is dropped.
     fn set(frame: Rc<Frame>) -> Self {
-        Self(with("ContextVar::with", |core| {
-            core.replace_vars(Some(frame))
-        }))
+        Self(replace_vars_here(Some(frame)))
     }
 }
 
-impl Drop for Back {
+impl Drop for RestoreVars {
     fn drop(&mut self) {
-        let outer = self.0.take();
-        let inner = crate::runtime::try_with(|core| core.replace_vars(outer));
+        let inner = replace_vars_here(self.0.take());
         // The last one who has a value drops it, which is somebody else's code.
         drop(inner);
     }

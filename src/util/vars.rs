@@ -90,7 +90,7 @@ pub(crate) type Luggage = Vec<(usize, Reach, Box<dyn Any + Send>)>;
 /// thread itself.
 pub(crate) fn for_thread(vars: &Vars) -> Luggage {
     let mut luggage = Luggage::new();
-    let arrived = ARRIVED.with_borrow(Clone::clone);
+    let arrived = arrived();
     for list in [vars, &arrived] {
         let mut at = list.as_ref();
         while let Some(frame) = at {
@@ -112,7 +112,7 @@ fn pack(luggage: &mut Luggage, frame: &Frame) {
 }
 
 thread_local! {
-    /// What the function that runs on this thread brought along.
+    /// What the function that runs on this thread brought along, and what is set while a future is dropped here.
     static ARRIVED: RefCell<Vars> = const { RefCell::new(None) };
 }
 
@@ -139,9 +139,22 @@ pub(crate) fn arrive<R>(luggage: Luggage, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// What is set on this thread while it drives no runtime.
+pub(crate) fn arrived() -> Vars {
+    // There is none where thread-locals have gone already, whose destructors may come here.
+    let arrived = ARRIVED.try_with(|arrived| arrived.borrow().clone());
+    arrived.unwrap_or_default()
+}
+
+/// Sets other variables on this thread while it drives no runtime, and returns those that were set.
+pub(crate) fn replace_arrived(vars: Vars) -> Vars {
+    let outer = ARRIVED.try_with(|arrived| arrived.replace(vars));
+    outer.unwrap_or_default()
+}
+
 /// The value of a variable that came along to this thread.
 pub(crate) fn find_arrived(key: usize) -> Option<Rc<dyn Any>> {
-    ARRIVED.with_borrow(|vars| find(vars, key))
+    find(&arrived(), key)
 }
 
 /// True when both are the same list.

@@ -1,14 +1,16 @@
 //! Context variables: who sees which value, and when it is gone.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::common::{OnDrop, panic_text, panics_saying, silent_panic, turns};
 use wheelhouse::{
-    catch_cancel, context_var, gather, run, sleep, spawn, task_group, testing, timeout, yield_now,
+    Runtime, catch_cancel, context_var, gather, run, sleep, spawn, task_group, testing, timeout,
+    try_gather, yield_now,
 };
 
 context_var! {
@@ -122,6 +124,158 @@ fn clean_ups_and_destructors_see_the_value() {
             (5, 5),
             "dropped for a cancellation, the task is still itself"
         );
+    });
+}
+
+/// Notes in its destructor which values are set.
+struct Reader(Rc<RefCell<Vec<(u32, Option<&'static str>)>>>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push((NUMBER.get(), NAME.try_get()));
+    }
+}
+
+/// Returns what [`Reader`]s noted during `test`, which gets a maker of endless futures with one.
+fn seen_by_destructors<F: Future>(
+    test: impl FnOnce(Rc<dyn Fn(u32) -> Pin<Box<dyn Future<Output = ()>>>>) -> F,
+) -> Vec<(u32, Option<&'static str>)> {
+    let seen = Rc::default();
+    let readers = Rc::clone(&seen);
+    let never = move |number| {
+        let reader = Reader(Rc::clone(&readers));
+        Box::pin(NUMBER.with(number, async move {
+            let _reader = reader;
+            pending().await
+        })) as _
+    };
+    testing::run(test(Rc::new(never)));
+    seen.take()
+}
+
+// A variable was unset while the future that it was set for was dropped unfinished: a destructor saw
+// what was set around, or panicked without a default, and the cancelled task gave `Panicked`.
+#[test]
+fn destructors_see_the_value_whatever_drops_their_future() {
+    let cancelled = seen_by_destructors(async |never| {
+        let task = spawn(NUMBER.with(8, NAME.with("outer", never(1))));
+        turns(1).await;
+        assert!(task.cancel_and_wait().await.unwrap_err().is_cancelled());
+    });
+    assert_eq!(cancelled, [(1, Some("outer"))]);
+    let timed_out = seen_by_destructors(async |never| {
+        let time = Duration::from_millis(1);
+        assert!(timeout(time, never(2)).await.is_err());
+        let outside = NAME.with("outer", timeout(time, never(3)));
+        assert!(outside.await.is_err());
+    });
+    assert_eq!(timed_out, [(2, None), (3, Some("outer"))]);
+    let branches = seen_by_destructors(async |never| {
+        let failed = async {
+            yield_now().await;
+            Err::<(), _>("failed")
+        };
+        let endless = async |number| {
+            never(number).await;
+            Ok(())
+        };
+        let outcome = try_gather((endless(4), failed, NAME.with("own", endless(5))));
+        assert_eq!(outcome.await, Err("failed"));
+    });
+    assert_eq!(branches, [(4, None), (5, Some("own"))]);
+    let selected = seen_by_destructors(async |never| {
+        let never = pin!(Some(never(6)));
+        let mut never = never;
+        futures::future::select(never.as_mut().as_pin_mut().unwrap(), pin!(yield_now())).await;
+        NAME.with_sync("dropper", || never.set(None));
+    });
+    assert_eq!(selected, [(6, Some("dropper"))]);
+    let unpolled = seen_by_destructors(async |never| drop(never(7)));
+    assert_eq!(unpolled, [(7, None)]);
+}
+
+#[test]
+fn destructors_of_a_group_see_the_values_of_their_members() {
+    let cancelled = seen_by_destructors(async |never| {
+        let outcome = task_group(async |g| {
+            g.spawn(never(1));
+            NAME.with("spawner", async { g.spawn(never(2)) }).await;
+            yield_now().await;
+            g.cancel();
+            never(3).await;
+        });
+        assert!(outcome.await.is_err());
+    });
+    assert_eq!(cancelled, [(3, None), (1, None), (2, Some("spawner"))]);
+    let dropped = seen_by_destructors(async |never| {
+        let group = NAME.with(
+            "around",
+            task_group(async |g| {
+                g.spawn(never(4));
+                never(5).await;
+            }),
+        );
+        let mut group = Box::pin(group);
+        futures::future::select(&mut group, pin!(turns(3))).await;
+    });
+    assert_eq!(dropped, [(5, Some("around")), (4, Some("around"))]);
+}
+
+#[test]
+fn destructors_see_the_value_at_the_end_of_the_runtime_and_after_it() {
+    let ended = seen_by_destructors(async |never| {
+        spawn(NAME.with("spawned", never(1))).detach();
+        let inherited = never(2);
+        NAME.with("inherited", async { spawn(inherited).detach() })
+            .await;
+        yield_now().await;
+    });
+    assert_eq!(ended, [(1, Some("spawned")), (2, Some("inherited"))]);
+    let seen = Rc::default();
+    let runtime = Runtime::new().unwrap();
+    let reader = Reader(Rc::clone(&seen));
+    let begun = runtime.block_on(async {
+        let mut future = Box::pin(NUMBER.with(3, async move {
+            let _reader = reader;
+            pending::<()>().await
+        }));
+        assert!(futures::poll!(&mut future).is_pending());
+        future
+    });
+    drop(begun);
+    let reader = Reader(Rc::clone(&seen));
+    let group = runtime.block_on(async {
+        let mut group = Box::pin(task_group(async |g| {
+            NUMBER
+                .with(4, async {
+                    g.spawn(async move {
+                        let _reader = reader;
+                        pending::<()>().await
+                    })
+                })
+                .await;
+            pending::<()>().await
+        }));
+        futures::future::select(&mut group, pin!(turns(3))).await;
+        group
+    });
+    drop(group);
+    drop(runtime);
+    assert_eq!(seen.take(), [(3, None), (4, None)]);
+    assert_eq!(NUMBER.get(), 0, "nothing stays set on the thread");
+}
+
+#[test]
+fn a_variable_without_a_default_is_no_panic_in_the_destructor_of_a_cancelled_task() {
+    run(async {
+        let guard = OnDrop::new(|| assert_eq!(NAME.get(), "set"));
+        let task = spawn(NAME.with("set", async move {
+            let _guard = guard;
+            pending::<()>().await
+        }));
+        yield_now().await;
+        task.cancel();
+        assert!(task.await.unwrap_err().is_cancelled());
     });
 }
 
