@@ -17,8 +17,8 @@
 //!              Waker (any thread)       TaskRef (any thread: cancel handles, letters home)
 //! ```
 //!
-//! The life of the state word is drawn in [`state`], that of the reference counts in [`away`]. The memory goes
-//! when the task has ended, its handle is gone, and no waker is left:
+//! The life of the state word is drawn in [`state`], who writes it when in [`word`], that of the reference
+//! counts in [`away`]. The memory goes when the task has ended, its handle is gone, and no waker is left:
 //!
 //! ```text
 //!   Task::poll ─▶ conclude ─┬─ a handle exists: output stays, joiner woken ─▶ Join::take / drop ─┐
@@ -50,6 +50,7 @@ mod pool;
 #[allow(unsafe_code, reason = "door: the pointers to a task's cell")]
 mod raw;
 mod state;
+mod word;
 
 pub(crate) use extra::Pen;
 pub(crate) use pool::{Class, Pool};

@@ -45,6 +45,7 @@ mod joinable;
 mod list;
 mod node;
 mod queue;
+mod shares;
 mod slot;
 mod try_gather;
 mod tuple;

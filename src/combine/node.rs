@@ -25,7 +25,7 @@
 #![allow(unsafe_code)]
 
 use super::queue::{MAX_CHILDREN, Node, Queue};
-use crate::util::sync::atomic::{AtomicUsize, Ordering, fence};
+use super::shares::Shares;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
@@ -36,7 +36,7 @@ use std::task::{Context, RawWaker, RawWakerVTable, Waker};
 #[repr(C)]
 struct Header {
     /// How many blocks and cloned wakers there are.
-    refs: AtomicUsize,
+    refs: Shares,
     /// How many nodes follow.
     len: usize,
     /// The nodes that were woken.
@@ -81,7 +81,7 @@ impl Block {
             handle_alloc_error(layout)
         };
         let header = Header {
-            refs: AtomicUsize::new(1),
+            refs: Shares::one(),
             len,
             queue: Queue::new(),
         };
@@ -164,14 +164,8 @@ impl Block {
 impl Drop for Block {
     /// Gives the share back; the last one frees the allocation.
     fn drop(&mut self) {
-        let refs = &self.header().refs;
-        // If this is the only share, nobody can make another one meanwhile, so it need not be given back by a
-        // read-modify-write; the acquiring load sees what the others did before they gave theirs back.
-        if refs.load(Ordering::Acquire) != 1 {
-            if refs.fetch_sub(1, Ordering::Release) != 1 {
-                return;
-            }
-            fence(Ordering::Acquire);
+        if !self.header().refs.release() {
+            return;
         }
         let layout = layout(self.header().len);
         // SAFETY: that was the last share (rule 1), so nobody looks at the nodes any more.
@@ -194,14 +188,7 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, fo
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: rule 4 is the caller's; the waker keeps its share, so the block is forgotten.
     let (block, _) = unsafe { Block::of_waker(data) };
-    let before = ManuallyDrop::new(block)
-        .header()
-        .refs
-        .fetch_add(1, Ordering::Relaxed);
-    if before > isize::MAX as usize {
-        // Only wakers that were leaked by the billion get here; a count that wraps round would free too early.
-        std::process::abort();
-    }
+    ManuallyDrop::new(block).header().refs.retain();
     RawWaker::new(data, &VTABLE)
 }
 

@@ -90,13 +90,13 @@ impl Node {
         true
     }
 
-    /// Says that the child has ended. For the poller only.
+    /// Marks the child as ended. For the poller only.
     ///
-    /// A plain store may overwrite a mark, or be followed by one; neither matters to a child that is not polled again.
+    /// A read-modify-write: another thread may set `QUEUED` at the same time, and that mark must stay. Without it
+    /// the next wake would push the node a second time, which closes the chain to a circle.
     #[inline]
     pub(super) fn mute(&self) {
-        let word = self.word.load(Ordering::Relaxed);
-        self.word.store(word | MUTED, Ordering::Relaxed);
+        self.word.fetch_or(MUTED, Ordering::Relaxed);
     }
 
     /// Whether the child has ended. For the poller only.

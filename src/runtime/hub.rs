@@ -11,14 +11,13 @@
 //! thread empties: it may hold a handle whose output must not leave the thread, and after the end whoever sends
 //! settles what lies in the common inbox.
 //!
-//! A sender pushes first and looks at `ended` second; the end stores `ended` first and empties the inbox second. So
-//! one of the two sees every message. What is settled after the end may touch task cells only when those have been
-//! handed over (see [`Owner`]); the lock makes it wait for that.
+//! Why no message is left behind says [`ending`](super::ending). What is settled after the end may touch task cells, which have
+//! been handed over by then (see [`Owner`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -26,6 +25,7 @@ use crossbeam_queue::SegQueue;
 
 use super::Owner;
 use super::awaited::Wait;
+use super::ending::Ending;
 use super::offload::Jobs;
 use crate::cell::Letter;
 use crate::reactor::{Bell, Chime};
@@ -74,10 +74,8 @@ pub(crate) struct Hub {
     from_home: SegQueue<Message>,
     /// Ends the loop's sleep.
     bell: sync::Arc<Bell<Chime>>,
-    /// Set once, under the lock of `handover`.
-    ended: AtomicBool,
-    /// Held while the tasks are handed over at the end.
-    handover: Mutex<()>,
+    /// Whether it has ended.
+    ending: Ending,
     /// How many `Remote`s, remote handles and functions on other threads may still send work.
     in_flight: AtomicUsize,
     /// The functions that run on other threads.
@@ -105,8 +103,7 @@ impl Hub {
             inbox: SegQueue::new(),
             from_home: SegQueue::new(),
             bell,
-            ended: AtomicBool::new(false),
-            handover: Mutex::new(()),
+            ending: Ending::new(),
             in_flight: AtomicUsize::new(0),
             jobs: Arc::default(),
         });
@@ -161,8 +158,7 @@ impl Hub {
             true => self.from_home.push(message),
             false => self.inbox.push(message),
         }
-        fence(Ordering::SeqCst);
-        match self.wait_for_the_end() {
+        match self.ending.is_over_after_push() {
             true => self.settle_leftovers(),
             false => self.bell.ring(),
         }
@@ -170,20 +166,12 @@ impl Hub {
 
     /// Whether the runtime has ended; waits for an end that is under way.
     pub(crate) fn wait_for_the_end(&self) -> bool {
-        let ended = self.ended.load(Ordering::Acquire);
-        if ended {
-            drop(self.handover.lock());
-        }
-        ended
+        self.ending.is_over()
     }
 
     /// Ends the runtime: `tasks`, all of them done, are handed over to whoever still has a handle or a waker.
     pub(crate) fn end(&self, tasks: Vec<Owner>) {
-        let lock = self.handover.lock();
-        self.ended.store(true, Ordering::SeqCst);
-        fence(Ordering::SeqCst);
-        drop(tasks);
-        drop(lock);
+        self.ending.end(|| drop(tasks));
         self.bell.close();
         hubs().remove(&self.number);
     }

@@ -23,6 +23,7 @@ mod clock;
 mod context;
 mod core;
 mod drive;
+mod ending;
 mod here;
 mod hub;
 mod offload;

@@ -133,7 +133,7 @@ impl<T, H: Home> Join<T, H> {
     #[inline]
     fn take_from(&mut self, state: State) -> Result<T, JoinError> {
         assert!(state.has_output(), "{TAKEN}");
-        self.header().set(state.take_output());
+        self.header().state.set(state.take_output());
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
         let target = NonNull::from(&mut output).cast();
         // SAFETY: rule 3; done, the output was there and is ours; T is its type by the promise to `new`.
@@ -151,7 +151,7 @@ impl<T, H: Home> Join<T, H> {
             && header.home().is_home_thread()
             && header.state().has_output()
         {
-            header.step(|state| (state.take_output(), ()));
+            header.state.step(|state| (state.take_output(), ()));
             // SAFETY: rule 3; done, and the output was the handle's; here any type may be dropped.
             unsafe { (header.vtable.drop_output)(self.header) };
         }
@@ -254,7 +254,7 @@ impl<H: Home> GoneHandle<H> {
         let header = unsafe { self.header.as_ref() };
         let state = header.state();
         if state.is_spent() {
-            header.set(state.drop_handle().0);
+            header.state.set(state.drop_handle().0);
             return give_up::<H>(header.slot.get());
         }
         self.settle_unspent();
@@ -265,7 +265,7 @@ impl<H: Home> GoneHandle<H> {
     fn settle_unspent(self) {
         // SAFETY: rule 1, as above.
         let header = unsafe { self.header.as_ref() };
-        match header.advance(State::drop_handle) {
+        match header.state.advance(State::drop_handle) {
             OnHandleGone::Detach => self.detach(),
             OnHandleGone::DropOutputAndGiveUp => self.discard(),
             OnHandleGone::GiveUp => give_up::<H>(header.slot.get()),
@@ -312,7 +312,7 @@ impl<H: Home> GoneHandle<H> {
     pub(crate) fn settle_after_the_end(self) {
         // SAFETY: rule 1, the end counted the handle.
         let header = unsafe { self.header.as_ref() };
-        if header.step(State::drop_handle) == OnHandleGone::DropOutputAndGiveUp {
+        if header.state.step(State::drop_handle) == OnHandleGone::DropOutputAndGiveUp {
             // SAFETY: rule 3; the output was the handle's. This thread may drop it: the handle was here, or was `Send`,
             // or was sent by the home thread, whose letters only that thread reads.
             unsafe { (header.vtable.drop_output)(self.header) };

@@ -8,13 +8,13 @@ use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll};
 
 use super::{Header, Home, Label};
 use crate::cell::away::Away;
 use crate::cell::pool::{Class, Pool};
 use crate::cell::state::State;
+use crate::cell::word::Word;
 use crate::error::{JoinError, Panic};
 use crate::util::{Payload, caught, drop_quietly};
 
@@ -79,7 +79,7 @@ pub(super) fn allocate<F: Future, H: Home>(
         home: home_pointer(home),
         away: Away::new(),
         refs: Cell::new(seed.refs),
-        state: AtomicU32::new(seed.state.bits()),
+        state: Word::new(seed.state),
         slot: Cell::new(u32::MAX),
         number: seed.number,
         label: seed.label,

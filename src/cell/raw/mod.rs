@@ -28,13 +28,13 @@ pub(crate) use task::{Current, Task};
 use std::cell::Cell;
 use std::fmt;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
 
 use super::away::Away;
 use super::extra::Extra;
 use super::pool::Class;
 use super::state::State;
+use super::word::Word;
 use crate::error::Cancelled;
 use memory::VTable;
 
@@ -97,7 +97,7 @@ pub(crate) struct Header<H: Home> {
     /// References counted at home, or [`MERGED`](refs::MERGED). Home only (rule 2).
     refs: Cell<i32>,
     /// The state word.
-    state: AtomicU32,
+    state: Word,
     /// Where the runtime's table keeps the task. Home only.
     slot: Cell<u32>,
     /// The task's number in its runtime.
@@ -111,34 +111,10 @@ pub(crate) struct Header<H: Home> {
 }
 
 impl<H: Home> Header<H> {
-    /// The state word's value. Acquire: who sees `DONE` sees the output.
-    fn state(&self) -> State {
-        State::from_bits(self.state.load(Ordering::Acquire))
-    }
-
-    /// Takes one transition of the state word and gives its duty. A load and a store are enough, for there is one
-    /// writer at a time (rule 3); what changes nothing stores nothing, so that a wake or a cancel that comes after
-    /// the end cannot disturb the handle, the writer of that time.
-    fn step<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
-        let before = self.state();
-        let (after, duty) = transition(before);
-        if after != before {
-            self.state.store(after.bits(), Ordering::Release);
-        }
-        duty
-    }
-
-    /// Takes a transition that always changes the word, and that only the home thread takes.
-    fn advance<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
-        let (after, duty) = transition(self.state());
-        self.set(after);
-        duty
-    }
-
-    /// Sets the state word, as its one writer.
+    /// The state word's value.
     #[inline]
-    fn set(&self, state: State) {
-        self.state.store(state.bits(), Ordering::Release);
+    fn state(&self) -> State {
+        self.state.get()
     }
 
     /// Whether dropping the header of a task that was concluded does anything. `conclude` has taken joiner and extra out,

@@ -60,7 +60,7 @@ impl<H: Home> Task<H> {
 
     /// Wakes the task and gives the reference up.
     pub(crate) fn wake(self) {
-        let duty = self.header().step(State::wake);
+        let duty = self.header().state.step(State::wake);
         if duty == OnWake::Enqueue {
             H::schedule(self);
         }
@@ -69,7 +69,7 @@ impl<H: Home> Task<H> {
     /// Wakes the task.
     #[inline]
     pub(super) fn wake_by_ref(&self) {
-        let duty = self.header().step(State::wake);
+        let duty = self.header().state.step(State::wake);
         if duty == OnWake::Enqueue {
             schedule_apart(self.clone());
         }
@@ -83,7 +83,7 @@ impl<H: Home> Task<H> {
 
     /// Asks for a cancellation; `false` when the task has ended.
     pub(crate) fn cancel(&self, cancelled: Cancelled) -> bool {
-        let duty = self.header().step(State::request_cancel);
+        let duty = self.header().state.step(State::request_cancel);
         match duty {
             OnCancel::Refuse => false,
             OnCancel::Merge => true,
@@ -101,7 +101,7 @@ impl<H: Home> Task<H> {
         if !self.state().cancel_waits() {
             return None;
         }
-        self.header().step(|state| (state.take_cancel(), ()));
+        self.header().state.step(|state| (state.take_cancel(), ()));
         self.with_extra(|extra| extra.cancel.take())
     }
 
@@ -116,13 +116,13 @@ impl<H: Home> Task<H> {
 
     /// Keeps the root of the task's catch points.
     pub(crate) fn set_scope(&self, root: Key) {
-        self.header().step(|state| (state.scoped(), ()));
+        self.header().state.step(|state| (state.scoped(), ()));
         self.with_extra(|extra| extra.scope.set(Some(root)));
     }
 
     /// Gives the task to a pen: from now on that polls it, and not the loop.
     pub(crate) fn put_into(&self, pen: Rc<dyn Pen<H>>) {
-        self.header().step(|state| (state.penned(), ()));
+        self.header().state.step(|state| (state.penned(), ()));
         self.with_extra(|extra| extra.pen.set(Some(pen)));
     }
 
@@ -140,7 +140,7 @@ impl<H: Home> Task<H> {
 
     /// Gives a new task the context variables of where it was spawned.
     pub(crate) fn give_vars(&self, vars: Vars) {
-        self.header().step(|state| (state.with_vars(), ()));
+        self.header().state.step(|state| (state.with_vars(), ()));
         self.with_extra(|extra| extra.vars.set(vars));
     }
 
@@ -192,7 +192,7 @@ impl<H: Home> Task<H> {
 
     /// The future is gone and the output written, but the task has yet to wait before it may end.
     pub(crate) fn linger(&self) {
-        self.header().step(|state| (state.linger(), ()));
+        self.header().state.step(|state| (state.linger(), ()));
     }
 
     /// Lets `look` see what few tasks have, making room for it if need be. `look` must not use the task.
@@ -207,7 +207,7 @@ impl<H: Home> Task<H> {
     #[inline]
     pub(crate) fn start(&self, state: State) {
         debug_assert_eq!(state, self.state());
-        self.header().set(state.start());
+        self.header().state.set(state.start());
     }
 
     /// Polls the started task once; `true` when it ended. [`settle`](Task::settle) is due in either case.
@@ -239,7 +239,7 @@ impl<H: Home> Task<H> {
     /// go back into the queue.
     #[inline]
     pub(crate) fn suspend(self) -> Option<Self> {
-        match self.header().advance(State::suspend) {
+        match self.header().state.advance(State::suspend) {
             OnSuspend::Rest => None,
             OnSuspend::Requeue => Some(self),
         }
@@ -259,7 +259,7 @@ impl<H: Home> Task<H> {
     /// The output is written: gives it to the handle, or drops it and the task.
     fn conclude(self) {
         let header = self.header();
-        let duty = header.advance(State::finish);
+        let duty = header.state.advance(State::finish);
         let at_end = header.extra.take().map(|extra| whom_to_wake(&extra));
         match duty {
             OnFinish::Deliver => self.deliver(),
@@ -303,7 +303,7 @@ impl<H: Home> Task<H> {
     /// Ends the cell of a main future; its value goes straight to the caller of `block_on`.
     pub(crate) fn end_main(self) {
         debug_assert!(self.state().is_main());
-        let duty = self.header().advance(State::finish);
+        let duty = self.header().state.advance(State::finish);
         debug_assert_eq!(duty, OnFinish::Discard, "a main future has no handle");
         drop(self.header().extra.take());
         self.give_up();

@@ -1,6 +1,8 @@
 //! The queue under loom: no wake is lost, whatever the threads do.
 
 use crate::combine::queue::{Node, Queue};
+use crate::combine::shares::Shares;
+use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -110,5 +112,82 @@ fn a_wake_may_race_with_the_end() {
         bench.queue.close();
         thread.join().unwrap();
         assert!(slept);
+    });
+}
+
+/// A child that ends while two threads wake it must not enter the chain a second time: the chain would become a circle, which
+/// the poller would never leave, or lose what stood behind it. The sibling's wake, pushed in between, must arrive.
+#[test]
+fn two_wakes_may_race_with_the_end_of_their_child_while_a_sibling_goes_on() {
+    explore(|| {
+        let bench = bench(2);
+        let threads: Vec<_> = (0..2)
+            .map(|me| {
+                let bench = bench.clone();
+                thread::spawn(move || {
+                    bench.queue.wake(&bench.nodes, 0);
+                    if me == 0 {
+                        bench.written[1].store(1, Ordering::Relaxed);
+                        bench.queue.wake(&bench.nodes, 1);
+                    }
+                })
+            })
+            .collect();
+        bench.nodes[0].mute();
+        poll_until_seen(&bench, &[0, 1]);
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        let mut rest = bench.queue.take(&bench.nodes);
+        assert_eq!(rest.pop(&bench.nodes), None);
+        assert!(bench.nodes[0].is_muted());
+    });
+}
+
+/// The shares of an allocation, what lies in it, and how often it was freed.
+struct Allocation {
+    shares: Shares,
+    memory: UnsafeCell<()>,
+    freed: AtomicUsize,
+}
+
+impl Allocation {
+    /// Uses the memory and gives a share up; whoever is told to free it writes to it. loom reports a use that the write does
+    /// not come after.
+    fn release(&self) {
+        self.memory.with(|_| ());
+        if self.shares.release() {
+            self.memory.with_mut(|_| ());
+            self.freed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The combinator drops its share by a load instead of a read-modify-write where it finds itself alone, while other threads
+/// clone and drop wakers.
+#[test]
+fn exactly_one_owner_frees_and_sees_all_that_the_others_did() {
+    explore(|| {
+        let allocation = Arc::new(Allocation {
+            shares: Shares::one(),
+            memory: UnsafeCell::new(()),
+            freed: AtomicUsize::new(0),
+        });
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                allocation.shares.retain();
+                let allocation = allocation.clone();
+                thread::spawn(move || {
+                    allocation.shares.retain();
+                    allocation.release();
+                    allocation.release();
+                })
+            })
+            .collect();
+        allocation.release();
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        assert_eq!(allocation.freed.load(Ordering::Relaxed), 1);
     });
 }
