@@ -232,6 +232,8 @@ fn main() {
     } else if valgrind() {
         measure_all();
     } else {
-        println!("instructions: valgrind is not installed, nothing measured");
+        println!(
+            "instructions: valgrind is not installed (`.ci/tools` installs it), nothing measured"
+        );
     }
 }

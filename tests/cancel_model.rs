@@ -3,6 +3,8 @@
 
 #[path = "cancel_model/found.rs"]
 mod found;
+#[path = "common/installed.rs"]
+mod installed;
 #[path = "cancel_model/machine.rs"]
 mod machine;
 #[path = "cancel_model/on_purpose.rs"]

@@ -1,6 +1,9 @@
 //! What waits for the world outside is ended at each of its suspensions, in five ways: datagrams, Unix sockets, threads, files,
 //! programs. The harness is `testing::Steps`; here nothing may be lost, said twice, or left open.
 
+#[path = "common/installed.rs"]
+mod installed;
+
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io::{self, SeekFrom};
@@ -13,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::FutureExt;
 use futures::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use installed::installed;
 use wheelhouse::fs::{self, File, OpenOptions};
 use wheelhouse::net::{
     TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
@@ -360,7 +364,10 @@ fn a_cut_call_to_a_thread_gives_nothing_or_its_value() {
 #[test]
 fn a_cut_wait_for_a_program_can_be_asked_again() {
     let most = Steps::of("Child::wait").real().run(async |step: &Step| {
-        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(installed("cat"))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
         let stdin = child.stdin.take();
         let child = Rc::new(RefCell::new(child));
         let theirs = Rc::clone(&child);
@@ -389,10 +396,12 @@ fn a_cut_run_of_a_program_leaves_nothing_that_others_wait_for() {
         .real()
         .run(async |step: &Step| {
             step.cut(async {
-                let mut echo = Command::new("echo");
+                let mut echo = Command::new(installed("echo"));
                 assert_eq!(echo.arg("x").output().await?.stdout, b"x\n");
-                assert!(Command::new("true").status().await?.success());
-                let child = Command::new("echo").stdout(Stdio::piped()).spawn()?;
+                assert!(Command::new(installed("true")).status().await?.success());
+                let child = Command::new(installed("echo"))
+                    .stdout(Stdio::piped())
+                    .spawn()?;
                 assert_eq!(child.wait_with_output().await?.stdout, b"\n");
                 io::Result::Ok(())
             })

@@ -1,6 +1,9 @@
 //! Child processes: real ones, of programs that every Linux has. They run until they are told to end, so no test depends on how
 //! long anything takes.
 
+#[path = "common/installed.rs"]
+mod installed;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
@@ -10,20 +13,21 @@ use std::time::Duration;
 
 use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use futures::{FutureExt, StreamExt};
+use installed::installed;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use wheelhouse::process::{Child, Command};
 use wheelhouse::{gather, run, sleep, spawn, testing, timeout};
 
 /// A shell that runs `script`.
 fn shell(script: &str) -> Command {
-    let mut command = Command::new("sh");
+    let mut command = Command::new(installed("sh"));
     command.args(["-c", script]);
     command
 }
 
 /// A program that runs until it is killed, or its standard input, a pipe, ends.
 fn lasting() -> Command {
-    let mut command = Command::new("cat");
+    let mut command = Command::new(installed("cat"));
     command.stdin(Stdio::piped()).stdout(Stdio::null());
     command
 }
@@ -72,7 +76,7 @@ fn a_status_does_not_wait_for_pipes_that_nobody_reads() {
 #[test]
 fn lines_go_through_a_child() {
     run(async {
-        let mut child = Command::new("cat")
+        let mut child = Command::new(installed("cat"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -100,13 +104,13 @@ fn lines_go_through_a_child() {
 #[test]
 fn a_pipe_of_one_child_feeds_the_next() {
     let count = run(async {
-        let mut seq = Command::new("seq")
+        let mut seq = Command::new(installed("seq"))
             .arg("1000")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let numbers = seq.stdout.take().unwrap().into_stdio().unwrap();
-        let count = Command::new("wc")
+        let count = Command::new(installed("wc"))
             .arg("-l")
             .stdin(numbers)
             .output()
@@ -249,7 +253,10 @@ fn thousands_of_children_leave_no_zombie() {
         for round in 0..20 {
             let mut children = Vec::new();
             for number in 0..100 {
-                let child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
+                let child = Command::new(installed("true"))
+                    .stdin(Stdio::null())
+                    .spawn()
+                    .unwrap();
                 pids.insert(child.id());
                 // Some are waited for, some are dropped while they run, some when they have ended.
                 match number % 3 {
@@ -300,7 +307,7 @@ fn settings_reach_the_program() {
 fn a_program_that_is_not_there_is_an_error_and_so_is_no_runtime() {
     let error = run(async { Command::new("/no/such/program").status().await }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let error = Command::new("true").spawn().unwrap_err();
+    let error = Command::new(installed("true")).spawn().unwrap_err();
     assert!(error.to_string().contains("runtime"), "{error}");
 }
 
@@ -320,7 +327,7 @@ fn an_output_leaves_the_command_as_it_was() {
 #[test]
 fn a_child_that_somebody_else_took_note_of_is_an_error_and_is_not_waited_for() {
     run(async {
-        let mut child = Command::new("true").spawn().unwrap();
+        let mut child = Command::new(installed("true")).spawn().unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         waitpid(pid, WaitOptions::empty()).unwrap();
         assert_eq!(child.wait().await.unwrap_err().raw_os_error(), Some(10));
@@ -334,7 +341,7 @@ fn where_sigchld_is_ignored_waits_end_with_an_error() {
     const ROLE: &str = "WHEELHOUSE_TEST_IGNORES";
     let test = "where_sigchld_is_ignored_waits_end_with_an_error";
     if std::env::var_os(ROLE).is_none() {
-        let mut again = std::process::Command::new("env");
+        let mut again = std::process::Command::new(installed("env"));
         again.arg("--ignore-signal=CHLD");
         again.arg(std::env::current_exe().unwrap());
         again.args(["--exact", test, "--nocapture"]).env(ROLE, "1");

@@ -1,5 +1,8 @@
 //! What a bounded shutdown says on standard error about tasks that did not stop, by a process of its own.
 
+#[path = "common/installed.rs"]
+mod installed;
+
 use std::env;
 use std::future::pending;
 use std::process::{Command, Stdio};
@@ -7,6 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use futures::io::AsyncReadExt;
+use installed::installed;
 use wheelhouse::{Runtime, catch_cancel, sleep, spawn, task, to_thread, yield_now};
 
 /// Says to a process of this test what it is.
@@ -160,7 +164,10 @@ fn a_file_whose_opening_does_not_return_is_named_with_the_place_where_it_was_ask
         });
     }
     let path = env::temp_dir().join(format!("wheelhouse-pipe-{}", std::process::id()));
-    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    let made = Command::new(installed("mkfifo"))
+        .arg(&path)
+        .status()
+        .unwrap();
     assert!(made.success());
     let test =
         "a_file_whose_opening_does_not_return_is_named_with_the_place_where_it_was_asked_for";

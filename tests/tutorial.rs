@@ -4,11 +4,13 @@
 //! For each program of [`PROGRAMS`] the Rust and the Python one must print the same lines in
 //! the same whole seconds and end with the same status. All of them start together, so the
 //! whole takes as long as the longest. The echo servers are talked to by Python's asyncio
-//! client (`tests/peers/echo_client.py`) and, where it is installed, by `nc`. The Python in the
+//! client (`tests/peers/echo_client.py`) and by `nc`. The Python in the
 //! chapters of the crate's page is run, too.
 
 #[path = "tutorial/guide.rs"]
 mod guide;
+#[path = "common/installed.rs"]
+mod installed;
 #[path = "tutorial/programs.rs"]
 mod programs;
 #[path = "tutorial/server.rs"]

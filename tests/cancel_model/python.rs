@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use crate::installed::installed;
 use crate::program::{Block, Entry, Program, Stmt, Then, Trace};
 
 /// What every script begins with.
@@ -43,13 +44,13 @@ pub(crate) fn run(programs: &[Program], style: Style) -> Vec<Trace> {
 
 /// Runs a script, and gives what it prints.
 fn python(script: &str) -> String {
-    let mut child = Command::new("python3")
+    let mut child = Command::new(installed("python3"))
         .arg("-")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("these tests compare with asyncio: they need a `python3`, 3.11 or later");
+        .expect("python3 can be started");
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(script.as_bytes()).expect("python3 reads");
     drop(stdin);

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::Command as StdCommand;
 
+use crate::installed::installed;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use wheelhouse::fs::File;
 use wheelhouse::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
@@ -31,7 +32,10 @@ async fn all_say_so(listening: std::net::SocketAddr) {
     is_out("UnixDatagram::unbound", UnixDatagram::unbound());
     is_out("UnixListener::bind", UnixListener::bind("/tmp/wh-none"));
     is_out("File::open", File::open("/dev/null").await);
-    is_out("Command::spawn", Command::new("true").spawn().map(drop));
+    is_out(
+        "Command::spawn",
+        Command::new(installed("true")).spawn().map(drop),
+    );
     is_out("signal::unix", signal::unix(signal::SignalKind::hangup()));
     let runtime = std::thread::spawn(|| Runtime::new().map(drop)).join();
     is_out("Runtime::new", runtime.expect("no panic"));
@@ -63,7 +67,13 @@ fn with_no_descriptor_left() {
         // And now there are some again.
         let (client, served) = futures::join!(TcpStream::connect(address), listener.accept());
         drop((client.unwrap(), served.unwrap()));
-        assert!(Command::new("true").status().await.unwrap().success());
+        assert!(
+            Command::new(installed("true"))
+                .status()
+                .await
+                .unwrap()
+                .success()
+        );
     });
     println!("all went well in the end");
 }

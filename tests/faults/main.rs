@@ -2,6 +2,8 @@
 //! Each fault is an error that says what it is, nothing hangs, and nothing is left open.
 
 mod descriptors;
+#[path = "../common/installed.rs"]
+mod installed;
 mod proxy;
 
 use std::fs;

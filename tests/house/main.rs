@@ -3,7 +3,11 @@
 mod cancel_steps_complete;
 mod cut;
 mod floors;
+#[path = "../common/installed.rs"]
+mod installed;
+mod programs;
 mod promises_complete;
+mod readme;
 mod source;
 mod unsafe_doors;
 mod wall_time;

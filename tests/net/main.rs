@@ -9,6 +9,8 @@ mod fairness;
 mod faults;
 mod foreign;
 mod halves;
+#[path = "../common/installed.rs"]
+mod installed;
 mod limits;
 mod peers;
 mod sockets;

@@ -9,19 +9,19 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use wheelhouse::net::{TcpListener, TcpStream};
 use wheelhouse::spawn;
 
+use super::installed::installed;
 use super::{ANY, bounded, echo};
 
 /// Starts one of the Python programs in `tests/peers`.
 pub(super) fn python(program: &str, arguments: &[&str]) -> Child {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-    let started = Command::new("python3")
+    let started = Command::new(installed("python3"))
         .arg(path.join(program))
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn();
-    started
-        .expect("`python3` is needed for this test: install it (Debian: apt-get install python3)")
+    started.expect("python3 can be started")
 }
 
 /// Serves one echo connection after the other, each in its task, for ever.
@@ -49,14 +49,12 @@ fn our_server() -> SocketAddr {
 #[test]
 fn netcat_gets_back_what_it_sends() {
     let address = our_server();
-    let started = Command::new("nc")
+    let started = Command::new(installed("nc"))
         .args(["-N", "-w", "30", "127.0.0.1", &address.port().to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn();
-    let mut nc = started.expect(
-        "`nc` is needed for this test: install OpenBSD's netcat (Debian: apt-get install netcat-openbsd)",
-    );
+    let mut nc = started.expect("nc can be started");
     let sent: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
     let mut stdin = nc.stdin.take().expect("piped");
     let writing = std::thread::spawn({

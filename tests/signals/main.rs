@@ -7,6 +7,8 @@
 
 mod cancel_main;
 mod ctrl_c;
+#[path = "../common/installed.rs"]
+mod installed;
 mod listeners;
 mod program;
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 use std::{env, io, thread};
 
+use crate::installed::installed;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Says to a process of this test that it is the other half.
@@ -37,7 +38,7 @@ pub(crate) fn other_half(test: &str, body: impl FnOnce()) -> Option<Program> {
         return None;
     }
     // A shell starts what it runs in the background with Ctrl-C ignored; these processes are to begin as usual.
-    let mut again = Command::new("env");
+    let mut again = Command::new(installed("env"));
     again.arg("--default-signal=INT");
     again.arg(env::current_exe().expect("this test has a path"));
     again.args(["--exact", test, "--nocapture"]).env(ROLE, "1");

@@ -1,5 +1,6 @@
 //! The Python snippets of the chapters, run by Python: what they say about asyncio has to be so.
 
+use super::installed::installed;
 use super::programs::crate_folder;
 use std::fs;
 use std::process::Command;
@@ -26,9 +27,9 @@ pub(crate) fn snippets(chapter: &str) -> Vec<String> {
 
 /// Runs Python pieces, each with an `asyncio.run(main())` of its own; says what went wrong.
 pub(crate) fn run_all(snippets: &[String]) -> Result<(), String> {
-    let mut python = Command::new("python3");
+    let mut python = Command::new(installed("python3"));
     python.args(["-S", "-c", RUNNER]).args(snippets);
-    let output = python.output().expect("these tests need a python3");
+    let output = python.output().expect("python3 can be started");
     let all_ran = output.stdout == format!("{}\n", snippets.len()).into_bytes();
     match output.status.success() && all_ran {
         true => Ok(()),

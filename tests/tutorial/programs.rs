@@ -2,6 +2,7 @@
 //!
 //! No tests here, and nothing about servers: those end never, these end by themselves.
 
+use crate::installed::installed;
 use std::io::{BufRead, BufReader, Read};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -279,16 +280,7 @@ fn held(script: Command) -> Command {
 
 /// The Python script at `path`, counted from the folder of the crate.
 pub(crate) fn script(path: &Path) -> Command {
-    static HAS_PYTHON: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
-        let version = Command::new("python3").arg("--version").output();
-        version.is_ok_and(|output| output.status.success())
-    });
-    assert!(
-        *HAS_PYTHON,
-        "these tests compare with Python's asyncio, and there is no `python3` to run: install \
-         it (`apt-get install python3`, `dnf install python3`, `brew install python3`)"
-    );
-    let mut command = Command::new("python3");
+    let mut command = Command::new(installed("python3"));
     command.args(["-S", "-u"]).arg(crate_folder().join(path));
     command
 }

@@ -2,6 +2,7 @@
 //!
 //! No tests here. A server lives as long as its [`Server`].
 
+use crate::installed::installed;
 use crate::programs::{python, rust_example, script};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -81,13 +82,13 @@ pub(crate) fn client_of(server: &Server) -> Output {
 
 /// Sends `text` through `nc` and gives what comes back.
 pub(crate) fn nc_echoes(server: &Server, text: &[u8]) -> Vec<u8> {
-    let mut nc = Command::new("nc");
+    let mut nc = Command::new(installed("nc"));
     nc.args(["-w", "5", &server.host, &server.port.to_string()]);
     let mut child = nc
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("nc is needed for this test: apt-get install netcat-openbsd");
+        .expect("nc can be started");
     let mut answer = vec![0; text.len()];
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(text).expect("nc takes the text");

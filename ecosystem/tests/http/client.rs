@@ -9,6 +9,7 @@ use wheelhouse::process::{Child, Command};
 use wheelhouse::{run, sleep};
 use wheelhouse_ecosystem::tls::Identity;
 
+use crate::installed::installed;
 use crate::programs::{Folder, command, example, finish, start};
 
 /// The lines of a table, as words: status, bytes, time, its unit, address, and the rest.
@@ -183,12 +184,12 @@ async fn nginx(folder: &Folder) -> (Child, u16, u16) {
          absolute_redirect off;\n location /moved {{ return 302 /page.html; }}\n}}\n}}\n"
     );
     let file = folder.write("nginx.conf", settings);
-    let mut nginx = Command::new("nginx");
+    let mut nginx = Command::new(installed("nginx"));
     nginx
         .args(["-e", "stderr", "-p", &folder.path(), "-c", &file])
         .kill_on_drop(true);
     nginx.stderr(Stdio::null());
-    let child = nginx.spawn().expect("nginx can be started: see .ci/tools");
+    let child = nginx.spawn().expect("nginx can be started");
     // It says nothing when it is ready, so there is nothing to wait for but its port.
     for _ in 0..1000 {
         if TcpStream::connect(("127.0.0.1", secure)).await.is_ok() {

@@ -7,6 +7,8 @@ mod client;
 mod connections;
 mod curl;
 mod grpc;
+#[path = "../../../tests/common/installed.rs"]
+mod installed;
 mod load;
 mod programs;
 mod servers;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, fs, process};
 
+use crate::installed::installed;
 use futures::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use std::process::{Output, Stdio};
 use wheelhouse::process::{Child, ChildStdout, Command};
@@ -16,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// A program, and its arguments separated by spaces.
 pub(crate) fn command(line: &str) -> Command {
     let mut words = line.split(' ');
-    let mut command = Command::new(words.next().expect("the line is not empty"));
+    let mut command = Command::new(installed(words.next().expect("the line is not empty")));
     command.args(words).kill_on_drop(true);
     command
 }
@@ -41,7 +42,7 @@ pub(crate) async fn finish(command: &mut Command) -> Output {
     let name = format!("{:?}", command.as_std_mut().get_program());
     let output = timeout(LIMIT, command.output()).await;
     let output = output.unwrap_or_else(|_| panic!("{name} is stuck"));
-    output.unwrap_or_else(|error| panic!("{name} cannot be started ({error}): see .ci/tools"))
+    output.unwrap_or_else(|error| panic!("{name} cannot be started: {error}"))
 }
 
 /// Runs a program to its end, with this as its input, and gives what it printed.
@@ -51,7 +52,7 @@ pub(crate) async fn answer(line: &str, input: &[u8]) -> String {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().expect("it can be started: see .ci/tools");
+    let mut child = command.spawn().expect("it can be started");
     let mut stdin = child.stdin.take().expect("it is piped");
     stdin.write_all(input).await.expect("it takes its input");
     drop(stdin);
@@ -85,7 +86,7 @@ pub(crate) async fn start(command: &mut Command) -> (Child, String, BufReader<Ch
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
-        .expect("it can be started: see .ci/tools");
+        .expect("it can be started");
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped"));
     let line = next_line(&mut lines).await;
     (child, line, lines)

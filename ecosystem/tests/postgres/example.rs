@@ -14,6 +14,7 @@ use wheelhouse_ecosystem::postgres::Cluster;
 
 use crate::faults::is_gone;
 use crate::harness::{living, session, value};
+use crate::installed::installed;
 
 /// The example's program. After `cargo test --test postgres` alone it may be old, or not there.
 fn program() -> PathBuf {
@@ -68,7 +69,7 @@ struct Terminal {
 impl Terminal {
     fn start(example: &mut Command) -> Self {
         let std = example.as_std_mut();
-        let mut shell = Command::new("sh");
+        let mut shell = Command::new(installed("sh"));
         // The trap keeps the shell, and is not passed on.
         shell.args(["-c", r#"trap : INT; "$@"; echo "status $?""#, "sh"]);
         shell.arg(std.get_program()).args(std.get_args());

@@ -7,6 +7,8 @@ mod cancel;
 mod example;
 mod faults;
 mod harness;
+#[path = "../../../tests/common/installed.rs"]
+mod installed;
 mod peers;
 mod queries;
 mod transactions;

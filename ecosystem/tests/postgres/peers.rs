@@ -1,15 +1,26 @@
 //! PostgreSQL's own clients beside ours, on the same server.
 
 use std::cell::Cell;
+use std::path::Path;
 
+use wheelhouse::process::Command;
 use wheelhouse::{Reason, catch_cancel, spawn};
 use wheelhouse_ecosystem::postgres::{Cluster, Error, Session, transaction};
 
 use crate::harness::{session, table, value};
+use crate::installed::remedy;
+
+/// One of PostgreSQL's clients, which some systems have in a package of its own.
+fn client(cluster: &Cluster, program: &str) -> Command {
+    let mut command = cluster.client(program);
+    let path = Path::new(command.as_std_mut().get_program());
+    assert!(path.is_file(), "{}: {}", path.display(), remedy(program));
+    command
+}
 
 /// What psql prints for a statement.
 async fn psql(cluster: &Cluster, statement: &str) -> String {
-    let mut psql = cluster.client("psql");
+    let mut psql = client(cluster, "psql");
     psql.args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement]);
     let output = psql.output().await.unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
@@ -35,7 +46,7 @@ pub(crate) async fn psql_sees_our_rows_and_we_see_those_of_psql(cluster: &Cluste
 
 /// The other program runs for two seconds, by its own clock; it has no other bound that is as telling.
 pub(crate) async fn pgbench_runs_beside_us_without_errors(cluster: &Cluster) {
-    let mut init = cluster.client("pgbench");
+    let mut init = client(cluster, "pgbench");
     let init = init.args(["-i", "-q", "-s", "1"]).output().await.unwrap();
     assert!(init.status.success(), "{init:?}");
 
@@ -63,7 +74,7 @@ pub(crate) async fn pgbench_runs_beside_us_without_errors(cluster: &Cluster) {
         ));
         (moved.get(), session)
     });
-    let mut bench = cluster.client("pgbench");
+    let mut bench = client(cluster, "pgbench");
     let output = bench.args(["-c", "4", "-T", "2", "-n"]).output().await;
     working.cancel();
     let (moved, session) = working.await.unwrap();
