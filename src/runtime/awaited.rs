@@ -12,11 +12,11 @@
 //!
 //! Nothing of this is paid while nobody is cancelled.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Poll, Waker};
 
 use super::core::{Core, Phase};
 use super::hub::{Hub, Message};
+use super::waits::Wait;
 use super::{Task, TaskRef, try_with};
 use crate::error::Cancelled;
 
@@ -30,9 +30,6 @@ pub(crate) struct Awaited {
     /// The runtime whose record that is.
     runtime: u32,
 }
-
-/// Who waits for whom, by their numbers.
-pub(crate) type Wait = (u64, u64);
 
 impl Awaited {
     /// Runs `drop_it`, which drops a future for the sake of `cancelled`, and gives the wait for what that was awaiting.
@@ -175,44 +172,6 @@ impl Drop for Collecting {
     /// A destructor panicked: the tasks are cancelled, and the panic does not wait.
     fn drop(&mut self) {
         drop(self.back());
-    }
-}
-
-/// Who waits for whom, for as long as a wait lasts: task numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Waits {
-    /// How many waits there are of the same one for the same one. The tasks whose groups a waiter is in wait with it.
-    counts: BTreeMap<Wait, usize>,
-}
-
-impl Waits {
-    /// True when `target` waits, by way of others perhaps, for one of `waiters`, or is one.
-    fn leads_back(&self, target: u64, waiters: &[u64]) -> bool {
-        let (mut seen, mut next) = (BTreeSet::from([target]), vec![target]);
-        while let Some(task) = next.pop() {
-            if waiters.contains(&task) {
-                return true;
-            }
-            let further = self.counts.range((task, 0)..=(task, u64::MAX));
-            let further = further.map(|(&(_, target), _)| target);
-            next.extend(further.filter(|&task| seen.insert(task)));
-        }
-        false
-    }
-
-    /// One more wait.
-    fn note(&mut self, wait: Wait) {
-        *self.counts.entry(wait).or_default() += 1;
-    }
-
-    /// These waits are over.
-    fn forget(&mut self, waits: &[Wait]) {
-        for wait in waits {
-            match self.counts.get_mut(wait) {
-                Some(count) if *count > 1 => *count -= 1,
-                _ => drop(self.counts.remove(wait)),
-            }
-        }
     }
 }
 

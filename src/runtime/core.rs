@@ -11,7 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::awaited::{Awaited, Waits};
+use super::awaited::Awaited;
 use super::clock::Clock;
 use super::here::Here;
 use super::hub::Hub;
@@ -19,6 +19,7 @@ use super::queue::Queue;
 use super::report::find_book;
 use super::signals::Signals;
 use super::table::Table;
+use super::waits::Waits;
 use super::{Owner, Task};
 use crate::cell::{Current, Pool, State, empty};
 use crate::error::Cancelled;

@@ -24,9 +24,9 @@ use std::thread::{self, ThreadId};
 use crossbeam_queue::SegQueue;
 
 use super::Owner;
-use super::awaited::Wait;
 use super::ending::Ending;
 use super::offload::Jobs;
+use super::waits::Wait;
 use crate::cell::Letter;
 use crate::reactor::{Bell, Chime};
 use crate::util::drop_quietly;

@@ -42,6 +42,7 @@ mod transfer;
 mod turn;
 mod variables;
 mod virtual_time;
+mod waits;
 
 use std::fmt;
 use std::io;
