@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{self, DirEntry, Metadata, Permissions};
 use std::future::Future;
 use std::io;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -44,7 +44,7 @@ impl<T: Send + 'static> Future for FsCall<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         require_runtime()?;
         let outcome = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(outcome.unwrap_or_else(|payload| resume_unwind(payload)))
+        Poll::Ready(outcome.unwrap_or_else(|failure| Err(failure.into_error())))
     }
 }
 

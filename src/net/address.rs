@@ -8,7 +8,6 @@ use std::io::{self, ErrorKind};
 use std::net::{
     IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs as _,
 };
-use std::panic::resume_unwind;
 
 use sealed::Named;
 pub(crate) use sealed::Target;
@@ -69,7 +68,7 @@ async fn look_up(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     let asked = name.clone();
     let ask = move || (asked, port).to_socket_addrs().map(Vec::from_iter);
     let found = Offload::new(ask, AtTheEnd::Leave).await;
-    let found = found.unwrap_or_else(|payload| resume_unwind(payload));
+    let found = found.unwrap_or_else(|failure| Err(failure.into_error()));
     found.map_err(|error| io::Error::new(error.kind(), format!("looking up `{name}`: {error}")))
 }
 

@@ -26,6 +26,7 @@
 
 mod child;
 mod command;
+mod patrol;
 mod pipes;
 mod reaper;
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   adopt ─┬─ has ended ──▶ reaped at once
-//!          └─ runs ──▶ its pidfd in the epoll of one thread, which was made for the first orphan ── it ended ──▶ reaped
+//!          ├─ runs ──▶ its pidfd in the epoll of one thread, which was made for the first orphan ── it ended ──▶ reaped
+//!          └─ runs, and no descriptor or thread can be had ──▶ the patrol's
 //! ```
 //!
 //! A thread and not a task: an orphan may outlive every runtime.
@@ -11,12 +12,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::patrol;
 
 /// The orphans that run.
 struct Orphans {
@@ -34,8 +37,8 @@ struct Orphan {
     _pidfd: OwnedFd,
 }
 
-/// All orphans of the process.
-static ORPHANS: OnceLock<Option<Arc<Orphans>>> = OnceLock::new();
+/// All orphans of the process; `None` until there was a first one that could be watched.
+static ORPHANS: Mutex<Option<Arc<Orphans>>> = Mutex::new(None);
 
 /// Makes the pidfd of a child that was not reaped.
 pub(super) fn pidfd_of(child: &Child) -> io::Result<OwnedFd> {
@@ -46,12 +49,12 @@ pub(super) fn pidfd_of(child: &Child) -> io::Result<OwnedFd> {
 
 /// Takes over a child.
 pub(super) fn adopt(mut child: Child) {
+    patrol::resume(watch);
     if !matches!(child.try_wait(), Ok(None)) {
         return;
     }
-    // Without a descriptor or a thread left, a thread of the pool waits for this one; without that either, nobody can.
     if let Err(child) = watch(child) {
-        blocking::unblock(move || { child }.wait().is_ok()).detach();
+        patrol::take(child, watch);
     }
 }
 
@@ -77,9 +80,13 @@ fn watch(child: Child) -> Result<(), Child> {
     Ok(())
 }
 
-/// The orphans, with a thread that waits for them; `None` where that could not be had when it was first needed.
-fn orphans() -> Option<&'static Orphans> {
-    ORPHANS.get_or_init(start).as_deref()
+/// The orphans, with a thread that waits for them; `None` where that cannot be had now.
+fn orphans() -> Option<Arc<Orphans>> {
+    let mut orphans = ORPHANS.lock().unwrap_or_else(PoisonError::into_inner);
+    if orphans.is_none() {
+        *orphans = start();
+    }
+    orphans.clone()
 }
 
 /// Makes the thread.

@@ -1,13 +1,20 @@
 //! Functions that block, on threads of their own. Floor 3.
 //!
 //! A function that computes for long or waits in the system would hold up every task. [`to_thread`] runs it on a thread of a
-//! pool, and the task that asked awaits its value. The threads are those of the crate `blocking`, which all runtimes of the process
-//! share: made when they are needed, at most 500 of them (the environment variable `BLOCKING_MAX_THREADS` says otherwise), and kept
-//! for the next ones. A function that finds them all busy waits for one.
+//! pool, and the task that asked awaits its value. All runtimes of the process share the pool. Its threads are started when they
+//! are needed, at most 500 of them (the environment variable `BLOCKING_MAX_THREADS` says otherwise), and end when they had nothing
+//! to do for half a second. A function that finds them all busy waits for one.
+//!
+//! Where the system refuses to start a thread (`RLIMIT_NPROC`, a container's `pids.max`), functions wait for the threads that
+//! exist. Where none exists, a function is not called: [`to_thread`] panics with a message that says so, and the functions of
+//! [`fs`](crate::fs), of [`stdio`](crate::stdio) and of name lookups give an error.
+//!
+//! The threads do not inherit the CPU affinity and the timer slack of a runtime's thread: they run on the CPUs of the process's
+//! first thread.
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -28,7 +35,8 @@ use crate::runtime::{AtTheEnd, Offload, with};
 /// error those that did not return, and leaves them to themselves.
 ///
 /// # Panics
-/// Outside of a runtime. When it is awaited, with the panic of the function.
+/// Outside of a runtime. When it is awaited: with the panic of the function; where there is no thread and the system refuses to
+/// start one.
 ///
 /// # Examples
 /// ```
@@ -60,7 +68,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let outcome = ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(outcome.unwrap_or_else(|payload| resume_unwind(payload)))
+        Poll::Ready(outcome.unwrap_or_else(|failure| panic!("to_thread: {}", failure.into_error())))
     }
 }
 

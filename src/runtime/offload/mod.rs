@@ -9,27 +9,32 @@
 //!                                     value or panic ────┘ ──▶ given to the awaiter, once
 //! ```
 //!
-//! The pool is the process's (`blocking`), so several runtimes share it. Each runtime counts its own [`Jobs`], so that its end can
-//! wait for them, and can say which did not return. What the future and the thread share is a [`Slot`].
+//! Several runtimes share the process's [`pool`]. Each runtime counts its own [`Jobs`], so that its end can wait for them, and can
+//! name those that did not return. What the future and the thread share is a [`Slot`]. Where the pool has no thread and the system
+//! refuses one, the function is dropped uncalled and the future gives [`Failure::NoThread`].
 
+mod failure;
+mod inheritance;
 mod jobs;
+mod pool;
 mod slot;
 mod stream;
 
 use std::future::Future;
+use std::io;
 use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+pub(crate) use failure::Failure;
 pub(crate) use jobs::Jobs;
 use slot::{Job, Slot};
 pub(crate) use stream::{Blocking, Unblocked};
 
 use super::hub::InFlight;
 use super::{Core, try_with, with};
-use crate::util::Payload;
 use crate::util::vars::{self, Luggage};
 
 /// Whether the end of the runtime waits, for a while, for a function that was begun.
@@ -60,6 +65,8 @@ enum State<F, T> {
     Idle(F, Terms),
     /// In the pool.
     Sent(Arc<Slot<F, T>>),
+    /// The pool has no thread.
+    Refused(io::Error),
     /// The value was given.
     Done,
 }
@@ -69,6 +76,14 @@ impl<F, T> Offload<F, T> {
     pub(crate) fn detach(mut self) {
         if let State::Sent(slot) = mem::replace(&mut self.0, State::Done) {
             slot.detach();
+        }
+    }
+
+    /// Why no thread took the function.
+    fn take_refusal(&mut self) -> Failure {
+        match mem::replace(&mut self.0, State::Done) {
+            State::Refused(error) => Failure::NoThread(error),
+            _ => unreachable!("only a future that was refused is asked"),
         }
     }
 }
@@ -114,8 +129,13 @@ where
         };
         let slot = Arc::new(Slot::new(job, InFlight::new(core.hub())));
         let theirs = Arc::clone(&slot);
-        blocking::unblock(move || theirs.work()).detach();
-        State::Sent(slot)
+        match pool::submit(Box::new(move || theirs.work())) {
+            Ok(()) => State::Sent(slot),
+            Err(error) => {
+                slot.give_up();
+                State::Refused(error)
+            }
+        }
     }
 }
 
@@ -126,7 +146,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    type Output = Result<T, Payload>;
+    type Output = Result<T, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let State::Idle(..) = self.0 {
@@ -137,11 +157,18 @@ where
                 Self::send(core, f, terms)
             });
         }
-        let State::Sent(slot) = &self.0 else {
-            panic!("the future of a function on another thread was polled after it gave its value")
+        let outcome = match &self.0 {
+            State::Sent(slot) => {
+                try_with(|core| slot.follow(core.hub())).ok();
+                ready!(slot.poll(cx)).map_err(Failure::Panicked)
+            }
+            State::Refused(_) => Err(self.take_refusal()),
+            State::Idle(..) | State::Done => {
+                panic!(
+                    "the future of a function on another thread was polled after it gave its value"
+                )
+            }
         };
-        try_with(|core| slot.follow(core.hub())).ok();
-        let outcome = ready!(slot.poll(cx));
         self.0 = State::Done;
         Poll::Ready(outcome)
     }

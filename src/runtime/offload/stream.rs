@@ -14,7 +14,6 @@
 use std::fmt;
 use std::future::Future;
 use std::io::{self, ErrorKind, SeekFrom};
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -58,7 +57,17 @@ enum State {
     /// No call is under way.
     Idle(Buffer),
     /// One is.
-    Busy(Offload<Call, Outcome>, AtTheEnd),
+    Busy(Busy),
+}
+
+/// A call that is under way.
+struct Busy {
+    /// The call.
+    call: Offload<Call, Outcome>,
+    /// Whether the runtime's end waits for it.
+    at_the_end: AtTheEnd,
+    /// A copy of what was read and not given, in case the call finds no thread.
+    unread: Vec<u8>,
 }
 
 /// What was read and nobody has had.
@@ -224,12 +233,14 @@ impl<B: Blocking> Unblocked<B> {
 
     /// Waits until no call is under way.
     fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let State::Busy(call, _) = &mut self.state else {
+        let State::Busy(busy) = &mut self.state else {
             return Poll::Ready(());
         };
-        let outcome = ready!(Pin::new(call).poll(cx));
+        let outcome = ready!(Pin::new(&mut busy.call).poll(cx));
+        let unread = std::mem::take(&mut busy.unread);
         self.state = State::Idle(Buffer::default());
-        let (bytes, did) = outcome.unwrap_or_else(|payload| resume_unwind(payload));
+        let (bytes, did) =
+            outcome.unwrap_or_else(|failure| (unread, Did::Write(Err(failure.into_error()))));
         self.state = State::Idle(Buffer {
             ended: bytes.is_empty() && matches!(did, Did::Read(Ok(()))),
             bytes,
@@ -255,8 +266,13 @@ impl<B: Blocking> Unblocked<B> {
         unread.drain(..buffer.given);
         self.sought = None;
         let inner = self.inner.clone();
+        let copy = unread.clone();
         let call: Call = Box::new(move || call(&inner, unread));
-        self.state = State::Busy(Offload::new(call, at_the_end), at_the_end);
+        self.state = State::Busy(Busy {
+            call: Offload::new(call, at_the_end),
+            at_the_end,
+            unread: copy,
+        });
     }
 }
 
@@ -279,8 +295,10 @@ impl<B> Drop for Unblocked<B> {
     /// What was taken to be written is written, even if no thread has taken it up yet. A read is given up.
     fn drop(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Idle(Buffer::default()));
-        if let State::Busy(call, AtTheEnd::Wait(_)) = state {
-            call.detach();
+        if let State::Busy(busy) = state
+            && busy.at_the_end != AtTheEnd::Leave
+        {
+            busy.call.detach();
         }
     }
 }

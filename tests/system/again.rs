@@ -1,0 +1,69 @@
+//! A test in a process of its own: this binary again, told to run that one test only. No tests here.
+
+use std::env;
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+/// Says to a process of these tests that it is one.
+const ROLE: &str = "WHEELHOUSE_TEST_SYSTEM";
+
+/// Longer than any healthy process takes; it only bounds a failing one.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Whether this process is one of a test.
+pub(crate) fn is_again() -> bool {
+    env::var_os(ROLE).is_some()
+}
+
+/// The command that runs `test` by itself.
+pub(crate) fn again(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("this test has a path"));
+    command.args(["--exact", test, "--nocapture"]);
+    command.env(ROLE, "1").stdin(Stdio::null());
+    command
+}
+
+/// Runs `body` in a process of its own, and fails when that fails or hangs.
+#[track_caller]
+pub(crate) fn by_itself(test: &str, body: impl FnOnce()) {
+    if is_again() {
+        return body();
+    }
+    let mut command = again(test);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it can be started");
+    let output = reader(child.stdout.take().expect("it is piped"));
+    let errors = reader(child.stderr.take().expect("it is piped"));
+    let status = end_of(child);
+    let (output, errors) = (output.join().unwrap(), errors.join().unwrap());
+    assert!(
+        status.is_some_and(|status| status.success()) && output.contains("1 passed"),
+        "{status:?}\n{output}\n{errors}"
+    );
+}
+
+/// Waits for the end of a process; kills it and gives nothing when it hangs.
+pub(crate) fn end_of(mut child: Child) -> Option<ExitStatus> {
+    let pid = rustix::process::Pid::from_child(&child);
+    let (end, ended) = channel();
+    let waiter = thread::spawn(move || end.send(child.wait()).is_ok());
+    let status = ended.recv_timeout(LIMIT);
+    if status.is_err() {
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+    }
+    waiter.join().expect("no panic");
+    Some(status.ok()?.expect("it can be waited for"))
+}
+
+/// Reads a pipe to its end on a thread.
+fn reader(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let read: io::Result<_> = pipe.read_to_end(&mut text);
+        read.expect("a pipe can be read");
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
