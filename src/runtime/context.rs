@@ -45,6 +45,7 @@ pub(crate) struct Entered {
 /// Makes `core` the runtime that this thread drives.
 pub(crate) fn enter(core: &Rc<Core>) -> Entered {
     let core = Rc::clone(core);
+    core.drivers().set(core.drivers().get() + 1);
     let outer = HERE.with(|here| {
         let hub = Arc::as_ptr(core.hub());
         (here.core.replace(Rc::as_ptr(&core)), here.hub.replace(hub))
@@ -62,6 +63,7 @@ impl Drop for Entered {
             here.core.set(self.outer.0);
             here.hub.set(self.outer.1);
         });
+        self.core.drivers().set(self.core.drivers().get() - 1);
     }
 }
 

@@ -86,6 +86,8 @@ pub(crate) struct Core {
     last_number: Cell<u64>,
     /// Where the runtime stands in its life.
     phase: Cell<Phase>,
+    /// How many calls on the stack drive the runtime.
+    drivers: Cell<usize>,
     /// Polls that the current batch still has.
     polls_left: Cell<usize>,
     /// I/O calls that the current poll may still make.
@@ -129,6 +131,7 @@ impl Core {
             lingering: RefCell::default(),
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
+            drivers: Cell::new(0),
             polls_left: Cell::new(0),
             io_budget: Cell::new(IO_BUDGET),
             raised: Cell::new(None),
@@ -260,6 +263,16 @@ impl Core {
     /// The runtime goes on to `phase`.
     pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.set(phase);
+    }
+
+    /// How many calls on the stack drive the runtime. Only [`enter`](super::context::enter) counts.
+    pub(super) fn drivers(&self) -> &Cell<usize> {
+        &self.drivers
+    }
+
+    /// True while the runtime is driven, be it by an outer call on the stack.
+    pub(super) fn is_driven(&self) -> bool {
+        self.drivers.get() > 0
     }
 
     /// Puts a task into the run queue.

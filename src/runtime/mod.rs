@@ -150,7 +150,8 @@ pub fn try_run<F: Future>(main: F) -> Result<F::Output, Cancelled> {
 ///
 /// Tasks live on between two [`block_on`](Runtime::block_on) calls, but run only during one. Dropping the runtime
 /// cancels every task and gives it the time to clean up ([`Builder::shutdown_timeout`] bounds it), then drops what is
-/// left. While a panic unwinds, or inside another runtime, it drops them without clean-ups.
+/// left. While a panic unwinds, or inside another runtime, it drops them without clean-ups. Where the process exits
+/// inside a task, a runtime in a thread-local is left as it is.
 ///
 /// asyncio calls this `asyncio.Runner`.
 ///
@@ -260,6 +261,11 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
+        if self.core.is_driven() {
+            // The process exits inside of a task, and the C library drops thread-locals on top of its stack. What is being
+            // polled further down stays; who drives keeps the core.
+            return;
+        }
         match std::thread::panicking() || context::is_inside() {
             true => shutdown::close(&self.core),
             false => {

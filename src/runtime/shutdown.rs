@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use super::core::{Core, Phase};
 use super::report::describe;
 use super::{Task, context};
+use crate::cell::State;
 use crate::error::{Cancelled, Reason};
 use crate::util::{caught, drop_quietly};
 
@@ -121,9 +122,8 @@ impl Core {
     /// Drops the future of every task that has not ended, and what is spawned meanwhile with it.
     fn drop_futures(&self) {
         loop {
-            // What is left of those in groups was leaked with its group: what their futures borrow may be gone.
             let mut tasks = self.running();
-            tasks.retain(|task| !task.state().is_kept_in_pen());
+            tasks.retain(|task| may_be_dropped(task.state()));
             if tasks.is_empty() {
                 break;
             }
@@ -135,7 +135,7 @@ impl Core {
             }
         }
         while let Some(task) = self.pop_queue() {
-            debug_assert!(task.state().is_done() || task.state().is_kept_in_pen());
+            drop(task);
         }
     }
 
@@ -151,6 +151,12 @@ impl Core {
         leaves.append(&mut self.scopes().borrow_mut().dissolve());
         leaves
     }
+}
+
+/// Returns `true` if the end may drop the future of a task in this state. What is left of those in groups was leaked with its
+/// group: what their futures borrow may be gone. What is being polled, as a main future always is, lies on the stack.
+fn may_be_dropped(state: State) -> bool {
+    !(state.is_kept_in_pen() || state.is_running() || state.is_main())
 }
 
 /// Names the tasks that a bounded shutdown had to drop.
