@@ -95,7 +95,7 @@ fn in_a_child_of_a_group() {
             task_group(async |group| -> () {
                 drop(group.spawn(async {
                     exits().await;
-                    drop(&lent);
+                    std::hint::black_box(&lent);
                 }));
                 pending().await
             })
@@ -113,7 +113,7 @@ fn in_a_clean_up() {
             exits().await;
         });
         turns(2).await;
-        task.cancel_and_wait().await;
+        drop(task.cancel_and_wait().await);
     });
 }
 
@@ -124,7 +124,7 @@ fn in_the_destructor_of_a_cancelled_task() {
             pending::<()>().await;
         });
         turns(2).await;
-        task.cancel_and_wait().await;
+        drop(task.cancel_and_wait().await);
     });
 }
 
@@ -201,7 +201,7 @@ fn in_a_call_from_another_thread() {
 fn on_a_thread_of_the_pool() {
     drive(async {
         let _used = Loud::new("on a stack that goes on");
-        to_thread(|| {
+        let () = to_thread(|| {
             drop(Loud::new("used up"));
             exit(CODE)
         })
