@@ -20,6 +20,7 @@ use std::task::{Poll, Waker};
 
 use super::{Direction, Reactor, Standing};
 use crate::util::slab::Key;
+use crate::util::wake_quietly;
 
 /// A door to the reactor, which the floor above owns.
 pub(crate) trait Access {
@@ -112,14 +113,12 @@ pub(crate) fn poll_io<T>(
     }
 }
 
-/// Puts a clone of `waker` into the line, and wakes whoever had to make room.
+/// Puts a clone of `waker` into the line, and wakes those that the line gives back.
 #[cold]
 fn park(door: &impl Access, side: Side, waker: &Waker) {
-    let own = waker.clone();
-    let displaced = door.with_reactor(|reactor| reactor.park(side, own));
-    if let Some(displaced) = displaced {
-        displaced.wake();
-    }
+    let (own, mut woken) = (waker.clone(), Vec::new());
+    door.with_reactor(|reactor| reactor.park(side, own, &mut woken));
+    woken.into_iter().for_each(wake_quietly);
 }
 
 /// What a call on a source that is no longer there gives.

@@ -13,24 +13,26 @@
 //!                        wakers to the caller ◄────── line of waiters ◄─┘ park
 //! ```
 //!
-//! The life of the bits is drawn in [`readiness`], the life of a waiter in [`source`], the sleep in [`bell`], the
-//! whole path of one operation in [`contract`].
+//! The life of the bits is drawn in [`readiness`], the life of a waiter in [`source`] and [`line`], the sleep in
+//! [`bell`], the whole path of one operation in [`contract`].
 //!
 //! # Guarantees
 //!
 //! - An edge that the kernel reports is never lost: it is remembered until a call proves that it is used up.
 //! - A source that is ready costs its system call and no other; there is no re-arming.
 //! - A stale [`Key`] finds nothing, also when its place and its descriptor's number have been given to another.
-//! - Every waker that goes in comes out: by an edge, by being displaced, by leaving, or with the end of its source.
-//!   Only dropping the reactor drops them unwoken.
+//! - Every waker that goes in comes out: by an edge, by a sweep of its line, or with the end of its source. Only
+//!   dropping the reactor drops them unwoken.
+//! - Any number of tasks may wait for one source. While no edge comes, they cost no time.
 //!
 //! # Not guaranteed
 //!
-//! - Wakes may be spurious. A waker whose task has lost interest stays in line until the next edge.
+//! - Wakes may be spurious. A waker whose task has lost interest stays in line until the next edge or sweep.
 //! - [`waiting`](Reactor::waiting) counts such a source too.
 
 mod bell;
 mod contract;
+mod line;
 mod poller;
 mod readiness;
 mod source;
@@ -78,6 +80,8 @@ pub(crate) struct Reactor {
     sources: Slab<Source>,
     /// How many of them someone waits for.
     waiting: usize,
+    /// How many laps the loop has made.
+    lap: u64,
     /// What other threads ring.
     bell: Arc<Bell<Chime>>,
 }
@@ -95,6 +99,7 @@ impl Reactor {
             poller,
             sources: Slab::new(),
             waiting: 0,
+            lap: 0,
             bell: Arc::new(Bell::new(chime)),
         })
     }
@@ -184,19 +189,24 @@ impl Reactor {
 
     /// Puts a waker into line after [`Standing::Unparked`].
     ///
-    /// Gives back a waker that must be woken now: one that had to make room, or `waker` itself when the source became
-    /// ready or went away while it was being cloned.
-    #[must_use = "the waker that comes back must be woken"]
-    pub(crate) fn park(&mut self, side: Side, waker: Waker) -> Option<Waker> {
+    /// What must be woken now goes to `woken`: the wakers of a line that is swept, or `waker` itself when the source
+    /// became ready or went away while it was being cloned.
+    pub(crate) fn park(&mut self, side: Side, waker: Waker, woken: &mut Vec<Waker>) {
         match self.standing(side, &waker) {
-            Standing::Ready | Standing::Gone => Some(waker),
-            Standing::Parked => None,
-            Standing::Unparked => self
-                .edit(side.key, |source| {
-                    source.waiters_mut(side.direction).join(waker)
-                })
-                .flatten(),
+            Standing::Ready | Standing::Gone => woken.push(waker),
+            Standing::Parked => {}
+            Standing::Unparked => {
+                let lap = self.lap;
+                self.edit(side.key, |source| {
+                    source.waiters_mut(side.direction).join(waker, lap, woken)
+                });
+            }
         }
+    }
+
+    /// A lap of the loop begins: every task that was ready when the last one began has been polled since.
+    pub(crate) fn begin_lap(&mut self) {
+        self.lap += 1;
     }
 
     /// Remembers that a call moved less than it could have.
@@ -240,12 +250,12 @@ impl Reactor {
     }
 
     /// Changes a line of waiters and keeps count.
-    fn edit<R>(&mut self, key: Key, change: impl FnOnce(&mut Source) -> R) -> Option<R> {
-        let source = self.sources.get_mut(key)?;
-        let before = usize::from(source.is_waited_for());
-        let result = change(source);
-        self.waiting = self.waiting + usize::from(source.is_waited_for()) - before;
-        Some(result)
+    fn edit(&mut self, key: Key, change: impl FnOnce(&mut Source)) {
+        if let Some(source) = self.sources.get_mut(key) {
+            let before = usize::from(source.is_waited_for());
+            change(source);
+            self.waiting = self.waiting + usize::from(source.is_waited_for()) - before;
+        }
     }
 }
 

@@ -90,6 +90,8 @@ pub(crate) struct Core {
     drivers: Cell<usize>,
     /// Polls that the current batch still has.
     polls_left: Cell<usize>,
+    /// Polls until every task is polled that was ready when the current lap began.
+    left_of_lap: Cell<usize>,
     /// I/O calls that the current poll may still make.
     io_budget: Cell<u32>,
     /// The cancellation that ends the current task when its poll returns: it was resumed past every catch point.
@@ -133,6 +135,7 @@ impl Core {
             phase: Cell::new(Phase::Open),
             drivers: Cell::new(0),
             polls_left: Cell::new(0),
+            left_of_lap: Cell::new(0),
             io_budget: Cell::new(IO_BUDGET),
             raised: Cell::new(None),
             look_after: Cell::new(false),
@@ -253,6 +256,11 @@ impl Core {
     #[inline]
     pub(super) fn polls_left(&self) -> &Cell<usize> {
         &self.polls_left
+    }
+
+    /// Polls that are left of the current lap.
+    pub(super) fn left_of_lap(&self) -> &Cell<usize> {
+        &self.left_of_lap
     }
 
     /// Where the runtime stands in its life.

@@ -103,6 +103,11 @@ impl Queue {
         self.0.borrow_mut().pop()
     }
 
+    /// How many tasks are ready.
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().tasks.len()
+    }
+
     /// True when nobody is ready.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().tasks.is_empty()

@@ -42,7 +42,19 @@ const GATHER: usize = 256;
 impl Core {
     /// Lets the next batch begin.
     pub(super) fn begin_batch(&self) {
+        self.count_lap(BATCH - self.polls_left().get());
         self.polls_left().set(BATCH);
+    }
+
+    /// Counts the polls of the last batch towards the lap, in which every task that was ready at its beginning is polled.
+    fn count_lap(&self, polls: usize) {
+        let left = self.left_of_lap().get().saturating_sub(polls);
+        let is_over = left == 0;
+        if is_over {
+            self.reactor().borrow_mut().begin_lap();
+        }
+        self.left_of_lap()
+            .set(if is_over { self.queue().len() } else { left });
     }
 
     /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early with the main

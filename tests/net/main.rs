@@ -3,6 +3,7 @@
 //! Wall time: sockets are the kernel's, and so is when they are ready.
 
 mod connect;
+mod crowds;
 mod datagrams;
 mod echo;
 mod fairness;

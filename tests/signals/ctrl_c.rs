@@ -1,5 +1,8 @@
 //! `signal::ctrl_c`: who hears of which Ctrl-C.
 
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -10,6 +13,9 @@ use wheelhouse::{Runtime, run, signal, sleep, spawn, timeout, yield_now};
 
 use super::program::{by_itself, other_half, say};
 use super::{LOOKED, Witness};
+
+/// How many wait for one Ctrl-C.
+const CROWD: usize = 300;
 
 /// Polls a new `ctrl_c` so often that the loop has looked at the sockets in between; true if it hears of something.
 async fn hears_something() -> bool {
@@ -182,4 +188,34 @@ fn until_the_runtime_ends_nothing_else_happens_and_then_the_default_action_is_ba
     program.says(&["ended"]);
     program.signal(Signal::INT);
     program.ended_by(Signal::INT, &[]);
+}
+
+/// The thirty-third waiter displaced the first, which came back, for ever.
+#[test]
+fn a_crowd_waits_for_one_ctrl_c_and_polls_nothing_while_it_does() {
+    by_itself(
+        "ctrl_c::a_crowd_waits_for_one_ctrl_c_and_polls_nothing_while_it_does",
+        || {
+            run(async {
+                let polls = Rc::new(Cell::new(0));
+                let tasks = (0..CROWD).map(|_| {
+                    let (polls, mut ctrl_c) = (Rc::clone(&polls), signal::ctrl_c());
+                    spawn(poll_fn(move |cx| {
+                        polls.set(polls.get() + 1);
+                        ctrl_c.poll_unpin(cx)
+                    }))
+                });
+                let tasks: Vec<_> = tasks.collect();
+                sleep(Duration::from_millis(1)).await;
+                let before = polls.get();
+                assert!(before <= 3 * CROWD, "{before} polls");
+                sleep(Duration::from_millis(20)).await;
+                assert_eq!(polls.get(), before, "an idle loop polls no task");
+                Witness::of_ctrl_c().press().await;
+                for task in tasks {
+                    task.await.unwrap().unwrap();
+                }
+            });
+        },
+    );
 }

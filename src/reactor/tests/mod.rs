@@ -76,6 +76,7 @@ impl World {
     /// One wait as the loop makes it: gathers, lets go, wakes.
     fn turn(&self, timeout: Duration) -> usize {
         let mut woken = Vec::new();
+        self.door.borrow_mut().begin_lap();
         let events = self
             .door
             .borrow_mut()
