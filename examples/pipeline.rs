@@ -60,7 +60,7 @@ async fn pipeline(
     task_group(async |stages| {
         stages.spawn(async {
             for item in 1..=settings.items {
-                if jobs.full() {
+                if jobs.is_full() {
                     report.reader_waited.set(report.reader_waited.get() + 1);
                 }
                 jobs.put(item).await.expect("the reader closes it");

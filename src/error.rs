@@ -381,6 +381,20 @@ pub enum BroadcastError {
     Closed,
 }
 
+/// Why [`try_recv`](crate::sync::broadcast::Receiver::try_recv) of a broadcast returned no item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TryBroadcastError {
+    /// There is no item now.
+    #[error("empty")]
+    Empty,
+    /// The receiver was too slow, and this many items were overwritten; it continues with the oldest that is left.
+    #[error("lagging: {0} items were lost")]
+    Lagged(u64),
+    /// The last sender has gone, and every item was received.
+    #[error("closed")]
+    Closed,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -119,7 +119,7 @@ fn timeout_gives_its_future_back_in_all_ends() {
             let value = cut.await.ended();
             assert_eq!(living.get(), i32::from(value.is_some()));
             let names = trace.take();
-            assert!(step.way.drops() || names.len() % 2 == 0, "{names:?}");
+            assert!(step.mode.is_drop() || names.len() % 2 == 0, "{names:?}");
         });
         assert!(most >= 6, "{most}");
     }

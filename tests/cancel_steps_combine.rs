@@ -84,7 +84,7 @@ impl World {
     /// Checks that only these coins are left, and, but for a plain drop, that each clean-up that began has ended.
     fn check(&self, step: &Step, coins: usize) {
         assert_eq!(self.0.coins.get(), coins, "coins");
-        if !step.way.drops() {
+        if !step.mode.is_drop() {
             assert_eq!(self.0.begun.get(), self.0.ended.get(), "clean-ups");
         }
     }

@@ -117,7 +117,7 @@ fn nobody_overtakes_those_who_wait_for_an_item() {
         let mut first = Box::pin(queue.get());
         assert!(first.as_mut().now_or_never().is_none());
         queue.put_nowait("promised").unwrap();
-        assert!(queue.empty() && queue.len() == 1);
+        assert!(queue.is_empty() && queue.len() == 1);
         assert_eq!(queue.get_nowait(), Err(GetError::Empty));
         let mut second = Box::pin(queue.get());
         assert!(second.as_mut().now_or_never().is_none());
@@ -135,7 +135,7 @@ fn nobody_overtakes_those_who_wait_for_room() {
         let mut first = Box::pin(queue.put(2));
         assert!(first.as_mut().now_or_never().is_none());
         assert_eq!(queue.get_nowait(), Ok(1));
-        assert!(queue.full());
+        assert!(queue.is_full());
         assert_eq!(queue.put_nowait(3), Err(PutError::Full(3)));
         assert_eq!(first.await, Ok(()));
         assert_eq!(queue.get_nowait(), Ok(2));

@@ -113,9 +113,9 @@ impl Remote {
         })
     }
 
-    /// True when the runtime has ended.
+    /// Returns `true` if the runtime has ended and takes no more work.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         Home::has_ended(&**self.home.hub())
     }
 

@@ -134,8 +134,8 @@ impl Barrier {
     ///
     /// # Examples
     /// See [`Barrier`].
-    pub fn wait(&self) -> Arriving<'_> {
-        Arriving(Wait::new(&self.0, ()))
+    pub fn wait(&self) -> BarrierWaitFuture<'_> {
+        BarrierWaitFuture(Wait::new(&self.0, ()))
     }
 
     /// Ends the round, and the broken state if it is broken: all who wait get [`BrokenBarrier::Reset`], and the next round begins.
@@ -224,9 +224,9 @@ impl Arrival {
 /// The future of [`Barrier::wait`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct Arriving<'a>(Wait<'a, Gate>);
+pub struct BarrierWaitFuture<'a>(Wait<'a, Gate>);
 
-impl Future for Arriving<'_> {
+impl Future for BarrierWaitFuture<'_> {
     type Output = Result<Arrival, BrokenBarrier>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

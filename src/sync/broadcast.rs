@@ -22,7 +22,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::error::{BroadcastError, GetError, Undelivered};
+use crate::error::{BroadcastError, TryBroadcastError, Undelivered};
 use crate::util::drop_quietly;
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
@@ -89,18 +89,6 @@ struct Ring<T> {
     waits: WaitQueue<u64, ()>,
 }
 
-/// What a receiver finds.
-enum Found<T> {
-    /// Its next item.
-    Item(Rc<T>),
-    /// So many were lost.
-    Lost(u64),
-    /// Nothing yet.
-    Nothing,
-    /// Nothing, and nothing will come.
-    Closed,
-}
-
 impl<T> Ring<T> {
     /// The number of the item that will be sent next.
     fn end(&self) -> u64 {
@@ -123,25 +111,25 @@ impl<T> Ring<T> {
     }
 
     /// Takes the item that a receiver wants next, and moves it on.
-    fn take(&mut self, next: &mut u64) -> Found<T> {
+    fn take(&mut self, next: &mut u64) -> Result<Rc<T>, TryBroadcastError> {
         if *next < self.first {
             let lost = self.first - *next;
             *next = self.first;
-            return Found::Lost(lost);
+            return Err(TryBroadcastError::Lagged(lost));
         }
         let Some(entry) = self.items.get_mut((*next - self.first) as usize) else {
-            return match self.senders {
-                0 => Found::Closed,
-                _ => Found::Nothing,
-            };
+            return Err(match self.senders {
+                0 => TryBroadcastError::Closed,
+                _ => TryBroadcastError::Empty,
+            });
         };
         *next += 1;
         entry.left -= 1;
         // The last to take it takes the very item. Those before it were taken by everybody, too.
-        match entry.left {
-            0 => Found::Item(self.drop_first().expect("it is there").item),
-            _ => Found::Item(Rc::clone(&entry.item)),
-        }
+        Ok(match entry.left {
+            0 => self.drop_first().expect("it is there").item,
+            _ => Rc::clone(&entry.item),
+        })
     }
 
     /// A receiver that wanted `next` has gone; gives the items that nobody else wants.
@@ -289,38 +277,34 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Examples
     /// See [`broadcast()`].
-    pub fn recv(&mut self) -> Recv<'_, T> {
+    pub fn recv(&mut self) -> RecvFuture<'_, T> {
         let waiter = Waiter::New(self.next);
-        Recv {
+        RecvFuture {
             receiver: self,
             waiter,
         }
     }
 
-    /// Takes the next item if there is one; `Ok(Err(lost))` says how many were lost.
+    /// Takes the next item if there is one.
     ///
     /// # Errors
-    /// [`GetError`] when there is none.
+    /// [`TryBroadcastError::Empty`] when there is none, [`TryBroadcastError::Lagged`] and
+    /// [`TryBroadcastError::Closed`] as for [`recv`](Receiver::recv).
     ///
     /// # Examples
     /// ```
-    /// use wheelhouse::sync::{GetError, broadcast};
+    /// use wheelhouse::sync::{TryBroadcastError, broadcast};
     ///
     /// let (sender, mut receiver) = broadcast(1);
     /// sender.send(1).unwrap();
     /// sender.send(2).unwrap();
-    /// assert_eq!(receiver.try_recv(), Ok(Err(1)));
-    /// assert_eq!(receiver.try_recv(), Ok(Ok(2)));
-    /// assert_eq!(receiver.try_recv(), Err(GetError::Empty));
+    /// assert_eq!(receiver.try_recv(), Err(TryBroadcastError::Lagged(1)));
+    /// assert_eq!(receiver.try_recv(), Ok(2));
+    /// assert_eq!(receiver.try_recv(), Err(TryBroadcastError::Empty));
     /// ```
-    pub fn try_recv(&mut self) -> Result<Result<T, u64>, GetError> {
+    pub fn try_recv(&mut self) -> Result<T, TryBroadcastError> {
         let found = self.ring.borrow_mut().take(&mut self.next);
-        match found {
-            Found::Item(item) => Ok(Ok(Rc::unwrap_or_clone(item))),
-            Found::Lost(count) => Ok(Err(count)),
-            Found::Nothing => Err(GetError::Empty),
-            Found::Closed => Err(GetError::Closed),
-        }
+        found.map(Rc::unwrap_or_clone)
     }
 }
 
@@ -356,36 +340,36 @@ impl<T> fmt::Debug for Receiver<T> {
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<'a, T> {
+pub struct RecvFuture<'a, T> {
     /// Who waits.
     receiver: &'a mut Receiver<T>,
     /// Its wait.
     waiter: Waiter<u64>,
 }
 
-impl<T: Clone> Future for Recv<'_, T> {
+impl<T: Clone> Future for RecvFuture<'_, T> {
     type Output = Result<T, BroadcastError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         std::task::ready!(this.waiter.poll(&this.receiver.ring, cx));
-        Poll::Ready(match this.receiver.try_recv() {
-            Ok(Ok(item)) => Ok(item),
-            Ok(Err(lost)) => Err(BroadcastError::Lagged(lost)),
-            Err(_) => Err(BroadcastError::Closed),
-        })
+        Poll::Ready(this.receiver.try_recv().map_err(|error| match error {
+            TryBroadcastError::Lagged(lost) => BroadcastError::Lagged(lost),
+            // Not empty: it was woken for an item or for the end, and takes its items itself.
+            TryBroadcastError::Closed | TryBroadcastError::Empty => BroadcastError::Closed,
+        }))
     }
 }
 
-impl<T> Drop for Recv<'_, T> {
+impl<T> Drop for RecvFuture<'_, T> {
     fn drop(&mut self) {
         self.waiter.leave(&self.receiver.ring);
     }
 }
 
-impl<T> fmt::Debug for Recv<'_, T> {
+impl<T> fmt::Debug for RecvFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Recv").field(&self.waiter).finish()
+        f.debug_tuple("RecvFuture").field(&self.waiter).finish()
     }
 }
 

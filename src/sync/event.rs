@@ -143,8 +143,8 @@ impl Event {
     /// # Panics
     /// When the future is polled after it was done.
     #[inline]
-    pub fn wait(&self) -> EventWait<'_> {
-        EventWait(Wait::new(&self.0, ()))
+    pub fn wait(&self) -> EventWaitFuture<'_> {
+        EventWaitFuture(Wait::new(&self.0, ()))
     }
 }
 
@@ -168,9 +168,9 @@ impl fmt::Debug for Event {
 /// The future of [`Event::wait`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct EventWait<'a>(Wait<'a, Flag>);
+pub struct EventWaitFuture<'a>(Wait<'a, Flag>);
 
-impl Future for EventWait<'_> {
+impl Future for EventWaitFuture<'_> {
     type Output = ();
 
     #[inline]

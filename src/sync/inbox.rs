@@ -322,8 +322,8 @@ impl<T> Receiver<T> {
     ///
     /// # Examples
     /// See [`unbounded`].
-    pub fn recv(&mut self) -> Recv<'_, T> {
-        Recv(self)
+    pub fn recv(&mut self) -> RecvFuture<'_, T> {
+        RecvFuture(self)
     }
 
     /// Takes the next item if there is one.
@@ -391,9 +391,9 @@ impl<T> Shared<T> {
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Recv<'a, T>(&'a mut Receiver<T>);
+pub struct RecvFuture<'a, T>(&'a mut Receiver<T>);
 
-impl<T> Future for Recv<'_, T> {
+impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<T, Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -401,15 +401,15 @@ impl<T> Future for Recv<'_, T> {
     }
 }
 
-impl<T> Drop for Recv<'_, T> {
+impl<T> Drop for RecvFuture<'_, T> {
     fn drop(&mut self) {
         let waker = self.0.0.state().waker.take();
         drop_quietly(waker);
     }
 }
 
-impl<T> fmt::Debug for Recv<'_, T> {
+impl<T> fmt::Debug for RecvFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Recv").field(&self.0).finish()
+        f.debug_tuple("RecvFuture").field(&self.0).finish()
     }
 }

@@ -145,8 +145,8 @@ impl<T: ?Sized> Lock<T> {
     /// });
     /// ```
     #[inline]
-    pub fn lock(&self) -> Locking<'_, T> {
-        Locking {
+    pub fn lock(&self) -> LockFuture<'_, T> {
+        LockFuture {
             lock: self,
             waiter: Waiter::New(()),
         }
@@ -173,7 +173,7 @@ impl<T: ?Sized> Lock<T> {
 
     /// Tells whether somebody has the lock, or was handed it.
     #[must_use]
-    pub fn locked(&self) -> bool {
+    pub fn is_locked(&self) -> bool {
         self.desk.borrow().locked
     }
 
@@ -238,7 +238,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
             Err(_) => shown.field("value", &format_args!("<locked>")),
         };
         shown
-            .field("locked", &self.locked())
+            .field("locked", &self.is_locked())
             .field("waiting", &self.desk.borrow().queue.waiting())
             .finish()
     }
@@ -246,14 +246,14 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
 
 /// The future of [`Lock::lock`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Locking<'a, T: ?Sized> {
+pub struct LockFuture<'a, T: ?Sized> {
     /// Which lock.
     lock: &'a Lock<T>,
     /// How far it got.
     waiter: Waiter<()>,
 }
 
-impl<'a, T: ?Sized> Future for Locking<'a, T> {
+impl<'a, T: ?Sized> Future for LockFuture<'a, T> {
     type Output = LockGuard<'a, T>;
 
     #[inline]
@@ -264,16 +264,16 @@ impl<'a, T: ?Sized> Future for Locking<'a, T> {
     }
 }
 
-impl<T: ?Sized> Drop for Locking<'_, T> {
+impl<T: ?Sized> Drop for LockFuture<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.waiter.leave(&self.lock.desk);
     }
 }
 
-impl<T: ?Sized> fmt::Debug for Locking<'_, T> {
+impl<T: ?Sized> fmt::Debug for LockFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Locking").finish_non_exhaustive()
+        f.debug_struct("LockFuture").finish_non_exhaustive()
     }
 }
 

@@ -6,10 +6,10 @@
 //!
 //! | asyncio | here |
 //! |---|---|
-//! | `Lock`: `acquire`, `release`, `locked` | [`Lock`], which owns what it guards: [`lock`](Lock::lock), the drop of the guard, [`locked`](Lock::locked) |
+//! | `Lock`: `acquire`, `release`, `locked` | [`Lock`], which owns what it guards: [`lock`](Lock::lock), the drop of the guard, [`is_locked`](Lock::is_locked) |
 //! | `Event`: `set`, `clear`, `is_set`, `wait` | [`Event`], likewise |
 //! | `Condition`: `wait`, `wait_for`, `notify`, `notify_all` | [`Condition`], likewise; it takes the guard of a [`Lock`] and gives it back |
-//! | `Semaphore`: `acquire`, `release`, `locked` | [`Semaphore`]: [`acquire`](Semaphore::acquire), the drop of the permit or [`add_permits`](Semaphore::add_permits), [`locked`](Semaphore::locked) |
+//! | `Semaphore`: `acquire`, `release`, `locked` | [`Semaphore`]: [`acquire`](Semaphore::acquire), the drop of the permit or [`add_permits`](Semaphore::add_permits), [`is_locked`](Semaphore::is_locked) |
 //! | `BoundedSemaphore` | [`Semaphore::bounded`] |
 //! | `Barrier`: `wait`, `reset`, `abort`, `parties`, `n_waiting`, `broken` | [`Barrier`]: likewise; [`waiting`](Barrier::waiting), [`is_broken`](Barrier::is_broken) |
 //! | – | [`RwLock`]: many readers or one writer |
@@ -26,7 +26,7 @@
 //! - Direct hand-off: a lock or permit that is given back goes to the first who waits, there and then. No newcomer gets in
 //!   between.
 //! - Dropping a wait loses nothing: whoever was handed something and did not take it passes it on. (A [`put`](Queue::put) that is
-//!   dropped has not put; the item goes with it, unless [`into_item`](Put::into_item) takes it out.)
+//!   dropped has not put; the item goes with it, unless [`into_item`](PutFuture::into_item) takes it out.)
 //! - A wait that need not wait does not suspend.
 //! - Foreign wakers run while nothing is borrowed: they may panic, and they may use what woke them.
 //!
@@ -51,18 +51,21 @@ mod semaphore;
 mod slot;
 pub mod watch;
 
-pub use barrier::{Arrival, Arriving, Barrier};
+pub use barrier::{Arrival, Barrier, BarrierWaitFuture};
 pub use broadcast::broadcast;
 pub use condition::Condition;
-pub use event::{Event, EventWait};
-pub use lock::{Lock, LockGuard, Locking};
+pub use event::{Event, EventWaitFuture};
+pub use lock::{Lock, LockFuture, LockGuard};
 pub use oneshot::oneshot;
 pub use permit::{OwnedPermit, Permit};
-pub use queue::{Fifo, Get, Items, Join, Lifo, LifoQueue, PriorityQueue, Put, Queue, Smallest};
-pub use rwlock::{ReadGuard, Reading, RwLock, WriteGuard, Writing};
-pub use semaphore::{Acquiring, AcquiringOwned, Semaphore};
+pub use queue::{
+    Fifo, GetFuture, Items, JoinFuture, Lifo, LifoQueue, PriorityQueue, PutFuture, Queue, Smallest,
+};
+pub use rwlock::{ReadFuture, ReadGuard, RwLock, WriteFuture, WriteGuard};
+pub use semaphore::{AcquireFuture, AcquireOwnedFuture, Semaphore};
 pub use watch::watch;
 
 pub use crate::error::{
-    BroadcastError, BrokenBarrier, Closed, GetError, PutError, TooManyPermits, Undelivered,
+    BroadcastError, BrokenBarrier, Closed, GetError, PutError, TooManyPermits, TryBroadcastError,
+    Undelivered,
 };

@@ -131,8 +131,8 @@ impl<T> Sender<T> {
     ///     task.await.unwrap();
     /// });
     /// ```
-    pub fn closed(&mut self) -> ReceiverGone<'_, T> {
-        ReceiverGone(self)
+    pub fn closed(&mut self) -> ClosedFuture<'_, T> {
+        ClosedFuture(self)
     }
 }
 
@@ -154,9 +154,9 @@ impl<T> fmt::Debug for Sender<T> {
 
 /// The future of [`Sender::closed`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct ReceiverGone<'a, T>(&'a mut Sender<T>);
+pub struct ClosedFuture<'a, T>(&'a mut Sender<T>);
 
-impl<T> Future for ReceiverGone<'_, T> {
+impl<T> Future for ClosedFuture<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -171,15 +171,15 @@ impl<T> Future for ReceiverGone<'_, T> {
     }
 }
 
-impl<T> Drop for ReceiverGone<'_, T> {
+impl<T> Drop for ClosedFuture<'_, T> {
     fn drop(&mut self) {
         self.0.0.sender.clear();
     }
 }
 
-impl<T> fmt::Debug for ReceiverGone<'_, T> {
+impl<T> fmt::Debug for ClosedFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ReceiverGone").field(&self.0).finish()
+        f.debug_tuple("ClosedFuture").field(&self.0).finish()
     }
 }
 

@@ -177,8 +177,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Examples
     /// See [`RwLock`].
-    pub fn read(&self) -> Reading<'_, T> {
-        Reading(Entering::new(self, Access::Read))
+    pub fn read(&self) -> ReadFuture<'_, T> {
+        ReadFuture(Entering::new(self, Access::Read))
     }
 
     /// Waits until it is alone, and gives a guard to write with.
@@ -192,8 +192,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Examples
     /// See [`RwLock`].
-    pub fn write(&self) -> Writing<'_, T> {
-        Writing(Entering::new(self, Access::Write))
+    pub fn write(&self) -> WriteFuture<'_, T> {
+        WriteFuture(Entering::new(self, Access::Write))
     }
 
     /// Gives a guard to read with, if that needs no wait.
@@ -229,7 +229,7 @@ impl<T: ?Sized> RwLock<T> {
 
     /// Tells whether anybody reads or writes, or was handed that.
     #[must_use]
-    pub fn locked(&self) -> bool {
+    pub fn is_locked(&self) -> bool {
         !self.desk.borrow().admits(Access::Write)
     }
 
@@ -299,9 +299,9 @@ impl<T: ?Sized> Drop for Entering<'_, T> {
 
 /// The future of [`RwLock::read`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Reading<'a, T: ?Sized>(Entering<'a, T>);
+pub struct ReadFuture<'a, T: ?Sized>(Entering<'a, T>);
 
-impl<'a, T: ?Sized> Future for Reading<'a, T> {
+impl<'a, T: ?Sized> Future for ReadFuture<'a, T> {
     type Output = ReadGuard<'a, T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -309,17 +309,17 @@ impl<'a, T: ?Sized> Future for Reading<'a, T> {
     }
 }
 
-impl<T: ?Sized> fmt::Debug for Reading<'_, T> {
+impl<T: ?Sized> fmt::Debug for ReadFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reading").finish_non_exhaustive()
+        f.debug_struct("ReadFuture").finish_non_exhaustive()
     }
 }
 
 /// The future of [`RwLock::write`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Writing<'a, T: ?Sized>(Entering<'a, T>);
+pub struct WriteFuture<'a, T: ?Sized>(Entering<'a, T>);
 
-impl<'a, T: ?Sized> Future for Writing<'a, T> {
+impl<'a, T: ?Sized> Future for WriteFuture<'a, T> {
     type Output = WriteGuard<'a, T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -327,8 +327,8 @@ impl<'a, T: ?Sized> Future for Writing<'a, T> {
     }
 }
 
-impl<T: ?Sized> fmt::Debug for Writing<'_, T> {
+impl<T: ?Sized> fmt::Debug for WriteFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writing").finish_non_exhaustive()
+        f.debug_struct("WriteFuture").finish_non_exhaustive()
     }
 }

@@ -179,7 +179,7 @@ impl Semaphore {
     /// # Examples
     /// See [`Semaphore`].
     #[inline]
-    pub fn acquire(&self) -> Acquiring<'_> {
+    pub fn acquire(&self) -> AcquireFuture<'_> {
         self.acquire_many(1)
     }
 
@@ -205,22 +205,21 @@ impl Semaphore {
     /// });
     /// ```
     #[inline]
-    pub fn acquire_many(&self, count: usize) -> Acquiring<'_> {
+    pub fn acquire_many(&self, count: usize) -> AcquireFuture<'_> {
         self.refuse_impossible(count);
-        Acquiring {
+        AcquireFuture {
             semaphore: self,
             waiter: Waiter::New(count),
         }
     }
 
-    /// Like [`acquire_many`](Semaphore::acquire_many), with a permit that holds its semaphore by an `Rc`: it may move into a
-    /// spawned task.
+    /// Waits for one permit that holds its semaphore by an `Rc`, so that it can move into a spawned task.
     ///
     /// # Cancel safety
-    /// As `acquire_many`.
+    /// As [`acquire`](Semaphore::acquire).
     ///
     /// # Panics
-    /// As `acquire_many`.
+    /// As [`acquire`](Semaphore::acquire).
     ///
     /// # Examples
     /// ```
@@ -230,15 +229,38 @@ impl Semaphore {
     ///
     /// run(async {
     ///     let semaphore = Rc::new(Semaphore::new(1));
-    ///     let permit = Rc::clone(&semaphore).acquire_owned(1).await;
+    ///     let permit = Rc::clone(&semaphore).acquire_owned().await;
     ///     let task = spawn(async move { drop(permit) });
     ///     semaphore.acquire().await;
     ///     assert!(task.is_finished());
     /// });
     /// ```
-    pub fn acquire_owned(self: Rc<Self>, count: usize) -> AcquiringOwned {
+    pub fn acquire_owned(self: Rc<Self>) -> AcquireOwnedFuture {
+        self.acquire_many_owned(1)
+    }
+
+    /// Waits for `count` permits at once, in a form that holds its semaphore by an `Rc`.
+    ///
+    /// # Cancel safety
+    /// As [`acquire_many`](Semaphore::acquire_many).
+    ///
+    /// # Panics
+    /// As [`acquire_many`](Semaphore::acquire_many).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use wheelhouse::sync::Semaphore;
+    ///
+    /// wheelhouse::run(async {
+    ///     let semaphore = Rc::new(Semaphore::new(5));
+    ///     let permit = Rc::clone(&semaphore).acquire_many_owned(3).await;
+    ///     assert_eq!((permit.count(), semaphore.available()), (3, 2));
+    /// });
+    /// ```
+    pub fn acquire_many_owned(self: Rc<Self>, count: usize) -> AcquireOwnedFuture {
         self.refuse_impossible(count);
-        AcquiringOwned {
+        AcquireOwnedFuture {
             semaphore: self,
             waiter: Waiter::New(count),
         }
@@ -274,8 +296,13 @@ impl Semaphore {
         Some(Permit::new(self, count))
     }
 
-    /// Gives so many permits, if that needs no wait, in a form that holds its semaphore by an `Rc`.
-    pub fn try_acquire_owned(self: Rc<Self>, count: usize) -> Option<OwnedPermit> {
+    /// Returns one permit that holds its semaphore by an `Rc`; `None` if that would need a wait.
+    pub fn try_acquire_owned(self: Rc<Self>) -> Option<OwnedPermit> {
+        self.try_acquire_many_owned(1)
+    }
+
+    /// Returns `count` permits that hold their semaphore by an `Rc`; `None` if that would need a wait.
+    pub fn try_acquire_many_owned(self: Rc<Self>, count: usize) -> Option<OwnedPermit> {
         let count = self.try_take(count)?;
         Some(OwnedPermit::new(self, count))
     }
@@ -324,7 +351,7 @@ impl Semaphore {
 
     /// Tells whether who asks for one permit now has to wait.
     #[must_use]
-    pub fn locked(&self) -> bool {
+    pub fn is_locked(&self) -> bool {
         let stock = self.stock.borrow();
         stock.free == 0 || !stock.queue.is_empty()
     }
@@ -374,14 +401,14 @@ impl fmt::Debug for Semaphore {
 
 /// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Acquiring<'a> {
+pub struct AcquireFuture<'a> {
     /// Where from.
     semaphore: &'a Semaphore,
     /// How far it got.
     waiter: Waiter<usize>,
 }
 
-impl<'a> Future for Acquiring<'a> {
+impl<'a> Future for AcquireFuture<'a> {
     type Output = Permit<'a>;
 
     #[inline]
@@ -392,29 +419,29 @@ impl<'a> Future for Acquiring<'a> {
     }
 }
 
-impl Drop for Acquiring<'_> {
+impl Drop for AcquireFuture<'_> {
     #[inline]
     fn drop(&mut self) {
         self.waiter.leave(&self.semaphore.stock);
     }
 }
 
-impl fmt::Debug for Acquiring<'_> {
+impl fmt::Debug for AcquireFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquiring").finish_non_exhaustive()
+        f.debug_struct("AcquireFuture").finish_non_exhaustive()
     }
 }
 
-/// The future of [`Semaphore::acquire_owned`].
+/// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct AcquiringOwned {
+pub struct AcquireOwnedFuture {
     /// Where from.
     semaphore: Rc<Semaphore>,
     /// How far it got.
     waiter: Waiter<usize>,
 }
 
-impl Future for AcquiringOwned {
+impl Future for AcquireOwnedFuture {
     type Output = OwnedPermit;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
@@ -424,14 +451,14 @@ impl Future for AcquiringOwned {
     }
 }
 
-impl Drop for AcquiringOwned {
+impl Drop for AcquireOwnedFuture {
     fn drop(&mut self) {
         self.waiter.leave(&self.semaphore.stock);
     }
 }
 
-impl fmt::Debug for AcquiringOwned {
+impl fmt::Debug for AcquireOwnedFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcquiringOwned").finish_non_exhaustive()
+        f.debug_struct("AcquireOwnedFuture").finish_non_exhaustive()
     }
 }

@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::error::Closed;
+use crate::error::{Closed, Undelivered};
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 
@@ -37,8 +37,8 @@ use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 ///             receiver.changed().await.unwrap();
 ///         }
 ///     });
-///     sender.send("loading");
-///     sender.send("ready");
+///     sender.send("loading").unwrap();
+///     sender.send("ready").unwrap();
 ///     task.await.unwrap();
 /// });
 /// ```
@@ -130,20 +130,42 @@ fn announce(desk: &RefCell<News>, change: impl FnOnce(&mut News)) {
 pub struct Sender<T>(Rc<Shared<T>>);
 
 impl<T> Sender<T> {
-    /// Replaces the value, and wakes all receivers.
+    /// Replaces the value and wakes all receivers.
     ///
-    /// It does so also when there is no receiver, for those that [`subscribe`](Sender::subscribe) later.
+    /// # Errors
+    /// [`Undelivered`], with the value, when there is no receiver: the value stays as it was, as with every
+    /// `send` in [`sync`](crate::sync). [`send_replace`](Sender::send_replace) replaces it all the same.
     ///
     /// # Examples
     /// ```
     /// let (sender, receiver) = wheelhouse::sync::watch(1);
-    /// sender.send(2);
+    /// sender.send(2).unwrap();
     /// assert_eq!(*receiver.borrow(), 2);
+    /// drop(receiver);
+    /// assert_eq!(sender.send(3).unwrap_err().0, 3);
     /// ```
-    pub fn send(&self, value: T) {
+    pub fn send(&self, value: T) -> Result<(), Undelivered<T>> {
+        if self.is_closed() {
+            return Err(Undelivered(value));
+        }
+        self.send_replace(value);
+        Ok(())
+    }
+
+    /// Replaces the value, wakes all receivers and returns the value before.
+    ///
+    /// It needs no receiver: those that [`subscribe`](Sender::subscribe) later see the value.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, _) = wheelhouse::sync::watch(1);
+    /// assert_eq!(*sender.send_replace(2), 1);
+    /// assert_eq!(*sender.subscribe().borrow(), 2);
+    /// ```
+    pub fn send_replace(&self, value: T) -> Ref<T> {
         let old = self.0.value.replace(Rc::new(value));
         announce(&self.0.desk, |news| news.version += 1);
-        drop(old);
+        Ref(old)
     }
 
     /// Gives the latest value.
@@ -158,7 +180,7 @@ impl<T> Sender<T> {
     /// ```
     /// let (sender, _) = wheelhouse::sync::watch(1);
     /// assert!(sender.is_closed());
-    /// assert_eq!(sender.subscribe().has_changed(), Ok(false));
+    /// assert_eq!(sender.subscribe().is_changed(), Ok(false));
     /// ```
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
@@ -188,8 +210,8 @@ impl<T> Sender<T> {
     ///     task.await.unwrap();
     /// });
     /// ```
-    pub fn closed(&mut self) -> ReceiversGone<'_, T> {
-        ReceiversGone(self)
+    pub fn closed(&mut self) -> ClosedFuture<'_, T> {
+        ClosedFuture(self)
     }
 }
 
@@ -207,9 +229,9 @@ impl<T: fmt::Debug> fmt::Debug for Sender<T> {
 
 /// The future of [`Sender::closed`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct ReceiversGone<'a, T>(&'a mut Sender<T>);
+pub struct ClosedFuture<'a, T>(&'a mut Sender<T>);
 
-impl<T> Future for ReceiversGone<'_, T> {
+impl<T> Future for ClosedFuture<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -224,15 +246,15 @@ impl<T> Future for ReceiversGone<'_, T> {
     }
 }
 
-impl<T> Drop for ReceiversGone<'_, T> {
+impl<T> Drop for ClosedFuture<'_, T> {
     fn drop(&mut self) {
         self.0.0.gone.clear();
     }
 }
 
-impl<T> fmt::Debug for ReceiversGone<'_, T> {
+impl<T> fmt::Debug for ClosedFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ReceiversGone").finish_non_exhaustive()
+        f.debug_tuple("ClosedFuture").finish_non_exhaustive()
     }
 }
 
@@ -263,7 +285,7 @@ impl<T> Receiver<T> {
     /// Gives the latest value, which counts as seen.
     ///
     /// # Examples
-    /// See [`has_changed`](Receiver::has_changed).
+    /// See [`is_changed`](Receiver::is_changed).
     #[must_use]
     pub fn borrow_and_update(&mut self) -> Ref<T> {
         self.seen = self.shared.desk.borrow().version;
@@ -278,14 +300,14 @@ impl<T> Receiver<T> {
     /// # Examples
     /// ```
     /// let (sender, mut receiver) = wheelhouse::sync::watch(1);
-    /// assert_eq!(receiver.has_changed(), Ok(false));
-    /// sender.send(2);
-    /// assert_eq!(receiver.has_changed(), Ok(true));
+    /// assert_eq!(receiver.is_changed(), Ok(false));
+    /// sender.send(2).unwrap();
+    /// assert_eq!(receiver.is_changed(), Ok(true));
     /// assert_eq!(*receiver.borrow_and_update(), 2);
     /// drop(sender);
-    /// assert!(receiver.has_changed().is_err());
+    /// assert!(receiver.is_changed().is_err());
     /// ```
-    pub fn has_changed(&self) -> Result<bool, Closed> {
+    pub fn is_changed(&self) -> Result<bool, Closed> {
         match self.shared.desk.borrow().has_news(self.seen) {
             None => Ok(false),
             Some(news) => news.map(|()| true),
@@ -302,9 +324,9 @@ impl<T> Receiver<T> {
     ///
     /// # Examples
     /// See [`watch()`].
-    pub fn changed(&mut self) -> Changed<'_, T> {
+    pub fn changed(&mut self) -> ChangedFuture<'_, T> {
         let waiter = Waiter::New(self.seen);
-        Changed {
+        ChangedFuture {
             receiver: self,
             waiter,
         }
@@ -335,14 +357,14 @@ impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
 
 /// The future of [`Receiver::changed`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Changed<'a, T> {
+pub struct ChangedFuture<'a, T> {
     /// Who waits.
     receiver: &'a mut Receiver<T>,
     /// Its wait.
     waiter: Waiter<u64>,
 }
 
-impl<T> Future for Changed<'_, T> {
+impl<T> Future for ChangedFuture<'_, T> {
     type Output = Result<(), Closed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -357,15 +379,15 @@ impl<T> Future for Changed<'_, T> {
     }
 }
 
-impl<T> Drop for Changed<'_, T> {
+impl<T> Drop for ChangedFuture<'_, T> {
     fn drop(&mut self) {
         self.waiter.leave(&self.receiver.shared.desk);
     }
 }
 
-impl<T> fmt::Debug for Changed<'_, T> {
+impl<T> fmt::Debug for ChangedFuture<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Changed").field(&self.waiter).finish()
+        f.debug_tuple("ChangedFuture").field(&self.waiter).finish()
     }
 }
 

@@ -87,8 +87,8 @@ impl<T: 'static> ContextVar<T> {
     ///     assert_eq!(greet().await, "hello nobody");
     /// });
     /// ```
-    pub fn with<F: IntoFuture>(&'static self, value: T, future: F) -> WithVar<T, F::IntoFuture> {
-        WithVar {
+    pub fn with<F: IntoFuture>(&'static self, value: T, future: F) -> WithFuture<T, F::IntoFuture> {
+        WithFuture {
             future: Some(future.into_future()),
             var: self,
             value: Some(value),
@@ -184,7 +184,7 @@ impl<T> StaysOnItsThread for Threads<T> {}
 pin_project! {
     /// The future of [`ContextVar::with`].
     #[must_use = "futures do nothing unless awaited"]
-    pub struct WithVar<T: 'static, F> {
+    pub struct WithFuture<T: 'static, F> {
         // `None` once it is done, so that its destructor ran inside.
         #[pin]
         future: Option<F>,
@@ -195,14 +195,14 @@ pin_project! {
         frame: Option<Rc<Frame>>,
     }
 
-    impl<T: 'static, F> PinnedDrop for WithVar<T, F> {
+    impl<T: 'static, F> PinnedDrop for WithFuture<T, F> {
         fn drop(this: Pin<&mut Self>) {
             this.drop_inside();
         }
     }
 }
 
-impl<T: 'static, F> WithVar<T, F> {
+impl<T: 'static, F> WithFuture<T, F> {
     /// The variable on top of what is set around.
     fn frame(self: Pin<&mut Self>) -> Rc<Frame> {
         let this = self.project();
@@ -231,7 +231,7 @@ impl<T: 'static, F> WithVar<T, F> {
     }
 }
 
-impl<T: 'static, F: Future> Future for WithVar<T, F> {
+impl<T: 'static, F: Future> Future for WithFuture<T, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -250,9 +250,9 @@ impl<T: 'static, F: Future> Future for WithVar<T, F> {
     }
 }
 
-impl<T, F> fmt::Debug for WithVar<T, F> {
+impl<T, F> fmt::Debug for WithFuture<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WithVar")
+        f.debug_struct("WithFuture")
             .field("var", &self.var.name)
             .finish_non_exhaustive()
     }

@@ -29,7 +29,7 @@ pub use crate::util::Id;
 pub use builder::Builder;
 pub use cancel_handle::CancelHandle;
 pub use catch::{CatchCancel, catch_cancel};
-pub use context_var::{ContextVar, WithVar};
+pub use context_var::{ContextVar, WithFuture};
 #[doc(hidden)]
 pub use context_var::{StaysOnItsThread, Threads};
 pub use handle::JoinHandle;

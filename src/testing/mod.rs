@@ -35,7 +35,7 @@ mod steps;
 mod trace;
 
 pub use explore::{explore, replay};
-pub use steps::{Cut, Step, Steps, Way, cancel_at_every_step};
+pub use steps::{Cut, CutMode, Step, Steps, cancel_at_every_step};
 pub use trace::{NoteOnDrop, Trace};
 
 use std::panic::{Location, resume_unwind};

@@ -86,7 +86,7 @@ const COVERED: &[(&str, &str, &str)] = &[
     ("sync/rwlock.rs", "read write", "sync_locks/cut.rs"),
     (
         "sync/semaphore.rs",
-        "acquire acquire_many acquire_owned",
+        "acquire acquire_many acquire_many_owned acquire_owned",
         "sync_locks/cut.rs",
     ),
     ("sync/watch.rs", "changed closed", "sync_channels/watch.rs"),

@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures::join;
 use proptest::prelude::*;
 use wheelhouse::sync::broadcast::Receiver;
-use wheelhouse::sync::{BroadcastError, GetError, broadcast};
+use wheelhouse::sync::{BroadcastError, TryBroadcastError, broadcast};
 use wheelhouse::testing::Step;
 use wheelhouse::{spawn, yield_now};
 
@@ -63,11 +63,11 @@ fn nothing_is_sent_to_nobody() {
     drop(receiver);
     assert_eq!(sender.send(1).unwrap_err().0, 1);
     let mut receiver = sender.subscribe();
-    assert_eq!(receiver.try_recv(), Err(GetError::Empty));
+    assert_eq!(receiver.try_recv(), Err(TryBroadcastError::Empty));
     assert_eq!(sender.clone().send(2), Ok(1));
     drop(sender);
-    assert_eq!(receiver.try_recv(), Ok(Ok(2)));
-    assert_eq!(receiver.try_recv(), Err(GetError::Closed));
+    assert_eq!(receiver.try_recv(), Ok(2));
+    assert_eq!(receiver.try_recv(), Err(TryBroadcastError::Closed));
 }
 
 #[test]
@@ -85,9 +85,9 @@ fn the_last_receiver_gets_the_item_itself() {
     let (sender, mut one) = broadcast(1);
     let mut other = sender.subscribe();
     sender.send(Counted(Rc::clone(&clones))).unwrap();
-    one.try_recv().unwrap().unwrap();
+    one.try_recv().unwrap();
     assert_eq!(clones.get(), 1);
-    other.try_recv().unwrap().unwrap();
+    other.try_recv().unwrap();
     assert_eq!(clones.get(), 1);
     assert_eq!(Rc::strong_count(&clones), 1, "nothing is kept");
 }
@@ -99,7 +99,7 @@ fn an_item_goes_when_the_last_receiver_that_wants_it_does() {
     let item = Rc::new(());
     sender.send(Rc::clone(&item)).unwrap();
     sender.send(Rc::clone(&item)).unwrap();
-    one.try_recv().unwrap().unwrap();
+    one.try_recv().unwrap();
     assert_eq!(Rc::strong_count(&item), 3);
     drop(other);
     assert_eq!(Rc::strong_count(&item), 2);
@@ -170,7 +170,7 @@ fn clones_that_panic_and_destructors_that_come_back_do_no_harm() {
     assert_eq!(panic_text(|| one.try_recv()), "no clone");
     sender.send(Odd).unwrap(); // drops the first
     RECEIVER.take();
-    assert!(one.try_recv().unwrap().is_ok());
+    assert!(one.try_recv().is_ok());
 }
 
 #[test]
@@ -227,12 +227,12 @@ fn deed() -> impl Strategy<Value = Deed> {
 type Own = (VecDeque<u8>, u64);
 
 /// What comes out of the model of one receiver.
-fn expected((items, lost): &mut Own, open: bool) -> Result<Result<u8, u64>, GetError> {
+fn expected((items, lost): &mut Own, open: bool) -> Result<u8, TryBroadcastError> {
     match (std::mem::take(lost), items.is_empty()) {
-        (0, false) => Ok(Ok(items.pop_front().unwrap())),
-        (0, true) if open => Err(GetError::Empty),
-        (0, true) => Err(GetError::Closed),
-        (lost, _) => Ok(Err(lost)),
+        (0, false) => Ok(items.pop_front().unwrap()),
+        (0, true) if open => Err(TryBroadcastError::Empty),
+        (0, true) => Err(TryBroadcastError::Closed),
+        (lost, _) => Err(TryBroadcastError::Lagged(lost)),
     }
 }
 
@@ -278,7 +278,7 @@ proptest! {
             loop {
                 let got = receiver.try_recv();
                 prop_assert_eq!(got, expected(&mut own, false));
-                if got == Err(GetError::Closed) {
+                if got == Err(TryBroadcastError::Closed) {
                     break;
                 }
             }

@@ -22,10 +22,10 @@ fn a_slow_receiver_sees_the_latest_value_only() {
                 receiver.changed().await.unwrap();
                 *receiver.borrow()
             },
-            async { (1..=3).for_each(|n| sender.send(n)) }
+            async { (1..=3).for_each(|n| sender.send(n).unwrap()) }
         );
         assert_eq!(seen, 3);
-        assert_eq!(receiver.has_changed(), Ok(false));
+        assert_eq!(receiver.is_changed(), Ok(false));
     });
 }
 
@@ -34,14 +34,14 @@ fn every_receiver_sees_each_change_for_itself() {
     everywhere(async || {
         let (sender, mut one) = watch("a");
         let mut other = one.clone();
-        sender.send("b");
+        sender.send("b").unwrap();
         one.changed().await.unwrap();
         let mut late = sender.subscribe();
-        assert_eq!(late.has_changed(), Ok(false));
-        assert_eq!(other.has_changed(), Ok(true));
+        assert_eq!(late.is_changed(), Ok(false));
+        assert_eq!(other.is_changed(), Ok(true));
         other.changed().await.unwrap();
         let (a, b, c, ()) = join!(one.changed(), other.changed(), late.changed(), async {
-            sender.send("c");
+            sender.send("c").unwrap();
         });
         assert!(a.is_ok() && b.is_ok() && c.is_ok());
     });
@@ -51,7 +51,7 @@ fn every_receiver_sees_each_change_for_itself() {
 fn the_end_of_the_sender_is_heard_after_the_last_value() {
     everywhere(async || {
         let (sender, mut receiver) = watch(0);
-        sender.send(1);
+        sender.send(1).unwrap();
         drop(sender);
         assert_eq!(receiver.changed().await, Ok(()));
         assert!(receiver.changed().await.is_err());
@@ -82,7 +82,7 @@ fn closed_ends_with_the_last_receiver() {
 fn a_value_may_be_replaced_while_it_is_looked_at() {
     let (sender, receiver) = watch(String::from("old"));
     let old = receiver.borrow();
-    sender.send(String::from("new"));
+    sender.send(String::from("new")).unwrap();
     assert_eq!((old.as_str(), receiver.borrow().as_str()), ("old", "new"));
 }
 
@@ -92,17 +92,19 @@ fn the_destructor_of_a_value_may_send_the_next() {
     let sender = Rc::new(sender);
     let (counter, waker) = CountingWaker::new();
     let theirs = Rc::clone(&sender);
-    sender.send(Some(OnDrop::new(
-        Box::new(move || theirs.send(None)) as Box<dyn FnOnce()>
-    )));
+    sender
+        .send(Some(OnDrop::new(
+            Box::new(move || theirs.send(None).unwrap()) as Box<dyn FnOnce()>,
+        )))
+        .unwrap();
     drop(receiver.borrow_and_update());
     let mut changed = receiver.changed();
     assert!(poll_with(&mut changed, &waker).is_pending());
-    sender.send(None);
+    sender.send(None).unwrap();
     assert_eq!(counter.wakes(), 1);
     assert!(poll_with(&mut changed, &waker).is_ready());
     drop(changed);
-    assert_eq!(receiver.has_changed(), Ok(false));
+    assert_eq!(receiver.is_changed(), Ok(false));
 }
 
 #[test]
@@ -114,7 +116,7 @@ fn a_waker_that_panics_keeps_nobody_else_asleep() {
     let (mut a, mut b) = (one.changed(), other.changed());
     assert!(poll_with(&mut a, &bomb).is_pending());
     assert!(poll_with(&mut b, &waker).is_pending());
-    sender.send(1);
+    sender.send(1).unwrap();
     assert_eq!(counter.wakes(), 1);
 }
 
@@ -140,7 +142,7 @@ fn a_change_is_not_seen_by_who_was_cut_off() {
         let theirs = Rc::clone(&receiver);
         let task = spawn(async move {
             yield_now().await;
-            sender.send(1);
+            sender.send(1).unwrap();
             sender
         });
         let cut = step.cut(async move {
@@ -158,7 +160,7 @@ fn a_change_is_not_seen_by_who_was_cut_off() {
         let ended = cut.await.ended().is_some();
         let sender = task.await.unwrap();
         let receiver = receiver.borrow_mut().take().unwrap();
-        assert_eq!(receiver.has_changed(), Ok(!ended));
+        assert_eq!(receiver.is_changed(), Ok(!ended));
         drop(sender);
     });
     assert_eq!(most, 1);
@@ -168,6 +170,7 @@ fn a_change_is_not_seen_by_who_was_cut_off() {
 #[derive(Clone, Debug)]
 enum Deed {
     Send(u8),
+    Replace(u8),
     Clone(usize),
     Subscribe,
     Update(usize),
@@ -177,7 +180,8 @@ enum Deed {
 
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
-        3 => any::<u8>().prop_map(Deed::Send),
+        2 => any::<u8>().prop_map(Deed::Send),
+        1 => any::<u8>().prop_map(Deed::Replace),
         1 => any::<usize>().prop_map(Deed::Clone),
         1 => Just(Deed::Subscribe),
         2 => any::<usize>().prop_map(Deed::Update),
@@ -197,7 +201,12 @@ proptest! {
             let count = receivers.len();
             match deed {
                 Deed::Send(value) => {
-                    sender.send(value);
+                    let is_sent = sender.send(value).is_ok();
+                    prop_assert_eq!(is_sent, count > 0);
+                    values.extend(is_sent.then_some(value));
+                }
+                Deed::Replace(value) => {
+                    prop_assert_eq!(Some(&*sender.send_replace(value)), values.last());
                     values.push(value);
                 }
                 Deed::Subscribe => receivers.push((sender.subscribe(), values.len())),
@@ -223,7 +232,7 @@ proptest! {
             }
             prop_assert_eq!(sender.is_closed(), receivers.is_empty());
             for (receiver, known) in &receivers {
-                prop_assert_eq!(receiver.has_changed(), Ok(*known < values.len()));
+                prop_assert_eq!(receiver.is_changed(), Ok(*known < values.len()));
                 prop_assert_eq!(Some(&*receiver.borrow()), values.last());
             }
         }

@@ -24,7 +24,7 @@ impl World {
         team.spawn(async move {
             let guard = world.lock.lock().await;
             let guard = world.changed.wait(guard).await;
-            assert!(world.lock.locked());
+            assert!(world.lock.is_locked());
             world.trace.note(name);
             drop(guard);
         })
@@ -40,7 +40,7 @@ fn each_notice_lets_the_first_go_on() {
             world.waiter(team, name);
         }
         settle().await;
-        assert!(!world.lock.locked(), "those who wait do not hold it");
+        assert!(!world.lock.is_locked(), "those who wait do not hold it");
         world.changed.notify(1);
         settle().await;
         assert_eq!(world.trace.take(), ["one"]);
@@ -78,7 +78,7 @@ fn a_cancelled_wait_gives_the_lock_up_for_good() {
         settle().await;
         one.cancel();
         settle().await;
-        assert!(one.is_done() && !world.lock.locked());
+        assert!(one.is_done() && !world.lock.is_locked());
         world.changed.notify(1);
         settle().await;
         assert_eq!(world.trace.take(), [""; 0]);
@@ -95,9 +95,9 @@ fn a_wait_that_is_cancelled_while_others_hold_the_lock_does_not_touch_it() {
         let guard = world.lock.lock().await;
         one.cancel();
         settle().await;
-        assert!(one.is_done() && world.lock.locked());
+        assert!(one.is_done() && world.lock.is_locked());
         drop(guard);
-        assert!(!world.lock.locked());
+        assert!(!world.lock.is_locked());
     });
 }
 
@@ -180,7 +180,7 @@ fn a_predicate_that_panics_gives_the_lock_back() {
     crate::common::panics_saying(&["predicate"], || {
         futures::FutureExt::now_or_never(waited).is_some()
     });
-    assert!(!world.lock.locked());
+    assert!(!world.lock.is_locked());
 }
 
 /// `test_timeout_in_block`
@@ -190,7 +190,7 @@ fn a_wait_may_be_bounded_in_time() {
         let world = World::default();
         let guard = world.lock.lock().await;
         let waited = timeout(Duration::from_secs(1), world.changed.wait(guard)).await;
-        assert!(waited.is_err() && !world.lock.locked());
+        assert!(waited.is_err() && !world.lock.is_locked());
     });
 }
 

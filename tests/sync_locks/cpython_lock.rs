@@ -12,11 +12,11 @@ use crate::team::{everywhere, settle};
 fn a_guard_holds_the_lock_until_it_is_dropped() {
     everywhere(async |_| {
         let lock = Lock::new(());
-        assert!(!lock.locked());
+        assert!(!lock.is_locked());
         let guard = lock.lock().await;
-        assert!(lock.locked());
+        assert!(lock.is_locked());
         drop(guard);
-        assert!(!lock.locked());
+        assert!(!lock.is_locked());
     });
 }
 
@@ -60,7 +60,7 @@ fn a_wait_that_is_cancelled_leaves_the_queue_to_the_others() {
         assert!(one.is_done() && !two.is_done());
         drop(guard);
         settle().await;
-        assert!(two.value().is_some() && !lock.locked());
+        assert!(two.value().is_some() && !lock.is_locked());
     });
 }
 
@@ -90,7 +90,7 @@ fn a_guard_knows_its_lock_and_the_value() {
     let mut lock = Lock::from(1);
     let mut guard = lock.try_lock().expect("it is free");
     *guard += 1;
-    assert!(LockGuard::lock(&guard).locked());
+    assert!(LockGuard::lock(&guard).is_locked());
     drop(guard);
     *lock.get_mut() += 1;
     assert_eq!(lock.into_inner(), 3);

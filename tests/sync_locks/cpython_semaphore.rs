@@ -10,17 +10,17 @@ use crate::team::{Mate, Team, everywhere, settle};
 
 /// A task that takes permits and gives them as its value.
 fn taker(team: &Team<'_>, semaphore: &Rc<Semaphore>, count: usize) -> Mate<OwnedPermit> {
-    team.spawn(Rc::clone(semaphore).acquire_owned(count))
+    team.spawn(Rc::clone(semaphore).acquire_many_owned(count))
 }
 
 /// `test_initial_value_zero`, `test_semaphore`, `test_semaphore_value`
 #[test]
 fn a_semaphore_counts() {
     let none = Semaphore::new(0);
-    assert!(none.locked() && none.try_acquire().is_none());
+    assert!(none.is_locked() && none.try_acquire().is_none());
     let four = Semaphore::new(4);
     let permits: Vec<_> = (0..4).map(|_| four.try_acquire().unwrap()).collect();
-    assert!(four.locked());
+    assert!(four.is_locked());
     assert_eq!(four.available(), 0);
     drop(permits);
     assert_eq!(four.available(), 4);
@@ -131,7 +131,7 @@ fn what_nobody_can_count_is_too_much() {
 fn permits_that_nobody_waits_for_are_kept() {
     let semaphore = Semaphore::new(0);
     semaphore.add_permits(1);
-    assert!(!semaphore.locked());
+    assert!(!semaphore.is_locked());
 }
 
 /// `test_acquire_fifo_order_2`, `test_acquire_fifo_order_3`
@@ -170,9 +170,9 @@ fn who_asks_for_many_is_not_overtaken_by_who_asks_for_few() {
 #[test]
 fn owned_permits_know_their_semaphore_and_can_be_forgotten() {
     let semaphore = Rc::new(Semaphore::new(3));
-    let permit = Rc::clone(&semaphore).try_acquire_owned(2).unwrap();
+    let permit = Rc::clone(&semaphore).try_acquire_many_owned(2).unwrap();
     assert!(Rc::ptr_eq(permit.semaphore(), &semaphore));
-    assert!(Rc::clone(&semaphore).try_acquire_owned(2).is_none());
+    assert!(Rc::clone(&semaphore).try_acquire_many_owned(2).is_none());
     permit.forget();
     assert_eq!(semaphore.available(), 1);
 }

@@ -81,7 +81,7 @@ fn rwlock() {
             ends(holder).await;
             ends(reader).await;
             ends(writer).await;
-            assert!(!lock.locked());
+            assert!(!lock.is_locked());
         });
         assert_eq!(steps, 1);
     }
@@ -92,7 +92,7 @@ fn semaphore() {
     for (owned, count) in [(false, 1), (true, 1), (false, 3), (true, 3)] {
         let steps = steps_of("Semaphore").run(async |step: &Step| {
             let semaphore = Rc::new(Semaphore::new(3));
-            let permit = Rc::clone(&semaphore).acquire_owned(3).await;
+            let permit = Rc::clone(&semaphore).acquire_many_owned(3).await;
             let holder = spawn(async move {
                 sleep(WHILE).await;
                 drop(permit);
@@ -102,7 +102,8 @@ fn semaphore() {
             let ours = Rc::clone(&semaphore);
             let cut = step.cut(async move {
                 match (owned, count) {
-                    (true, _) => drop(ours.acquire_owned(count).await),
+                    (true, 1) => drop(ours.acquire_owned().await),
+                    (true, _) => drop(ours.acquire_many_owned(count).await),
                     (false, 1) => drop(ours.acquire().await),
                     (false, _) => drop(ours.acquire_many(count).await),
                 }
@@ -160,7 +161,7 @@ fn condition() {
             world.1.notify(1);
         }
         ends(last).await;
-        assert!(!world.0.locked());
+        assert!(!world.0.is_locked());
     });
     assert_eq!(steps, 2, "for the notice, and for the lock");
 }
@@ -208,7 +209,7 @@ fn condition_wait_for() {
         assert!(cut.await.ended().is_none_or(|count| count >= 2));
         ends(counter).await;
         assert_eq!(ends(last).await, 3);
-        assert!(!world.0.locked());
+        assert!(!world.0.is_locked());
     });
     assert!(steps >= 2, "{steps}");
 }

@@ -40,9 +40,9 @@ fn a_waker_that_panics_when_it_is_cloned_leaves_all_as_it_was() {
     panics_saying(&["clone"], || poll_with(&mut wait, &bad).is_ready());
     drop(guard);
     let polled = poll_with(&mut wait, &good);
-    assert!(polled.is_ready() && lock.locked());
+    assert!(polled.is_ready() && lock.is_locked());
     drop(polled);
-    assert!(!lock.locked());
+    assert!(!lock.is_locked());
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_guard_that_is_leaked_keeps_the_lock_and_no_more() {
     let mut wait = lock.lock();
     assert!(poll_with(&mut wait, &waker).is_pending());
     drop(wait);
-    assert!(lock.locked());
+    assert!(lock.is_locked());
     *lock.get_mut() += 1;
     assert_eq!(lock.into_inner(), 2);
 }
@@ -226,7 +226,7 @@ fn a_wait_that_was_never_polled_is_no_wait() {
     drop((lock.lock(), barrier.wait()));
     assert_eq!(barrier.waiting(), 0);
     drop(condition.wait(guard));
-    assert!(!lock.locked(), "the guard went in");
+    assert!(!lock.is_locked(), "the guard went in");
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Subject for Lock<u8> {
     }
 
     fn agrees(&self, free: usize, _: usize) -> bool {
-        self.locked() == (free == 0)
+        self.is_locked() == (free == 0)
     }
 }
 
@@ -84,7 +84,7 @@ impl Subject for Semaphore {
     }
 
     fn agrees(&self, free: usize, waiting: usize) -> bool {
-        self.available() == free && self.locked() == (free == 0 || waiting > 0)
+        self.available() == free && self.is_locked() == (free == 0 || waiting > 0)
     }
 }
 
@@ -120,7 +120,7 @@ impl Subject for RwLock<u8> {
     }
 
     fn agrees(&self, free: usize, _: usize) -> bool {
-        self.locked() == (free < Self::ALL)
+        self.is_locked() == (free < Self::ALL)
     }
 }
 

@@ -192,7 +192,7 @@ fn play_condition(steps: Steps) {
             }
             _ => drop(waits.poll(at)),
         }
-        assert!(!lock.locked());
+        assert!(!lock.is_locked());
         let shown = format!("Condition {{ waiting: {} }}", waits.waiting().len());
         assert_eq!(format!("{condition:?}"), shown);
     }

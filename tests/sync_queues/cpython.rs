@@ -17,21 +17,21 @@ const MS: Duration = Duration::from_millis(1);
 #[test]
 fn empty() {
     let queue = Queue::unbounded();
-    assert!(queue.empty());
+    assert!(queue.is_empty());
     queue.put_nowait(1).unwrap();
-    assert!(!queue.empty());
+    assert!(!queue.is_empty());
     assert_eq!(queue.get_nowait(), Ok(1));
-    assert!(queue.empty());
+    assert!(queue.is_empty());
 }
 
 /// `QueueBasicTests.test_full`
 #[test]
 fn full() {
-    assert!(!Queue::<u8>::unbounded().full());
+    assert!(!Queue::<u8>::unbounded().is_full());
     let queue = Queue::bounded(1);
-    assert!(!queue.full());
+    assert!(!queue.is_full());
     queue.put_nowait(1).unwrap();
-    assert!(queue.full());
+    assert!(queue.is_full());
 }
 
 /// `QueueBasicTests.test_order`, `LifoQueueTests.test_order`, `PriorityQueueTests.test_order`
@@ -253,7 +253,7 @@ fn a_put_that_is_cancelled_when_it_was_woken_does_not_put() {
         assert_eq!(queue.get_nowait(), Ok(1));
         assert!(putter.cancel());
         assert!(putter.await.is_err());
-        assert!(queue.empty() && !queue.full());
+        assert!(queue.is_empty() && !queue.is_full());
     });
 }
 

@@ -25,9 +25,9 @@ impl ComesBack {
     fn call() {
         CALLS.set(CALLS.get() + 1);
         QUEUE.with(|queue| {
-            assert!(queue.put_nowait(7).is_ok() || queue.full() || queue.is_closed());
-            assert!(queue.get_nowait().is_ok() || queue.empty());
-            _ = (queue.len(), queue.full());
+            assert!(queue.put_nowait(7).is_ok() || queue.is_full() || queue.is_closed());
+            assert!(queue.get_nowait().is_ok() || queue.is_empty());
+            _ = (queue.len(), queue.is_full());
             let mut get = queue.get();
             let mut put = queue.put(8);
             let waker = Waker::noop();
@@ -118,7 +118,7 @@ fn a_waker_whose_clone_panics_leaves_the_queue_as_it_was() {
     assert!(panic_text(|| poll_with(&mut put, &bomb)).contains("clone"));
     assert_eq!(put.into_item(), Some(2));
     assert_eq!(queue.get_nowait(), Ok(1));
-    assert!(queue.empty() && !queue.full());
+    assert!(queue.is_empty() && !queue.is_full());
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_comparison_may_look_at_the_queue_and_drop_its_futures() {
     ORD.set(Some(Rc::new(move || {
         count.set(count.get() + 1);
         SORTED.with(|queue| {
-            assert!(queue.len() >= 3 && !queue.full() && !queue.is_closed());
+            assert!(queue.len() >= 3 && !queue.is_full() && !queue.is_closed());
             drop((queue.get(), queue.put(Odd(9)), queue.join()));
             assert!(format!("{queue:?}").contains("len"));
         });

@@ -122,7 +122,7 @@ macro_rules! subject {
                 self.close_now()
             }
             fn numbers(&self) -> (usize, bool, bool) {
-                (self.len(), self.empty(), self.full())
+                (self.len(), self.is_empty(), self.is_full())
             }
             fn next(list: &[u8]) -> usize {
                 let next: fn(&[u8]) -> usize = $next;

@@ -206,7 +206,7 @@ fn permits_are_held_by_who_took_them_until_they_are_given_back_or_forgotten() {
         for name in ["ann", "bob"] {
             let seats = Rc::clone(&seats);
             drop(named(name, async move {
-                let _permit = seats.acquire_owned(1).await;
+                let _permit = seats.acquire_owned().await;
                 pending::<()>().await;
             }));
         }
@@ -226,8 +226,8 @@ fn an_owned_permit_counts_as_with_the_task_that_took_it_wherever_it_ends() {
     let report = report(async {
         let seats = Rc::new(Semaphore::new(2).named("seats"));
         let (first, second) = (Rc::clone(&seats), Rc::clone(&seats));
-        let first = first.acquire_owned(1).await;
-        let taker = named("taker", async move { second.acquire_owned(1).await });
+        let first = first.acquire_owned().await;
+        let taker = named("taker", async move { second.acquire_owned().await });
         let permit = taker.await.unwrap();
         // Ours ends in another task; the one of the taker, which has ended, lives on here.
         spawn(async move { drop(first) }).await.unwrap();

@@ -219,9 +219,9 @@ fn joining_on_the_home_thread_panics_instead_of_waiting_for_itself() {
 fn what_is_asked_after_the_end_is_cancelled_at_once() {
     let runtime = Runtime::new().unwrap();
     let remote = runtime.remote();
-    assert!(!remote.has_ended());
+    assert!(!remote.is_closed());
     drop(runtime);
-    assert!(remote.has_ended());
+    assert!(remote.is_closed());
     let dropped = Arc::new(AtomicU32::new(0));
     let guard = OnDrop::new({
         let dropped = Arc::clone(&dropped);

@@ -15,14 +15,14 @@ use crate::util::wait_queue::Ticket;
 
 /// The future of a queue's `get`.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Get<'a, O: Order> {
+pub struct GetFuture<'a, O: Order> {
     /// The queue.
     core: &'a Core<O>,
     /// Its place among those who wait.
     wait: Option<Ticket>,
 }
 
-impl<'a, O: Order> Get<'a, O> {
+impl<'a, O: Order> GetFuture<'a, O> {
     /// One that has not asked yet.
     #[inline]
     pub(super) fn new(core: &'a Core<O>) -> Self {
@@ -30,7 +30,7 @@ impl<'a, O: Order> Get<'a, O> {
     }
 }
 
-impl<O: Order> Future for Get<'_, O> {
+impl<O: Order> Future for GetFuture<'_, O> {
     type Output = Result<O::Item, Closed>;
 
     #[inline]
@@ -40,7 +40,7 @@ impl<O: Order> Future for Get<'_, O> {
     }
 }
 
-impl<O: Order> Drop for Get<'_, O> {
+impl<O: Order> Drop for GetFuture<'_, O> {
     #[inline]
     fn drop(&mut self) {
         if let Some(ticket) = self.wait.take() {
@@ -49,15 +49,15 @@ impl<O: Order> Drop for Get<'_, O> {
     }
 }
 
-impl<O: Order> fmt::Debug for Get<'_, O> {
+impl<O: Order> fmt::Debug for GetFuture<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show("Get", self.wait.is_some(), f)
+        show("GetFuture", self.wait.is_some(), f)
     }
 }
 
 /// The future of a queue's `put`. It has the item until the queue has taken it.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Put<'a, O: Order> {
+pub struct PutFuture<'a, O: Order> {
     /// The queue.
     core: &'a Core<O>,
     /// The item, until it is put.
@@ -66,7 +66,7 @@ pub struct Put<'a, O: Order> {
     wait: Option<Ticket>,
 }
 
-impl<'a, O: Order> Put<'a, O> {
+impl<'a, O: Order> PutFuture<'a, O> {
     /// One that has not asked yet.
     #[inline]
     pub(super) fn new(core: &'a Core<O>, item: O::Item) -> Self {
@@ -99,9 +99,9 @@ impl<'a, O: Order> Put<'a, O> {
 }
 
 /// The item is moved only when it is put.
-impl<O: Order> Unpin for Put<'_, O> {}
+impl<O: Order> Unpin for PutFuture<'_, O> {}
 
-impl<O: Order> Future for Put<'_, O> {
+impl<O: Order> Future for PutFuture<'_, O> {
     type Output = Result<(), Undelivered<O::Item>>;
 
     #[inline]
@@ -116,7 +116,7 @@ impl<O: Order> Future for Put<'_, O> {
     }
 }
 
-impl<O: Order> Drop for Put<'_, O> {
+impl<O: Order> Drop for PutFuture<'_, O> {
     #[inline]
     fn drop(&mut self) {
         // The item comes after this, when nothing else is left to do.
@@ -126,29 +126,29 @@ impl<O: Order> Drop for Put<'_, O> {
     }
 }
 
-impl<O: Order> fmt::Debug for Put<'_, O> {
+impl<O: Order> fmt::Debug for PutFuture<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show("Put", self.wait.is_some(), f)
+        show("PutFuture", self.wait.is_some(), f)
     }
 }
 
 /// The future of a queue's `join`.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Join<'a, O: Order> {
+pub struct JoinFuture<'a, O: Order> {
     /// The queue.
     core: &'a Core<O>,
     /// Its place among those who wait.
     wait: Option<Ticket>,
 }
 
-impl<'a, O: Order> Join<'a, O> {
+impl<'a, O: Order> JoinFuture<'a, O> {
     /// One that has not asked yet.
     pub(super) fn new(core: &'a Core<O>) -> Self {
         Self { core, wait: None }
     }
 }
 
-impl<O: Order> Future for Join<'_, O> {
+impl<O: Order> Future for JoinFuture<'_, O> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -157,7 +157,7 @@ impl<O: Order> Future for Join<'_, O> {
     }
 }
 
-impl<O: Order> Drop for Join<'_, O> {
+impl<O: Order> Drop for JoinFuture<'_, O> {
     fn drop(&mut self) {
         if let Some(ticket) = self.wait.take() {
             self.core.leave(Side::Join, ticket);
@@ -165,9 +165,9 @@ impl<O: Order> Drop for Join<'_, O> {
     }
 }
 
-impl<O: Order> fmt::Debug for Join<'_, O> {
+impl<O: Order> fmt::Debug for JoinFuture<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show("Join", self.wait.is_some(), f)
+        show("JoinFuture", self.wait.is_some(), f)
     }
 }
 
@@ -175,7 +175,7 @@ impl<O: Order> fmt::Debug for Join<'_, O> {
 #[must_use = "streams do nothing unless polled"]
 pub struct Items<'a, O: Order> {
     /// Gets one after the other.
-    get: Get<'a, O>,
+    get: GetFuture<'a, O>,
     /// The queue was closed and empty.
     ended: bool,
 }
@@ -184,7 +184,7 @@ impl<'a, O: Order> Items<'a, O> {
     /// All from now on.
     pub(super) fn new(core: &'a Core<O>) -> Self {
         Self {
-            get: Get::new(core),
+            get: GetFuture::new(core),
             ended: false,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::core::Core;
-use super::futures::{Get, Items, Join, Put};
+use super::futures::{GetFuture, Items, JoinFuture, PutFuture};
 use super::order::{Fifo, Lifo, Smallest};
 use crate::error::{GetError, PutError};
 
@@ -23,7 +23,7 @@ macro_rules! queue {
             /// ```
             #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::bounded(1);")]
             /// queue.put_nowait(1).unwrap();
-            /// assert!(queue.full());
+            /// assert!(queue.is_full());
             /// ```
             #[must_use]
             #[track_caller]
@@ -41,7 +41,7 @@ macro_rules! queue {
             /// ```
             #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::unbounded();")]
             /// queue.put_nowait(1).unwrap();
-            /// assert!(!queue.full());
+            /// assert!(!queue.is_full());
             /// ```
             #[must_use]
             #[track_caller]
@@ -69,7 +69,7 @@ macro_rules! queue {
             ///
             /// # Cancel safety
             /// Nothing is lost and nothing put twice: a `put` that is dropped before it is done has not put, and the item is
-            /// dropped with it, unless [`into_item`](Put::into_item) takes it out.
+            /// dropped with it, unless [`into_item`](PutFuture::into_item) takes it out.
             ///
             /// # Errors
             /// [`Undelivered`](crate::sync::Undelivered), with the item, when the queue is closed.
@@ -93,8 +93,8 @@ macro_rules! queue {
             /// });
             /// ```
             #[inline]
-            pub fn put(&self, item: T) -> Put<'_, $order<T>> {
-                Put::new(&self.0, item)
+            pub fn put(&self, item: T) -> PutFuture<'_, $order<T>> {
+                PutFuture::new(&self.0, item)
             }
 
             /// Takes the next item, as soon as there is one.
@@ -121,8 +121,8 @@ macro_rules! queue {
             /// });
             /// ```
             #[inline]
-            pub fn get(&self) -> Get<'_, $order<T>> {
-                Get::new(&self.0)
+            pub fn get(&self) -> GetFuture<'_, $order<T>> {
+                GetFuture::new(&self.0)
             }
 
             /// Puts an item if there is room.
@@ -173,7 +173,6 @@ macro_rules! queue {
             /// assert_eq!(queue.len(), 1);
             /// ```
             #[must_use]
-            #[allow(clippy::len_without_is_empty, reason = "asyncio calls it `empty`")]
             pub fn len(&self) -> usize {
                 self.0.look(|state| state.len)
             }
@@ -185,12 +184,12 @@ macro_rules! queue {
             /// # Examples
             /// ```
             #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::unbounded();")]
-            /// assert!(queue.empty());
+            /// assert!(queue.is_empty());
             /// queue.put_nowait(1).unwrap();
-            /// assert!(!queue.empty());
+            /// assert!(!queue.is_empty());
             /// ```
             #[must_use]
-            pub fn empty(&self) -> bool {
+            pub fn is_empty(&self) -> bool {
                 self.0.look(|state| !state.has_item())
             }
 
@@ -201,12 +200,12 @@ macro_rules! queue {
             /// # Examples
             /// ```
             #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::bounded(1);")]
-            /// assert!(!queue.full());
+            /// assert!(!queue.is_full());
             /// queue.put_nowait(1).unwrap();
-            /// assert!(queue.full());
+            /// assert!(queue.is_full());
             /// ```
             #[must_use]
-            pub fn full(&self) -> bool {
+            pub fn is_full(&self) -> bool {
                 self.0.look(|state| !state.has_room())
             }
 
@@ -269,8 +268,8 @@ macro_rules! queue {
             ///     assert_eq!(queue.len(), 0);
             /// });
             /// ```
-            pub fn join(&self) -> Join<'_, $order<T>> {
-                Join::new(&self.0)
+            pub fn join(&self) -> JoinFuture<'_, $order<T>> {
+                JoinFuture::new(&self.0)
             }
 
             /// Gives the items as they come, until the queue is closed and empty: a `Stream`.

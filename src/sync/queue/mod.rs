@@ -5,7 +5,7 @@
 //! ```text
 //!   interface   what users see, the same three times
 //!       │
-//!    futures    Get, Put, Join, Items
+//!    futures    GetFuture, PutFuture, JoinFuture, Items
 //!       │
 //!     core      lets go of every borrow before foreign code runs
 //!       ├───────────┐
@@ -40,6 +40,6 @@ mod interface;
 mod order;
 mod state;
 
-pub use futures::{Get, Items, Join, Put};
+pub use futures::{GetFuture, Items, JoinFuture, PutFuture};
 pub use interface::{LifoQueue, PriorityQueue, Queue};
 pub use order::{Fifo, Lifo, Smallest};

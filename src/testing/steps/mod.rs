@@ -13,7 +13,7 @@
 mod step;
 mod watch;
 
-pub use step::{Cut, Step, Way};
+pub use step::{Cut, CutMode, Step};
 
 use std::fmt;
 use std::future::Future;
@@ -42,7 +42,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Cancels a future at each of its suspensions, a new one each time, and checks that nothing of it is left.
 ///
 /// `future` makes the future, with all that it needs. On virtual time it is run until its first suspension and ended there,
-/// then a new one until its second, and so on until it ends by itself; in each of the five [ways](Way). Gives the number of
+/// then a new one until its second, and so on until it ends by itself; in each of the five [ways](CutMode). Gives the number of
 /// steps, for the test to say how many there should be.
 ///
 /// [`Steps`] is for a test that looks at its world after each step.
@@ -77,7 +77,7 @@ where
 /// Something that is counted: its name, and how much of it there is.
 type Meter = (&'static str, fn() -> isize);
 
-/// A test that ends a future at every step of its life, in every [`Way`], and looks at the world after each.
+/// A test that ends a future at every step of its life, in every [`CutMode`], and looks at the world after each.
 ///
 /// A step is a suspension: a poll of the future that gives `Pending`. What its parts do inside is not seen, only the future
 /// as a whole. At its n-th suspension the future is frozen: nobody polls it again until it has been ended, whoever wakes it
@@ -105,7 +105,7 @@ type Meter = (&'static str, fn() -> isize);
 ///     let seats = Rc::new(Cell::new(1));
 ///     step.cut(visit(Rc::clone(&seats))).await;
 ///     // A plain drop, as `select!` does it, lets nobody clean up.
-///     assert!(step.way.drops() || seats.get() == 1);
+///     assert!(step.mode.is_drop() || seats.get() == 1);
 /// });
 /// assert_eq!(steps, 1);
 /// ```
@@ -164,18 +164,18 @@ impl Steps {
     #[track_caller]
     pub fn run(self, scene: impl AsyncFn(&Step)) -> usize {
         refuse_nesting("testing::Steps::run");
-        let most = Way::ALL.map(|way| self.steps_of(way, &scene));
+        let most = CutMode::ALL.map(|mode| self.steps_of(mode, &scene));
         most.into_iter().max().unwrap_or_default()
     }
 
     /// Plays it for every step in one way. Gives the number of steps.
     #[track_caller]
-    fn steps_of(&self, way: Way, scene: &impl AsyncFn(&Step)) -> usize {
+    fn steps_of(&self, mode: CutMode, scene: &impl AsyncFn(&Step)) -> usize {
         for number in 1..=self.most.unwrap_or(MOST) {
-            let step = Step::new(number, way);
+            let step = Step::new(number, mode);
             if let Err(payload) = caught(|| self.play(&step, scene)) {
                 let (name, text) = (&self.name, message(&payload));
-                panic!("{name}, {way:?} at suspension {number}: {text}");
+                panic!("{name}, {mode:?} at suspension {number}: {text}");
             }
             if !step.was_reached() {
                 return number - 1;

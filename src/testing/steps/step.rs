@@ -20,7 +20,7 @@ const MILLIS: usize = 50;
 /// should take it never comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Way {
+pub enum CutMode {
     /// Its task is cancelled while it is suspended.
     Cancel,
     /// Its task is cancelled when it has been woken, before it is polled.
@@ -33,7 +33,7 @@ pub enum Way {
     DropWoken,
 }
 
-impl Way {
+impl CutMode {
     /// All of them.
     pub(super) const ALL: [Self; 5] = [
         Self::Cancel,
@@ -45,7 +45,7 @@ impl Way {
 
     /// Tells whether it is a drop by foreign code, which lets nobody clean up.
     #[must_use]
-    pub fn drops(self) -> bool {
+    pub fn is_drop(self) -> bool {
         matches!(self, Self::Drop | Self::DropWoken)
     }
 
@@ -62,7 +62,7 @@ pub struct Step {
     /// At which suspension, counted from 1.
     pub number: usize,
     /// How.
-    pub way: Way,
+    pub mode: CutMode,
     /// Whether there was such a suspension.
     reached: Cell<bool>,
 }
@@ -90,10 +90,10 @@ impl<T> Cut<T> {
 
 impl Step {
     /// A step that was not reached yet.
-    pub(super) fn new(number: usize, way: Way) -> Self {
+    pub(super) fn new(number: usize, mode: CutMode) -> Self {
         Self {
             number,
-            way,
+            mode,
             reached: Cell::new(false),
         }
     }
@@ -116,9 +116,9 @@ impl Step {
     /// milliseconds. When the future panics; outside of a runtime.
     pub async fn cut<F: Future + 'static>(&self, future: F) -> Cut<F::Output> {
         let before = living();
-        let watch = Arc::new(Watch::new(self.number, self.way.is_for_woken()));
+        let watch = Arc::new(Watch::new(self.number, self.mode.is_for_woken()));
         let watched = Watched::new(future, &watch);
-        let cut = match self.way.drops() {
+        let cut = match self.mode.is_drop() {
             true => self.drop_it(watched, &watch).await,
             false => self.cancel_it(watched, &watch).await,
         };
@@ -140,7 +140,7 @@ impl Step {
         watch: &Watch,
     ) -> Cut<F::Output> {
         let handle = spawn(watched);
-        let mut again = self.way == Way::CancelTwice;
+        let mut again = self.mode == CutMode::CancelTwice;
         while watch.frozen().await {
             self.reached.set(true);
             assert!(handle.cancel_with("a step"), "it cannot have ended");
