@@ -14,6 +14,7 @@ use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::FsCall;
 use crate::runtime::{AtTheEnd, Blocking, Unblocked};
+use crate::util::waiting_io::{WaitFor, until_done, write_all};
 
 /// A file that is open.
 ///
@@ -62,11 +63,13 @@ struct Shared {
 
 impl Blocking for Shared {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.file).read(buffer)
+        let file = &*self.file;
+        until_done(file.as_fd(), WaitFor::Readable, || { file }.read(buffer))
     }
 
     fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        (&*self.file).write_all(bytes)
+        let file = &*self.file;
+        write_all(file.as_fd(), bytes, |bytes| { file }.write(bytes))
     }
 
     fn seek(&self, to: SeekFrom) -> io::Result<u64> {

@@ -26,6 +26,7 @@ mod drive;
 mod ending;
 mod here;
 mod hub;
+mod last_words;
 mod offload;
 mod order;
 mod place;
@@ -298,5 +299,7 @@ pub(crate) fn refuse_nesting(what: &str) {
 /// Says that main was cancelled.
 #[track_caller]
 pub(crate) fn panic_cancelled(cancelled: &Cancelled) -> ! {
-    panic!("the main future was {cancelled}; `try_run` and `try_block_on` give this as a value")
+    last_words::panic_with(format!(
+        "the main future was {cancelled}; `try_run` and `try_block_on` give this as a value"
+    ))
 }

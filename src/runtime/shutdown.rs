@@ -9,13 +9,13 @@
 //! A thread cannot be made to stop. So who still runs a function of `to_thread` when all tasks are gone is waited for, but
 //! never for ever.
 
-use std::io::{self, Write};
 use std::panic::{Location, resume_unwind};
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Phase};
+use super::last_words::say;
 use super::report::describe;
 use super::{Task, context};
 use crate::cell::State;
@@ -171,7 +171,7 @@ fn report(tasks: &[Task]) {
     for task in tasks {
         text += &format!("  {}\n", describe(task));
     }
-    say(&text);
+    say(text);
 }
 
 /// Names the functions on other threads that the end did not wait for any longer.
@@ -187,10 +187,5 @@ fn report_threads(locations: &[&Location<'_>]) {
     for location in locations {
         text += &format!("  {location}\n");
     }
-    say(&text);
-}
-
-/// Writes to standard error. Nobody may be reading, which is no reason to panic in a destructor, as `eprint!` would.
-fn say(text: &str) {
-    io::stderr().write_all(text.as_bytes()).ok();
+    say(text);
 }

@@ -11,6 +11,7 @@
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::last_words::panic_with;
 
 impl Core {
     /// Waits for what is real, or jumps to the next deadline.
@@ -31,7 +32,7 @@ impl Core {
         let deadline = self.wheel().borrow_mut().next_deadline();
         match deadline {
             Some(deadline) => self.clock().jump_to(deadline),
-            None => panic!("{}", self.deadlock_report()),
+            None => panic_with(self.deadlock_report()),
         }
     }
 

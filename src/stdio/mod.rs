@@ -1,19 +1,22 @@
 //! Standard input, output and error of this process. Floor 3.
 //!
 //! They may be files, pipes or a terminal that other programs share, so they cannot be made non-blocking: each call runs on
-//! another thread.
+//! another thread. Where another program made them non-blocking, that thread waits until they are ready.
 //!
 //! A thread that reads a terminal where nobody types cannot be interrupted. It holds up neither the end of the runtime nor that of
 //! the process.
 
 use std::io::{self, Read, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
+use rustix::io::Errno;
 
 use crate::runtime::{AtTheEnd, Blocking, Unblocked};
+use crate::util::waiting_io::{WaitFor, until_done, write_all};
 
 /// Gives this process's standard input.
 ///
@@ -137,6 +140,16 @@ struct Output(&'static Location<'static>);
 #[derive(Clone, Debug)]
 struct Errors(&'static Location<'static>);
 
+/// Writes all bytes to a standard stream. One that is closed takes everything, as with std.
+fn write_directly(descriptor: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+    write_all(descriptor, bytes, |bytes| {
+        match rustix::io::write(descriptor, bytes) {
+            Err(Errno::BADF) => Ok(bytes.len()),
+            outcome => Ok(outcome?),
+        }
+    })
+}
+
 /// What calls give that the handle does not offer.
 fn unsupported<T>() -> io::Result<T> {
     Err(io::ErrorKind::Unsupported.into())
@@ -144,7 +157,10 @@ fn unsupported<T>() -> io::Result<T> {
 
 impl Blocking for Input {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        io::stdin().lock().read(buffer)
+        let input = io::stdin();
+        until_done(input.as_fd(), WaitFor::Readable, || {
+            input.lock().read(buffer)
+        })
     }
 
     fn write_all(&self, _: &[u8]) -> io::Result<()> {
@@ -166,9 +182,12 @@ impl Blocking for Output {
     }
 
     fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes)?;
-        out.flush()
+        // Held to the end: lines that others print do not come in between, and the exit of the process, which would wait for a
+        // terminal that nobody reads, leaves the stream alone.
+        let (descriptor, mut out) = (io::stdout(), io::stdout().lock());
+        // What `print!` left in the buffer comes first. The rest goes around it: it cannot say how much of it was written.
+        until_done(descriptor.as_fd(), WaitFor::Writable, || out.flush())?;
+        write_directly(descriptor.as_fd(), bytes)
     }
 
     fn seek(&self, _: SeekFrom) -> io::Result<u64> {
@@ -186,7 +205,8 @@ impl Blocking for Errors {
     }
 
     fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        io::stderr().lock().write_all(bytes)
+        let (descriptor, _held) = (io::stderr(), io::stderr().lock());
+        write_directly(descriptor.as_fd(), bytes)
     }
 
     fn seek(&self, _: SeekFrom) -> io::Result<u64> {

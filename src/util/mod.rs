@@ -7,6 +7,7 @@ pub(crate) mod slab;
 pub(crate) mod sync;
 pub(crate) mod vars;
 pub(crate) mod wait_queue;
+pub(crate) mod waiting_io;
 
 pub use id::Id;
 pub(crate) use quiet::{Payload, caught, drop_quietly, go_on, wake_quietly};

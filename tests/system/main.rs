@@ -6,5 +6,9 @@
 //! Wall time: threads, pipes and processes are real.
 
 mod again;
+mod blocked;
 mod inheritance;
+#[path = "../common/installed.rs"]
+mod installed;
+mod nonblocking;
 mod threads;

@@ -1,5 +1,8 @@
 //! Bytes through a descriptor whose calls block whatever one does: a file, a terminal. Each call is a job on another thread.
 //!
+//! Another process may have made it non-blocking all the same: a call that "would block" waits on that thread for readiness
+//! ([`waiting_io`](crate::util::waiting_io)).
+//!
 //! ```text
 //!          read, nothing buffered; write; seek                        done, looked at by whoever polls next
 //!   Idle ───────────────────────────────────────▶ Busy(call, on a thread) ─┬─────────────▶ Idle
@@ -25,9 +28,9 @@ const MOST: usize = 128 << 10;
 
 /// Calls that block.
 pub(crate) trait Blocking: Clone + Send + 'static {
-    /// Reads some bytes.
+    /// Reads some bytes. Waits until there are some, also where the descriptor is non-blocking.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Writes all bytes, out to where they are to go.
+    /// Writes all bytes, out to where they are to go. Waits likewise.
     fn write_all(&self, bytes: &[u8]) -> io::Result<()>;
     /// Moves to another place.
     fn seek(&self, to: SeekFrom) -> io::Result<u64>;
@@ -126,7 +129,7 @@ impl<B: Blocking> Unblocked<B> {
             let room = into.len().min(MOST);
             self.call(AtTheEnd::Leave, move |inner, mut bytes| {
                 bytes.resize(room, 0);
-                let count = retried(|| inner.read(&mut bytes));
+                let count = inner.read(&mut bytes);
                 bytes.truncate(*count.as_ref().unwrap_or(&0));
                 (bytes, Did::Read(count.map(drop)))
             });
@@ -279,16 +282,6 @@ impl<B: Blocking> Unblocked<B> {
 /// A length as a distance. No buffer is longer than [`MOST`].
 fn signed(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
-}
-
-/// Makes a call again that a signal interrupted.
-fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
-    }
 }
 
 impl<B> Drop for Unblocked<B> {

@@ -15,7 +15,7 @@
 //! the loop is stuck in a task that never awaits, or in a clean-up that never ends.
 
 use std::cell::Cell;
-use std::io::{self, Write};
+use std::io;
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,7 @@ use signal_hook::low_level::emulate_default_handler;
 
 use super::{Ear, Subscription, drain};
 use crate::error::{Cancelled, Reason};
-use crate::runtime::{Core, Task};
+use crate::runtime::{Core, Task, last_words};
 
 /// The state of one runtime.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl Core {
 /// Ends the process as Ctrl-C would have, had nobody listened.
 pub(crate) fn end_process() -> ! {
     // A line that is not complete would be lost: a signal runs nothing of what an exit runs.
-    io::stdout().flush().ok();
+    last_words::flush();
     emulate_default_handler(SIGINT).ok();
     // Not reached, as the signal ends the process; a shell would show the same status.
     exit(128 + SIGINT)
