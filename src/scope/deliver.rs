@@ -67,8 +67,8 @@ impl<C: Identity, W> Tree<C, W> {
                 && self.stop(parent, &held, true) == Some(stop)
             {
                 self.nodes.at_mut(at).pending = None;
-                let waker = self.post(stop, &held, false);
-                debug_assert!(waker.is_none(), "the resume has taken it");
+                // The resume has woken the owner.
+                self.leave_with(stop, &held, false);
             }
             at = parent;
         }
@@ -193,6 +193,12 @@ impl<C: Identity, W> Tree<C, W> {
 
     /// Leaves a cancellation with a node, and takes the waker out.
     fn post(&mut self, at: Key, cancel: &C, raised: bool) -> Option<W> {
+        self.leave_with(at, cancel, raised);
+        self.nodes.at_mut(at).waker.take()
+    }
+
+    /// Leaves a cancellation with a node whose owner knows that it has to look.
+    fn leave_with(&mut self, at: Key, cancel: &C, raised: bool) {
         let node = self.nodes.at_mut(at);
         if node.kind == Kind::Catch {
             node.latest = Some(cancel.clone());
@@ -205,7 +211,6 @@ impl<C: Identity, W> Tree<C, W> {
         let raised = raised || old.is_some_and(|old| old.raised);
         let node = self.nodes.at_mut(at);
         node.pending = Some(Pending { cancel, raised });
-        node.waker.take()
     }
 
     /// Tells whether what is pending at a node stays when `new` comes: the first one does, unless the second is from further

@@ -120,9 +120,6 @@ impl Pair {
 
     fn adopt(&mut self, name: u32, key: Key, to: usize) {
         let to = self.pick(to).filter(|_| !to.is_multiple_of(5));
-        if to.is_some_and(|(to, _)| self.forest.path(to).contains(&name)) {
-            return;
-        }
         self.tree.adopt(key, to.map(|(_, key)| key));
         self.forest.adopt(name, to.map(|(name, _)| name));
     }

@@ -1,6 +1,7 @@
 //! Family ties: each node knows its parent, its neighbours, its first and its last child.
 //!
-//! Invariant: a link leads to a node that lives, and is answered from the other side. Only this file writes links.
+//! Invariant: a link leads to a node that lives, and is answered from the other side; the parents of a node end at a root.
+//! Only this file writes links.
 
 use super::node::Node;
 use crate::util::slab::{Key, Slab};
@@ -66,14 +67,15 @@ impl<C, W> Nodes<C, W> {
         Some(node)
     }
 
-    /// Makes a node the last child of another parent.
-    pub(super) fn shift(&mut self, key: Key, parent: Option<Key>) {
-        debug_assert!(
-            parent.is_none_or(|parent| !self.is_around(key, parent)),
-            "a future cannot be polled inside of itself"
-        );
+    /// Makes a node the last child of another parent. Returns `false`, and changes nothing, if that lies inside of the node:
+    /// a circle would have no end.
+    pub(super) fn shift(&mut self, key: Key, parent: Option<Key>) -> bool {
+        if parent.is_some_and(|parent| self.is_around(key, parent)) {
+            return false;
+        }
         self.untie(key);
         self.tie(key, parent);
+        true
     }
 
     /// Tells whether `inner` is `outer`, or somewhere inside of it.

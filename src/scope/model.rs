@@ -278,8 +278,10 @@ impl Forest {
         }
     }
 
+    /// Moves a node, unless the new parent is the node, or inside of it.
     pub(super) fn adopt(&mut self, name: u32, parent: Option<u32>) {
-        if self.parent(name) != parent {
+        let is_inside = parent.is_some_and(|parent| self.path(parent).contains(&name));
+        if self.parent(name) != parent && !is_inside {
             let twig = detach(&mut self.0, name).expect("the name of a living node");
             self.attach(parent, twig);
         }

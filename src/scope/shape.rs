@@ -30,6 +30,30 @@ fn a_carried_catch_point_is_cancelled_where_it_is_polled() {
     assert_eq!(bench.cancel(to, 2), (Duty::Wait, "catch".to_owned()));
 }
 
+/// A destructor polled by hand a future that it was inside of, as the tree knew it: the tree became a circle, which release
+/// builds followed for ever.
+#[test]
+fn a_node_that_is_polled_inside_of_itself_stays_where_it_is() {
+    let mut bench = Bench::new();
+    let task = bench.task();
+    let outer = bench.add(task, Kind::Catch, "outer");
+    let middle = bench.add(outer, Kind::Join, "middle");
+    let inner = bench.add(middle, Kind::Catch, "inner");
+    for at in [inner, middle, outer] {
+        bench.0.adopt(outer, Some(at));
+        assert_eq!(bench.0.parent(outer), Some(task));
+    }
+    assert_eq!(
+        bench.cancel(task, 1),
+        (Duty::Wait, "inner middle".to_owned())
+    );
+    assert_eq!(
+        (bench.catch(inner), bench.close(middle)),
+        (Some(1), Some("outer"))
+    );
+    assert_eq!(bench.catch(outer), Some(1));
+}
+
 #[test]
 fn keys_of_closed_nodes_do_nothing() {
     let mut bench = Bench::new();

@@ -56,13 +56,13 @@ impl<C: Identity, W> Tree<C, W> {
 
     /// Moves a node, with all inside, to where its future is polled now; nothing to do in the common case.
     ///
-    /// Foreign code may carry a future that has been polled from one task, or catch point, to another.
+    /// Foreign code may carry a future that has been polled from one task, or catch point, to another. A destructor that is
+    /// inside of a future, as the tree knows it, may poll that future by hand; then the node stays where it is.
     pub(crate) fn adopt(&mut self, key: Key, parent: Option<Key>) {
         let Some(node) = self.nodes.find(key) else {
             return;
         };
-        if node.parent != parent {
-            self.nodes.shift(key, parent);
+        if node.parent != parent && self.nodes.shift(key, parent) {
             self.inherit(key);
         }
     }
