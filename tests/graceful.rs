@@ -1,5 +1,7 @@
 //! The example `graceful_shutdown`, with Python's asyncio for its clients and a real Ctrl-C.
 
+#[path = "common/installed.rs"]
+mod installed;
 #[allow(dead_code, reason = "the program here is no other half of a test")]
 #[path = "signals/program.rs"]
 mod program;

@@ -4,6 +4,8 @@ mod chat;
 mod dining;
 mod multicore_echo;
 mod pipeline;
+#[path = "../common/installed.rs"]
+mod installed;
 #[allow(dead_code, reason = "the program here is no other half of a test")]
 #[path = "../signals/program.rs"]
 mod program;
