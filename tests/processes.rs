@@ -67,6 +67,22 @@ fn a_child_that_writes_more_than_pipes_hold_to_both_does_not_get_stuck() {
     );
 }
 
+/// Wall time: a hang is bounded by the clock, not waited for.
+///
+/// A pipe that is written in packets gives one packet a read. The short read was taken for an empty
+/// pipe: `output` hung.
+#[test]
+fn what_a_child_writes_in_packets_is_read_to_its_end() {
+    for size in [1, 4_096, 60_000, 131_072] {
+        let mut dd = Command::new(installed("dd"));
+        dd.args(["if=/dev/zero", "oflag=direct", "count=1"]);
+        dd.arg(format!("bs={size}"));
+        let output = run(async { timeout(Duration::from_secs(60), dd.output()).await });
+        let output = output.expect("it does not hang").unwrap();
+        assert_eq!(output.stdout.len(), size, "{output:?}");
+    }
+}
+
 #[test]
 fn a_status_does_not_wait_for_pipes_that_nobody_reads() {
     let status = run(async { shell("yes; exit 4").stdout(Stdio::piped()).status().await });

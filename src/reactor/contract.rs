@@ -43,12 +43,13 @@ pub(crate) struct Side {
     pub(crate) direction: Direction,
 }
 
-/// What a call that succeeded gives, and whether it proves that the kernel has no more.
+/// What a call that succeeded gives, and whether it was short, which on some descriptors proves
+/// that the kernel has no more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Done<T> {
     /// The result.
     value: T,
-    /// Whether the next call is known to block.
+    /// Whether it moved less than it could have.
     drained: bool,
 }
 

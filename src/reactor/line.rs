@@ -1,14 +1,15 @@
 //! F1: the tasks that wait for one direction of a source.
 //!
-//! Several tasks may wait in the same direction (a `&TcpStream` can be read by any task that holds it), so each
-//! direction keeps a line of wakers, each once, oldest first. The first place is in the line itself; only a crowd
-//! allocates.
+//! Several tasks may wait in the same direction (a `&TcpStream` can be read by any task that holds
+//! it), so each direction keeps a line of wakers, each once, oldest first. The first place is in
+//! the line itself; only a crowd allocates.
 //!
 //! # How abandoned wakers leave
 //!
-//! A dropped read leaves its waker in the line, and nothing tells it from the waker of a task that still waits. A line
-//! of such wakers would grow without bound. So a line that reaches its limit is swept: all wakers are released, and the
-//! tasks that still wait join again. Their number sets the next limit.
+//! A dropped read leaves its waker in the line, and nothing tells it from the waker of a task that
+//! still waits. A line of such wakers would grow without bound. So a line that reaches its limit is
+//! swept: all wakers are released, and the tasks that still wait join again. Their number sets the
+//! next limit.
 //!
 //! ```text
 //!            join, below the limit        join, below the limit
@@ -22,9 +23,10 @@
 //!                           release (an edge): the limit stays
 //! ```
 //!
-//! In a lap the loop polls every task that was ready when the lap began. So all who were woken by a sweep are back in
-//! line two laps later, however many they are. The next sweep comes when as many wakers have joined as were in line
-//! then. In an idle program no waker joins, so no number of waiting tasks costs time.
+//! In a lap the loop polls every task that was ready when the lap began. So all who were woken by a
+//! sweep are back in line two laps later, however many they are. The next sweep comes when as many
+//! wakers have joined as were in line then. In an idle program no waker joins, so no number of
+//! waiting tasks costs time.
 
 use std::collections::BTreeSet;
 use std::ptr;
@@ -33,7 +35,8 @@ use std::task::Waker;
 /// The smallest limit of a line.
 pub(super) const MOST: usize = 32;
 
-/// How many laps it takes until the tasks that were woken have run: the rest of this one, and the next.
+/// How many laps it takes until the tasks that were woken have run: the rest of this one, and the
+/// next.
 const LAPS: u64 = 2;
 
 /// The wakers that wait for one direction, oldest first.
@@ -41,7 +44,8 @@ const LAPS: u64 = 2;
 pub(super) struct Waiters {
     /// The oldest, nearly always the only one.
     first: Option<Waker>,
-    /// The others, from the first time that there are any. Invariant: without wakers while `first` is `None`.
+    /// The others, from the first time that there are any. Invariant: without wakers while `first`
+    /// is `None`.
     crowd: Option<Box<Crowd>>,
 }
 
@@ -56,8 +60,8 @@ struct Crowd {
     limit: Limit,
 }
 
-/// What [`Waker::will_wake`] compares: the addresses of a waker's data and vtable. No other waker has the same while
-/// this one is alive.
+/// What [`Waker::will_wake`] compares: the addresses of a waker's data and vtable. No other waker
+/// has the same while this one is alive.
 type Identity = (usize, usize);
 
 /// The identity of a waker.
@@ -82,7 +86,8 @@ impl Waiters {
                 .is_some_and(|crowd| crowd.known.contains(&identity(waker)))
     }
 
-    /// Puts `waker`, which is not in the line, at its end. Moves all others to `woken` when the line is swept.
+    /// Puts `waker`, which is not in the line, at its end. Moves all others to `woken` when the
+    /// line is swept.
     pub(super) fn join(&mut self, waker: Waker, lap: u64, woken: &mut Vec<Waker>) {
         if self.first.is_none() {
             self.first = Some(waker);
@@ -166,7 +171,8 @@ impl Limit {
         Admission::Sweep
     }
 
-    /// An edge released the line: how many come back says nothing about how many were abandoned before.
+    /// An edge released the line: how many come back says nothing about how many were abandoned
+    /// before.
     fn keep(&mut self) {
         self.back_by = None;
     }

@@ -13,21 +13,22 @@
 //!                        wakers to the caller ◄────── line of waiters ◄─┘ park
 //! ```
 //!
-//! The life of the bits is drawn in [`readiness`], the life of a waiter in [`source`] and [`line`], the sleep in
-//! [`bell`], the whole path of one operation in [`contract`].
+//! The life of the bits is drawn in [`readiness`], the life of a waiter in [`source`] and
+//! [`line`](mod@line), the sleep in [`bell`], the whole path of one operation in [`contract`].
 //!
 //! # Guarantees
 //!
 //! - An edge that the kernel reports is never lost: it is remembered until a call proves that it is used up.
 //! - A source that is ready costs its system call and no other; there is no re-arming.
 //! - A stale [`Key`] finds nothing, also when its place and its descriptor's number have been given to another.
-//! - Every waker that goes in comes out: by an edge, by a sweep of its line, or with the end of its source. Only
-//!   dropping the reactor drops them unwoken.
+//! - Every waker that goes in comes out: by an edge, by a sweep of its line, or with the end of its
+//!   source. Only dropping the reactor drops them unwoken.
 //! - Any number of tasks may wait for one source. While no edge comes, they cost no time.
 //!
 //! # Not guaranteed
 //!
-//! - Wakes may be spurious. A waker whose task has lost interest stays in line until the next edge or sweep.
+//! - Wakes may be spurious. A waker whose task has lost interest stays in line until the next edge
+//!   or sweep.
 //! - [`waiting`](Reactor::waiting) counts such a source too.
 
 mod bell;
@@ -121,10 +122,12 @@ impl Reactor {
 
     /// Takes in a descriptor, which must be non-blocking, for both directions.
     ///
-    /// `initial` is what the caller believes. Nothing is lost by believing too little, as the next wait tells what
-    /// holds already: [`Readiness::NONE`] for a listener or a connect under way, [`Readiness::WRITABLE`] for an
-    /// accepted stream, whose first read would give EAGAIN as often as not. A TCP socket is registered after its
-    /// `connect` was called; before that, Linux reports it as hung up.
+    /// `initial` is what the caller believes. Nothing is lost by believing too little, as the next
+    /// wait tells what holds already: [`Readiness::NONE`] for a listener or a connect under way,
+    /// [`Readiness::WRITABLE`] for an accepted stream, whose first read would give EAGAIN as often
+    /// as not. [`Readiness::SHORT_COUNTS`] is more than a belief: it may be given only where the
+    /// kernel promises it. A TCP socket is registered after its `connect` was called; before that,
+    /// Linux reports it as hung up.
     ///
     /// # Errors
     /// Those of `epoll_ctl`: a descriptor that is registered already, one that cannot be polled (a plain file), no
@@ -189,8 +192,8 @@ impl Reactor {
 
     /// Puts a waker into line after [`Standing::Unparked`].
     ///
-    /// What must be woken now goes to `woken`: the wakers of a line that is swept, or `waker` itself when the source
-    /// became ready or went away while it was being cloned.
+    /// What must be woken now goes to `woken`: the wakers of a line that is swept, or `waker`
+    /// itself when the source became ready or went away while it was being cloned.
     pub(crate) fn park(&mut self, side: Side, waker: Waker, woken: &mut Vec<Waker>) {
         match self.standing(side, &waker) {
             Standing::Ready | Standing::Gone => woken.push(waker),
@@ -204,12 +207,14 @@ impl Reactor {
         }
     }
 
-    /// A lap of the loop begins: every task that was ready when the last one began has been polled since.
+    /// A lap of the loop begins: every task that was ready when the last one began has been polled
+    /// since.
     pub(crate) fn begin_lap(&mut self) {
         self.lap += 1;
     }
 
-    /// Remembers that a call moved less than it could have.
+    /// Remembers that a call moved less than it could have, if that proves that the next one would
+    /// block.
     pub(crate) fn drained(&mut self, side: Side) {
         if let Some(source) = self.sources.get_mut(side.key) {
             source.readiness_mut().drained(side.direction);

@@ -8,21 +8,29 @@
 //!      ┌──────┐ ─────────────────► ┌───────┐ ─────────────────────► ┌───────┐
 //!      │ idle │                    │ ready │                        │ final │
 //!      └──────┘ ◄───────────────── └───────┘                        └───────┘
-//!         ▲      drained (a short count)                             │    ▲ │
+//!         ▲      drained (a short count, if that proves it)          │    ▲ │
 //!         │      blocked (EAGAIN)                                    │    └─┘
 //!         └──────────────────────────────────────────────────────────┘  drained: nothing happens
 //!                                  blocked (EAGAIN)
 //! ```
 //!
-//! A short count proves that the kernel's buffer is empty (or full, when writing), because whatever comes after the
-//! call makes a new edge. That spares the second call, whose answer is known to be EAGAIN.
+//! A short count may prove that the kernel's buffer is empty (or full, when writing), because
+//! whatever comes after the call makes a new edge. That spares the second call, whose answer is
+//! known to be EAGAIN.
 //!
-//! It proves nothing in the final state. When the peer's FIN came together with its data there was one edge for both,
-//! so a reader that went to sleep after a short read would never hear of the end. The same holds after an error and
-//! around TCP's urgent mark, where a read stops short with more data behind it. There, only EAGAIN counts.
+//! It does so only where the kernel promises it: on descriptors with
+//! [`SHORT_COUNTS`](Readiness::SHORT_COUNTS), which are TCP connections. Elsewhere only EAGAIN
+//! counts:
 //!
-//! One more case is not visible in the bits: a Unix socket's read stops short at passed descriptors or credentials.
-//! Who receives those reports EAGAIN only, never a short count.
+//! - A read of a Unix socket stops short at passed descriptors, at other credentials
+//!   (`SO_PASSCRED`) and at urgent data. The peer decides that, and the reader cannot see it.
+//! - A read of a pipe stops short at the end of a packet. The writer decides that (`O_DIRECT`).
+//! - A datagram says nothing about the next one.
+//!
+//! On a TCP connection it proves nothing in the final state. When the peer's FIN came together with
+//! its data there was one edge for both, so a reader that went to sleep after a short read would
+//! never hear of the end. The same holds after an error and around TCP's urgent mark, where a read
+//! stops short with more data behind it.
 
 use std::fmt;
 use std::ops::BitOr;
@@ -48,6 +56,9 @@ const WRITE_CLOSED: u8 = 1 << 3;
 const ERROR: u8 = 1 << 4;
 /// Urgent data stands somewhere in the stream, where reads stop short.
 const URGENT: u8 = 1 << 5;
+/// A short count proves that the next call would block. A property of the descriptor: no edge and
+/// no outcome changes it.
+const SHORT_COUNTS: u8 = 1 << 6;
 
 /// The remembered readiness of both directions.
 ///
@@ -71,6 +82,8 @@ impl Readiness {
     pub(crate) const ERROR: Self = Self(ERROR | READABLE | WRITABLE);
     /// Urgent data is in the stream.
     pub(crate) const URGENT: Self = Self(URGENT | READABLE);
+    /// Short counts prove that the next call would block, as on a TCP connection.
+    pub(crate) const SHORT_COUNTS: Self = Self(SHORT_COUNTS);
 
     /// Whether everything in `other` is known here too.
     #[cfg(test)]
@@ -95,7 +108,7 @@ impl Readiness {
 
     /// Takes in that a call moved fewer bytes than it could have, but some.
     pub(crate) fn drained(&mut self, direction: Direction) {
-        if !self.is_final(direction) {
+        if self.0 & SHORT_COUNTS != 0 && !self.is_final(direction) {
             self.0 &= !ready_bit(direction);
         }
     }
@@ -123,6 +136,7 @@ impl fmt::Debug for Readiness {
             (WRITE_CLOSED, "write closed"),
             (ERROR, "error"),
             (URGENT, "urgent"),
+            (SHORT_COUNTS, "short counts"),
         ];
         let set = names.iter().filter(|(bit, _)| self.0 & bit != 0);
         f.debug_set()
@@ -161,6 +175,7 @@ mod tests {
             Readiness::WRITE_CLOSED,
             Readiness::ERROR,
             Readiness::URGENT,
+            Readiness::SHORT_COUNTS,
         ];
         (0..1 << parts.len()).map(move |set: usize| {
             let chosen = (0..parts.len()).filter(|bit| set >> bit & 1 == 1);
@@ -181,16 +196,35 @@ mod tests {
     }
 
     #[test]
-    fn a_short_count_ends_ready_but_not_final() {
+    fn a_short_count_ends_ready_but_not_final_and_only_where_it_proves_something() {
         for before in every_value() {
             for direction in [Read, Write] {
                 let mut after = before;
                 after.drained(direction);
+                let proves = before.contains(Readiness::SHORT_COUNTS);
+                let stays = before.is_ready(direction) && !proves;
                 assert_eq!(
                     after.is_ready(direction),
-                    before.is_final(direction),
+                    stays || before.is_final(direction),
                     "{before:?}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_changes_whether_short_counts_prove_something() {
+        for before in every_value() {
+            for direction in [Read, Write] {
+                let (mut drained, mut blocked) = (before, before);
+                drained.drained(direction);
+                blocked.blocked(direction);
+                for after in [drained, blocked] {
+                    assert_eq!(
+                        after.contains(Readiness::SHORT_COUNTS),
+                        before.contains(Readiness::SHORT_COUNTS)
+                    );
+                }
             }
         }
     }

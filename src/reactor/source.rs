@@ -1,9 +1,9 @@
 //! F1: one registered file descriptor: what is known about it, and who waits for it.
 //!
 //! ```text
-//!                park                  an edge, the end of the source, or a sweep of the line
-//!   absent ───────────────► in line ──────────────────────────────────────────────────────► gathered: the caller
-//!                                                                                           owes it a wake
+//!                park                an edge, the end of the source,
+//!   absent ───────────────► in line ──────────────────────────────────► gathered: the caller
+//!                                     or a sweep of the line            owes it a wake
 //! ```
 //!
 //! Nothing here wakes, clones or drops a waker: all three are foreign code, and run only after the caller has let go of

@@ -46,7 +46,8 @@ impl Core {
         self.polls_left().set(BATCH);
     }
 
-    /// Counts the polls of the last batch towards the lap, in which every task that was ready at its beginning is polled.
+    /// Counts the polls of the last batch towards the lap, in which every task that was ready at
+    /// its beginning is polled.
     fn count_lap(&self, polls: usize) {
         let left = self.left_of_lap().get().saturating_sub(polls);
         let is_over = left == 0;

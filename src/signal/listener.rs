@@ -87,8 +87,7 @@ impl Signal {
     /// # Errors
     /// As `recv`.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.socket.poll_io(Direction::Read, cx, drain);
-        polled.map_ok(|_bytes| ())
+        self.socket.poll_io(Direction::Read, cx, drain)
     }
 
     /// Which signal it listens to.

@@ -1,7 +1,7 @@
 //! Any number of tasks wait for one socket, and cost nothing while they do.
 //!
-//! What went wrong: a line of more than 32 waiters sent the oldest off with a wake. It came back and displaced the next, so that
-//! an idle loop was busy.
+//! What went wrong: a line of more than 32 waiters sent the oldest off with a wake. It came back
+//! and displaced the next, so that an idle loop was busy.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -29,7 +29,8 @@ async fn counted<F: Future>(polls: Rc<Cell<usize>>, future: F) -> F::Output {
     .await
 }
 
-/// Has a crowd of tasks wait, and fails unless they come to rest after a few polls each; gives the tasks.
+/// Has a crowd of tasks wait, and fails unless they come to rest after a few polls each; gives the
+/// tasks.
 async fn crowd<F>(wait: impl Fn() -> F) -> Vec<JoinHandle<F::Output>>
 where
     F: Future<Output: 'static> + 'static,
@@ -99,7 +100,8 @@ fn a_crowd_waits_for_the_datagrams_of_one_socket() {
         let tasks = tasks.await;
         let sender = UdpSocket::bind(ANY).await.unwrap();
         for number in 0..CROWD {
-            // One after the other: the queue of the receiver is bounded, and what does not fit is lost.
+            // One after the other: the queue of the receiver is bounded, and what does not fit is
+            // lost.
             sender.send_to(b"x", address).await.unwrap();
             while tasks.iter().filter(|task| task.is_finished()).count() <= number {
                 sleep(Duration::from_micros(50)).await;

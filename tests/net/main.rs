@@ -14,6 +14,7 @@ mod halves;
 mod installed;
 mod limits;
 mod peers;
+mod short_reads;
 mod sockets;
 mod streams;
 mod unix;

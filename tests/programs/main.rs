@@ -2,10 +2,10 @@
 
 mod chat;
 mod dining;
-mod multicore_echo;
-mod pipeline;
 #[path = "../common/installed.rs"]
 mod installed;
+mod multicore_echo;
+mod pipeline;
 #[allow(dead_code, reason = "the program here is no other half of a test")]
 #[path = "../signals/program.rs"]
 mod program;

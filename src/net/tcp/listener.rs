@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
 use rustix::net::{acceptfrom_with, bind, listen, sockopt};
+use socket2::{Protocol, SockRef};
 
 use super::{TcpStream, new_socket};
 use crate::net::address::{ToSocketAddrs, first_success, resolve};
@@ -47,6 +48,8 @@ const BACKLOG: i32 = 1024;
 pub struct TcpListener {
     /// The socket.
     socket: Registered<std::net::TcpListener>,
+    /// What is known of the connections that it gives.
+    accepted: Readiness,
 }
 
 impl TcpListener {
@@ -80,8 +83,15 @@ impl TcpListener {
 
     /// Takes the listener into the runtime. Its first accept waits for the loop to say that it is worth it.
     pub(super) fn register(socket: std::net::TcpListener) -> io::Result<Self> {
+        // One that was taken over may be of another protocol, as MPTCP.
+        let is_tcp = SockRef::from(&socket).protocol()? == Some(Protocol::TCP);
+        let accepted = if is_tcp {
+            Readiness::SHORT_COUNTS
+        } else {
+            Readiness::NONE
+        };
         let socket = Registered::new(socket, Readiness::NONE)?;
-        Ok(Self { socket })
+        Ok(Self { socket, accepted })
     }
 
     /// Waits for a connection; gives it, and the address of its other end.
@@ -108,7 +118,8 @@ impl TcpListener {
     /// As [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let accepted = ready!(self.socket.poll_io(Direction::Read, cx, accept_one));
-        Poll::Ready(accepted.and_then(|(socket, peer)| Ok((TcpStream::connected(socket)?, peer))))
+        let register = |socket| TcpStream::connected(socket, self.accepted);
+        Poll::Ready(accepted.and_then(|(socket, peer)| Ok((register(socket)?, peer))))
     }
 
     /// The connections as they come, as a stream that never ends.

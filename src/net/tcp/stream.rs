@@ -83,20 +83,22 @@ impl TcpStream {
     /// Connects a socket that was made before.
     pub(super) async fn connect_by(fd: OwnedFd, address: SocketAddr) -> io::Result<Self> {
         match connect(&fd, &address) {
-            Ok(()) => return Self::connected(fd.into()),
+            Ok(()) => return Self::connected(fd.into(), Readiness::SHORT_COUNTS),
             // A signal does not end the attempt, it only lets it go on by itself.
             Err(Errno::INPROGRESS | Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let socket = Registered::new(std::net::TcpStream::from(fd), Readiness::NONE)?;
+        let socket = std::net::TcpStream::from(fd);
+        let socket = Registered::new(socket, Readiness::SHORT_COUNTS)?;
         let outcome = |socket: &std::net::TcpStream| socket.take_error()?.map_or(Ok(()), Err);
         socket.when_ready(Direction::Write, outcome).await?;
         Ok(Self { socket })
     }
 
-    /// Takes in a non-blocking socket that is connected: it can be written to, and has nothing to read as yet.
-    pub(super) fn connected(socket: std::net::TcpStream) -> io::Result<Self> {
-        let socket = Registered::new(socket, Readiness::WRITABLE)?;
+    /// Takes in a non-blocking socket that is connected: it can be written to, and has nothing to
+    /// read as yet. What else is `known` of it is whether short counts prove something.
+    pub(super) fn connected(socket: std::net::TcpStream, known: Readiness) -> io::Result<Self> {
+        let socket = Registered::new(socket, Readiness::WRITABLE | known)?;
         Ok(Self { socket })
     }
 
@@ -215,7 +217,8 @@ impl TcpStream {
     /// Outside of a runtime; when the system refuses to watch the socket.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Self::connected(stream)
+        // It may be of another protocol, or have had urgent data taken out of it.
+        Self::connected(stream, Readiness::NONE)
     }
 
     /// Gives the stream to std, and makes it blocking.

@@ -21,7 +21,7 @@ fn data_that_was_there_before_the_registration_makes_an_edge() {
     let world = World::new();
     let (own, mut peer) = tcp_pair();
     peer.write_all(b"early").expect("written");
-    let key = world.register(&own);
+    let key = world.register_tcp(&own);
     world.until_ready(key, Reading);
 }
 
@@ -49,7 +49,21 @@ fn readiness_is_remembered_until_it_is_used_up() {
 }
 
 #[test]
-fn a_short_read_spares_the_call_that_would_block() {
+fn a_short_read_of_a_tcp_connection_spares_the_call_that_would_block() {
+    let world = World::new();
+    let (own, mut peer) = tcp_pair();
+    let key = world.register_tcp(&own);
+    peer.write_all(b"abc").expect("written");
+    world.until_ready(key, Reading);
+    let first = world.read(key, &own, 64, Waker::noop());
+    assert_eq!((first.1, ready(first).expect("read")), (1, 3));
+    let second = world.read(key, &own, 64, Waker::noop());
+    assert!(second.0.is_pending() && second.1 == 0);
+}
+
+/// A peer that passed a descriptor had the rest of what it wrote slept over.
+#[test]
+fn a_short_read_of_any_other_descriptor_is_followed_by_the_call_that_finds_out() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let key = world.register(&own);
@@ -58,7 +72,9 @@ fn a_short_read_spares_the_call_that_would_block() {
     let first = world.read(key, &own, 64, Waker::noop());
     assert_eq!((first.1, ready(first).expect("read")), (1, 3));
     let second = world.read(key, &own, 64, Waker::noop());
-    assert!(second.0.is_pending() && second.1 == 0);
+    assert!(second.0.is_pending() && second.1 == 1);
+    let third = world.read(key, &own, 64, Waker::noop());
+    assert!(third.0.is_pending() && third.1 == 0, "EAGAIN is proof");
 }
 
 #[test]
@@ -87,7 +103,7 @@ fn a_read_that_fills_its_room_leaves_the_side_ready() {
 fn data_after_a_short_read_is_a_new_edge() {
     let world = World::new();
     let (own, mut peer) = tcp_pair();
-    let key = world.register(&own);
+    let key = world.register_tcp(&own);
     for round in 0..100_u8 {
         peer.write_all(&[round]).expect("written");
         world.until_ready(key, Reading);
@@ -105,7 +121,7 @@ fn the_end_that_came_with_the_data_is_found() {
     let (own, mut peer) = tcp_pair();
     peer.write_all(b"all there is").expect("written");
     drop(peer);
-    let key = world.register(&own);
+    let key = world.register_tcp(&own);
     let both = Readiness::READ_CLOSED;
     while !world
         .door
@@ -130,7 +146,7 @@ fn the_end_that_came_with_the_data_is_found() {
 fn the_end_that_comes_after_a_short_read_is_found() {
     let world = World::new();
     let (own, mut peer) = tcp_pair();
-    let key = world.register(&own);
+    let key = world.register_tcp(&own);
     peer.write_all(b"first").expect("written");
     world.until_ready(key, Reading);
     assert_eq!(
@@ -146,7 +162,7 @@ fn the_end_that_comes_after_a_short_read_is_found() {
 fn a_half_closed_stream_can_still_be_written_to() {
     let world = World::new();
     let (own, mut peer) = tcp_pair();
-    let key = world.register(&own);
+    let key = world.register_tcp(&own);
     peer.shutdown(Shutdown::Write).expect("half-closed");
     assert_eq!(world.read_all(key, &own, 64), b"");
     assert_eq!(
@@ -163,7 +179,7 @@ fn a_half_closed_stream_can_still_be_written_to() {
 fn a_reset_wakes_both_sides_and_is_told_once() {
     let world = World::new();
     let (own, peer) = tcp_pair();
-    let key = world.register(&own);
+    let key = world.register_tcp(&own);
     fill(&world, key, &own, Waker::noop());
     let (reader, waker) = Counter::new();
     let (writer, writing_waker) = Counter::new();
@@ -207,7 +223,7 @@ fn a_full_way_parks_the_writer_until_the_peer_reads() {
 fn a_short_write_spares_the_call_that_would_block() {
     let world = World::new();
     let (own, _peer) = tcp_pair();
-    let key = world.register(&own);
+    let key = world.register_tcp(&own);
     world.until_ready(key, Writing);
     let huge = vec![0; 64 << 20];
     let first = world.write(key, &own, &huge, Waker::noop());
@@ -220,7 +236,7 @@ fn a_short_write_spares_the_call_that_would_block() {
 fn urgent_data_in_the_stream_makes_no_reader_sleep_over_the_rest() {
     let world = World::new();
     let (own, mut peer) = tcp_pair();
-    let key = world.register(&own);
+    let key = world.register_tcp(&own);
     peer.write_all(b"before").expect("written");
     SockRef::from(&peer).send_out_of_band(b"!").expect("sent");
     peer.write_all(b"after").expect("written");

@@ -73,6 +73,14 @@ impl World {
             .expect("registered")
     }
 
+    /// Registers a TCP connection, of which short counts prove something.
+    fn register_tcp(&self, stream: &TcpStream) -> Key {
+        let mut reactor = self.door.borrow_mut();
+        reactor
+            .register(stream.as_fd(), Readiness::SHORT_COUNTS)
+            .expect("registered")
+    }
+
     /// One wait as the loop makes it: gathers, lets go, wakes.
     fn turn(&self, timeout: Duration) -> usize {
         let mut woken = Vec::new();
