@@ -11,12 +11,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
 use std::task::Waker;
 
 use crate::error::JoinError;
 use crate::runtime::{Hub, Pen, Task, TaskRef};
 use crate::util::slab::Key;
-use crate::util::{caught, drop_quietly, wake_quietly};
+use crate::util::{caught, drop_quietly};
 
 /// The children of one group.
 #[derive(Default)]
@@ -33,8 +34,8 @@ pub(super) struct Yard {
     unbegun: RefCell<BTreeSet<u64>>,
     /// Those of them that wait until another one ends.
     held: RefCell<VecDeque<Task>>,
-    /// Wakes the task that polls the group.
-    waker: RefCell<Option<Waker>>,
+    /// Wakes the task that polls the group. In an `Rc`, since `Waker::clone` is foreign code.
+    waker: RefCell<Option<Rc<Waker>>>,
     /// That task.
     owner: RefCell<Option<TaskRef>>,
     /// The group's node in the tree of scopes.
@@ -124,8 +125,8 @@ impl Yard {
         // Not only with another waker: foreign code may be polled by another task, and use its own wakers inside.
         drop(self.owner.replace(owner));
         let known = |known: &Waker| known.will_wake(waker);
-        if !self.waker.borrow().as_ref().is_some_and(known) {
-            let waker = waker.clone();
+        if !self.waker.borrow().as_deref().is_some_and(known) {
+            let waker = Rc::new(waker.clone());
             let old = self.waker.replace(Some(waker));
             drop(old);
         }
@@ -133,9 +134,10 @@ impl Yard {
 
     /// Wakes the task that polls the group.
     pub(super) fn wake(&self) {
-        match caught(|| self.waker.borrow().clone()) {
-            Ok(waker) => waker.into_iter().for_each(wake_quietly),
-            Err(payload) => drop_quietly(payload),
+        let waker = self.waker.borrow().clone();
+        if let Some(waker) = waker {
+            drop_quietly(caught(|| waker.wake_by_ref()));
+            drop_quietly(waker);
         }
     }
 

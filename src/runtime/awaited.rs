@@ -65,8 +65,8 @@ impl Awaited {
         while let Some(last) = self.tasks.last() {
             if !last.is_done()
                 && let Ok(task) = last.clone().at_home()
+                && task.wake_at_end(waker)
             {
-                task.wake_at_end(waker);
                 return Poll::Pending;
             }
             self.tasks.pop();

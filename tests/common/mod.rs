@@ -4,6 +4,7 @@
     reason = "every test binary has its own copy and uses a part"
 )]
 
+pub(crate) mod acting_waker;
 pub(crate) mod bomb_waker;
 pub(crate) mod foreign;
 pub(crate) mod handles;

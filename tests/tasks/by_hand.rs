@@ -7,9 +7,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wheelhouse::{catch_cancel, gather, run, shield, task_group, timeout, yield_now};
+use wheelhouse::{
+    JoinHandle, catch_cancel, gather, run, shield, spawn, task_group, timeout, yield_now,
+};
 
-use crate::common::OnDrop;
+use crate::common::acting_waker::{Call, acting_waker};
+use crate::common::{CountingWaker, OnDrop, poll_with, turns};
 
 /// A place for a future that foreign code polls.
 type Place = Rc<RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>>;
@@ -91,6 +94,132 @@ fn a_destructor_may_poll_the_future_that_its_own_was_polled_in() {
                     let future = place.borrow_mut().take();
                     drop(future);
                 }
+            });
+        }
+    }
+}
+
+/// A group that foreign code polls, and the handle of its only child, which ends when that is polled next.
+fn polled_group() -> (Place, Rc<RefCell<Option<JoinHandle<()>>>>) {
+    let (group, handle) = <(Place, Rc<RefCell<Option<_>>>)>::default();
+    let slot = handle.clone();
+    put(&group, async move {
+        let grouped = task_group(async |group| {
+            *slot.borrow_mut() = Some(group.spawn(async {}));
+        });
+        grouped.await.unwrap();
+    });
+    poll_in(&group);
+    (group, handle)
+}
+
+/// The clone of a joiner's waker ended the task. The handle then left the waker with a task that wakes nobody any more: whoever
+/// awaited it waited for ever, and the cell was freed with the waker in it.
+#[test]
+fn a_waker_whose_clone_ends_the_task_that_is_awaited_is_no_reason_to_wait() {
+    run(async {
+        let (group, handle) = polled_group();
+        turns(1).await;
+        let mut handle = handle.take().unwrap();
+        let kept = Rc::new(());
+        let in_waker = kept.clone();
+        let waker = acting_waker(Call::Clone, move || {
+            let _in_waker = &in_waker;
+            (0..3).for_each(|_| poll_in(&group));
+        });
+        let Poll::Ready(Ok(())) = poll_with(&mut handle, &waker) else {
+            panic!("the task has ended");
+        };
+        drop((waker, handle));
+        assert_eq!(Rc::strong_count(&kept), 1, "no waker is left in the cell");
+    });
+}
+
+/// The same, when the old waker's destructor ends the task: the new one is woken.
+#[test]
+fn a_waker_that_replaces_one_whose_drop_ends_the_task_is_woken() {
+    run(async {
+        let (group, handle) = polled_group();
+        turns(1).await;
+        let mut handle = handle.take().unwrap();
+        let ends = acting_waker(Call::Drop, move || (0..3).for_each(|_| poll_in(&group)));
+        assert!(poll_with(&mut handle, &ends).is_pending());
+        drop(ends);
+        let (count, waker) = CountingWaker::new();
+        let polled = poll_with(&mut handle, &waker);
+        assert!(polled.is_ready() || count.wakes() == 1);
+    });
+}
+
+/// The destructor of the joiner's waker ended the task while its handle was being dropped, which then went on with the cell.
+#[test]
+fn a_waker_whose_drop_ends_the_task_may_go_with_its_handle() {
+    for awaited in [false, true] {
+        run(async move {
+            let (group, handle) = polled_group();
+            turns(1).await;
+            let mut handle = handle.take().unwrap();
+            let ends = acting_waker(Call::Drop, move || (0..3).for_each(|_| poll_in(&group)));
+            if awaited {
+                assert!(poll_with(&mut handle, &ends).is_pending());
+            } else {
+                let mut wait = std::pin::pin!(wheelhouse::wait([&mut handle]));
+                assert!(
+                    wait.as_mut()
+                        .poll(&mut Context::from_waker(&ends))
+                        .is_pending()
+                );
+            }
+            drop(ends);
+            drop(handle);
+            turns(2).await;
+        });
+    }
+}
+
+/// A group cloned its owner's waker while its own state was borrowed: a clone that dropped the group was caught as a panic,
+/// and the wake was lost; one that polled it aborted.
+#[test]
+fn the_waker_of_a_group_may_drop_the_group_and_spawn_and_cancel() {
+    for call in Call::ALL {
+        for drops in [false, true] {
+            run(async move {
+                let group = Place::default();
+                let handle = Rc::new(RefCell::new(None));
+                let slot = handle.clone();
+                put(&group, async move {
+                    let grouped = task_group(async |group| {
+                        *slot.borrow_mut() = Some(group.spawn(pending::<()>()));
+                    });
+                    grouped.await.unwrap();
+                });
+                let future = group.borrow_mut().take();
+                let mut future = future.unwrap();
+                let (inside, child) = (group.clone(), handle.clone());
+                let waker = acting_waker(call, move || {
+                    drop(spawn(async {}));
+                    if let Some(child) = &*child.borrow() {
+                        child.cancel();
+                    }
+                    match drops {
+                        true => drop(inside.take()),
+                        false => poll_in(&inside),
+                    }
+                });
+                let mut cx = Context::from_waker(&waker);
+                assert!(future.as_mut().poll(&mut cx).is_pending());
+                *group.borrow_mut() = Some(future);
+                turns(1).await;
+                let mut child = handle.take().unwrap();
+                child.cancel();
+                for _ in 0..3 {
+                    turns(1).await;
+                    poll_in(&group);
+                }
+                assert!(
+                    child.try_join().unwrap().unwrap_err().is_cancelled(),
+                    "{call:?}"
+                );
             });
         }
     }

@@ -107,21 +107,18 @@ impl<T, H: Home> Join<T, H> {
     /// The output, as a future gives it; awaiting owns.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         let state = self.header().state();
-        if !state.is_done() {
-            self.register(cx);
-            self.awaited = true;
-            return Poll::Pending;
+        if state.is_done() {
+            return Poll::Ready(self.take_from(state));
         }
-        Poll::Ready(self.take_from(state))
+        self.wait(cx, true).map(|()| self.take())
     }
 
     /// Whether the task has ended; if not, the context's waker is woken when it does. Does not own.
     pub(crate) fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_done() {
-            self.register(cx);
-            return Poll::Pending;
+        if self.is_done() {
+            return Poll::Ready(());
         }
-        Poll::Ready(())
+        self.wait(cx, false)
     }
 
     /// The output of a finished task. Panics when it was taken before.
@@ -157,49 +154,48 @@ impl<T, H: Home> Join<T, H> {
         }
     }
 
-    /// Makes the context's waker the joiner. Not inlined, so that asking for a result that is there needs no frame.
+    /// Makes the context's waker the joiner of a task that has not ended; ready if that ended meanwhile. With `owns`, dropping
+    /// the handle cancels the task from now on. Not inlined, so that asking for a result that is there needs no frame.
+    ///
+    /// The clone and the destructor of a waker are foreign code, which may poll by hand the group that the task is a child of,
+    /// and so end the task. So the clone comes first, and the old waker is dropped last.
     #[inline(never)]
-    fn register(&self, cx: &mut Context<'_>) {
+    fn wait(&mut self, cx: &mut Context<'_>, owns: bool) -> Poll<()> {
         assert!(self.header().home().is_here(), "{AWAY}");
-        match ledger::is_kept() {
-            false => self.keep_waker(cx),
-            true => self.register_and_note(cx),
+        let mut old = None;
+        if !self.is_joiner(cx.waker()) {
+            let fresh = cx.waker().clone();
+            if self.is_done() {
+                return Poll::Ready(());
+            }
+            old = self.header().joiner.replace(Some(fresh));
         }
+        self.awaited |= owns;
+        drop(old);
+        if ledger::is_kept() && !self.is_done() {
+            self.note();
+        }
+        Poll::Pending
     }
 
-    /// Makes the context's waker the joiner.
+    /// Returns `true` if `waker` is the joiner already.
     #[inline(always)]
-    fn keep_waker(&self, cx: &mut Context<'_>) {
-        match self.header().joiner.take() {
-            None => self.set_joiner(cx.waker().clone()),
-            Some(old) if old.will_wake(cx.waker()) => self.header().joiner.set(Some(old)),
-            Some(old) => self.replace_joiner(old, cx),
-        }
+    fn is_joiner(&self, waker: &Waker) -> bool {
+        let joiner = self.header().joiner.take();
+        let known = joiner.as_ref().is_some_and(|it| it.will_wake(waker));
+        self.header().joiner.set(joiner);
+        known
     }
 
-    /// Makes the context's waker the joiner, and notes which task awaits this one, for the report of a deadlock.
+    /// Notes which task awaits this one, for the report of a deadlock.
     #[cold]
     #[inline(never)]
-    fn register_and_note(&self, cx: &mut Context<'_>) {
-        self.keep_waker(cx);
+    fn note(&self) {
         if let Some(awaiter) = ledger::who()
             && let Ok(task) = self.task().at_home()
         {
             task.note_awaiter(Some(awaiter));
         }
-    }
-
-    /// Makes another waker the joiner. The old one's destructor, somebody else's code, runs when the new one is in place.
-    #[inline(never)]
-    fn replace_joiner(&self, old: Waker, cx: &mut Context<'_>) {
-        self.set_joiner(cx.waker().clone());
-        drop(old);
-    }
-
-    /// Keeps the joiner.
-    fn set_joiner(&self, waker: Waker) {
-        // There is another one only if the clone, somebody else's code, set it.
-        drop(self.header().joiner.replace(Some(waker)));
     }
 }
 
@@ -298,14 +294,15 @@ impl<H: Home> GoneHandle<H> {
     fn detach(self) {
         // SAFETY: rule 1, the task has not ended, so its runtime owns it.
         let header = unsafe { self.header.as_ref() };
-        // Somebody else's waker: a panic of its destructor must not keep the task from being cancelled.
-        drop_quietly(header.joiner.take());
+        let joiner = header.joiner.take();
         if self.awaited {
             // SAFETY: rule 1, as above.
             let task = unsafe { reference(self.header) };
             // Settled at home only, so there is no error.
             task.at_home().map(H::awaiter_gone).ok();
         }
+        // Foreign code, which may end the task and with it the cell: the last.
+        drop_quietly(joiner);
     }
 
     /// Settles it, on whatever thread, after the runtime's end: the handle is a counted reference now.

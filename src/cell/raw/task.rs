@@ -169,11 +169,14 @@ impl<H: Home> Task<H> {
         awaiter
     }
 
-    /// Has `waker` woken when the task ends, besides the joiner. The task must not have ended.
-    pub(crate) fn wake_at_end(&self, waker: &Waker) {
-        debug_assert!(!self.state().is_done());
-        // Somebody else's `clone` may come back to this task, so it runs before the list is taken.
+    /// Has `waker` woken when the task ends, besides the joiner; `false` if it has ended, and wakes nobody any more.
+    #[must_use]
+    pub(crate) fn wake_at_end(&self, waker: &Waker) -> bool {
+        // Foreign code, which may end the task, so it runs before the question.
         let waker = waker.clone();
+        if self.state().is_done() {
+            return false;
+        }
         let spare = self.with_extra(|extra| {
             let mut list = extra.at_end.take();
             let known = list.iter().any(|known| known.will_wake(&waker));
@@ -188,6 +191,7 @@ impl<H: Home> Task<H> {
             spare
         });
         drop(spare);
+        true
     }
 
     /// The future is gone and the output written, but the task has yet to wait before it may end.
