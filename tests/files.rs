@@ -249,6 +249,8 @@ enum Step {
     Write(Vec<u8>),
     /// Seeks.
     Seek(SeekFrom),
+    /// Cuts the file, or makes it longer.
+    SetLen(u64),
     /// Flushes.
     Flush,
 }
@@ -264,6 +266,7 @@ fn step() -> impl Strategy<Value = Step> {
         (1..12_usize).prop_map(Step::ReadCut),
         prop::collection::vec(any::<u8>(), 1..12).prop_map(Step::Write),
         to.prop_map(Step::Seek),
+        (0..30_u64).prop_map(Step::SetLen),
         Just(Step::Flush),
     ]
 }
@@ -302,6 +305,10 @@ async fn take(step: Step, file: &mut File, std: &mut std_fs::File) {
             let (place, expected) = (file.seek(to).await, std.seek(to));
             assert_eq!(place.ok(), expected.ok());
         }
+        Step::SetLen(length) => {
+            file.set_len(length).await.unwrap();
+            std.set_len(length).unwrap();
+        }
         Step::Flush => file.flush().await.unwrap(),
     }
 }
@@ -310,13 +317,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn a_file_behaves_like_one_of_std_whatever_is_cancelled(steps in prop::collection::vec(step(), 1..40)) {
+    fn a_file_behaves_like_one_of_std_whatever_is_cancelled(
+        steps in prop::collection::vec(step(), 1..40),
+        appends in any::<bool>(),
+    ) {
         let folder = Folder::new();
         run(async {
-            let mut file = fresh(&folder.path("ours")).await;
             let mut options = std_fs::OpenOptions::new();
-            options.read(true).write(true).create_new(true);
+            options.read(true).write(true).append(appends).create_new(true);
             let mut std = options.open(folder.path("std")).unwrap();
+            let mut file = OpenOptions::from(options).open(folder.path("ours")).await.unwrap();
             for step in steps {
                 take(step, &mut file, &mut std).await;
             }
@@ -325,6 +335,112 @@ proptest! {
             assert_eq!(ours, std_fs::read(folder.path("std")).unwrap());
         });
     }
+}
+
+/// The next read gave what the cancelled one had read, which was not in the file any more, or the end that it had found, which was
+/// not the end any more.
+#[test]
+fn what_a_cancelled_read_has_read_is_forgotten_when_the_length_is_set() {
+    let folder = Folder::new();
+    std_fs::write(folder.path("file"), "0123456789").unwrap();
+    run(async {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let mut file = options.open(folder.path("file")).await.unwrap();
+        cut_a_read(&mut file, 4, 8).await;
+        file.set_len(6).await.unwrap();
+        let mut rest = String::new();
+        file.read_to_string(&mut rest).await.unwrap();
+        assert_eq!(rest, "45");
+
+        cut_a_read(&mut file, 6, 8).await;
+        file.set_len(8).await.unwrap();
+        let mut rest = Vec::new();
+        file.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, [0, 0]);
+    });
+}
+
+/// A file that is removed when its handle is dropped, as a `tempfile::NamedTempFile`.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    /// A new one with these contents.
+    fn new(folder: &Folder, contents: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.path(&format!("temporary-{number}"));
+        std_fs::write(&path, contents).unwrap();
+        Self(path)
+    }
+}
+
+impl AsRef<Path> for Temporary {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Temporary {
+    fn as_ref(&self) -> &[u8] {
+        assert!(self.0.exists());
+        b"contents"
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        std_fs::remove_file(&self.0).ok();
+    }
+}
+
+/// The handle was dropped, and the file removed, before the call was made.
+#[test]
+fn a_path_given_by_value_lives_until_the_call_is_done() {
+    let folder = Folder::new();
+    let new = || Temporary::new(&folder, "text");
+    run(async {
+        assert_eq!(fs::read(new()).await.unwrap(), b"text");
+        assert_eq!(fs::read_to_string(new()).await.unwrap(), "text");
+        assert!(fs::exists(new()).await.unwrap());
+        fs::canonicalize(new()).await.unwrap();
+        let metadata = fs::metadata(new()).await.unwrap();
+        fs::symlink_metadata(new()).await.unwrap();
+        fs::set_permissions(new(), metadata.permissions())
+            .await
+            .unwrap();
+        fs::remove_file(new()).await.unwrap();
+        fs::copy(new(), new()).await.unwrap();
+        fs::hard_link(new(), folder.path("link")).await.unwrap();
+        fs::rename(new(), folder.path("renamed")).await.unwrap();
+        fs::write(new(), new()).await.unwrap();
+        File::open(new()).await.unwrap();
+        File::create(new()).await.unwrap();
+        let mut options = OpenOptions::new();
+        options.append(true).open(new()).await.unwrap();
+    });
+    let link = |name| std_fs::read_to_string(folder.path(name)).unwrap();
+    assert_eq!(
+        (link("link"), link("renamed")),
+        ("text".into(), "text".into())
+    );
+}
+
+/// It is gone when the outcome is there, as with std.
+#[test]
+fn a_path_given_by_value_is_gone_when_the_outcome_is_there_or_nobody_waits() {
+    let folder = Folder::new();
+    run(async {
+        let (temporary, other) = (Temporary::new(&folder, ""), Temporary::new(&folder, ""));
+        let path = temporary.0.clone();
+        let mut call = fs::read(temporary);
+        (&mut call).await.unwrap();
+        assert!(!path.exists());
+
+        let path = other.0.clone();
+        drop(fs::read(other));
+        assert!(!path.exists());
+    });
 }
 
 /// Says to a process of this test what it is.

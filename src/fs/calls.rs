@@ -16,39 +16,56 @@ type Call<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
 
 /// The future of one call to the file system, which begins with the first poll.
 ///
+/// It keeps the path and the contents as they were `Given` until the call is done: a temporary file, which is removed when its
+/// handle is dropped, may be given by value.
+///
 /// # Cancel safety
-/// Dropped before a thread has taken it up, the call is not made. After that it is made to its end, and nobody hears of the
-/// outcome.
+/// Dropped before a thread has taken it up, the call is not made. After that it is made to its end, and its outcome is dropped;
+/// what was given is dropped with the future.
 #[must_use = "futures do nothing unless awaited"]
-pub struct FsCall<T>(Offload<Call<T>, io::Result<T>>);
+pub struct FsCall<T, Given = ()> {
+    /// The call.
+    call: Offload<Call<T>, io::Result<T>>,
+    /// What was given, until the call is done.
+    given: Option<Given>,
+}
 
-impl<T: Send + 'static> FsCall<T> {
+impl<T: Send + 'static, Given> FsCall<T, Given> {
     /// Will make a call.
     #[track_caller]
-    pub(super) fn new(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
-        Self::at(Location::caller(), call)
+    pub(super) fn new(given: Given, call: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
+        Self::at(Location::caller(), given, call)
     }
 
     /// Will make a call that was asked for at a place in the program.
     pub(super) fn at(
         location: &'static Location<'static>,
+        given: Given,
         call: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Self {
-        Self(Offload::new(Box::new(call), AtTheEnd::Wait(location)))
+        Self {
+            call: Offload::new(Box::new(call), AtTheEnd::Wait(location)),
+            given: Some(given),
+        }
     }
 }
 
-impl<T: Send + 'static> Future for FsCall<T> {
+// Nothing in it is pinned.
+impl<T, Given> Unpin for FsCall<T, Given> {}
+
+impl<T: Send + 'static, Given> Future for FsCall<T, Given> {
     type Output = io::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         require_runtime()?;
-        let outcome = ready!(Pin::new(&mut self.0).poll(cx));
+        let outcome = ready!(Pin::new(&mut self.call).poll(cx));
+        // As std does it: what was given is gone when the outcome is there.
+        drop(self.given.take());
         Poll::Ready(outcome.unwrap_or_else(|failure| Err(failure.into_error())))
     }
 }
 
-impl<T> fmt::Debug for FsCall<T> {
+impl<T, Given> fmt::Debug for FsCall<T, Given> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FsCall").finish_non_exhaustive()
     }
@@ -65,9 +82,10 @@ macro_rules! calls {
         /// # Errors
         /// Those of std's function of this name; outside of a runtime.
         #[track_caller]
-        pub fn $name($path: impl AsRef<Path> $(, $other: $kind)*) -> FsCall<$value> {
-            let $path = $path.as_ref().to_path_buf();
-            FsCall::new(move || $call)
+        pub fn $name<P: AsRef<Path>>($path: P $(, $other: $kind)*) -> FsCall<$value, P> {
+            let given = $path;
+            let $path = given.as_ref().to_path_buf();
+            FsCall::new(given, move || $call)
         }
     )*};
 }
@@ -128,9 +146,9 @@ macro_rules! calls_with_two {
         /// # Errors
         /// Those of std's function of this name; outside of a runtime.
         #[track_caller]
-        pub fn $name(from: impl AsRef<Path>, to: impl AsRef<Path>) -> FsCall<$value> {
-            let (from, to) = (from.as_ref().to_path_buf(), to.as_ref().to_path_buf());
-            FsCall::new(move || $call(from, to))
+        pub fn $name<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> FsCall<$value, (P, Q)> {
+            let paths = (from.as_ref().to_path_buf(), to.as_ref().to_path_buf());
+            FsCall::new((from, to), move || $call(paths.0, paths.1))
         }
     )*};
 }
@@ -154,7 +172,7 @@ calls_with_two! {
 /// # Errors
 /// Those of std's function of this name, as when the disk is full; outside of a runtime.
 #[track_caller]
-pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> FsCall<()> {
-    let (path, contents) = (path.as_ref().to_path_buf(), contents.as_ref().to_vec());
-    FsCall::new(move || fs::write(path, contents))
+pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> FsCall<(), (P, C)> {
+    let copies = (path.as_ref().to_path_buf(), contents.as_ref().to_vec());
+    FsCall::new((path, contents), move || fs::write(copies.0, copies.1))
 }

@@ -168,6 +168,8 @@ impl File {
     /// # Errors
     /// That of an earlier write; those of `ftruncate`. Outside of a runtime.
     pub async fn set_len(&mut self, length: u64) -> io::Result<()> {
+        // What a cancelled read has read may not be in the file any more.
+        poll_fn(|cx| self.stream.poll_rest(cx)).await?;
         self.call(move |file| file.set_len(length)).await
     }
 
@@ -201,7 +203,7 @@ impl File {
     ) -> io::Result<T> {
         poll_fn(|cx| self.stream.poll_flush(cx)).await?;
         let Shared { file, location } = self.stream.get().clone();
-        FsCall::at(location, move || call(&file)).await
+        FsCall::at(location, (), move || call(&file)).await
     }
 }
 
@@ -303,9 +305,12 @@ impl OpenOptions {
     #[track_caller]
     pub fn open<P: AsRef<Path>>(&self, path: P) -> impl Future<Output = io::Result<File>> + use<P> {
         let location = Location::caller();
-        let (options, path) = (self.0.clone(), path.as_ref().to_path_buf());
-        let opened = FsCall::at(location, move || options.open(path));
-        async move { Ok(File::opened_at(location, opened.await?)) }
+        let (options, given) = (self.0.clone(), path);
+        let path = given.as_ref().to_path_buf();
+        async move {
+            let opened = FsCall::at(location, given, move || options.open(path));
+            Ok(File::opened_at(location, opened.await?))
+        }
     }
 }
 

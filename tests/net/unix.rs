@@ -191,3 +191,32 @@ fn std_types_come_in_and_go_out_again() {
         assert!(served.into_std().unwrap().set_nonblocking(false).is_ok());
     });
 }
+
+/// A socket whose file is removed when this is dropped.
+struct Temporary(PathBuf);
+
+impl AsRef<std::path::Path> for Temporary {
+    fn as_ref(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).expect("it is there");
+    }
+}
+
+/// It was dropped before the connection was made.
+#[test]
+fn a_path_given_by_value_lives_until_the_connection_is_there() {
+    let folder = Folder::new();
+    bounded(async {
+        let path = folder.path("s");
+        let listener = UnixListener::bind(&path).expect("a listener");
+        UnixStream::connect(Temporary(path))
+            .await
+            .expect("a connection");
+        drop(listener);
+    });
+}

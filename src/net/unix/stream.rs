@@ -56,9 +56,8 @@ impl UnixStream {
     /// Outside of a runtime; when nothing is there (`NotFound`), nobody listens (`ConnectionRefused`), or the path is longer
     /// than 107 bytes; when file descriptors have run out.
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
-        let address = SocketAddrUnix::new(path.as_ref());
-        drop(path);
-        Self::connect_to(address?).await
+        // `path` lives until then: the socket of a temporary one is there only as long.
+        Self::connect_to(SocketAddrUnix::new(path.as_ref())?).await
     }
 
     /// Connects to the listener at an address, which may be a name without a file (`std::os::linux::net::SocketAddrExt`).

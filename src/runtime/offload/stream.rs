@@ -220,12 +220,14 @@ impl<B: Blocking> Unblocked<B> {
         }
     }
 
-    /// Waits for what was taken to be written, and then goes to where the reader is: back, if more was read than it was given.
+    /// Waits for what was taken to be written, then goes to where the reader is: back, if more was read than it was given. What
+    /// was read is forgotten, also that it was the end; but not what has no place and could not be read again.
     pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_flush(cx))?;
-        let has_unread =
-            matches!(&self.state, State::Idle(buffer) if buffer.given < buffer.bytes.len());
-        if !has_unread {
+        if let State::Idle(buffer) = &mut self.state
+            && buffer.given == buffer.bytes.len()
+        {
+            buffer.ended = false;
             return Poll::Ready(Ok(()));
         }
         match ready!(self.poll_seek(cx, SeekFrom::Current(0))) {
