@@ -2,12 +2,13 @@
 
 use super::crew::Crew;
 use super::list::List;
+use crate::util::caught;
 use futures_core::{FusedStream, Stream};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::mem;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -117,18 +118,22 @@ impl<F: Future> AsCompleted<F> {
         }
     }
 
-    /// Polls the futures that were woken, and notes who has ended. A panic drops the outputs, and the notes with them; so does
-    /// a cancellation that goes on outwards.
+    /// Polls the futures that were woken, and notes who has ended. A panic of a future drops the outputs, and the notes with them;
+    /// so does a cancellation that goes on outwards. The parent's waker, too, may panic: then the notes stay.
     fn poll_futures(&mut self, cx: &mut Context<'_>) {
-        let mut arrived = mem::take(&mut self.arrived);
-        let polled = Pin::new(&mut self.crew).poll(cx, |_, index| {
-            arrived.push_back(index);
-            ControlFlow::Continue(())
+        let Self { crew, arrived } = self;
+        let mut crew = Pin::new(crew);
+        let polled = caught(|| {
+            crew.as_mut().poll(cx, |_, index| {
+                arrived.push_back(index);
+                ControlFlow::Continue(())
+            })
         });
-        let has_passed = self.crew.has_passed();
-        debug_assert_eq!(polled.is_ready() || has_passed, self.crew.has_ended());
-        if !has_passed {
-            self.arrived = arrived;
+        if crew.has_passed() || (polled.is_err() && crew.has_ended()) {
+            arrived.clear();
+        }
+        if let Err(panic) = polled {
+            resume_unwind(panic);
         }
     }
 }

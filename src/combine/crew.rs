@@ -297,7 +297,10 @@ impl<S: Set> CrewProj<'_, S> {
             Ok(Poll::Ready(ControlFlow::Continue(()))) => Poll::Ready(ControlFlow::Continue(())),
             Ok(Poll::Pending) => Poll::Pending,
             Err(panic) => {
-                family.cut(engine.go_on_after_panic(), &family.reason(), set);
+                let Some(index) = engine.go_on_after_panic() else {
+                    resume_unwind(panic);
+                };
+                family.cut(index, &family.reason(), set);
                 let end = End::Panicked(Panic::new(panic));
                 Poll::Ready(ControlFlow::Break(end))
             }

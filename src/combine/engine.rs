@@ -33,8 +33,8 @@
 //!
 //! # Not guaranteed
 //!
-//! A poll of the engine that unwinds leaves it ended: the driver drops the children and lets the panic go on, or has it
-//! [go on](Engine::go_on_after_panic) without the child that panicked.
+//! A step that unwinds leaves the engine ended: the driver drops the children and lets the panic go on, or has it
+//! [go on](Engine::go_on_after_panic) without the child that panicked. A parent's waker that panics leaves all as it was.
 
 use super::node::Block;
 use super::queue::Chain;
@@ -58,7 +58,7 @@ pub(super) struct Engine {
     running: usize,
     /// How many may run at once.
     limit: usize,
-    /// Whether nothing may be polled any more. Also set while a poll is under way, so that a panic leaves it set.
+    /// Whether nothing may be polled any more. Also set while steps are taken, so that the panic of one leaves it set.
     ended: bool,
     /// The child whose step was taken last.
     at: usize,
@@ -115,12 +115,14 @@ impl Engine {
         self.running -= 1;
     }
 
-    /// Goes on after a step that panicked: that child has ended. Gives it.
-    pub(super) fn go_on_after_panic(&mut self) -> usize {
-        debug_assert!(self.ended, "a panic leaves it so");
-        self.ended = false;
+    /// Goes on after a poll that panicked. Returns the child whose step that was, which has ended; `None` if it was the parent's
+    /// waker, which is the parent's own affair.
+    pub(super) fn go_on_after_panic(&mut self) -> Option<usize> {
+        if !std::mem::take(&mut self.ended) {
+            return None;
+        }
         self.end(self.at);
-        self.at
+        Some(self.at)
     }
 
     /// Whether nothing will be polled any more.
@@ -137,7 +139,6 @@ impl Engine {
         cx: &mut Context<'_>,
         mut step: impl FnMut(usize, &mut Context<'_>) -> Step<B>,
     ) -> Step<B> {
-        debug_assert!(!self.ended, "the driver polls an engine that has ended");
         self.ended = true;
         if self.left() == 0 {
             return Poll::Ready(ControlFlow::Continue(()));

@@ -185,10 +185,12 @@ fn look(core: &Core, key: Key, runtime: u32, waker: &Waker) -> Entry {
     }
 }
 
-/// Gives the entry another waker, and returns the old one.
-fn exchange(core: &Core, key: Key, waker: Waker) -> Option<Waker> {
-    let mut wheel = core.wheel().borrow_mut();
-    wheel.get_mut(key).map(|set| std::mem::replace(set, waker))
+/// Gives the entry another waker, and returns the old one; returns `waker` as the error if the timer has fired.
+fn exchange(core: &Core, key: Key, waker: Waker) -> Result<Waker, Waker> {
+    match core.wheel().borrow_mut().get_mut(key) {
+        Some(set) => Ok(std::mem::replace(set, waker)),
+        None => Err(waker),
+    }
 }
 
 impl Future for Sleep {
@@ -212,6 +214,10 @@ impl Future for Sleep {
                     Entry::Other => {
                         let waker = cx.waker().clone();
                         let old = with("Sleep::poll", |core| exchange(core, key, waker));
+                        if old.is_err() {
+                            self.stage = Stage::Done;
+                            return Poll::Ready(());
+                        }
                         drop(old);
                     }
                 }

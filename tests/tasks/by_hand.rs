@@ -7,15 +7,21 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures::StreamExt;
 use wheelhouse::{
-    JoinHandle, catch_cancel, gather, run, shield, spawn, task_group, timeout, yield_now,
+    JoinHandle, as_completed, catch_cancel, gather, run, shield, spawn, task_group, timeout,
+    try_gather, wait, yield_now,
 };
 
 use crate::common::acting_waker::{Call, acting_waker};
-use crate::common::{CountingWaker, OnDrop, poll_with, turns};
+use crate::common::bomb_waker::{CLONE, WAKE, bomb_waker};
+use crate::common::{CountingWaker, OnDrop, panic_text, poll_with, turns};
+
+/// A future of any type.
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// A place for a future that foreign code polls.
-type Place = Rc<RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>>;
+type Place = Rc<RefCell<Option<BoxFuture<()>>>>;
 
 /// Polls once what is in a place, which is empty meanwhile.
 fn poll_in(place: &Place) {
@@ -163,7 +169,7 @@ fn a_waker_whose_drop_ends_the_task_may_go_with_its_handle() {
             if awaited {
                 assert!(poll_with(&mut handle, &ends).is_pending());
             } else {
-                let mut wait = std::pin::pin!(wheelhouse::wait([&mut handle]));
+                let mut wait = std::pin::pin!(wait([&mut handle]));
                 assert!(
                     wait.as_mut()
                         .poll(&mut Context::from_waker(&ends))
@@ -223,4 +229,61 @@ fn the_waker_of_a_group_may_drop_the_group_and_spawn_and_cancel() {
             });
         }
     }
+}
+
+/// A future that leaves its waker, then wakes itself, then is ready.
+struct Third(u8, Rc<RefCell<Option<Waker>>>);
+
+impl Future for Third {
+    type Output = Result<u8, ()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0 += 1;
+        match self.0 {
+            1 => *self.1.borrow_mut() = Some(cx.waker().clone()),
+            2 => cx.waker().wake_by_ref(),
+            _ => return Poll::Ready(Ok(3)),
+        }
+        Poll::Pending
+    }
+}
+
+/// A combinator took the panic of its parent's waker for one of the child that it had polled last: it dropped an innocent
+/// one, or counted one that had ended a second time, and then waited for ever.
+#[test]
+fn a_parents_waker_that_panics_takes_no_child_with_it() {
+    fn check<F: Future + Unpin>(of: impl FnOnce([BoxFuture<Result<u8, ()>>; 2]) -> F, at: usize) {
+        let slot = Rc::new(RefCell::new(None));
+        let mut children: [BoxFuture<_>; 2] =
+            [Box::pin(async { Ok(1) }), Box::pin(async { Ok(2) })];
+        children[at] = Box::pin(Third(0, slot.clone()));
+        let mut future = of(children);
+        for calls in [CLONE, WAKE] {
+            let text = panic_text(|| poll_with(&mut future, &bomb_waker(calls)));
+            assert!(text.contains("on purpose"), "{text}");
+            let child = slot.borrow().clone();
+            child.unwrap().wake();
+        }
+        assert!(poll_with(&mut future, Waker::noop()).is_ready());
+    }
+    for at in [0, 1] {
+        check(gather, at);
+        check(try_gather, at);
+        check(|children| as_completed(children).collect::<Vec<_>>(), at);
+    }
+}
+
+/// The same for `wait`, whose handles stay whatever happens.
+#[test]
+fn a_parents_waker_that_panics_takes_no_handle_with_it() {
+    run(async {
+        let mut handles = [spawn(yield_now()), spawn(pending())];
+        turns(3).await;
+        let mut both = Box::pin(wait(&mut handles));
+        let text = panic_text(|| poll_with(&mut both, &bomb_waker(CLONE)));
+        assert!(text.contains("on purpose"), "{text}");
+        assert!(poll_with(&mut both, Waker::noop()).is_pending());
+        drop(both);
+        assert!(handles[0].is_finished() && !handles[1].is_finished());
+    });
 }
