@@ -14,9 +14,9 @@
 //! | `Barrier`: `wait`, `reset`, `abort`, `parties`, `n_waiting`, `broken` | [`Barrier`]: likewise; [`waiting`](Barrier::waiting), [`is_broken`](Barrier::is_broken) |
 //! | – | [`RwLock`]: many readers or one writer |
 //! | `Future`: `set_result`, `set_exception`, `cancel`, `await` | [`oneshot()`]: `send`, `send` of an `Err`, drop of the receiver, `await` |
-//! | `Queue`, `PriorityQueue`, `LifoQueue`: `put`, `get`, `put_nowait`, `get_nowait`, `qsize`, `empty`, `full`, `task_done`, `join` | [`Queue`], [`PriorityQueue`], [`LifoQueue`], likewise; [`len`](Queue::len) |
+//! | `Queue`, `PriorityQueue`, `LifoQueue`: `put`, `get`, `put_nowait`, `get_nowait`, `qsize`, `empty`, `full`, `task_done`, `join` | [`Queue`], [`PriorityQueue`], [`LifoQueue`], likewise; [`len`](OrderedQueue::len) |
 //! | `Queue(maxsize)`, `Queue()` | [`Queue::bounded`], [`Queue::unbounded`] |
-//! | `shutdown()`, `shutdown(immediate=True)`, `QueueShutDown` | [`close`](Queue::close), [`close_now`](Queue::close_now), [`Closed`] |
+//! | `shutdown()`, `shutdown(immediate=True)`, `QueueShutDown` | [`close`](OrderedQueue::close), [`close_now`](OrderedQueue::close_now), [`Closed`] |
 //! | `loop.call_soon_threadsafe(queue.put_nowait, x)` | [`inbox`] |
 //! | – | [`watch()`]: the latest value; [`broadcast()`]: every item for every receiver |
 //!
@@ -25,7 +25,7 @@
 //! - First come, first served: nobody overtakes somebody who waits, whatever either asks for.
 //! - Direct hand-off: a lock or permit that is given back goes to the first who waits, there and then. No newcomer gets in
 //!   between.
-//! - Dropping a wait loses nothing: whoever was handed something and did not take it passes it on. (A [`put`](Queue::put) that is
+//! - Dropping a wait loses nothing: whoever was handed something and did not take it passes it on. (A [`put`](OrderedQueue::put) that is
 //!   dropped has not put; the item goes with it, unless [`into_item`](PutFuture::into_item) takes it out.)
 //! - A wait that need not wait does not suspend.
 //! - Foreign wakers run while nothing is borrowed: they may panic, and they may use what woke them.
@@ -59,7 +59,8 @@ pub use lock::{Lock, LockFuture, LockGuard};
 pub use oneshot::oneshot;
 pub use permit::{OwnedPermit, Permit};
 pub use queue::{
-    Fifo, GetFuture, Items, JoinFuture, Lifo, LifoQueue, PriorityQueue, PutFuture, Queue, Smallest,
+    Fifo, GetFuture, Items, JoinFuture, Lifo, LifoQueue, Order, OrderedQueue, PriorityQueue,
+    PutFuture, Queue, Smallest,
 };
 pub use rwlock::{ReadFuture, ReadGuard, RwLock, WriteFuture, WriteGuard};
 pub use semaphore::{AcquireFuture, AcquireOwnedFuture, Semaphore};

@@ -1,427 +1,461 @@
-//! What users see of the three queues: the same methods, written once.
+//! What users see of the queues: one type, generic over the order, and a name for each order.
 
 use std::fmt;
 
 use super::core::Core;
 use super::futures::{GetFuture, Items, JoinFuture, PutFuture};
-use super::order::{Fifo, Lifo, Smallest};
+use super::order::{Fifo, Lifo, Order, Smallest};
 use crate::error::{GetError, PutError};
 
-/// Makes a queue type of an [`Order`](super::order::Order).
-macro_rules! queue {
-    ($(#[$about:meta])* $name:ident<T $(: $bound:ident)?>, $order:ident) => {
-        $(#[$about])*
-        pub struct $name<T $(: $bound)?>(Core<$order<T>>);
+/// A queue between tasks of one thread: first in, first out (asyncio: `Queue`).
+///
+/// Tasks share it by reference: the children of a group can borrow it, spawned tasks share an `Rc` of
+/// it. It needs no runtime. For items from other threads there is [`inbox`](crate::sync::inbox); for
+/// another order there are [`PriorityQueue`] and [`LifoQueue`].
+///
+/// The methods are those of [`OrderedQueue`]. In short: [`put`](OrderedQueue::put) and
+/// [`get`](OrderedQueue::get) wait, [`put_nowait`](OrderedQueue::put_nowait) and
+/// [`get_nowait`](OrderedQueue::get_nowait) fail at once, [`close`](OrderedQueue::close) lets the
+/// consumers take what is left, and [`join`](OrderedQueue::join) waits until all work is reported
+/// [done](OrderedQueue::task_done).
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, sync::Queue, task_group};
+///
+/// let sum = run(async {
+///     let queue = Queue::bounded(2);
+///     task_group(async |g| {
+///         g.spawn(async {
+///             for number in 1..=10 {
+///                 queue.put(number).await.unwrap(); // waits while the queue is full
+///             }
+///             queue.close();
+///         });
+///         let mut sum = 0;
+///         while let Ok(number) = queue.get().await {
+///             sum += number;
+///         }
+///         Ok::<_, std::convert::Infallible>(sum)
+///     })
+///     .await
+/// });
+/// assert_eq!(sum.unwrap(), 55);
+/// ```
+#[doc(alias = "mpsc")]
+#[doc(alias = "channel")]
+pub type Queue<T> = OrderedQueue<Fifo<T>>;
 
-        impl<T $(: $bound)?> $name<T> {
-            /// Makes a queue that holds at most `capacity` items (asyncio: `maxsize`).
-            ///
-            /// # Panics
-            /// When `capacity` is 0: nothing could ever be put.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::bounded(1);")]
-            /// queue.put_nowait(1).unwrap();
-            /// assert!(queue.is_full());
-            /// ```
-            #[must_use]
-            #[track_caller]
-            pub fn bounded(capacity: usize) -> Self {
-                assert!(
-                    capacity > 0,
-                    "a queue was bounded to 0 items: `unbounded()` makes one without a bound"
-                );
-                Self(Core::new(capacity))
-            }
+/// A queue that returns the smallest item first (asyncio: `PriorityQueue`).
+///
+/// Of equal items the one that was put first comes first. For the greatest first, put
+/// [`Reverse`](std::cmp::Reverse)s. Which item a waiting `get` takes is decided when it is polled, as in
+/// asyncio. The methods are those of [`OrderedQueue`], as for [`Queue`].
+///
+/// Items are compared while nothing is borrowed, so their `Ord` may use the queue. Putting, getting and
+/// `close_now` are the exceptions: they panic there with a message. When a comparison panics, no item is
+/// lost, but the order of the others is not guaranteed any more.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, sync::PriorityQueue};
+///
+/// run(async {
+///     let queue = PriorityQueue::unbounded();
+///     queue.put_nowait((2, "eat")).unwrap();
+///     queue.put_nowait((1, "cook")).unwrap();
+///     assert_eq!(queue.get().await, Ok((1, "cook")));
+/// });
+/// ```
+#[doc(alias = "BinaryHeap")]
+pub type PriorityQueue<T> = OrderedQueue<Smallest<T>>;
 
-            /// Makes a queue that takes any number of items.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::unbounded();")]
-            /// queue.put_nowait(1).unwrap();
-            /// assert!(!queue.is_full());
-            /// ```
-            #[must_use]
-            #[track_caller]
-            pub fn unbounded() -> Self {
-                Self(Core::new(usize::MAX))
-            }
+/// A queue that returns the latest item first: a stack (asyncio: `LifoQueue`).
+///
+/// The methods are those of [`OrderedQueue`], as for [`Queue`].
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, sync::LifoQueue};
+///
+/// run(async {
+///     let queue = LifoQueue::unbounded();
+///     queue.put_nowait("below").unwrap();
+///     queue.put_nowait("on top").unwrap();
+///     assert_eq!(queue.get().await, Ok("on top"));
+/// });
+/// ```
+#[doc(alias = "stack")]
+pub type LifoQueue<T> = OrderedQueue<Lifo<T>>;
 
-            /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::bounded(1).named(\"jobs\");")]
-            /// queue.put_nowait(1).unwrap();
-            /// ```
-            #[must_use]
-            pub fn named(mut self, name: impl AsRef<str>) -> Self {
-                self.0.set_name(name.as_ref());
-                self
-            }
+/// A queue whose order `O` decides which item is next; has the methods of all three queues.
+///
+/// Use it by one of its names: [`Queue`], [`PriorityQueue`] or [`LifoQueue`]. The generic type is for code
+/// that works with any of them.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::sync::{LifoQueue, Order, OrderedQueue, Queue};
+///
+/// fn drain<O: Order>(queue: &OrderedQueue<O>) -> Vec<O::Item> {
+///     std::iter::from_fn(|| queue.get_nowait().ok()).collect()
+/// }
+///
+/// let (queue, stack) = (Queue::unbounded(), LifoQueue::unbounded());
+/// for number in [1, 2] {
+///     queue.put_nowait(number).unwrap();
+///     stack.put_nowait(number).unwrap();
+/// }
+/// assert_eq!((drain(&queue), drain(&stack)), (vec![1, 2], vec![2, 1]));
+/// ```
+pub struct OrderedQueue<O: Order>(Core<O>);
 
-            /// Puts an item, as soon as there is room.
-            ///
-            /// Who waits for room is served first come, first served; a later `put` or
-            #[doc = concat!("[`put_nowait`](", stringify!($name), "::put_nowait) does not overtake.")]
-            ///
-            /// # Cancel safety
-            /// Nothing is lost and nothing put twice: a `put` that is dropped before it is done has not put, and the item is
-            /// dropped with it, unless [`into_item`](PutFuture::into_item) takes it out.
-            ///
-            /// # Errors
-            /// [`Undelivered`](crate::sync::Undelivered), with the item, when the queue is closed.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use wheelhouse::{run, spawn, sync::", stringify!($name), "};")]
-            /// use std::rc::Rc;
-            ///
-            /// run(async {
-            #[doc = concat!("    let queue = Rc::new(", stringify!($name), "::bounded(1));")]
-            ///     let producer = Rc::clone(&queue);
-            ///     spawn(async move {
-            ///         for number in 1..=3 {
-            ///             producer.put(number).await.unwrap(); // waits while the queue is full
-            ///         }
-            ///     });
-            ///     for number in 1..=3 {
-            ///         assert_eq!(queue.get().await, Ok(number));
-            ///     }
-            /// });
-            /// ```
-            #[inline]
-            pub fn put(&self, item: T) -> PutFuture<'_, $order<T>> {
-                PutFuture::new(&self.0, item)
-            }
-
-            /// Takes the next item, as soon as there is one.
-            ///
-            /// Who waits is served first come, first served; a later `get` or
-            #[doc = concat!("[`get_nowait`](", stringify!($name), "::get_nowait) does not overtake.")]
-            ///
-            /// # Cancel safety
-            /// Nothing is lost: an item leaves the queue when the `get` gives it. A `get` that is dropped after it was woken
-            /// for an item leaves it to the next, in its old order. (One that is kept and not polled any more keeps an item
-            /// from the others.)
-            ///
-            /// # Errors
-            /// [`Closed`](crate::sync::Closed) when the queue is closed and nothing is left in it.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use wheelhouse::{run, sync::", stringify!($name), "};")]
-            ///
-            /// run(async {
-            #[doc = concat!("    let queue = ", stringify!($name), "::unbounded();")]
-            ///     queue.put("bread").await.unwrap();
-            ///     assert_eq!(queue.get().await.unwrap(), "bread");
-            /// });
-            /// ```
-            #[inline]
-            pub fn get(&self) -> GetFuture<'_, $order<T>> {
-                GetFuture::new(&self.0)
-            }
-
-            /// Puts an item if there is room.
-            ///
-            /// # Errors
-            /// [`PutError::Full`] or [`PutError::Closed`], with the item. Room that a waiting `put` was woken for does not count.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use wheelhouse::sync::{PutError, ", stringify!($name), "};")]
-            ///
-            #[doc = concat!("let queue = ", stringify!($name), "::bounded(1);")]
-            /// assert_eq!(queue.put_nowait(1), Ok(()));
-            /// assert_eq!(queue.put_nowait(2), Err(PutError::Full(2)));
-            /// ```
-            #[inline]
-            pub fn put_nowait(&self, item: T) -> Result<(), PutError<T>> {
-                self.0.put_nowait(item)
-            }
-
-            /// Takes the next item if there is one.
-            ///
-            /// # Errors
-            /// [`GetError::Empty`], or [`GetError::Closed`] when nothing will come any more. An item that a waiting `get` was
-            /// woken for does not count.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use wheelhouse::sync::{GetError, ", stringify!($name), "};")]
-            ///
-            #[doc = concat!("let queue = ", stringify!($name), "::unbounded();")]
-            /// queue.put_nowait(1).unwrap();
-            /// assert_eq!(queue.get_nowait(), Ok(1));
-            /// assert_eq!(queue.get_nowait(), Err(GetError::Empty));
-            /// ```
-            #[inline]
-            pub fn get_nowait(&self) -> Result<T, GetError> {
-                self.0.get_nowait()
-            }
-
-            /// Tells how many items there are (asyncio: `qsize`), with those that a waiting `get` was woken for and has not
-            /// taken yet.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::unbounded();")]
-            /// queue.put_nowait(1).unwrap();
-            /// assert_eq!(queue.len(), 1);
-            /// ```
-            #[must_use]
-            pub fn len(&self) -> usize {
-                self.0.look(|state| state.len)
-            }
-
-            /// Tells whether there is nothing to get: whether a
-            #[doc = concat!("[`get_nowait`](", stringify!($name), "::get_nowait)")]
-            /// would fail.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::unbounded();")]
-            /// assert!(queue.is_empty());
-            /// queue.put_nowait(1).unwrap();
-            /// assert!(!queue.is_empty());
-            /// ```
-            #[must_use]
-            pub fn is_empty(&self) -> bool {
-                self.0.look(|state| !state.has_item())
-            }
-
-            /// Tells whether there is no room: whether a
-            #[doc = concat!("[`put_nowait`](", stringify!($name), "::put_nowait)")]
-            /// to an open queue would fail.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::bounded(1);")]
-            /// assert!(!queue.is_full());
-            /// queue.put_nowait(1).unwrap();
-            /// assert!(queue.is_full());
-            /// ```
-            #[must_use]
-            pub fn is_full(&self) -> bool {
-                self.0.look(|state| !state.has_room())
-            }
-
-            /// Gives the bound (asyncio: `maxsize`); `None` without one.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use wheelhouse::sync::", stringify!($name), ";")]
-            ///
-            #[doc = concat!("assert_eq!(", stringify!($name), "::<u8>::bounded(2).capacity(), Some(2));")]
-            #[doc = concat!("assert_eq!(", stringify!($name), "::<u8>::unbounded().capacity(), None);")]
-            /// ```
-            #[must_use]
-            pub fn capacity(&self) -> Option<usize> {
-                self.0.look(|state| Some(state.capacity).filter(|&capacity| capacity != usize::MAX))
-            }
-
-            /// Says that the work on an item that was taken is done, for whoever waits in
-            #[doc = concat!("[`join`](", stringify!($name), "::join).")]
-            ///
-            /// # Panics
-            /// When it is called more often than items were put.
-            ///
-            /// # Examples
-            #[doc = concat!("See [`join`](", stringify!($name), "::join).")]
-            #[track_caller]
-            pub fn task_done(&self) {
-                assert!(
-                    self.0.task_done(),
-                    "`task_done` was called more often than items were put into the queue"
-                );
-            }
-
-            /// Waits until each item that was put is reported done.
-            ///
-            /// Like asyncio's, it counts: an item is unfinished from its put to a
-            #[doc = concat!("[`task_done`](", stringify!($name), "::task_done);")]
-            /// `join` returns when the count has come to zero, be it for a moment.
-            ///
-            /// # Cancel safety
-            /// Nothing is lost.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use wheelhouse::{run, spawn, sync::", stringify!($name), "};")]
-            /// use std::rc::Rc;
-            ///
-            /// run(async {
-            #[doc = concat!("    let queue = Rc::new(", stringify!($name), "::unbounded());")]
-            ///     let jobs = Rc::clone(&queue);
-            ///     spawn(async move {
-            ///         while let Ok(_job) = jobs.get().await {
-            ///             jobs.task_done();
-            ///         }
-            ///     });
-            ///     for job in 0..3 {
-            ///         queue.put_nowait(job).unwrap();
-            ///     }
-            ///     queue.join().await;
-            ///     assert_eq!(queue.len(), 0);
-            /// });
-            /// ```
-            pub fn join(&self) -> JoinFuture<'_, $order<T>> {
-                JoinFuture::new(&self.0)
-            }
-
-            /// Gives the items as they come, until the queue is closed and empty: a `Stream`.
-            ///
-            /// # Cancel safety
-            #[doc = concat!("Nothing is lost; as [`get`](", stringify!($name), "::get).")]
-            ///
-            /// # Examples
-            /// ```
-            /// use futures::StreamExt;
-            #[doc = concat!("use wheelhouse::{run, sync::", stringify!($name), "};")]
-            ///
-            #[doc = concat!("let queue = ", stringify!($name), "::unbounded();")]
-            /// queue.put_nowait(7).unwrap();
-            /// queue.close();
-            /// assert_eq!(run(queue.items().collect::<Vec<_>>()), [7]);
-            /// ```
-            pub fn items(&self) -> Items<'_, $order<T>> {
-                Items::new(&self.0)
-            }
-
-            /// Closes the queue (asyncio 3.13: `shutdown()`): nothing can be put any more, and what is there can still be got.
-            ///
-            /// Every waiting `put` ends with an error, and every `get` and `items` when nothing is left.
-            #[doc = concat!("[`join`](", stringify!($name), "::join) goes on to wait for what is unfinished.")]
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use wheelhouse::sync::{GetError, PutError, ", stringify!($name), "};")]
-            ///
-            #[doc = concat!("let queue = ", stringify!($name), "::unbounded();")]
-            /// queue.put_nowait(1).unwrap();
-            /// queue.close();
-            /// assert_eq!(queue.put_nowait(2), Err(PutError::Closed(2)));
-            /// assert_eq!(queue.get_nowait(), Ok(1));
-            /// assert_eq!(queue.get_nowait(), Err(GetError::Closed));
-            /// ```
-            pub fn close(&self) {
-                self.0.close();
-            }
-
-            /// Closes the queue and drops what is there (asyncio 3.13: `shutdown(immediate=True)`).
-            ///
-            /// Everybody who waits for an item or for room ends with an error. What is dropped counts as done for
-            #[doc = concat!("[`join`](", stringify!($name), "::join).")]
-            ///
-            /// # Panics
-            /// When an item's destructor does; the others were dropped then, too, and everybody was woken.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("use wheelhouse::sync::{GetError, ", stringify!($name), "};")]
-            ///
-            #[doc = concat!("let queue = ", stringify!($name), "::unbounded();")]
-            /// queue.put_nowait(1).unwrap();
-            /// queue.close_now();
-            /// assert_eq!(queue.get_nowait(), Err(GetError::Closed));
-            /// ```
-            pub fn close_now(&self) {
-                self.0.close_now();
-            }
-
-            /// Tells whether the queue was closed.
-            ///
-            /// # Examples
-            /// ```
-            #[doc = concat!("let queue = wheelhouse::sync::", stringify!($name), "::<u8>::unbounded();")]
-            /// queue.close();
-            /// assert!(queue.is_closed());
-            /// ```
-            #[must_use]
-            pub fn is_closed(&self) -> bool {
-                self.0.look(|state| state.closed)
-            }
-        }
-
-        impl<T $(: $bound)?> fmt::Debug for $name<T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.show(stringify!($name), f)
-            }
-        }
-    };
-}
-
-queue! {
-    /// Items from those who put to those who get, first in, first out: asyncio's `Queue`.
+impl<O: Order> OrderedQueue<O> {
+    /// Creates a queue that holds at most `capacity` items (asyncio: `maxsize`).
     ///
-    /// It is shared by reference: borrow it in the children of a group, or share an `Rc` of it with spawned tasks. It needs no
-    /// runtime; it is for tasks of one thread ([`inbox`](crate::sync::inbox) is for several).
+    /// # Panics
+    /// If `capacity` is 0: nothing could ever be put.
     ///
     /// # Examples
     /// ```
-    /// use wheelhouse::{run, sync::Queue, task_group};
+    /// let queue = wheelhouse::sync::Queue::bounded(1);
+    /// queue.put_nowait(1).unwrap();
+    /// assert!(queue.is_full());
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn bounded(capacity: usize) -> Self {
+        assert!(
+            capacity > 0,
+            "a queue was bounded to 0 items: `unbounded()` makes one without a bound"
+        );
+        Self(Core::new(capacity))
+    }
+
+    /// Creates a queue that takes any number of items.
     ///
-    /// let sum = run(async {
-    ///     let queue = Queue::bounded(2);
-    ///     task_group(async |g| {
-    ///         g.spawn(async {
-    ///             for number in 1..=10 {
-    ///                 queue.put(number).await.unwrap();
-    ///             }
-    ///             queue.close();
-    ///         });
-    ///         let mut sum = 0;
-    ///         while let Ok(number) = queue.get().await {
-    ///             sum += number;
+    /// # Examples
+    /// ```
+    /// let queue = wheelhouse::sync::Queue::unbounded();
+    /// queue.put_nowait(1).unwrap();
+    /// assert!(!queue.is_full());
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn unbounded() -> Self {
+        Self(Core::new(usize::MAX))
+    }
+
+    /// Names the queue, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = wheelhouse::sync::Queue::bounded(1).named("jobs");
+    /// queue.put_nowait(1).unwrap();
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl AsRef<str>) -> Self {
+        self.0.set_name(name.as_ref());
+        self
+    }
+
+    /// Waits for a free place and puts `item` there.
+    ///
+    /// Waiting `put`s are served first come, first served: neither a later `put` nor
+    /// [`put_nowait`](Self::put_nowait) overtakes them.
+    ///
+    /// # Cancel safety
+    /// Nothing is put twice. A `put` that is dropped before it has completed has not put its item, and
+    /// drops it, unless [`into_item`](PutFuture::into_item) takes it out.
+    ///
+    /// # Errors
+    /// [`Undelivered`](crate::sync::Undelivered), with the item, when the queue is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use wheelhouse::{run, spawn, sync::Queue};
+    ///
+    /// run(async {
+    ///     let queue = Rc::new(Queue::bounded(1));
+    ///     let producer = Rc::clone(&queue);
+    ///     spawn(async move {
+    ///         for number in 1..=3 {
+    ///             producer.put(number).await.unwrap(); // waits while the queue is full
     ///         }
-    ///         Ok::<_, std::convert::Infallible>(sum)
-    ///     })
-    ///     .await
+    ///     });
+    ///     for number in 1..=3 {
+    ///         assert_eq!(queue.get().await, Ok(number));
+    ///     }
     /// });
-    /// assert_eq!(sum.unwrap(), 55);
     /// ```
-    Queue<T>, Fifo
-}
+    #[doc(alias = "send")]
+    #[inline]
+    pub fn put(&self, item: O::Item) -> PutFuture<'_, O> {
+        PutFuture::new(&self.0, item)
+    }
 
-queue! {
-    /// Items, the smallest first: asyncio's `PriorityQueue`.
+    /// Waits for an item and takes it.
     ///
-    /// Of equal ones the one that was put first comes first. For the greatest first, put [`Reverse`](std::cmp::Reverse)s. Which
-    /// item a waiting `get` takes is decided when it runs, as in asyncio.
+    /// Waiting `get`s are served first come, first served: neither a later `get` nor
+    /// [`get_nowait`](Self::get_nowait) overtakes them.
     ///
-    /// While items are compared the queue may be used by their `Ord`, but for putting, getting and `close_now`, which panic with a
-    /// message. When a comparison panics, no item is lost, but their order is not promised any more.
+    /// # Cancel safety
+    /// No item is lost: it leaves the queue when the `get` returns it. A `get` that was woken for an item
+    /// and is dropped leaves the item to the next, in the old order. (A `get` that is neither polled nor
+    /// dropped keeps one item from the others.)
+    ///
+    /// # Errors
+    /// [`Closed`](crate::sync::Closed) when the queue is closed and empty.
     ///
     /// # Examples
     /// ```
-    /// use wheelhouse::{run, sync::PriorityQueue};
+    /// use wheelhouse::{run, sync::Queue};
     ///
     /// run(async {
-    ///     let queue = PriorityQueue::unbounded();
-    ///     queue.put_nowait((2, "eat")).unwrap();
-    ///     queue.put_nowait((1, "cook")).unwrap();
-    ///     assert_eq!(queue.get().await, Ok((1, "cook")));
+    ///     let queue = Queue::unbounded();
+    ///     queue.put("bread").await.unwrap();
+    ///     assert_eq!(queue.get().await.unwrap(), "bread");
     /// });
     /// ```
-    PriorityQueue<T: Ord>, Smallest
-}
+    #[doc(alias = "recv")]
+    #[inline]
+    pub fn get(&self) -> GetFuture<'_, O> {
+        GetFuture::new(&self.0)
+    }
 
-queue! {
-    /// Items, the last one first: asyncio's `LifoQueue`.
+    /// Puts `item` if a place is free.
+    ///
+    /// # Errors
+    /// [`PutError::Full`] or [`PutError::Closed`], with the item. A place for which a waiting `put` was
+    /// woken is not free.
     ///
     /// # Examples
     /// ```
-    /// use wheelhouse::{run, sync::LifoQueue};
+    /// use wheelhouse::sync::{PutError, Queue};
+    ///
+    /// let queue = Queue::bounded(1);
+    /// assert_eq!(queue.put_nowait(1), Ok(()));
+    /// assert_eq!(queue.put_nowait(2), Err(PutError::Full(2)));
+    /// ```
+    #[doc(alias = "try_send")]
+    #[doc(alias = "try_put")]
+    #[inline]
+    pub fn put_nowait(&self, item: O::Item) -> Result<(), PutError<O::Item>> {
+        self.0.put_nowait(item)
+    }
+
+    /// Takes the next item if there is one.
+    ///
+    /// # Errors
+    /// [`GetError::Empty`], or [`GetError::Closed`] when the queue is closed and empty. An item for which
+    /// a waiting `get` was woken does not count.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{GetError, Queue};
+    ///
+    /// let queue = Queue::unbounded();
+    /// queue.put_nowait(1).unwrap();
+    /// assert_eq!(queue.get_nowait(), Ok(1));
+    /// assert_eq!(queue.get_nowait(), Err(GetError::Empty));
+    /// ```
+    #[doc(alias = "try_recv")]
+    #[doc(alias = "try_get")]
+    #[inline]
+    pub fn get_nowait(&self) -> Result<O::Item, GetError> {
+        self.0.get_nowait()
+    }
+
+    /// Returns the number of items (asyncio: `qsize`), including those for which a waiting `get` was woken
+    /// and which it has not taken yet.
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = wheelhouse::sync::Queue::unbounded();
+    /// queue.put_nowait(1).unwrap();
+    /// assert_eq!(queue.len(), 1);
+    /// ```
+    #[doc(alias = "qsize")]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.look(|state| state.len)
+    }
+
+    /// Returns `true` if [`get_nowait`](Self::get_nowait) would fail (asyncio: `empty`).
+    ///
+    /// It can be so while [`len`](Self::len) is not 0: waiting `get`s were woken for those items.
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = wheelhouse::sync::Queue::unbounded();
+    /// assert!(queue.is_empty());
+    /// queue.put_nowait(1).unwrap();
+    /// assert!(!queue.is_empty());
+    /// ```
+    #[doc(alias = "empty")]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.look(|state| !state.has_item())
+    }
+
+    /// Returns `true` if [`put_nowait`](Self::put_nowait) would fail on an open queue (asyncio: `full`).
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = wheelhouse::sync::Queue::bounded(1);
+    /// assert!(!queue.is_full());
+    /// queue.put_nowait(1).unwrap();
+    /// assert!(queue.is_full());
+    /// ```
+    #[doc(alias = "full")]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.look(|state| !state.has_room())
+    }
+
+    /// Returns the bound (asyncio: `maxsize`); `None` for an unbounded queue.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::Queue;
+    ///
+    /// assert_eq!(Queue::<u8>::bounded(2).capacity(), Some(2));
+    /// assert_eq!(Queue::<u8>::unbounded().capacity(), None);
+    /// ```
+    #[doc(alias = "maxsize")]
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.0
+            .look(|state| Some(state.capacity).filter(|&capacity| capacity != usize::MAX))
+    }
+
+    /// Reports the work on one item as done, for [`join`](Self::join).
+    ///
+    /// # Panics
+    /// If it is called more often than items were put.
+    ///
+    /// # Examples
+    /// See [`join`](Self::join).
+    #[track_caller]
+    pub fn task_done(&self) {
+        assert!(
+            self.0.task_done(),
+            "`task_done` was called more often than items were put into the queue"
+        );
+    }
+
+    /// Waits until every item that was put is reported [done](Self::task_done).
+    ///
+    /// As in asyncio, the queue counts: an item is unfinished from its put to a `task_done`. `join` returns
+    /// when the count has reached zero, even if only for a moment.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use wheelhouse::{run, spawn, sync::Queue};
     ///
     /// run(async {
-    ///     let queue = LifoQueue::unbounded();
-    ///     queue.put_nowait("below").unwrap();
-    ///     queue.put_nowait("on top").unwrap();
-    ///     assert_eq!(queue.get().await, Ok("on top"));
+    ///     let queue = Rc::new(Queue::unbounded());
+    ///     let jobs = Rc::clone(&queue);
+    ///     spawn(async move {
+    ///         while let Ok(_job) = jobs.get().await {
+    ///             jobs.task_done();
+    ///         }
+    ///     });
+    ///     for job in 0..3 {
+    ///         queue.put_nowait(job).unwrap();
+    ///     }
+    ///     queue.join().await;
+    ///     assert_eq!(queue.len(), 0);
     /// });
     /// ```
-    LifoQueue<T>, Lifo
+    #[doc(alias = "wait_group")]
+    pub fn join(&self) -> JoinFuture<'_, O> {
+        JoinFuture::new(&self.0)
+    }
+
+    /// Returns a `Stream` of the items, which ends when the queue is closed and empty.
+    ///
+    /// # Cancel safety
+    /// No item is lost, as for [`get`](Self::get).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use wheelhouse::{run, sync::Queue};
+    ///
+    /// let queue = Queue::unbounded();
+    /// queue.put_nowait(7).unwrap();
+    /// queue.close();
+    /// assert_eq!(run(queue.items().collect::<Vec<_>>()), [7]);
+    /// ```
+    pub fn items(&self) -> Items<'_, O> {
+        Items::new(&self.0)
+    }
+
+    /// Closes the queue (asyncio 3.13: `shutdown()`): nothing can be put any more, and the items that are
+    /// left can still be taken.
+    ///
+    /// Every waiting `put` fails at once; every `get` and `items` when no item is left.
+    /// [`join`](Self::join) continues to wait for unfinished items.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{GetError, PutError, Queue};
+    ///
+    /// let queue = Queue::unbounded();
+    /// queue.put_nowait(1).unwrap();
+    /// queue.close();
+    /// assert_eq!(queue.put_nowait(2), Err(PutError::Closed(2)));
+    /// assert_eq!(queue.get_nowait(), Ok(1));
+    /// assert_eq!(queue.get_nowait(), Err(GetError::Closed));
+    /// ```
+    #[doc(alias = "shutdown")]
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Closes the queue and drops its items (asyncio 3.13: `shutdown(immediate=True)`).
+    ///
+    /// Every waiting `put` and `get` fails. The dropped items count as done for [`join`](Self::join).
+    ///
+    /// # Panics
+    /// If the destructor of an item panics: after all items were dropped and all waiting tasks woken.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::sync::{GetError, Queue};
+    ///
+    /// let queue = Queue::unbounded();
+    /// queue.put_nowait(1).unwrap();
+    /// queue.close_now();
+    /// assert_eq!(queue.get_nowait(), Err(GetError::Closed));
+    /// ```
+    #[doc(alias = "shutdown")]
+    pub fn close_now(&self) {
+        self.0.close_now();
+    }
+
+    /// Returns `true` if the queue was closed.
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = wheelhouse::sync::Queue::<u8>::unbounded();
+    /// queue.close();
+    /// assert!(queue.is_closed());
+    /// ```
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.look(|state| state.closed)
+    }
+}
+
+impl<O: Order> fmt::Debug for OrderedQueue<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(O::QUEUE, f)
+    }
 }

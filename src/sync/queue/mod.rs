@@ -1,9 +1,10 @@
-//! Queues between tasks: [`Queue`], [`PriorityQueue`], [`LifoQueue`].
+//! Queues between tasks: [`Queue`], [`PriorityQueue`] and [`LifoQueue`], which are names of one
+//! [`OrderedQueue`].
 //!
 //! They are not for several threads, and they keep no items for those who come after a `close`.
 //!
 //! ```text
-//!   interface   what users see, the same three times
+//!   interface   what users see
 //!       │
 //!    futures    GetFuture, PutFuture, JoinFuture, Items
 //!       │
@@ -31,7 +32,7 @@
 //! ```
 //!
 //! In numbers, which [`state`] keeps: items `>=` promises as long as the queue is open, and who waits for an item does so
-//! because all items are promised. After [`close`](Queue::close) a `get` waits on while the last items are promised; when the last was
+//! because all items are promised. After [`close`](OrderedQueue::close) a `get` waits on while the last items are promised; when the last was
 //! taken, everybody hears that the queue is closed.
 
 mod core;
@@ -41,5 +42,5 @@ mod order;
 mod state;
 
 pub use futures::{GetFuture, Items, JoinFuture, PutFuture};
-pub use interface::{LifoQueue, PriorityQueue, Queue};
-pub use order::{Fifo, Lifo, Smallest};
+pub use interface::{LifoQueue, OrderedQueue, PriorityQueue, Queue};
+pub use order::{Fifo, Lifo, Order, Smallest};

@@ -1,26 +1,46 @@
-//! How a queue keeps its items: which of them is next.
+//! How a queue stores its items: which of them is next.
 
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Keeps items, and says which is next.
-pub trait Order: Default {
-    /// What is kept.
+/// The order of an [`OrderedQueue`](super::OrderedQueue): [`Fifo`], [`Lifo`] or [`Smallest`].
+///
+/// It stores the items and decides which of them is next. The trait cannot be implemented outside this
+/// crate.
+pub trait Order: Default + sealed::Sealed {
+    /// The type of the items.
     type Item;
 
-    /// Whether it compares items, that is, runs foreign code.
+    /// The name of the queue with this order.
+    #[doc(hidden)]
+    const QUEUE: &'static str;
+
+    /// Whether it compares items, that is, runs third-party code.
+    #[doc(hidden)]
     const COMPARES: bool;
 
-    /// Adds an item. When a comparison panics, the item is in all the same.
+    /// Adds an item, even if a comparison panics.
+    #[doc(hidden)]
     fn push(&mut self, item: Self::Item);
 
-    /// Takes the item that is next. When a comparison panics, every item stays in.
+    /// Removes the next item. If a comparison panics, none is removed.
+    #[doc(hidden)]
     fn pop(&mut self) -> Option<Self::Item>;
 
-    /// Takes any item, without a comparison.
+    /// Removes any item, without a comparison.
+    #[doc(hidden)]
     fn discard(&mut self) -> Option<Self::Item> {
         self.pop()
     }
+}
+
+/// Who may implement [`Order`].
+mod sealed {
+    /// Implemented for the three orders.
+    pub trait Sealed {}
+    impl<T> Sealed for super::Fifo<T> {}
+    impl<T> Sealed for super::Lifo<T> {}
+    impl<T> Sealed for super::Smallest<T> {}
 }
 
 /// First in, first out: the order of a [`Queue`](super::Queue).
@@ -34,6 +54,7 @@ impl<T> Default for Fifo<T> {
 
 impl<T> Order for Fifo<T> {
     type Item = T;
+    const QUEUE: &'static str = "Queue";
     const COMPARES: bool = false;
 
     #[inline]
@@ -64,6 +85,7 @@ impl<T> Default for Lifo<T> {
 
 impl<T> Order for Lifo<T> {
     type Item = T;
+    const QUEUE: &'static str = "LifoQueue";
     const COMPARES: bool = false;
 
     #[inline]
@@ -83,12 +105,11 @@ impl<T> fmt::Debug for Lifo<T> {
     }
 }
 
-/// The smallest first, and the oldest of equals: the order of a [`PriorityQueue`](super::PriorityQueue).
-///
-/// A binary heap of its own, as the standard library's loses an item when a comparison panics in the midst of a `pop`. This one
-/// only ever swaps.
+/// The smallest first, the oldest of equal ones: the order of a [`PriorityQueue`](super::PriorityQueue).
+// A binary heap of its own: std's loses an item when a comparison panics within `pop`. This one only
+// swaps items.
 pub struct Smallest<T> {
-    /// Each not before its parent, which stands at half its index, rounded down; with the number of its put.
+    /// Each item with the number of its put. Invariant: none is before its parent, at `(index - 1) / 2`.
     heap: Vec<(T, u64)>,
     /// The number of the next put.
     next: u64,
@@ -127,9 +148,10 @@ impl<T: Ord> Smallest<T> {
             if left >= len {
                 return;
             }
-            let child = match right < len && self.is_before(right, left) {
-                true => right,
-                false => left,
+            let child = if right < len && self.is_before(right, left) {
+                right
+            } else {
+                left
             };
             if !self.is_before(child, at) {
                 return;
@@ -142,6 +164,7 @@ impl<T: Ord> Smallest<T> {
 
 impl<T: Ord> Order for Smallest<T> {
     type Item = T;
+    const QUEUE: &'static str = "PriorityQueue";
     const COMPARES: bool = true;
 
     fn push(&mut self, item: T) {
