@@ -60,9 +60,7 @@ pub use as_completed::{AsCompleted, as_completed};
 pub use gather::{Gather, gather};
 pub use joinable::Joinable;
 pub use try_gather::{TryGather, try_gather};
-pub use wait::{
-    AllCompleted, Condition, FirstCompleted, FirstFailed, Progress, Until, Wait, Waited, wait,
-};
+pub use wait::{Progress, Wait, Waited, wait};
 
 /// What [`gather()`] and [`try_gather()`] take: a tuple of up to 12 futures, an array or a `Vec` of futures.
 ///

@@ -9,20 +9,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// Waits for tasks and gives their handles back, sorted into done and pending.
+/// Waits for tasks and returns their handles, sorted into done and pending (asyncio: `wait`).
 ///
-/// It waits until all have ended, unless told otherwise by [`first_completed`](Wait::first_completed),
-/// [`first_failed`](Wait::first_failed) or [`until`](Wait::until); [`timeout`](Wait::timeout) bounds it in any case.
-/// It takes any iterator of `JoinHandle<T>`s, or of `&mut JoinHandle<T>`s where the handles are to stay where they are.
-/// With nothing to wait for it returns at once, whatever the condition.
+/// By default it waits until all tasks have ended. [`first_completed`](Wait::first_completed),
+/// [`first_failed`](Wait::first_failed) and [`until`](Wait::until) make it return earlier (asyncio: `return_when=`);
+/// [`timeout`](Wait::timeout) bounds it in any case. It never cancels a task: pending tasks continue to run.
 ///
-/// It never cancels: pending tasks go on running. asyncio calls this `wait`, with `return_when=`; there, waiting for
-/// nothing is an error.
+/// It takes any iterator of `JoinHandle<T>`s, or of `&mut JoinHandle<T>`s to keep the handles where they are.
+/// With nothing to wait for it returns at once (in asyncio this is an error).
 ///
 /// # Cancel safety
 ///
-/// Cancelling or dropping it leaves the tasks running, though awaiting would own them; results that were not
-/// fetched are lost with the handles that were passed by value.
+/// The tasks continue to run when it is cancelled or dropped, unlike those of a handle that is awaited directly. Handles
+/// that were passed by value are dropped, and the results of their tasks with them.
 ///
 /// # Panics
 ///
@@ -55,22 +54,22 @@ where
     I::Item: Joinable,
 {
     Wait {
-        watch: Watch::new(handles, AllCompleted),
+        watch: Watch::new(handles, ReturnWhen::AllCompleted),
         deadline: Deadline::Never,
     }
 }
 
 pin_project! {
-    /// The future of [`wait()`](super::wait()); `M` says when it is over.
+    /// The future of [`wait()`](super::wait()). `P` is the type of its predicate, if [`until`](Wait::until) gave it one.
     #[must_use = "futures do nothing unless awaited"]
-    pub struct Wait<H: Joinable, M = AllCompleted> {
-        watch: Watch<H, M>,
+    pub struct Wait<H: Joinable, P = fn(&Progress<'_, H>) -> bool> {
+        watch: Watch<H, P>,
         #[pin]
         deadline: Deadline<Sleep>,
     }
 }
 
-/// The handles that a [`Wait`] gives back.
+/// The handles that a [`Wait`] returns.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Waited<H> {
@@ -78,27 +77,29 @@ pub struct Waited<H> {
     ///
     /// Those that had ended before the wait began come first, in argument order.
     pub done: Vec<H>,
-    /// The tasks that go on running, in argument order.
+    /// The tasks that continue to run, in argument order.
     pub pending: Vec<H>,
 }
 
 impl<H: Joinable> Wait<H> {
-    /// Returns as soon as one task has ended, however it did.
-    pub fn first_completed(self) -> Wait<H, FirstCompleted> {
-        self.with(FirstCompleted)
+    /// Returns as soon as one task has ended, however it did (asyncio: `FIRST_COMPLETED`).
+    #[doc(alias = "FIRST_COMPLETED")]
+    pub fn first_completed(self) -> Self {
+        self.returning(ReturnWhen::FirstCompleted)
     }
 
     /// Returns as soon as one task has ended with a `JoinError` (it panicked or was cancelled), or when all have ended.
     ///
-    /// A task that gave an `Err` of its own did not fail in this sense: that is its output. asyncio calls this
-    /// `FIRST_EXCEPTION`.
-    pub fn first_failed(self) -> Wait<H, FirstFailed> {
-        self.with(FirstFailed)
+    /// A task whose output is an `Err` has not failed in this sense. asyncio calls this `FIRST_EXCEPTION`.
+    #[doc(alias = "FIRST_EXCEPTION")]
+    pub fn first_failed(self) -> Self {
+        self.returning(ReturnWhen::FirstFailed)
     }
 
-    /// Returns as soon as `pred` says so, or when all have ended.
+    /// Returns as soon as `predicate` returns `true`, or when all tasks have ended.
     ///
-    /// It is asked once for each task that ends, in the order in which they do, and not again after it said `true`.
+    /// The predicate is called once for each task that ends, in the order in which they do, and not again after it
+    /// returned `true`.
     ///
     /// # Examples
     ///
@@ -110,23 +111,23 @@ impl<H: Joinable> Wait<H> {
     /// assert!(quorum.done.len() >= 3);
     /// # });
     /// ```
-    pub fn until<P>(self, pred: P) -> Wait<H, Until<P>>
+    pub fn until<P>(self, predicate: P) -> Wait<H, P>
     where
         P: FnMut(&Progress<'_, H>) -> bool,
     {
-        self.with(Until(pred))
+        self.returning(ReturnWhen::Until(predicate))
     }
 
-    /// The same wait, over when `condition` is met.
-    fn with<M>(self, condition: M) -> Wait<H, M> {
+    /// The same wait with another condition.
+    fn returning<P>(self, when: ReturnWhen<P>) -> Wait<H, P> {
         Wait {
-            watch: self.watch.with(condition),
+            watch: self.watch.returning(when),
             deadline: self.deadline,
         }
     }
 }
 
-impl<H: Joinable, M> Wait<H, M> {
+impl<H: Joinable, P> Wait<H, P> {
     /// Returns after `delay` in any case, counted from the first poll. Nothing is cancelled then.
     ///
     /// The tasks are looked at before the clock: with a delay of zero, those that have ended are found done.
@@ -136,7 +137,7 @@ impl<H: Joinable, M> Wait<H, M> {
     }
 }
 
-impl<H: Joinable, M: Condition<H>> Future for Wait<H, M> {
+impl<H: Joinable, P: FnMut(&Progress<'_, H>) -> bool> Future for Wait<H, P> {
     type Output = Waited<H>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Waited<H>> {
@@ -155,7 +156,7 @@ impl<H: Joinable, M: Condition<H>> Future for Wait<H, M> {
     }
 }
 
-impl<H: Joinable, M> fmt::Debug for Wait<H, M> {
+impl<H: Joinable, P> fmt::Debug for Wait<H, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (handles, done) = self.watch.counts();
         f.debug_struct("Wait")
@@ -165,39 +166,57 @@ impl<H: Joinable, M> fmt::Debug for Wait<H, M> {
     }
 }
 
-/// What a condition is told: how far the wait has come.
+/// When a [`Wait`] returns; in any case when all tasks have ended.
+pub(super) enum ReturnWhen<P> {
+    /// Not before all tasks have ended.
+    AllCompleted,
+    /// As soon as one task has ended.
+    FirstCompleted,
+    /// As soon as one task has ended with a `JoinError`.
+    FirstFailed,
+    /// As soon as the predicate holds.
+    Until(P),
+}
+
+impl<P> ReturnWhen<P> {
+    /// Whether the wait is over, one more task having ended.
+    pub(super) fn is_met<H>(&mut self, progress: &Progress<'_, H>) -> bool
+    where
+        P: FnMut(&Progress<'_, H>) -> bool,
+    {
+        match self {
+            Self::AllCompleted => false,
+            Self::FirstCompleted => true,
+            Self::FirstFailed => progress.failed > 0,
+            Self::Until(predicate) => predicate(progress),
+        }
+    }
+}
+
+/// How far a [`Wait`] has come: the argument of the predicate of [`Wait::until`].
 pub struct Progress<'a, H> {
     /// The tasks that have ended.
-    done: &'a [H],
+    pub(super) done: &'a [H],
     /// How many have not.
-    pending: usize,
+    pub(super) pending: usize,
     /// How many of `done` ended with a `JoinError`.
-    failed: usize,
+    pub(super) failed: usize,
 }
 
 impl<'a, H> Progress<'a, H> {
-    /// The state of a wait.
-    pub(super) fn new(done: &'a [H], pending: usize, failed: usize) -> Self {
-        Self {
-            done,
-            pending,
-            failed,
-        }
-    }
-
-    /// Gives the handles of the tasks that have ended, in the order in which they did; the last one has just done so.
+    /// Returns the handles of the tasks that have ended, in the order in which they did; the last one has just ended.
     #[must_use]
     pub fn done(&self) -> &'a [H] {
         self.done
     }
 
-    /// Counts the tasks that have not ended.
+    /// Returns the number of tasks that have not ended.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending
     }
 
-    /// Counts the tasks that ended with a `JoinError`.
+    /// Returns the number of tasks that ended with a `JoinError`.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.failed
@@ -212,68 +231,4 @@ impl<H> fmt::Debug for Progress<'_, H> {
             .field("failed", &self.failed)
             .finish()
     }
-}
-
-/// When a [`Wait`] is over before all tasks have ended.
-///
-/// The four kinds are made by the methods of [`Wait`]; the trait cannot be implemented outside this crate.
-pub trait Condition<H>: sealed::Sealed {
-    /// Whether it is over now that one more task has ended.
-    #[doc(hidden)]
-    fn is_met(&mut self, progress: &Progress<'_, H>) -> bool;
-}
-
-/// Not before all tasks have ended: what [`wait()`](super::wait()) does by itself.
-#[derive(Debug)]
-pub struct AllCompleted;
-
-/// As soon as one task has ended: [`Wait::first_completed`].
-#[derive(Debug)]
-pub struct FirstCompleted;
-
-/// As soon as one task has ended with a `JoinError`: [`Wait::first_failed`].
-#[derive(Debug)]
-pub struct FirstFailed;
-
-/// As soon as a closure says so: [`Wait::until`].
-pub struct Until<P>(P);
-
-impl<P> fmt::Debug for Until<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Until").finish_non_exhaustive()
-    }
-}
-
-impl<H> Condition<H> for AllCompleted {
-    fn is_met(&mut self, _: &Progress<'_, H>) -> bool {
-        false
-    }
-}
-
-impl<H> Condition<H> for FirstCompleted {
-    fn is_met(&mut self, _: &Progress<'_, H>) -> bool {
-        true
-    }
-}
-
-impl<H> Condition<H> for FirstFailed {
-    fn is_met(&mut self, progress: &Progress<'_, H>) -> bool {
-        progress.failed > 0
-    }
-}
-
-impl<H, P: FnMut(&Progress<'_, H>) -> bool> Condition<H> for Until<P> {
-    fn is_met(&mut self, progress: &Progress<'_, H>) -> bool {
-        (self.0)(progress)
-    }
-}
-
-/// Who may implement [`Condition`].
-mod sealed {
-    /// Implemented for the four kinds.
-    pub trait Sealed {}
-    impl Sealed for super::AllCompleted {}
-    impl Sealed for super::FirstCompleted {}
-    impl Sealed for super::FirstFailed {}
-    impl<P> Sealed for super::Until<P> {}
 }

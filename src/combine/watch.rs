@@ -4,7 +4,7 @@
 
 use super::engine::Engine;
 use super::joinable::Joinable;
-use super::wait::{Condition, Progress, Waited};
+use super::wait::{Progress, ReturnWhen, Waited};
 use pin_project_lite::pin_project;
 use std::mem;
 use std::ops::ControlFlow;
@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// The handles that are being waited for.
-pub(super) struct Watch<H: Joinable, M> {
+pub(super) struct Watch<H: Joinable, P> {
     /// In argument order; `None` for those that have moved to `done`.
     handles: Vec<Option<H>>,
     /// In the order in which they ended.
@@ -23,14 +23,14 @@ pub(super) struct Watch<H: Joinable, M> {
     /// Whether the condition has been met.
     met: bool,
     /// When to stop.
-    pub(super) condition: M,
+    when: ReturnWhen<P>,
     /// Who is polled when.
     engine: Engine,
 }
 
-impl<H: Joinable, M> Watch<H, M> {
+impl<H: Joinable, P> Watch<H, P> {
     /// A watch over `handles`, none polled.
-    pub(super) fn new(handles: impl IntoIterator<Item = H>, condition: M) -> Self {
+    pub(super) fn new(handles: impl IntoIterator<Item = H>, when: ReturnWhen<P>) -> Self {
         let handles: Vec<_> = handles.into_iter().map(Some).collect();
         Self {
             engine: Engine::new(handles.len()),
@@ -38,14 +38,14 @@ impl<H: Joinable, M> Watch<H, M> {
             done: Vec::new(),
             failed: 0,
             met: false,
-            condition,
+            when,
         }
     }
 
-    /// The same handles under another condition. For a watch that was not polled.
-    pub(super) fn with<N>(mut self, condition: N) -> Watch<H, N> {
+    /// The same handles with another condition. For a watch that was not polled.
+    pub(super) fn returning<Q>(mut self, when: ReturnWhen<Q>) -> Watch<H, Q> {
         let handles = mem::take(&mut self.handles);
-        Watch::new(handles.into_iter().flatten(), condition)
+        Watch::new(handles.into_iter().flatten(), when)
     }
 
     /// How many handles there are, and how many have ended.
@@ -68,7 +68,7 @@ impl<H: Joinable, M> Watch<H, M> {
     }
 }
 
-impl<H: Joinable, M: Condition<H>> Watch<H, M> {
+impl<H: Joinable, P: FnMut(&Progress<'_, H>) -> bool> Watch<H, P> {
     /// Polls the handles that were woken; ready when the condition is met or all have ended.
     ///
     /// Once it is met, those that were woken in the same round are still looked at: `done` leaves none of them out.
@@ -78,7 +78,7 @@ impl<H: Joinable, M: Condition<H>> Watch<H, M> {
             done,
             failed,
             met,
-            condition,
+            when,
             engine,
         } = self;
         let left = handles.len();
@@ -88,8 +88,12 @@ impl<H: Joinable, M: Condition<H>> Watch<H, M> {
                 *failed += usize::from(handle.has_failed());
             }
             done.extend(handles[index].take());
-            let progress = Progress::new(done, left - done.len(), *failed);
-            *met = *met || condition.is_met(&progress);
+            let progress = Progress {
+                done,
+                pending: left - done.len(),
+                failed: *failed,
+            };
+            *met = *met || when.is_met(&progress);
             Poll::Ready(ControlFlow::<()>::Continue(()))
         });
         if *met {
@@ -100,7 +104,7 @@ impl<H: Joinable, M: Condition<H>> Watch<H, M> {
     }
 }
 
-impl<H: Joinable, M> Drop for Watch<H, M> {
+impl<H: Joinable, P> Drop for Watch<H, P> {
     /// Leaves the tasks running.
     fn drop(&mut self) {
         let pending = self.handles.iter_mut().flatten();

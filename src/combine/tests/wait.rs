@@ -2,8 +2,9 @@
 
 use super::tools::{Driven, Gate, Key, gate};
 use crate::combine::joinable::{Joinable, sealed};
+use crate::combine::wait::ReturnWhen;
 use crate::combine::watch::{Deadline, Watch};
-use crate::combine::{AllCompleted, Waited, wait};
+use crate::combine::{Progress, Waited, wait};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -230,7 +231,8 @@ async fn with_timer(
     timer: Gate<()>,
     made: &std::cell::Cell<u32>,
 ) -> Waited<Stub> {
-    let mut watch = Watch::new(tasks, AllCompleted);
+    let when = ReturnWhen::<fn(&Progress<'_, Stub>) -> bool>::AllCompleted;
+    let mut watch = Watch::new(tasks, when);
     let mut deadline = pin!(Deadline::After {
         delay: Duration::from_secs(3)
     });
