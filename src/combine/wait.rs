@@ -84,7 +84,7 @@ pub struct Waited<H> {
 impl<H: Joinable> Wait<H> {
     /// Returns as soon as one task has ended, however it did (asyncio: `FIRST_COMPLETED`).
     #[doc(alias = "FIRST_COMPLETED")]
-    pub fn first_completed(self) -> Self {
+    pub fn first_completed(self) -> Wait<H> {
         self.returning(ReturnWhen::FirstCompleted)
     }
 
@@ -92,7 +92,7 @@ impl<H: Joinable> Wait<H> {
     ///
     /// A task whose output is an `Err` has not failed in this sense. asyncio calls this `FIRST_EXCEPTION`.
     #[doc(alias = "FIRST_EXCEPTION")]
-    pub fn first_failed(self) -> Self {
+    pub fn first_failed(self) -> Wait<H> {
         self.returning(ReturnWhen::FirstFailed)
     }
 
