@@ -14,6 +14,9 @@
 //!   dropped at any time: all children and outputs with it
 //! ```
 //!
+//! A branch that was told and ends its poll pending, not woken again, with a catch point in it that
+//! was not polled: that is passed by (C26), and the branch is dropped.
+//!
 //! A crew is a `Join` in the tree of scopes and its children are branches of it, opened when something in a child opens a
 //! catch point. One in which nobody does pays nothing for that, and a cancellation drops it whole.
 
@@ -27,7 +30,7 @@ use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 pin_project! {
     /// Children and their engine.
@@ -133,7 +136,7 @@ impl<S: Set> Crew<S> {
                 drop_uncaught(this.set.as_mut(), this.engine, this.family);
             }
             match this.round(cx, &mut judge) {
-                Poll::Pending if self.as_mut().project().family.rest(cx.waker()) => {
+                Poll::Pending if self.as_mut().project().rests(cx.waker()) => {
                     return Poll::Pending;
                 }
                 Poll::Pending | Poll::Ready(ControlFlow::Continue(())) => {}
@@ -263,6 +266,12 @@ fn end_of<S: Set>(set: Pin<&mut S>, index: usize, family: &mut Family) -> Poll<C
 }
 
 impl<S: Set> CrewProj<'_, S> {
+    /// Ends a poll in which nothing more can be done; `false` when there is something to be heard
+    /// yet.
+    fn rests(self, waker: &Waker) -> bool {
+        self.family.rest(waker, self.engine)
+    }
+
     /// Polls the children that were woken, until one of them says stop.
     fn round(
         self,

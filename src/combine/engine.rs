@@ -107,6 +107,12 @@ impl Engine {
         index < self.begun && nodes.is_some_and(|nodes| !nodes[index].is_muted())
     }
 
+    /// Whether a child was woken since it was polled last.
+    pub(super) fn is_woken(&self, index: usize) -> bool {
+        let nodes = self.block.as_ref().map(Block::nodes);
+        nodes.is_some_and(|nodes| nodes[index].is_queued())
+    }
+
     /// Ends a child from outside, which was begun and has not ended.
     pub(super) fn end(&mut self, index: usize) {
         if let Some(block) = &self.block {

@@ -99,6 +99,11 @@ impl Node {
         self.word.fetch_or(MUTED, Ordering::Relaxed);
     }
 
+    /// Whether the child was woken since it was polled last.
+    pub(super) fn is_queued(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & QUEUED != 0
+    }
+
     /// Whether the child has ended. For the poller only.
     #[inline]
     pub(super) fn is_muted(&self) -> bool {

@@ -5,6 +5,7 @@
 //!         └─ branch of child 7
 //! ```
 
+use super::engine::Engine;
 use super::slot::Set;
 use crate::error::{Cancelled, Panic, Reason};
 use crate::runtime::{Awaited, Core, Place, Promise, try_with};
@@ -72,9 +73,23 @@ impl Family {
     }
 
     /// Ends a poll in which nothing more can be done; `false` when there is something to be heard yet.
-    pub(super) fn rest(&mut self, waker: &Waker) -> bool {
+    pub(super) fn rest(&mut self, waker: &Waker, engine: &Engine) -> bool {
+        self.pass_by(engine);
         self.join.refresh(waker);
         !self.join.has_arrived()
+    }
+
+    /// In the branches that were polled to a pending end and not woken again, what was delivered
+    /// and not heard goes on outwards (C26), so that it ends the branch.
+    fn pass_by(&self, engine: &Engine) {
+        if !self.has_places() || try_with(Core::is_any_unheard) != Ok(true) {
+            return;
+        }
+        let resting = self
+            .branches
+            .iter()
+            .filter(|(index, _)| !engine.is_woken(**index));
+        resting.for_each(|(_, branch)| branch.pass_by());
     }
 
     /// Begins to end for a reason that lies inside: the others are cancelled.

@@ -7,6 +7,7 @@
 //! ```text
 //!   run: cancel waits ─▶ deliver ─┬─ no root, or nobody catches ─▶ abort: the future is dropped
 //!                                 └─ caught: the catch points' wakers are woken ─▶ the task is polled
+//!   poll ─ pending, not woken ─▶ pass_by: what a catch point was told that was not polled goes on
 //!   resume ─▶ the next catch point outwards, the scope that owns it, or the task: abort when the poll returns
 //!   abort ─┬─ it was awaiting no task ────────────────▶ ended
 //!          └─ it was: they are cancelled, it lingers ─▶ ended when they have (C21)
@@ -169,11 +170,17 @@ impl Core {
         task.settle(false)
     }
 
-    /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed past every catch
-    /// point, or one that a catch point let out when foreign code dropped it.
+    /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed
+    /// past every catch point, or one that a catch point let out because foreign code dropped it,
+    /// or did not poll it (C26).
     pub(super) fn end_of(&self, task: &Task) -> Option<Cancelled> {
         self.look_after_poll().set(false);
         let raised = self.raised().take();
+        if let Some(root) = task.scope()
+            && !task.state().is_scheduled()
+        {
+            self.pass_by(root);
+        }
         // Where the task has a root, the tree has decided between what was resumed and what waited there.
         self.let_out(task).or(raised)
     }
@@ -256,6 +263,21 @@ impl Core {
             drop(old);
         }
         self.scopes().borrow_mut().take_pending(root)
+    }
+
+    /// Returns `true` if a cancellation was delivered to a catch point, shield or scope that has
+    /// not been polled since.
+    pub(crate) fn is_any_unheard(&self) -> bool {
+        self.scopes().borrow().is_any_unheard()
+    }
+
+    /// Sends outwards what was delivered inside `scope` and not heard by its poll, which has ended
+    /// pending and is not to be repeated (C26).
+    pub(super) fn pass_by(&self, scope: Key) {
+        if self.is_any_unheard() {
+            let wakes = self.scopes().borrow_mut().pass_by(scope);
+            wakes.into_iter().for_each(wake_quietly);
+        }
     }
 
     /// The tree of scopes is to be asked after the current poll.

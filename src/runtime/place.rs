@@ -190,6 +190,12 @@ impl Place {
         .unwrap_or(false)
     }
 
+    /// Sends outwards what was delivered inside, and not heard by the poll of this scope that has
+    /// just ended: pending, and nobody has woken it again (C26).
+    pub(crate) fn pass_by(&self) {
+        self.ask(|core, key| core.pass_by(key));
+    }
+
     /// True when a cancellation is this scope's own.
     pub(crate) fn owns(&self, cancelled: &Cancelled) -> bool {
         self.ask(|core, key| core.scopes().borrow().owns(key, cancelled))

@@ -30,7 +30,7 @@ impl<C: Identity, W> Tree<C, W> {
         let caught = node.caught;
         match node.kind {
             Kind::Join => self.pass(scope, &cancel, &mut wakes),
-            _ if caught => {}
+            _ if caught => wakes.add(self.nodes.at_mut(scope).waker.take()),
             _ => wakes.add(self.post(scope, &cancel, false)),
         }
         let duty = if caught { Duty::Wait } else { Duty::Drop };
@@ -67,6 +67,7 @@ impl<C: Identity, W> Tree<C, W> {
                 && self.stop(parent, &held, true) == Some(stop)
             {
                 self.nodes.at_mut(at).pending = None;
+                self.heard(at);
                 // The resume has woken the owner.
                 self.leave_with(stop, &held, false);
             }
@@ -140,8 +141,8 @@ impl<C: Identity, W> Tree<C, W> {
     /// Finishes a node whose children are finished, and tells its parent.
     fn leave(&mut self, at: Key, cancel: &C, wakes: &mut Wakes<W>) {
         let node = self.nodes.at(at);
-        let mut caught = node.caught;
-        match node.kind {
+        let (mut caught, kind) = (node.caught, node.kind);
+        match kind {
             Kind::Catch | Kind::Mask if !caught => {
                 wakes.add(self.post(at, cancel, false));
                 caught = true;
@@ -150,6 +151,10 @@ impl<C: Identity, W> Tree<C, W> {
             Kind::Scope if caught => self.note(at, cancel),
             Kind::Task => self.nodes.at_mut(at).note_passed(cancel.clone()),
             _ => {}
+        }
+        if caught && matches!(kind, Kind::Scope | Kind::Branch | Kind::Task) {
+            // Its next poll is what the catch points inside are waited for (C26).
+            wakes.add(self.nodes.at_mut(at).waker.take());
         }
         if let (true, Some(parent)) = (caught, self.nodes.at(at).parent) {
             self.nodes.at_mut(parent).caught = true;
@@ -194,7 +199,9 @@ impl<C: Identity, W> Tree<C, W> {
     /// Leaves a cancellation with a node, and takes the waker out.
     fn post(&mut self, at: Key, cancel: &C, raised: bool) -> Option<W> {
         self.leave_with(at, cancel, raised);
-        self.nodes.at_mut(at).waker.take()
+        let waker = self.nodes.at_mut(at).waker.take();
+        self.told(at);
+        waker
     }
 
     /// Leaves a cancellation with a node whose owner knows that it has to look.

@@ -18,6 +18,7 @@ enum Step {
     Raise(usize, u32),
     Take(usize),
     Wake(usize),
+    PassBy(usize),
 }
 
 fn kinds() -> impl Strategy<Value = Kind> {
@@ -42,7 +43,8 @@ fn steps() -> impl Strategy<Value = Step> {
         4 => (at.clone(), tag.clone()).prop_map(|(at, tag)| Step::Cancel(at, tag)),
         3 => (at.clone(), tag).prop_map(|(at, tag)| Step::Raise(at, tag)),
         2 => at.clone().prop_map(Step::Take),
-        3 => at.prop_map(Step::Wake),
+        3 => at.clone().prop_map(Step::Wake),
+        2 => at.prop_map(Step::PassBy),
     ]
 }
 
@@ -83,7 +85,7 @@ impl Pair {
         let at = match step {
             Step::OpenRoot(kind) => return self.open(None, kind),
             Step::Open(at, kind) => return self.open(self.pick(at), kind),
-            Step::Close(at) | Step::Take(at) | Step::Wake(at) => at,
+            Step::Close(at) | Step::Take(at) | Step::Wake(at) | Step::PassBy(at) => at,
             Step::Adopt(at, _) | Step::Cancel(at, _) | Step::Raise(at, _) => at,
         };
         let Some((name, key)) = self.pick(at) else {
@@ -94,6 +96,7 @@ impl Pair {
             Step::Adopt(_, to) => self.adopt(name, key, to),
             Step::Cancel(_, tag) => self.cancel(name, key, tag),
             Step::Raise(_, tag) => self.raise(name, key, tag),
+            Step::PassBy(_) => self.pass_by(name, key),
             Step::Take(_) => {
                 let expected = self.forest.at(name).pending.take();
                 assert_eq!(
@@ -135,6 +138,13 @@ impl Pair {
         assert_eq!(delivery.wakes.into_iter().collect::<Vec<_>>(), woken);
     }
 
+    fn pass_by(&mut self, name: u32, key: Key) {
+        let mut woken = Vec::new();
+        self.forest.pass_by(name, &mut woken);
+        let wakes = self.tree.pass_by(key);
+        assert_eq!(wakes.into_iter().collect::<Vec<_>>(), woken);
+    }
+
     fn raise(&mut self, name: u32, key: Key, tag: u32) {
         let (path, mut woken) = (self.forest.path(name), Vec::new());
         let stop = self.forest.outwards(&path, tag, true, &mut woken);
@@ -154,6 +164,11 @@ impl Pair {
     /// Compares all that can be seen of every node.
     fn check(&mut self) {
         assert_eq!(self.tree.len(), self.keys.len());
+        let unheard = self
+            .keys
+            .iter()
+            .filter(|(_, key)| self.tree.nodes.at(*key).unheard);
+        assert_eq!(self.tree.unheard, unheard.count());
         for (name, key) in &self.keys {
             let parent = self.forest.parent(*name);
             let twig = self.forest.at(*name);
@@ -169,6 +184,8 @@ impl Pair {
             assert_eq!(own, twig.own());
             assert_eq!(node.outer.map(|tag| tag.0), twig.outer);
             assert_eq!(node.waker.is_some(), twig.awake);
+            let told = node.pending.is_some() && node.waker.is_none();
+            assert!(told || !node.unheard);
             let above = self.keys.iter().find(|(name, _)| Some(*name) == parent);
             assert_eq!(node.parent, above.map(|(_, key)| *key));
         }

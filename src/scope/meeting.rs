@@ -8,7 +8,7 @@ fn what_is_resumed_goes_before_what_only_waits_at_a_catch_point() {
     let mut bench = Bench::new();
     let task = bench.task();
     let catch = bench.add(task, Kind::Catch, "catch");
-    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "catch".to_owned()));
+    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "catch task".to_owned()));
     assert_eq!(bench.raise(catch, 9), "caught by nobody");
     let inside = bench.add(catch, Kind::Catch, "inside");
     assert_eq!((bench.take(inside), bench.take(catch)), (None, Some(9)));
@@ -23,7 +23,7 @@ fn c13_what_waits_goes_before_what_is_resumed_if_it_is_from_further_out() {
     let inner = bench.add(catch, Kind::Catch, "inner");
     assert_eq!(bench.cancel(timeout, 1).0, Duty::Wait);
     assert_eq!(bench.catch(inner), Some(1));
-    assert_eq!(bench.cancel(task, 2), (Duty::Wait, "catch".to_owned()));
+    assert_eq!(bench.cancel(task, 2), (Duty::Wait, "catch task".to_owned()));
     assert_eq!(bench.raise(catch, 1), "caught by nobody");
     let inside = bench.add(catch, Kind::Catch, "inside");
     assert_eq!((bench.take(inside), bench.take(catch)), (None, Some(2)));
@@ -66,7 +66,10 @@ fn c13_an_earlier_cancellation_of_the_task_beats_the_timeouts_when_a_shield_lets
     let timeout = bench.add(task, Kind::Scope, "timeout");
     let catch = bench.add(timeout, Kind::Catch, "catch");
     let mask = bench.add(catch, Kind::Mask, "mask");
-    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "mask".to_owned()));
+    assert_eq!(
+        bench.cancel(task, 1),
+        (Duty::Wait, "mask timeout task".to_owned())
+    );
     assert_eq!(bench.cancel(task, 2), (Duty::Wait, String::new()));
     assert_eq!(bench.cancel(timeout, 3), (Duty::Wait, String::new()));
     assert_eq!(bench.raise(catch, 3), "caught by catch");

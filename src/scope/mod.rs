@@ -49,6 +49,7 @@
 //!      │    open of a node inside:    │  │  │ a second one: it joins the first (see below)
 //!      └──────────────────────────────┘  └──┘
 //!               it moves inwards         close, not taken: it moves outwards
+//!                                        pass_by, not polled: the same, and the node stays
 //!
 //!              pending │ a second one waits only          │ a second one is resumed
 //!   ───────────────────┼──────────────────────────────────┼─────────────────────────────────────────
@@ -67,6 +68,26 @@
 //! cancellation moves inwards; should the future inside be ready at once, closing lets it out again (C24). A catch point that
 //! foreign code drops lets it out the same way, so a cancellation is lost only by being caught. What [`raise`](Tree::raise)
 //! brought does not move inwards: a `resume` stands behind it, and waits for good.
+//!
+//! # A node that is not polled
+//!
+//! Foreign code may hold a future that has begun and not poll it: `buffer_unordered` whose loop
+//! awaits, a `select` whose other arm does. Such a catch point or shield holds nothing up (C26).
+//! The waker of a node tells whether its future has been polled: a delivery takes it, from the
+//! nodes that it tells and from the scopes around them, and each poll puts one back. When the poll
+//! of a scope has ended pending, and nobody has woken it again, its owner calls
+//! [`pass_by`](Tree::pass_by): what is pending inside at nodes without a waker goes on outwards, as
+//! if they had been dropped.
+//!
+//! ```text
+//!   told, woken ─▶ the scope is polled ─┬─ woken again ───────▶ it is polled again
+//!                                       ├─ the node was polled ─▶ heard: it catches, or holds
+//!                                       └─ it was not ────────▶ passed by
+//! ```
+//!
+//! The owners that know whether they were woken again are tasks and branches. Only what belongs to
+//! a scope that was polled itself passes: what a gather tells its branches waits until somebody
+//! polls the gather.
 //!
 //! # Whose cancellation it is
 //!
@@ -115,6 +136,7 @@
 //!   Where a cancellation is pending, each timeout that it passes may look outwards once, to see which of two is from further out.
 //! - What a node remembers is bounded: a task, gather or group nine cancellations of its own, a task eight from further out, any
 //!   other node four (pending, its own, from further out, the latest).
+//! - [`pass_by`](Tree::pass_by) takes constant time while every delivery has been heard.
 //! - [`cancel`](Tree::cancel) takes the time of the part of the tree inside the scope, uses no recursion, and allocates only when it has
 //!   more than one waker to give back.
 //! - A key whose node was closed is accepted everywhere and does nothing.
@@ -131,6 +153,7 @@ mod deliver;
 mod links;
 mod node;
 mod outcome;
+mod pass_by;
 mod tree;
 
 pub(crate) use node::{Identity, Kind};
@@ -143,6 +166,8 @@ mod histories;
 mod meeting;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod passing;
 #[cfg(test)]
 mod shape;
 #[cfg(test)]

@@ -120,7 +120,23 @@ impl Twig {
             _ if top && !caught => self.post(&owns, tag, false, woken),
             _ => {}
         }
+        let has_turn = matches!(self.kind, Kind::Task | Kind::Scope | Kind::Branch);
+        if caught && has_turn && std::mem::take(&mut self.awake) {
+            woken.push(self.name);
+        }
         caught || self.kind == Kind::Catch
+    }
+
+    /// The names of those inside that nobody has polled since they were told, children first.
+    fn unpolled(&self, is_polled: bool) -> Names {
+        let mut names = Vec::new();
+        for twig in &self.twigs {
+            if !(is_polled && twig.kind == Kind::Task) {
+                names.extend(twig.unpolled(twig.awake));
+                names.extend((!twig.awake).then_some(twig.name));
+            }
+        }
+        names
     }
 }
 
@@ -257,6 +273,27 @@ impl Forest {
             if self.stop(&path[..at], held, false) == Some(stop) {
                 self.at(path[at]).pending = None;
                 self.at(path[stop]).post(&owns, held, false, woken);
+            }
+        }
+    }
+
+    /// The poll of `top` has ended, and it is not woken again.
+    pub(super) fn pass_by(&mut self, top: u32, woken: &mut Names) {
+        let unpolled = self.at(top).unpolled(true);
+        for &name in &unpolled {
+            let path = self.path(name);
+            let Some((tag, _)) = self.at(name).pending else {
+                continue;
+            };
+            let inside = path.iter().position(|at| *at == top).expect("around") + 1;
+            let owns = self.owns(&path);
+            let owner = (inside..path.len()).rfind(|at| owns[*at].contains(&tag));
+            if owner.is_some_and(|at| unpolled.contains(&path[at])) {
+                continue;
+            }
+            self.at(name).pending = None;
+            if self.kind(name) != Kind::Task {
+                self.outwards(&path[..path.len() - 1], tag, false, woken);
             }
         }
     }

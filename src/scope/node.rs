@@ -55,7 +55,8 @@ pub(super) struct Node<C, W> {
     pub(super) prev: Option<Key>,
     /// The sibling that was opened after it.
     pub(super) next: Option<Key>,
-    /// Wakes whoever polls the future that this stands for.
+    /// Wakes whoever polls the future that this stands for. A delivery takes it, the next poll puts
+    /// it back: while it is not there, the future has not been polled since.
     pub(super) waker: Option<W>,
     /// What waits to be taken; in a mask, what is held.
     pub(super) pending: Option<Pending<C>>,
@@ -69,8 +70,13 @@ pub(super) struct Node<C, W> {
     pub(super) passed: Vec<C>,
     /// In a catch point, what was delivered last, though another one may have stood.
     pub(super) latest: Option<C>,
+    /// Invariant: set only while something is pending and the waker is gone. Counted by the tree.
+    pub(super) unheard: bool,
     /// Scratch of the walk in [`cancel`](super::Tree::cancel): somebody in here deals with it.
     pub(super) caught: bool,
+    /// Scratch of the walk in [`pass_by`](super::Tree::pass_by): its future was not polled since it
+    /// was told.
+    pub(super) unpolled: bool,
 }
 
 impl<C, W> Node<C, W> {
@@ -90,7 +96,9 @@ impl<C, W> Node<C, W> {
             outer: None,
             passed: Vec::new(),
             latest: None,
+            unheard: false,
             caught: false,
+            unpolled: false,
         }
     }
 }

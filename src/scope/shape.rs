@@ -10,7 +10,7 @@ fn children_that_outlive_their_parent_move_to_the_grandparent() {
     let gone = bench.add(task, Kind::Catch, "gone");
     let child = bench.add(gone, Kind::Catch, "child");
     bench.close(gone);
-    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "child".to_owned()));
+    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "child task".to_owned()));
     bench.close(task);
     assert_eq!(
         (bench.take(child), bench.raise(child, 2)),
@@ -27,7 +27,7 @@ fn a_carried_catch_point_is_cancelled_where_it_is_polled() {
     let catch = bench.add(from, Kind::Catch, "catch");
     bench.0.adopt(catch, Some(to));
     assert_eq!(bench.cancel(from, 1), (Duty::Drop, "task".to_owned()));
-    assert_eq!(bench.cancel(to, 2), (Duty::Wait, "catch".to_owned()));
+    assert_eq!(bench.cancel(to, 2), (Duty::Wait, "catch task".to_owned()));
 }
 
 /// A destructor polled by hand a future that it was inside of, as the tree knew it: the tree became a circle, which release
@@ -45,7 +45,7 @@ fn a_node_that_is_polled_inside_of_itself_stays_where_it_is() {
     }
     assert_eq!(
         bench.cancel(task, 1),
-        (Duty::Wait, "inner middle".to_owned())
+        (Duty::Wait, "inner middle task".to_owned())
     );
     assert_eq!(
         (bench.catch(inner), bench.close(middle)),

@@ -55,6 +55,11 @@ impl Bench {
         }
     }
 
+    /// The owner of a node that was told has polled its future, and so put the waker back.
+    pub(super) fn poll(&mut self, key: Key, name: &'static str) {
+        assert_eq!(self.0.set_waker(key, name), None);
+    }
+
     pub(super) fn take(&mut self, key: Key) -> Option<u32> {
         self.0.take_pending(key).map(|tag| tag.0)
     }
@@ -100,10 +105,11 @@ fn c8_c7_the_innermost_catches_first_then_outwards_then_the_task_ends() {
     let task = bench.task();
     let outer = bench.add(task, Kind::Catch, "outer");
     let inner = bench.add(outer, Kind::Catch, "inner");
-    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "inner".to_owned()));
+    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "inner task".to_owned()));
     assert_eq!((bench.take(outer), bench.catch(inner)), (None, Some(1)));
     assert_eq!(bench.raise(outer, 1), "caught by outer");
     assert_eq!(bench.catch(outer), Some(1));
+    bench.poll(task, "task");
     assert_eq!(bench.raise(task, 1), "ends task");
     assert_eq!(bench.take(task), Some(1));
 }
@@ -115,7 +121,10 @@ fn catch_points_side_by_side_are_all_innermost() {
     let outer = bench.add(task, Kind::Catch, "outer");
     bench.add(outer, Kind::Catch, "left");
     bench.add(outer, Kind::Catch, "right");
-    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "left right".to_owned()));
+    assert_eq!(
+        bench.cancel(task, 1),
+        (Duty::Wait, "left right task".to_owned())
+    );
 }
 
 #[test]
@@ -128,6 +137,7 @@ fn c9_a_second_cancel_during_clean_up_is_delivered_again() {
     let again = bench.add(task, Kind::Catch, "again");
     assert_eq!(bench.cancel(task, 2), (Duty::Wait, "again".to_owned()));
     assert_eq!(bench.catch(again), Some(2));
+    bench.poll(task, "task");
     assert_eq!(bench.cancel(task, 3), (Duty::Drop, "task".to_owned()));
     assert_eq!(bench.take(task), Some(3));
 }
@@ -137,7 +147,7 @@ fn c10_several_before_delivery_are_one_and_the_first_wins() {
     let mut bench = Bench::new();
     let task = bench.task();
     let catch = bench.add(task, Kind::Catch, "catch");
-    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "catch".to_owned()));
+    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "catch task".to_owned()));
     assert_eq!(bench.cancel(task, 2), (Duty::Wait, String::new()));
     assert_eq!(bench.catch(catch), Some(1));
     assert_eq!(bench.take(task), None);
@@ -191,8 +201,12 @@ fn c12_a_timeout_lets_its_catch_points_clean_up_and_ends_at_their_resume() {
     let outside = bench.add(task, Kind::Catch, "outside");
     let timeout = bench.add(outside, Kind::Scope, "timeout");
     let inside = bench.add(timeout, Kind::Catch, "inside");
-    assert_eq!(bench.cancel(timeout, 1), (Duty::Wait, "inside".to_owned()));
+    assert_eq!(
+        bench.cancel(timeout, 1),
+        (Duty::Wait, "inside timeout".to_owned())
+    );
     assert_eq!(bench.catch(inside), Some(1));
+    bench.poll(timeout, "timeout");
     assert_eq!(bench.raise(timeout, 1), "ends timeout");
     assert!(bench.0.owns(timeout, &Tag(1)));
     assert_eq!((bench.take(timeout), bench.take(outside)), (Some(1), None));
@@ -226,6 +240,7 @@ fn c13_the_outer_cancel_beats_the_timeouts_in_either_order() {
             let tag = if scope == task { 1 } else { 2 };
             assert_eq!(bench.cancel(scope, tag).0, Duty::Wait);
         }
+        bench.poll(task, "task");
         assert_eq!(bench.catch(catch), Some(1));
         assert_eq!(bench.raise(timeout, 1), "ends task");
         assert_eq!(bench.take(timeout), None);
@@ -275,11 +290,12 @@ fn three_branches(bench: &mut Bench) -> [Key; 6] {
 fn c15_a_mixed_gather_ends_the_plain_branches_and_waits_for_the_others() {
     let mut bench = Bench::new();
     let [task, around, join, plain, caught, masked] = three_branches(&mut bench);
-    let woken = "catch mask plain join".to_owned();
+    let woken = "catch caught mask masked plain join task".to_owned();
     assert_eq!(bench.cancel(task, 1), (Duty::Wait, woken));
     assert_eq!((bench.take(join), bench.take(plain)), (Some(1), Some(1)));
     assert_eq!((bench.take(caught), bench.take(masked)), (None, None));
     assert_eq!(bench.take(around), None);
+    bench.poll(caught, "caught");
     assert_eq!(bench.raise(caught, 1), "ends caught");
     assert_eq!(bench.raise(around, 1), "caught by around");
 }
@@ -291,7 +307,10 @@ fn c15_a_gather_in_which_nobody_catches_is_dropped_whole() {
     let around = bench.add(task, Kind::Catch, "around");
     let join = bench.add(around, Kind::Join, "join");
     let branch = bench.add(join, Kind::Branch, "branch");
-    assert_eq!(bench.cancel(task, 1), (Duty::Wait, "around".to_owned()));
+    assert_eq!(
+        bench.cancel(task, 1),
+        (Duty::Wait, "around task".to_owned())
+    );
     assert_eq!((bench.take(join), bench.take(branch)), (None, None));
 }
 

@@ -12,6 +12,8 @@ use crate::util::slab::Key;
 pub(crate) struct Tree<C, W> {
     /// The nodes, of any number of tasks.
     pub(super) nodes: Nodes<C, W>,
+    /// Invariant: how many nodes are [`unheard`](Node::unheard).
+    pub(super) unheard: usize,
 }
 
 impl<C: Identity, W> Tree<C, W> {
@@ -19,6 +21,7 @@ impl<C: Identity, W> Tree<C, W> {
     pub(crate) const fn new() -> Self {
         Self {
             nodes: Nodes::new(),
+            unheard: 0,
         }
     }
 
@@ -43,6 +46,7 @@ impl<C: Identity, W> Tree<C, W> {
     /// What is pending there goes on outwards, unless it was the scope's own (C14) or the task's end. Children that are still
     /// there, because foreign code keeps a future longer than the one that first polled it, become children of the parent.
     pub(crate) fn close(&mut self, key: Key) -> Closed<W> {
+        self.heard(key);
         let Some(mut node) = self.nodes.remove(key) else {
             return Closed::nothing();
         };
@@ -88,6 +92,7 @@ impl<C: Identity, W> Tree<C, W> {
     /// The caller drops it after letting go of the tree. A delivery takes the waker out, so ask and store at each poll.
     #[must_use = "a waker must be dropped after letting go of the tree"]
     pub(crate) fn set_waker(&mut self, key: Key, waker: W) -> Option<W> {
+        self.heard(key);
         match self.nodes.find_mut(key) {
             Some(node) => node.waker.replace(waker),
             None => Some(waker),
@@ -102,6 +107,7 @@ impl<C: Identity, W> Tree<C, W> {
 
     /// Takes what has been delivered to a node, once.
     pub(crate) fn take_pending(&mut self, key: Key) -> Option<C> {
+        self.heard(key);
         let pending = self.nodes.find_mut(key)?.pending.take()?;
         Some(pending.cancel)
     }
@@ -129,6 +135,21 @@ impl<C: Identity, W> Tree<C, W> {
         (self.nodes.find(task)).is_some_and(|node| node.has_heard(cancel))
     }
 
+    /// Notes that the owner of a node has not seen what is pending there.
+    pub(super) fn told(&mut self, key: Key) {
+        if !std::mem::replace(&mut self.nodes.at_mut(key).unheard, true) {
+            self.unheard += 1;
+        }
+    }
+
+    /// Notes that the owner of a node has seen what is pending there, or that nothing is.
+    pub(super) fn heard(&mut self, key: Key) {
+        let node = self.nodes.find_mut(key);
+        if node.is_some_and(|node| std::mem::take(&mut node.unheard)) {
+            self.unheard -= 1;
+        }
+    }
+
     /// Gives a node that comes new to its place what is pending around it.
     fn inherit(&mut self, key: Key) {
         let node = self.nodes.at(key);
@@ -148,7 +169,11 @@ impl<C: Identity, W> Tree<C, W> {
                 .cloned()
                 .for_each(|cancel| node.note_passed(cancel));
         }
+        let is_told = cancel.is_some() && node.waker.is_none();
         node.pending = cancel.map(|cancel| Pending { cancel, raised });
+        if is_told {
+            self.told(key);
+        }
     }
 
     /// Clones what a gather or group has not taken yet, for a branch of it.
@@ -167,6 +192,7 @@ impl<C: Identity, W> Tree<C, W> {
                 return None;
             }
             if let Some(pending) = node.pending.take_if(|pending| !pending.raised) {
+                self.heard(at);
                 self.note_passed(from, at, &pending.cancel);
                 return Some(pending.cancel);
             }

@@ -1,4 +1,5 @@
-//! Every promise C1 to C25 of the cancellation, as one or more tests that carry its number in their name.
+//! Every promise C1 to C29 of the cancellation, as one or more tests that carry its number in their
+//! name.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -9,6 +10,7 @@ mod foreign_more;
 mod foreign_scopes;
 mod more;
 mod nested;
+mod passing;
 mod scopes;
 mod tasks;
 mod waits;
