@@ -9,10 +9,12 @@
 //! through. A connection is a task group of two, one that reads and one that writes: when
 //! either ends, so does the other.
 
+mod arguments;
+
 use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::{env, io, net::SocketAddr, process::ExitCode, rc::Rc, time::Duration};
+use std::{io, net::SocketAddr, process::ExitCode, rc::Rc, time::Duration};
 use wheelhouse::net::{OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream};
 use wheelhouse::sync::{BroadcastError, broadcast};
 use wheelhouse::{GroupError, TaskGroup, finally, run, signal, sleep, task_group};
@@ -206,27 +208,12 @@ fn into_first(error: GroupError<io::Error>) -> io::Result<()> {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let address = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["-h" | "--help"] => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
-        [] => "127.0.0.1:7777",
-        [address] => address,
-        _ => return misused("more than one argument"),
+    let parse = |arguments: &[&str]| match *arguments {
+        [] => arguments::address(None),
+        [address] => arguments::address(Some(address)),
+        _ => Err("more than one argument".to_owned()),
     };
-    let Ok(parsed) = address.parse() else {
-        return misused(&format!("not an IP address with a port: {address}"));
-    };
-    let Err(error) = run(serve(parsed)) else {
-        return ExitCode::SUCCESS;
-    };
-    eprintln!("chat: {address}: {error}");
-    ExitCode::FAILURE
-}
-
-fn misused(problem: &str) -> ExitCode {
-    eprintln!("chat: {problem}\n\n{USAGE}");
-    ExitCode::from(2)
+    arguments::run(USAGE, parse, |address| {
+        run(serve(address)).map_err(|error| format!("{address}: {error}"))
+    })
 }

@@ -5,8 +5,10 @@
 //! ends with a report that says who holds what, who waits for whom, and where the circle is.
 //! `--fixed` shows the usual way out: everybody takes the fork with the smaller number first.
 
+mod arguments;
+
 use std::panic::{self, AssertUnwindSafe};
-use std::{env, process::ExitCode, rc::Rc, time::Duration};
+use std::{process::ExitCode, rc::Rc, time::Duration};
 use wheelhouse::sync::Lock;
 use wheelhouse::{sleep, task, testing, time};
 
@@ -62,17 +64,17 @@ async fn dinner(settings: Settings) {
 }
 
 /// Reads the arguments; a message if they make no sense.
-fn settings() -> Result<Settings, String> {
+fn settings(arguments: &[&str]) -> Result<Settings, String> {
     let mut settings = Settings {
         fixed: false,
         philosophers: 5,
     };
-    let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
+    let mut arguments = arguments.iter();
+    while let Some(&argument) = arguments.next() {
+        match argument {
             "--fixed" => settings.fixed = true,
             "--philosophers" => {
-                let number = arguments.next().unwrap_or_default();
+                let number = arguments.next().copied().unwrap_or_default();
                 settings.philosophers = match number.parse() {
                     Ok(count @ 2..=1000) => count,
                     _ => {
@@ -88,18 +90,8 @@ fn settings() -> Result<Settings, String> {
     Ok(settings)
 }
 
-fn main() -> ExitCode {
-    if env::args().any(|argument| argument == "-h" || argument == "--help") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
-    let settings = match settings() {
-        Ok(settings) => settings,
-        Err(problem) => {
-            eprintln!("{problem}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
+/// Serves the dinner, or shows why nobody eats.
+fn show(settings: Settings) -> Result<(), String> {
     // A test would let the panic fail it. Here the report is what is to be shown.
     panic::set_hook(Box::new(|_| ()));
     let run = || testing::run(dinner(settings));
@@ -114,5 +106,9 @@ fn main() -> ExitCode {
             println!("That is what this program is for; `--fixed` shows a way out.");
         }
     }
-    ExitCode::SUCCESS
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    arguments::run(USAGE, settings, show)
 }

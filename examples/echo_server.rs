@@ -5,8 +5,10 @@
 //! accept that fails (no file descriptor left, say), is reported and the server goes on.
 //! It runs until it is killed. Its counterpart: `examples/asyncio/echo_server.py`.
 
+mod arguments;
+
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use std::{env, io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 use wheelhouse::net::{TcpListener, TcpStream};
 use wheelhouse::{run, sleep, spawn};
 
@@ -50,31 +52,12 @@ async fn serve(address: SocketAddr) -> io::Result<()> {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let arguments: Vec<_> = arguments
-        .iter()
-        .map(|text| text.to_string_lossy())
-        .collect();
-    let address = match arguments.iter().map(AsRef::as_ref).collect::<Vec<&str>>()[..] {
-        ["-h" | "--help"] => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
-        [] => "127.0.0.1:7777",
-        [address] => address,
-        _ => return misused("more than one argument"),
+    let parse = |arguments: &[&str]| match *arguments {
+        [] => arguments::address(None),
+        [address] => arguments::address(Some(address)),
+        _ => Err("more than one argument".to_owned()),
     };
-    let Ok(parsed) = address.parse() else {
-        return misused(&format!("not an IP address with a port: {address}"));
-    };
-    let Err(error) = run(serve(parsed)) else {
-        return ExitCode::SUCCESS;
-    };
-    eprintln!("echo_server: {address}: {error}");
-    ExitCode::FAILURE
-}
-
-fn misused(problem: &str) -> ExitCode {
-    eprintln!("echo_server: {problem}\n\n{USAGE}");
-    ExitCode::from(2)
+    arguments::run(USAGE, parse, |address| {
+        run(serve(address)).map_err(|error| format!("{address}: {error}"))
+    })
 }

@@ -10,10 +10,12 @@
 //! each of them `except CancelledError: await roll_back(); raise`. A program that wants no
 //! more than its clean-ups on Ctrl-C is shorter: `Builder::cancel_on_ctrl_c`.
 
+mod arguments;
+
 use futures::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use futures::stream::TryStreamExt;
 use std::cell::{Cell, RefCell};
-use std::{env, io, net::SocketAddr, process::ExitCode, rc::Rc, time::Duration};
+use std::{io, net::SocketAddr, process::ExitCode, rc::Rc, time::Duration};
 use wheelhouse::net::{TcpListener, TcpStream};
 use wheelhouse::{JoinHandle, catch_cancel, run, signal, sleep, spawn, wait};
 
@@ -126,35 +128,17 @@ fn seconds(text: &str) -> Option<Duration> {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let arguments: Vec<_> = arguments
-        .iter()
-        .map(|text| text.to_string_lossy())
-        .collect();
-    let (address, deadline) = match arguments.iter().map(AsRef::as_ref).collect::<Vec<&str>>()[..] {
-        ["-h" | "--help"] => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
-        [] => ("127.0.0.1:7777", "10"),
-        [address] => (address, "10"),
-        [address, deadline] => (address, deadline),
-        _ => return misused("more than two arguments"),
+    let parse = |arguments: &[&str]| {
+        let (address, deadline) = match *arguments {
+            [] => (None, "10"),
+            [address] => (Some(address), "10"),
+            [address, deadline] => (Some(address), deadline),
+            _ => return Err("more than two arguments".to_owned()),
+        };
+        let deadline = seconds(deadline).ok_or(format!("not a number of seconds: {deadline}"))?;
+        Ok((arguments::address(address)?, deadline))
     };
-    let Ok(parsed) = address.parse() else {
-        return misused(&format!("not an IP address with a port: {address}"));
-    };
-    let Some(deadline) = seconds(deadline) else {
-        return misused(&format!("not a number of seconds: {deadline}"));
-    };
-    let Err(error) = run(serve(parsed, deadline)) else {
-        return ExitCode::SUCCESS;
-    };
-    eprintln!("graceful_shutdown: {address}: {error}");
-    ExitCode::FAILURE
-}
-
-fn misused(problem: &str) -> ExitCode {
-    eprintln!("graceful_shutdown: {problem}\n\n{USAGE}");
-    ExitCode::from(2)
+    arguments::run(USAGE, parse, |(address, deadline)| {
+        run(serve(address, deadline)).map_err(|error| format!("{address}: {error}"))
+    })
 }

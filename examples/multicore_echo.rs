@@ -6,11 +6,13 @@
 //!
 //! asyncio does the same with one process a core.
 
+mod arguments;
+
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::panic::resume_unwind;
-use std::{env, io, net::SocketAddr, num::NonZero, process::ExitCode, thread, time::Duration};
+use std::{io, net::SocketAddr, num::NonZero, process::ExitCode, thread, time::Duration};
 use wheelhouse::net::{TcpListener, TcpSocket, TcpStream};
 use wheelhouse::sync::inbox;
 use wheelhouse::{Runtime, TaskGroup, run, signal, sleep, task_group};
@@ -115,32 +117,23 @@ fn serve_all(address: SocketAddr, threads: usize) -> io::Result<()> {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let (address, threads) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["-h" | "--help"] => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
-        [] => ("127.0.0.1:7777", Some(cores)),
-        [address] => (address, Some(cores)),
-        [address, threads] => (address, threads.parse().ok().filter(|&threads| threads > 0)),
-        _ => return misused("more than two arguments"),
+    let parse = |arguments: &[&str]| {
+        let (address, threads) = match *arguments {
+            [] => (None, None),
+            [address] => (Some(address), None),
+            [address, threads] => (Some(address), Some(threads)),
+            _ => return Err("more than two arguments".to_owned()),
+        };
+        let threads = match threads {
+            None => thread::available_parallelism().map_or(1, NonZero::get),
+            Some(text) => match text.parse() {
+                Ok(threads @ 1..) => threads,
+                _ => return Err("not a number of threads".to_owned()),
+            },
+        };
+        Ok((arguments::address(address)?, threads))
     };
-    let Ok(parsed) = address.parse() else {
-        return misused(&format!("not an IP address with a port: {address}"));
-    };
-    let Some(threads) = threads else {
-        return misused("not a number of threads");
-    };
-    let Err(error) = serve_all(parsed, threads) else {
-        return ExitCode::SUCCESS;
-    };
-    eprintln!("multicore_echo: {address}: {error}");
-    ExitCode::FAILURE
-}
-
-fn misused(problem: &str) -> ExitCode {
-    eprintln!("multicore_echo: {problem}\n\n{USAGE}");
-    ExitCode::from(2)
+    arguments::run(USAGE, parse, |(address, threads)| {
+        serve_all(address, threads).map_err(|error| format!("{address}: {error}"))
+    })
 }

@@ -6,11 +6,13 @@
 //!
 //! In asyncio this is `asyncio.Queue(maxsize)` and, since 3.13, `queue.shutdown()`.
 
+mod arguments;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
-use std::{env, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 use wheelhouse::sync::Queue;
 use wheelhouse::{GroupError, run, sleep, task_group, time};
 
@@ -159,24 +161,8 @@ fn settings(arguments: &[&str]) -> Result<Settings, String> {
     })
 }
 
-fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let arguments: Vec<_> = arguments
-        .iter()
-        .map(|text| text.to_string_lossy())
-        .collect();
-    let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
-    if let ["-h" | "--help"] = arguments[..] {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
-    let settings = match settings(&arguments) {
-        Ok(settings) => settings,
-        Err(problem) => {
-            eprintln!("pipeline: {problem}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
+/// Runs the pipeline and reports.
+fn show(settings: Settings) -> Result<(), String> {
     let progress = Progress::new(settings.items);
     let (report, took) = run(async {
         let start = time::now();
@@ -184,30 +170,27 @@ fn main() -> ExitCode {
         (report, time::now() - start)
     });
     progress.finish();
+    let report = report.map_err(|error| error.to_string())?;
     let Settings {
         items,
         workers,
         room,
     } = settings;
-    match report {
-        Ok(report) => {
-            println!(
-                "{items} items by {workers} workers in {took:.1?}, the sum {}",
-                report.sum.get()
-            );
-            println!(
-                "the reader waited for room {} times",
-                report.reader_waited.get()
-            );
-            println!(
-                "at most {} items waited in two queues for {room}",
-                report.most_waiting.get()
-            );
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("pipeline: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    println!(
+        "{items} items by {workers} workers in {took:.1?}, the sum {}",
+        report.sum.get()
+    );
+    println!(
+        "the reader waited for room {} times",
+        report.reader_waited.get()
+    );
+    println!(
+        "at most {} items waited in two queues for {room}",
+        report.most_waiting.get()
+    );
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    arguments::run(USAGE, settings, show)
 }

@@ -1,5 +1,6 @@
 //! Examples that are run as a person would run them.
 
+mod arguments;
 mod chat;
 mod dining;
 #[path = "../common/installed.rs"]
