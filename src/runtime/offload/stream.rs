@@ -12,7 +12,7 @@
 //!
 //! One call is under way at a time, and it belongs to the stream and not to who asked: a read that is cancelled has lost nothing,
 //! as the next one finds what it read. A write is taken as soon as the thread has its bytes; how it ended is told by the next
-//! write, or by a flush, which waits for it.
+//! call, or by a flush, which waits for it, and which repeats a failure until other bytes are taken.
 
 use std::fmt;
 use std::future::Future;
@@ -84,14 +84,37 @@ struct Buffer {
     ended: bool,
 }
 
+/// Why bytes that were taken were not written. A flush says so until others are taken: it must not
+/// say that all is well. Everything else is held up by that once.
+#[derive(Debug)]
+struct Lost {
+    /// Why.
+    error: io::Error,
+    /// Whether somebody has been told.
+    is_told: bool,
+}
+
+impl Lost {
+    /// The error, once more.
+    fn tell(&mut self) -> io::Error {
+        self.is_told = true;
+        match self.error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(self.error.kind(), self.error.to_string()),
+        }
+    }
+}
+
 /// A stream over calls that block.
 pub(crate) struct Unblocked<B> {
     /// Who makes the calls.
     inner: B,
     /// How far it is.
     state: State,
-    /// Why the last call failed, until that was told.
-    failed: Option<io::Error>,
+    /// Why the last read failed, until that was told.
+    unread: Option<io::Error>,
+    /// Why the last write failed.
+    lost: Option<Lost>,
     /// What the last seek asked for and where it led, until that was told.
     sought: Option<(SeekFrom, io::Result<u64>)>,
 }
@@ -102,7 +125,8 @@ impl<B: Blocking> Unblocked<B> {
         Self {
             inner,
             state: State::Idle(Buffer::default()),
-            failed: None,
+            unread: None,
+            lost: None,
             sought: None,
         }
     }
@@ -122,7 +146,7 @@ impl<B: Blocking> Unblocked<B> {
             return Poll::Ready(Ok(0));
         }
         loop {
-            ready!(self.poll_flush(cx))?;
+            ready!(self.poll_idle(cx))?;
             if let Some(count) = self.give(into) {
                 return Poll::Ready(Ok(count));
             }
@@ -159,7 +183,7 @@ impl<B: Blocking> Unblocked<B> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_flush(cx))?;
+        ready!(self.poll_idle(cx))?;
         let bytes = bytes[..bytes.len().min(MOST)].to_vec();
         let count = bytes.len();
         if count == 0 {
@@ -185,11 +209,20 @@ impl<B: Blocking> Unblocked<B> {
         Poll::Ready(Ok(count))
     }
 
-    /// Waits for what was taken to be written.
+    /// Waits for what was taken to be written. Where that failed, it says so each time.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_idle(cx))?;
+        Poll::Ready(self.lost.as_mut().map_or(Ok(()), |lost| Err(lost.tell())))
+    }
+
+    /// Waits until no call is under way, so that the next one may begin. Where the last one failed, it
+    /// says so once.
+    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         require_runtime()?;
         ready!(self.poll_settled(cx));
-        Poll::Ready(self.failed.take().map_or(Ok(()), Err))
+        let untold = self.lost.as_mut().filter(|lost| !lost.is_told);
+        let lost = untold.map(Lost::tell);
+        Poll::Ready(self.unread.take().or(lost).map_or(Ok(()), Err))
     }
 
     /// Moves to another place; gives how far that is from the beginning. One that was cancelled and is asked for again is not
@@ -200,7 +233,7 @@ impl<B: Blocking> Unblocked<B> {
         to: SeekFrom,
     ) -> Poll<io::Result<u64>> {
         loop {
-            ready!(self.poll_flush(cx))?;
+            ready!(self.poll_idle(cx))?;
             match self.sought.take() {
                 Some((asked, place)) if asked == to => return Poll::Ready(place),
                 _ => {}
@@ -223,7 +256,7 @@ impl<B: Blocking> Unblocked<B> {
     /// Waits for what was taken to be written, then goes to where the reader is: back, if more was read than it was given. What
     /// was read is forgotten, also that it was the end; but not what has no place and could not be read again.
     pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_flush(cx))?;
+        ready!(self.poll_idle(cx))?;
         if let State::Idle(buffer) = &mut self.state
             && buffer.given == buffer.bytes.len()
         {
@@ -252,7 +285,11 @@ impl<B: Blocking> Unblocked<B> {
             given: 0,
         });
         match did {
-            Did::Read(outcome) | Did::Write(outcome) => self.failed = outcome.err(),
+            Did::Read(outcome) => self.unread = outcome.err(),
+            Did::Write(outcome) => {
+                let is_told = false;
+                self.lost = outcome.err().map(|error| Lost { error, is_told });
+            }
             Did::Seek(to, place) => self.sought = Some((to, place)),
         }
         Poll::Ready(())
