@@ -60,6 +60,9 @@
 //! - A task belongs to its runtime: it vanishes neither with its handle nor unnoticed.
 //! - Ready tasks run first come, first served. A due timer, a ready socket and a wake from another thread are seen
 //!   after at most 64 polls of tasks.
+//! - What is ready at once (a socket, a free lock, a set event, a late tick, a finished task) gives way
+//!   when a poll of its task has taken 128 such steps, and starves neither other tasks nor other
+//!   branches of a [`gather`].
 //! - A cancelled task cleans up before it ends: its innermost [`catch_cancel`] hears first, with awaits at hand. A value
 //!   that was produced is not thrown away.
 //! - A [`timeout`], [`gather`], [`try_gather`] or [`task_group`] that ends early returns when everything inside has

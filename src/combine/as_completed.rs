@@ -2,7 +2,7 @@
 
 use super::crew::Crew;
 use super::list::List;
-use crate::util::caught;
+use crate::util::{budget, caught};
 use futures_core::{FusedStream, Stream};
 use std::collections::VecDeque;
 use std::fmt;
@@ -83,7 +83,7 @@ impl<F: Future> AsCompleted<F> {
     /// As [`as_completed()`](super::as_completed()).
     pub async fn next(&mut self) -> Option<F::Output> {
         let watched = Watched(self);
-        poll_fn(|cx| watched.0.poll_output(cx)).await
+        poll_fn(|cx| budget::counted(cx, |cx| watched.0.poll_output(cx))).await
     }
 
     /// Counts the outputs that are still to be fetched.
@@ -152,7 +152,7 @@ impl<F: Future> Stream for AsCompleted<F> {
     type Item = F::Output;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
-        let polled = self.poll_output(cx);
+        let polled = budget::counted(cx, |cx| self.poll_output(cx));
         if polled.is_ready() {
             self.crew.set_aside();
         }

@@ -22,6 +22,9 @@
 //!       │ a step says Break                            │ none is left            │ children were woken meanwhile:
 //!       ▼                                              ▼                         ▼ wake the parent
 //!     Ready(Break)                                 Ready(Continue)            Pending
+//!
+//!   a child has used up what one poll of the task may do ([budget](crate::util::budget)):
+//!     the rest waits, and is first in the next poll ──▶ wake the parent ──▶ Pending
 //! ```
 //!
 //! # Guarantees
@@ -29,6 +32,8 @@
 //! - One poll of the engine polls no child twice: a child that wakes itself comes again in a later poll of the
 //!   parent, behind whatever else the parent's task and its neighbours have to do.
 //! - The parent is woken at most once between two polls.
+//! - A child that is always ready starves no other: those behind it in the round, and those that have
+//!   not begun, come before it in the next poll.
 //! - A child that has ended is not polled again, whatever its wakers do.
 //!
 //! # Not guaranteed
@@ -38,6 +43,7 @@
 
 use super::node::Block;
 use super::queue::Chain;
+use crate::util::budget;
 use std::ops::{ControlFlow, Range};
 use std::task::{Context, Poll};
 
@@ -58,6 +64,8 @@ pub(super) struct Engine {
     running: usize,
     /// How many may run at once.
     limit: usize,
+    /// Whether the last poll ended before everybody had a turn: then nobody new is taken into the round.
+    is_behind: bool,
     /// Whether nothing may be polled any more. Also set while steps are taken, so that the panic of one leaves it set.
     ended: bool,
     /// The child whose step was taken last.
@@ -74,6 +82,7 @@ impl Engine {
             begun: 0,
             running: 0,
             limit: usize::MAX,
+            is_behind: false,
             ended: false,
             at: 0,
         }
@@ -158,7 +167,7 @@ impl Engine {
             self.close();
             return Poll::Ready(ControlFlow::Continue(()));
         }
-        if !self.block().queue().park(cx.waker()) {
+        if self.is_behind || !self.block().queue().park(cx.waker()) {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -169,29 +178,55 @@ impl Engine {
         self.block.get_or_insert_with(|| Block::new(self.len))
     }
 
-    /// One round, then as many beginners as the limit allows.
+    /// One round, then as many beginners as the limit allows; or the rest of what the last poll left.
     fn run<B>(
         &mut self,
         step: &mut impl FnMut(usize, &mut Context<'_>) -> Step<B>,
     ) -> ControlFlow<B> {
-        if self.round == Chain::EMPTY
+        if !self.is_behind
+            && self.round == Chain::EMPTY
             && let Some(block) = &self.block
         {
             self.round = block.queue().take(block.nodes());
         }
-        while let Some(index) = self.next_woken() {
+        // Where nothing was left before, no child has used it up, and none is served better later.
+        let had_budget = !budget::is_spent();
+        while let Some(index) = self.next() {
             self.visit(index, step)?;
+            if had_budget && budget::is_spent() {
+                self.is_behind = self.round != Chain::EMPTY || self.may_begin();
+                return ControlFlow::Continue(());
+            }
         }
-        while self.begun < self.len && self.running < self.limit {
-            let index = self.begun;
-            self.begun += 1;
-            self.running += 1;
-            self.visit(index, step)?;
-        }
+        self.is_behind = false;
         ControlFlow::Continue(())
     }
 
+    /// The child whose turn it is: the next of the round, then the next that may begin.
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        self.next_woken().or_else(|| self.next_to_begin())
+    }
+
+    /// Begins a child, if the limit allows one.
+    #[inline]
+    fn next_to_begin(&mut self) -> Option<usize> {
+        if !self.may_begin() {
+            return None;
+        }
+        self.begun += 1;
+        self.running += 1;
+        Some(self.begun - 1)
+    }
+
+    /// Whether there is a child that has not begun, and the limit allows it.
+    #[inline]
+    fn may_begin(&self) -> bool {
+        self.begun < self.len && self.running < self.limit
+    }
+
     /// The next child of the round.
+    #[inline]
     fn next_woken(&mut self) -> Option<usize> {
         let block = self.block.as_ref()?;
         loop {

@@ -26,7 +26,8 @@
 //!
 //! - Each future has its own waker: a wake of one polls one. `n` futures that are woken once each cost `2n` polls.
 //! - Futures are begun in argument order, and polled in the order of their wakes; a future that wakes itself starves
-//!   neither its siblings nor the rest of the program.
+//!   neither its siblings nor the rest of the program. Nor does one that is always ready: when it has
+//!   used up what a poll of the task may do, the others come first in the next one.
 //! - `gather`, `try_gather` and `as_completed` are scopes, and each of their futures is one: a cancellation goes into
 //!   every branch, and goes on outwards when all have cleaned up.
 //! - A panic of one future goes on after the others were cancelled and have cleaned up; each is dropped, also when

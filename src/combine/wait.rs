@@ -3,6 +3,7 @@
 use super::joinable::Joinable;
 use super::watch::{Deadline, Watch};
 use crate::time::{Sleep, sleep};
+use crate::util::budget;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::pin::Pin;
@@ -146,13 +147,15 @@ impl<H: Joinable, P: FnMut(&Progress<'_, H>) -> bool> Future for Wait<H, P> {
             !this.watch.has_ended(),
             "`wait` was polled again after it had ended"
         );
-        let over =
-            this.watch.poll(cx).is_ready() || this.deadline.as_mut().poll(cx, sleep).is_ready();
-        if !over {
-            return Poll::Pending;
-        }
-        this.deadline.set(Deadline::Never);
-        Poll::Ready(this.watch.finish())
+        budget::counted(cx, |cx| {
+            let over =
+                this.watch.poll(cx).is_ready() || this.deadline.as_mut().poll(cx, sleep).is_ready();
+            if !over {
+                return Poll::Pending;
+            }
+            this.deadline.set(Deadline::Never);
+            Poll::Ready(this.watch.finish())
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::FsCall;
 use crate::runtime::{AtTheEnd, Blocking, Unblocked};
+use crate::util::budget;
 use crate::util::waiting_io::{WaitFor, until_done, write_all};
 
 /// A file that is open.
@@ -22,6 +23,8 @@ use crate::util::waiting_io::{WaitFor, until_done, write_all};
 ///
 /// A write is done when a thread has the bytes, which is before they are in the file: **flush before it is dropped**, to hear
 /// whether the last one went well. What was taken is written also when the file is dropped.
+///
+/// When a write failed, the next call says so, and each flush until other bytes are written.
 ///
 /// # Cancel safety
 /// A read that is cancelled has lost nothing: the next one finds what it read. A write that is cancelled was either not taken, or
@@ -146,6 +149,7 @@ impl File {
     /// # Errors
     /// That of an earlier write; those of `fsync`. Outside of a runtime.
     pub async fn sync_all(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.stream.poll_flush(cx)).await?;
         self.call(std::fs::File::sync_all).await
     }
 
@@ -157,6 +161,7 @@ impl File {
     /// # Errors
     /// That of an earlier write; those of `fdatasync`. Outside of a runtime.
     pub async fn sync_data(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.stream.poll_flush(cx)).await?;
         self.call(std::fs::File::sync_data).await
     }
 
@@ -201,7 +206,7 @@ impl File {
         &mut self,
         call: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        poll_fn(|cx| self.stream.poll_flush(cx)).await?;
+        poll_fn(|cx| self.stream.poll_idle(cx)).await?;
         let Shared { file, location } = self.stream.get().clone();
         FsCall::at(location, (), move || call(&file)).await
     }
@@ -213,7 +218,7 @@ impl AsyncRead for File {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.stream.poll_read(cx, buffer)
+        budget::counted(cx, |cx| self.stream.poll_read(cx, buffer))
     }
 }
 
@@ -223,11 +228,11 @@ impl AsyncWrite for File {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.stream.poll_write(cx, bytes)
+        budget::counted(cx, |cx| self.stream.poll_write(cx, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_flush(cx)
+        budget::counted(cx, |cx| self.stream.poll_flush(cx))
     }
 
     /// Flushes. The file is closed when it is dropped.
@@ -242,7 +247,7 @@ impl AsyncSeek for File {
         cx: &mut Context<'_>,
         to: SeekFrom,
     ) -> Poll<io::Result<u64>> {
-        self.stream.poll_seek(cx, to)
+        budget::counted(cx, |cx| self.stream.poll_seek(cx, to))
     }
 }
 

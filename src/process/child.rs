@@ -15,6 +15,7 @@ use super::reaper;
 use super::{ChildStderr, ChildStdin, ChildStdout};
 use crate::reactor::{Direction, Readiness};
 use crate::runtime::Registered;
+use crate::util::budget;
 
 /// A child process, from [`Command::spawn`](super::Command::spawn) (asyncio: `asyncio.subprocess.Process`).
 ///
@@ -126,6 +127,7 @@ impl Child {
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         if let Some(status) = self.try_wait()? {
+            poll_fn(|cx| budget::poll_spend(cx.waker())).await;
             return Ok(status);
         }
         let Self { process, pidfd, .. } = self;

@@ -20,7 +20,7 @@ use super::here::Here;
 use crate::error::{Cancelled, JoinError};
 use crate::scope::{Duty, Identity, Raise};
 use crate::util::slab::Key;
-use crate::util::{drop_quietly, wake_quietly};
+use crate::util::{budget, drop_quietly, wake_quietly};
 
 impl Identity for Cancelled {
     fn is(&self, other: &Self) -> bool {
@@ -110,12 +110,12 @@ impl Core {
     /// Does with another task what may change the record of the poll that is under way.
     fn nested(&self, work: impl FnOnce()) {
         let record = (self.raised().take(), self.look_after_poll().replace(false));
-        let (here, io) = (self.here().get(), self.io_budget().get());
+        let (here, rest) = (self.here().get(), budget::set_aside());
         self.current_cell().set_aside(work);
         self.raised().set(record.0);
         self.look_after_poll().set(record.1);
         self.here().set(here);
-        self.io_budget().set(io);
+        budget::put_back(rest);
     }
 
     /// Runs a task that the loop, or its pen, is to poll, with its context variables set.

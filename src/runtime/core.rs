@@ -25,13 +25,10 @@ use crate::cell::{Current, Pool, State, empty};
 use crate::error::Cancelled;
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
-use crate::util::Id;
 use crate::util::ledger::Book;
 use crate::util::vars::Vars;
+use crate::util::{Id, budget};
 use crate::wheel::Wheel;
-
-/// How many I/O calls one poll of a task may make before it gives way.
-const IO_BUDGET: u32 = 128;
 
 /// Where a runtime stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +89,6 @@ pub(crate) struct Core {
     polls_left: Cell<usize>,
     /// Polls until every task is polled that was ready when the current lap began.
     left_of_lap: Cell<usize>,
-    /// I/O calls that the current poll may still make.
-    io_budget: Cell<u32>,
     /// The cancellation that ends the current task when its poll returns: it was resumed past every catch point.
     raised: Cell<Option<Cancelled>>,
     /// True when that, or the tree of scopes, is to be looked at after this poll: always while the task has a root there.
@@ -136,7 +131,6 @@ impl Core {
             drivers: Cell::new(0),
             polls_left: Cell::new(0),
             left_of_lap: Cell::new(0),
-            io_budget: Cell::new(IO_BUDGET),
             raised: Cell::new(None),
             look_after: Cell::new(false),
             aborting: RefCell::new(None),
@@ -350,9 +344,11 @@ impl Core {
     /// Runs `poll` as the poll of `task`, with a fresh budget.
     #[inline]
     pub(super) fn poll_as<R>(&self, task: &Task, poll: impl FnOnce() -> R) -> R {
-        self.io_budget.set(IO_BUDGET);
+        budget::begin();
         self.here.set(Here::Task);
-        self.current.during_poll(task, poll)
+        let polled = self.current.during_poll(task, poll);
+        budget::end();
+        polled
     }
 
     /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled` and does not panic.
@@ -390,22 +386,10 @@ impl Core {
         &self.current
     }
 
-    /// I/O calls that the current poll may still make.
-    pub(super) fn io_budget(&self) -> &Cell<u32> {
-        &self.io_budget
-    }
-
     /// Counts one poll of a task; `false` when the batch is over.
     pub(crate) fn spend_poll(&self) -> bool {
         let left = self.polls_left.get();
         self.polls_left.set(left.saturating_sub(1));
-        left > 0
-    }
-
-    /// Counts one I/O call of the current poll; `false` when the task should give way.
-    pub(crate) fn spend_io(&self) -> bool {
-        let left = self.io_budget.get();
-        self.io_budget.set(left.saturating_sub(1));
         left > 0
     }
 }
@@ -422,7 +406,7 @@ impl Access for Core {
     }
 
     fn may_call(&self) -> bool {
-        self.spend_io()
+        budget::spend()
     }
 }
 

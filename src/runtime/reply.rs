@@ -8,13 +8,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use super::hub::InFlight;
 use super::{Hub, TaskRef, try_with};
 use crate::error::{Cancelled, JoinError, Reason};
-use crate::util::{drop_quietly, wake_quietly};
+use crate::util::{budget, drop_quietly, wake_quietly};
 
 /// The two ends of a reply from the runtime of `hub`.
 pub(super) fn reply<T>(hub: &Arc<Hub>) -> (Sender<T>, RemoteHandle<T>) {
@@ -243,6 +243,7 @@ impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(budget::poll_spend(cx.waker()));
         let waker = cx.waker().clone();
         let mut inner = self.slot.lock();
         if inner.done {
@@ -254,6 +255,7 @@ impl<T> Future for RemoteHandle<T> {
         let old = inner.waker.replace(waker);
         drop(inner);
         drop(old);
+        budget::give_back();
         Poll::Pending
     }
 }

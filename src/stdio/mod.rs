@@ -16,6 +16,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 
 use crate::runtime::{AtTheEnd, Blocking, Unblocked};
+use crate::util::budget;
 use crate::util::waiting_io::{WaitFor, until_done, write_all};
 
 /// Gives this process's standard input.
@@ -98,7 +99,7 @@ impl AsyncRead for Stdin {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_read(cx, buffer)
+        budget::counted(cx, |cx| self.0.poll_read(cx, buffer))
     }
 }
 
@@ -111,11 +112,11 @@ macro_rules! write {
                 cx: &mut Context<'_>,
                 bytes: &[u8],
             ) -> Poll<io::Result<usize>> {
-                self.0.poll_write(cx, bytes)
+                budget::counted(cx, |cx| self.0.poll_write(cx, bytes))
             }
 
             fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.0.poll_flush(cx)
+                budget::counted(cx, |cx| self.0.poll_flush(cx))
             }
 
             /// Flushes; the stream stays open.

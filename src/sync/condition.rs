@@ -14,6 +14,7 @@ use std::mem;
 use std::pin::Pin;
 
 use super::lock::{Lock, LockGuard};
+use crate::util::budget;
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
 
@@ -67,6 +68,9 @@ impl Line {
 impl Desk for Line {
     type Want = ();
     type Grant = Notice;
+
+    // Nor may it: the lock is given up after the first poll.
+    const MAY_SERVE_AT_ONCE: bool = false;
 
     fn queue(&mut self) -> &mut WaitQueue<(), Notice> {
         &mut self.0
@@ -168,10 +172,16 @@ impl Condition {
         mut guard: LockGuard<'a, T>,
         mut predicate: impl FnMut(&mut T) -> bool,
     ) -> LockGuard<'a, T> {
-        while !predicate(&mut guard) {
-            guard = self.wait(guard).await;
+        if predicate(&mut guard) {
+            poll_fn(|cx| budget::poll_spend(cx.waker())).await;
+            return guard;
         }
-        guard
+        loop {
+            guard = self.wait(guard).await;
+            if predicate(&mut guard) {
+                return guard;
+            }
+        }
     }
 
     /// Wakes the `count` that have waited longest, or all if they are fewer.

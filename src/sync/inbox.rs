@@ -25,7 +25,7 @@ use futures_core::Stream;
 
 use crate::error::{Closed, GetError, PutError, Undelivered};
 use crate::util::sync::{Arc, Condvar, Mutex, MutexGuard};
-use crate::util::{drop_quietly, wake_quietly};
+use crate::util::{budget, drop_quietly, wake_quietly};
 
 /// Makes a channel for any number of items; sending never waits.
 ///
@@ -352,7 +352,7 @@ impl<T> Stream for Receiver<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.0.poll(cx.waker()).map(Result::ok)
+        budget::counted(cx, |cx| self.0.poll(cx.waker())).map(Result::ok)
     }
 }
 
@@ -397,7 +397,7 @@ impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<T, Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.0.poll(cx.waker())
+        budget::counted(cx, |cx| self.0.0.poll(cx.waker()))
     }
 }
 

@@ -27,7 +27,9 @@
 //!   between.
 //! - Dropping a wait loses nothing: whoever was handed something and did not take it passes it on. (A [`put`](OrderedQueue::put) that is
 //!   dropped has not put; the item goes with it, unless [`into_item`](PutFuture::into_item) takes it out.)
-//! - A wait that need not wait does not suspend.
+//! - A wait that need not wait does not suspend, but for fairness: after 128 of them in one poll of a
+//!   task, the next one gives way, so that a loop over a free lock starves nobody. `now_or_never` then
+//!   gives nothing; the calls that begin with `try_` or end in `_nowait` always answer.
 //! - Foreign wakers run while nothing is borrowed: they may panic, and they may use what woke them.
 //!
 //! # Non-guarantees

@@ -16,10 +16,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::slot::WakerSlot;
 use crate::error::{Closed, GetError, Undelivered};
+use crate::util::budget;
 
 /// Makes a channel for one value (asyncio: `loop.create_future()`).
 ///
@@ -160,9 +161,10 @@ impl<T> Future for ClosedFuture<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.0.is_closed() {
-            self.0.0.sender.register(cx.waker());
+        if self.0.is_closed() {
+            return budget::poll_spend(cx.waker());
         }
+        self.0.0.sender.register(cx.waker());
         // Looked at again: leaving the waker ran foreign code.
         match self.0.is_closed() {
             true => Poll::Ready(()),
@@ -233,9 +235,11 @@ impl<T> Future for Receiver<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(budget::poll_spend(cx.waker()));
         if let Some(outcome) = self.0.outcome() {
             return Poll::Ready(outcome);
         }
+        budget::give_back();
         self.0.receiver.register(cx.waker());
         // Leaving the waker ran foreign code, which may have sent before there was a waker to wake.
         self.0.outcome().map_or(Poll::Pending, Poll::Ready)

@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::{Closed, Undelivered};
+use crate::util::budget;
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 
@@ -235,9 +236,10 @@ impl<T> Future for ClosedFuture<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.0.is_closed() {
-            self.0.0.gone.register(cx.waker());
+        if self.0.is_closed() {
+            return budget::poll_spend(cx.waker());
         }
+        self.0.0.gone.register(cx.waker());
         // Looked at again: leaving the waker ran foreign code.
         match self.0.is_closed() {
             true => Poll::Ready(()),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 
 use super::{Sleep, now, sleep_until};
+use crate::util::budget;
 
 /// Ticks every `period`, for the first time at once.
 ///
@@ -80,6 +81,8 @@ pub struct Interval {
 impl Interval {
     /// Waits for the next tick and gives the moment at which it was due.
     ///
+    /// A tick that is late is ready at once; after many of them in one poll of the task, it gives way.
+    ///
     /// # Cancel safety
     /// No tick is lost when this is dropped.
     ///
@@ -100,6 +103,9 @@ impl Interval {
         let now = now();
         if due > now {
             ready!(Pin::new(&mut self.sleep).poll(cx));
+        } else {
+            // A late tick needs no wait: it is a step, so that late ticks leave others their turns.
+            ready!(budget::poll_spend(cx.waker()));
         }
         self.set_next(self.after(due, now));
         Poll::Ready(due)

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::runtime::{Core, Hub, Message, to_instant, to_nanos, try_with, with};
-use crate::util::drop_quietly;
+use crate::util::{budget, drop_quietly};
 use crate::wheel::Key;
 
 /// Sleeps for a time (asyncio: `asyncio.sleep`, in seconds).
@@ -198,7 +198,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.stage {
-            Stage::Done => return Poll::Ready(()),
+            Stage::Done => return budget::poll_spend(cx.waker()),
             Stage::New => self.insert(cx.waker()),
             Stage::GiveWay => {
                 self.stage = Stage::Done;

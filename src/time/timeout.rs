@@ -23,6 +23,7 @@ use pin_project_lite::pin_project;
 use super::{Sleep, sleep_until};
 use crate::error::{Cancelled, Elapsed, Reason};
 use crate::runtime::{Awaited, Lazy, Place, with};
+use crate::util::budget;
 
 /// Runs a future for at most a time (asyncio: `wait_for`, `timeout`).
 ///
@@ -138,6 +139,7 @@ impl<F: Future> Timeout<F> {
         let inner = this.future.as_mut().as_pin_mut();
         let inner = inner.expect("a timeout was polled after it was done");
         place.visit(cx.waker());
+        let refused = budget::refusals_of_spent();
         if let Poll::Ready(output) = place.inside_lazily(Lazy::Scope, cx.waker(), || inner.poll(cx))
         {
             place.inside(|| this.future.set(None));
@@ -146,6 +148,11 @@ impl<F: Future> Timeout<F> {
         }
         if place.has_arrived() {
             return None;
+        }
+        if refused.is_some_and(|refused| refused < budget::refusals()) {
+            // It might have been ready, had the task not used up its steps before: it is polled again
+            // when it has new ones, and wins then.
+            return Some(Poll::Pending);
         }
         let is_running = matches!(this.stage, Stage::Running);
         if !is_running || Pin::new(this.sleep).poll(cx).is_pending() {

@@ -1,5 +1,6 @@
 //! Small tools that know nothing of tasks or time. Floor 0.
 
+pub(crate) mod budget;
 mod id;
 pub(crate) mod ledger;
 mod quiet;

@@ -127,8 +127,11 @@ fn clean_ups_and_destructors_see_the_value() {
     });
 }
 
+/// The values that a destructor saw.
+type Seen = (u32, Option<&'static str>);
+
 /// Notes in its destructor which values are set.
-struct Reader(Rc<RefCell<Vec<(u32, Option<&'static str>)>>>);
+struct Reader(Rc<RefCell<Vec<Seen>>>);
 
 impl Drop for Reader {
     fn drop(&mut self) {
@@ -136,10 +139,11 @@ impl Drop for Reader {
     }
 }
 
+/// A future that never ends.
+type Never = Pin<Box<dyn Future<Output = ()>>>;
+
 /// Returns what [`Reader`]s noted during `test`, which gets a maker of endless futures with one.
-fn seen_by_destructors<F: Future>(
-    test: impl FnOnce(Rc<dyn Fn(u32) -> Pin<Box<dyn Future<Output = ()>>>>) -> F,
-) -> Vec<(u32, Option<&'static str>)> {
+fn seen_by_destructors<F: Future>(test: impl FnOnce(Rc<dyn Fn(u32) -> Never>) -> F) -> Vec<Seen> {
     let seen = Rc::default();
     let readers = Rc::clone(&seen);
     let never = move |number| {

@@ -9,6 +9,7 @@ mod context_vars;
 mod deadlock_report;
 mod explore;
 mod fairness;
+mod giving_way;
 mod intervals;
 mod lifecycle;
 mod ownership;

@@ -7,14 +7,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::refs::{free_merged, reference};
 use super::{Header, Home, Label, Letter, TaskRef};
 use crate::cell::away::Release;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError};
-use crate::util::{drop_quietly, ledger};
+use crate::util::{budget, drop_quietly, ledger};
 
 /// What a handle says when its result is asked for a second time.
 const TAKEN: &str = "the result of this JoinHandle was already taken: a task gives its result once, to the first \
@@ -108,6 +108,7 @@ impl<T, H: Home> Join<T, H> {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         let state = self.header().state();
         if state.is_done() {
+            ready!(budget::poll_spend(cx.waker()));
             return Poll::Ready(self.take_from(state));
         }
         self.wait(cx, true).map(|()| self.take())

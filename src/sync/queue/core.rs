@@ -6,13 +6,13 @@
 use std::cell::{RefCell, RefMut};
 use std::fmt;
 use std::panic::resume_unwind;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::order::Order;
 use super::state::{Side, State};
 use crate::error::{Closed, GetError, PutError};
 use crate::util::wait_queue::{Left, Ticket, Wakes};
-use crate::util::{Payload, caught, drop_quietly};
+use crate::util::{Payload, budget, caught, drop_quietly};
 
 /// The items and who waits for them.
 pub(super) struct Core<S>(RefCell<State<S>>);
@@ -97,7 +97,7 @@ impl<S> Core<S> {
             return Poll::Pending;
         }
         if self.look(|state| state.unfinished) == 0 {
-            return Poll::Ready(());
+            return budget::poll_spend(cx.waker());
         }
         let waker = cx.waker().clone();
         if self.look(|state| state.unfinished) == 0 {
@@ -272,6 +272,7 @@ impl<S: Order> Core<S> {
         if wait.is_some() {
             return self.poll_get_waiting(wait, cx.waker());
         }
+        ready!(budget::poll_spend(cx.waker()));
         match self.try_get() {
             Some(outcome) => Poll::Ready(outcome),
             None => self.enter_get(wait, cx.waker()),
@@ -300,6 +301,7 @@ impl<S: Order> Core<S> {
 
     /// Starts to wait for an item, unless the waker's clone has put one.
     fn enter_get(&self, wait: &mut Option<Ticket>, waker: &Waker) -> Poll<Result<S::Item, Closed>> {
+        budget::give_back();
         let waker = waker.clone();
         let Some(outcome) = self.try_get() else {
             self.enter(Side::Get, wait, waker);
@@ -320,6 +322,7 @@ impl<S: Order> Core<S> {
         if wait.is_some() {
             return self.poll_put_waiting(item, wait, cx.waker());
         }
+        ready!(budget::poll_spend(cx.waker()));
         match self.try_put(item) {
             Some(outcome) => Poll::Ready(outcome),
             None => self.enter_put(item, wait, cx.waker()),
@@ -353,6 +356,7 @@ impl<S: Order> Core<S> {
         wait: &mut Option<Ticket>,
         waker: &Waker,
     ) -> Poll<Result<(), Closed>> {
+        budget::give_back();
         let waker = waker.clone();
         let Some(outcome) = self.try_put(item) else {
             self.enter(Side::Put, wait, waker);

@@ -19,8 +19,9 @@ use super::bell::Bell;
 use super::end::End;
 use super::line::{Frame, Trip, after};
 use super::map::{HostId, Way};
-use crate::runtime::{require_runtime, try_with};
+use crate::runtime::require_runtime;
 use crate::time::{Sleep, now, sleep_until};
+use crate::util::budget;
 
 /// Which end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,9 +306,5 @@ impl Drop for Connection {
 
 /// Counts a transfer, as sockets do: after many of them in one poll, the task gives way.
 pub(super) fn may_go_on(waker: &Waker) -> Poll<()> {
-    if try_with(|core| core.spend_io()).unwrap_or(true) {
-        return Poll::Ready(());
-    }
-    waker.wake_by_ref();
-    Poll::Pending
+    budget::poll_spend(waker)
 }

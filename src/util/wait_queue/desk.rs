@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::queue::{Left, Ticket, WaitQueue};
 use super::wakes::Wakes;
-use crate::util::drop_quietly;
 use crate::util::ledger::{self, Held};
+use crate::util::{budget, drop_quietly};
 
 /// What a primitive says about itself: its state and its queue, in one [`RefCell`].
 ///
@@ -20,6 +20,10 @@ pub(crate) trait Desk {
     type Want;
     /// What somebody is handed.
     type Grant;
+
+    /// Whether it may serve at once. If it never does, asking is no step of the poll's [budget], and
+    /// whoever asks is in the queue after the first poll.
+    const MAY_SERVE_AT_ONCE: bool = true;
 
     /// The queue.
     fn queue(&mut self) -> &mut WaitQueue<Self::Want, Self::Grant>;
@@ -105,7 +109,8 @@ pub(crate) enum Waiter<W> {
 }
 
 impl<W> Waiter<W> {
-    /// Asks, or looks whether it was served; ready with what it was handed.
+    /// Asks, or looks whether it was served; ready with what it was handed. To be granted at once is a
+    /// step of the poll's [budget].
     ///
     /// # Panics
     /// When it is polled after it was done.
@@ -115,10 +120,15 @@ impl<W> Waiter<W> {
         D: Desk<Want = W>,
     {
         match self {
-            Self::New(_) => match self.ask(desk, || None) {
-                Some(grant) => Poll::Ready(grant),
-                None => self.enter(desk, cx.waker()),
-            },
+            Self::New(_) => {
+                if D::MAY_SERVE_AT_ONCE {
+                    ready!(budget::poll_spend(cx.waker()));
+                }
+                match self.ask(desk, || None) {
+                    Some(grant) => Poll::Ready(grant),
+                    None => self.enter(desk, cx.waker()),
+                }
+            }
             Self::Queued(_) => self.look(desk, cx.waker()),
             Self::Done => panic!("a wait was polled after it was done"),
         }
@@ -149,6 +159,9 @@ impl<W> Waiter<W> {
     /// Enters the queue, unless the waker's clone has changed things so that there is no need to.
     #[cold]
     fn enter<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Poll<D::Grant> {
+        if D::MAY_SERVE_AT_ONCE {
+            budget::give_back();
+        }
         let mut clone = Some(waker.clone());
         let granted = self.ask(desk, || clone.take());
         if let Some(unused) = clone {
