@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_io::{AsyncRead, AsyncWrite};
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
@@ -14,9 +13,10 @@ use super::{TcpStream, UnixStream};
 use crate::reactor::Direction;
 use crate::runtime::{Registered, Socket, for_one_call};
 
-pub(super) use sealed::Bytes;
+pub(crate) use sealed::Bytes;
 
-/// A stream that goes both ways, and so has halves: a [`TcpStream`] or a [`UnixStream`].
+/// A stream that goes both ways, and so has halves: a [`TcpStream`], a [`UnixStream`] or a simulated
+/// [`Stream`](crate::testing::net::Stream).
 ///
 /// The trait cannot be implemented outside of this crate.
 pub trait Duplex: Bytes {}
@@ -33,22 +33,30 @@ mod sealed {
         /// Reads some bytes.
         fn receive(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
-        /// Reads some bytes into several buffers.
+        /// Reads some bytes into several buffers; into the first that is not empty if not overridden.
         fn receive_vectored(
             &self,
             cx: &Context<'_>,
             buffers: &mut [IoSliceMut<'_>],
-        ) -> Poll<io::Result<usize>>;
+        ) -> Poll<io::Result<usize>> {
+            match buffers.iter_mut().find(|buffer| !buffer.is_empty()) {
+                Some(buffer) => self.receive(cx, buffer),
+                None => self.receive(cx, &mut []),
+            }
+        }
 
         /// Writes some bytes.
         fn send(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
-        /// Writes some bytes out of several buffers.
+        /// Writes some bytes out of several buffers; out of the first that is not empty if not overridden.
         fn send_vectored(
             &self,
             cx: &Context<'_>,
             buffers: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>>;
+        ) -> Poll<io::Result<usize>> {
+            let first = buffers.iter().find(|buffer| !buffer.is_empty());
+            self.send(cx, first.map_or(&[], |buffer| buffer))
+        }
 
         /// Ends the side that writes; one that has ended already is no error.
         fn end(&self) -> io::Result<()>;
@@ -110,13 +118,13 @@ macro_rules! bytes_of {
 /// Implements `AsyncRead` for what gives a stream by `AsRef`.
 macro_rules! read_by_ref {
     ($([$($generics:tt)*] $type:ty => $stream:ty),* $(,)?) => {$(
-        impl<$($generics)*> AsyncRead for $type {
+        impl<$($generics)*> futures_io::AsyncRead for $type {
             fn poll_read(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 buffer: &mut [u8],
             ) -> Poll<io::Result<usize>> {
-                stream::<$stream>(&*self).receive(cx, buffer)
+                $crate::net::stream::<$stream>(&*self).receive(cx, buffer)
             }
 
             fn poll_read_vectored(
@@ -124,7 +132,7 @@ macro_rules! read_by_ref {
                 cx: &mut Context<'_>,
                 buffers: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
-                stream::<$stream>(&*self).receive_vectored(cx, buffers)
+                $crate::net::stream::<$stream>(&*self).receive_vectored(cx, buffers)
             }
         }
     )*};
@@ -133,13 +141,13 @@ macro_rules! read_by_ref {
 /// Implements `AsyncWrite` for what gives a stream by `AsRef`.
 macro_rules! write_by_ref {
     ($([$($generics:tt)*] $type:ty => $stream:ty),* $(,)?) => {$(
-        impl<$($generics)*> AsyncWrite for $type {
+        impl<$($generics)*> futures_io::AsyncWrite for $type {
             fn poll_write(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
                 bytes: &[u8],
             ) -> Poll<io::Result<usize>> {
-                stream::<$stream>(&*self).send(cx, bytes)
+                $crate::net::stream::<$stream>(&*self).send(cx, bytes)
             }
 
             fn poll_write_vectored(
@@ -147,7 +155,7 @@ macro_rules! write_by_ref {
                 cx: &mut Context<'_>,
                 buffers: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                stream::<$stream>(&*self).send_vectored(cx, buffers)
+                $crate::net::stream::<$stream>(&*self).send_vectored(cx, buffers)
             }
 
             fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -155,14 +163,16 @@ macro_rules! write_by_ref {
             }
 
             fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(stream::<$stream>(&*self).end())
+                Poll::Ready($crate::net::stream::<$stream>(&*self).end())
             }
         }
     )*};
 }
 
+pub(crate) use {read_by_ref, write_by_ref};
+
 /// The stream behind any of the types.
-fn stream<S>(of: &impl AsRef<S>) -> &S {
+pub(crate) fn stream<S>(of: &impl AsRef<S>) -> &S {
     of.as_ref()
 }
 

@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::rc::Rc;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
+use wheelhouse::net::ReuniteError;
 use wheelhouse::testing::net::Link;
 use wheelhouse::{gather, spawn, testing};
 
@@ -158,7 +159,7 @@ fn halves_read_write_end_and_come_together_again() {
         let (_, client, server) = pair(Link::new().latency(ms(1))).await;
         let (mut reads, mut writes) = client.into_split();
         let (other_reads, other_writes) = server.into_split();
-        let (reads_back, other) = reads.reunite(other_writes).unwrap_err();
+        let ReuniteError(reads_back, other) = reads.reunite(other_writes).unwrap_err();
         reads = reads_back;
         let mut server = other.reunite(other_reads).unwrap();
         let echo = spawn(async move {

@@ -5,7 +5,7 @@ use std::io;
 use crate::net::{Duplex, TcpStream};
 
 /// Lends both directions; the exclusive borrow keeps anybody else away meanwhile.
-pub(in crate::net) fn split<S: Duplex>(stream: &mut S) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
+pub(crate) fn split<S: Duplex>(stream: &mut S) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
     (ReadHalf(stream), WriteHalf(stream))
 }
 

@@ -3,7 +3,7 @@
 mod lent;
 mod owned;
 
-pub(super) use lent::split as lend;
+pub(crate) use lent::split as lend;
 pub use lent::{ReadHalf, WriteHalf};
-pub(super) use owned::split as part;
+pub(crate) use owned::split as part;
 pub use owned::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::net::{Duplex, TcpStream};
 
 /// Parts a stream.
-pub(in crate::net) fn split<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
+pub(crate) fn split<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
     let stream = Arc::new(stream);
     let read = OwnedReadHalf {
         stream: Arc::clone(&stream),

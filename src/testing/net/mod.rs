@@ -96,7 +96,6 @@ mod listener;
 mod map;
 mod network;
 mod stream;
-mod traits;
 
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use host::Host;

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::connection::{Connection, Side};
-use super::halves::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::line::Frame;
+use crate::net::{self, Bytes, read_by_ref, write_by_ref};
 
 /// A connection on a simulated network, from [`Host::connect`](super::Host::connect) or
 /// [`Listener::accept`](super::Listener::accept): the [`TcpStream`](crate::net::TcpStream) of tests.
@@ -59,12 +61,12 @@ impl Stream {
     /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        halves::part(self)
+        net::part(self)
     }
 
     /// Lends the two directions, to be used at once in one task.
     pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        halves::lend(self)
+        net::lend(self)
     }
 
     /// Ends one direction or both (asyncio: `StreamWriter.write_eof` for [`Shutdown::Write`]).
@@ -109,25 +111,27 @@ impl Stream {
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.connection.places().addresses[self.side.other() as usize])
     }
+}
 
-    /// Reads some bytes.
-    pub(super) fn receive(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+impl Bytes for Stream {
+    fn receive(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.connection.poll_read(self.side, cx, (buffer, true))
     }
 
-    /// Writes some bytes.
-    pub(super) fn send(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn send(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.connection.poll_write(self.side, cx, bytes)
     }
 
-    /// Ends the side that writes; one that has ended already is no error.
-    pub(super) fn end(&self) -> io::Result<()> {
+    fn end(&self) -> io::Result<()> {
         match self.shutdown(Shutdown::Write) {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             outcome => outcome,
         }
     }
 }
+
+read_by_ref!([] Stream => Stream, [] &Stream => Stream);
+write_by_ref!([] Stream => Stream, [] &Stream => Stream);
 
 impl Drop for Stream {
     fn drop(&mut self) {
