@@ -1,14 +1,23 @@
 //! After all kinds of ends the process has as many file descriptors as before. One test in a program of its own,
 //! because other tests at the same time would open some, too.
 
+#[path = "common/installed.rs"]
+mod installed;
+
 use std::cell::Cell;
 use std::net::Ipv4Addr;
+use std::process::Stdio;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
+use installed::installed;
+
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use wheelhouse::net::{TcpListener, TcpStream};
+use wheelhouse::fs::File;
+use wheelhouse::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use wheelhouse::process::Command;
+use wheelhouse::signal::{SignalKind, unix};
 use wheelhouse::{Runtime, run, spawn, timeout, yield_now};
 
 /// How many descriptors are open.
@@ -100,6 +109,51 @@ fn dropped_away() {
     drop(last.1);
 }
 
+/// One of everything that holds descriptors.
+async fn everything() -> Vec<Box<dyn Send>> {
+    let mut child = Command::new(installed("cat"));
+    child.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    child.kill().unwrap();
+    child.wait().await.unwrap();
+    let (client, server) = pair().await;
+    let path = std::env::temp_dir().join(format!("wh-everything-{}", std::process::id()));
+    let listener = UnixListener::bind(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    vec![
+        Box::new((child, pipes)),
+        Box::new((client.into_split(), server)),
+        Box::new(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()),
+        Box::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()),
+        Box::new((
+            listener,
+            UnixStream::pair().unwrap(),
+            UnixDatagram::pair().unwrap(),
+        )),
+        Box::new(unix(SignalKind::window_change()).unwrap()),
+        Box::new(File::open("/dev/null").await.unwrap()),
+    ]
+}
+
+/// Everything closes at once outside of `block_on`, on any thread, and while the loop is busy.
+fn closed_at_once() {
+    let runtime = Runtime::new().unwrap();
+    let before = open();
+    let all = runtime.block_on(everything());
+    assert!(open() > before + 15);
+    drop(all);
+    assert_eq!(open(), before, "on the runtime's thread");
+    let all = runtime.block_on(everything());
+    thread::spawn(move || drop(all)).join().unwrap();
+    assert_eq!(open(), before, "on another thread");
+    runtime.block_on(async {
+        let all = everything().await;
+        thread::spawn(move || drop(all)).join().unwrap();
+        assert_eq!(open(), before, "while the loop is busy");
+    });
+}
+
 /// Sockets that fail to be made.
 fn refused() {
     run(async {
@@ -114,11 +168,12 @@ fn refused() {
 #[test]
 fn descriptors_are_back_at_the_start_level_after_every_kind_of_end() {
     let before = open();
-    let ends: [(&str, fn()); 5] = [
+    let ends: [(&str, fn()); 6] = [
         ("ended in order", ended_in_order),
         ("cancelled", cancelled),
         ("dropped with the runtime", dropped_with_the_runtime),
         ("dropped away", dropped_away),
+        ("closed at once", closed_at_once),
         ("refused", refused),
     ];
     for (name, end) in ends {

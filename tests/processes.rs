@@ -9,14 +9,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use futures::{FutureExt, StreamExt};
 use installed::installed;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use wheelhouse::process::{Child, Command};
-use wheelhouse::{gather, run, sleep, spawn, testing, timeout};
+use wheelhouse::{Runtime, gather, run, sleep, spawn, testing, timeout};
 
 /// A shell that runs `script`.
 fn shell(script: &str) -> Command {
@@ -115,6 +115,40 @@ fn lines_go_through_a_child() {
         assert!(child.wait().await.unwrap().success());
         assert!(child.wait().await.unwrap().success(), "asked again");
     });
+}
+
+/// Waits for a child's end outside of any runtime.
+fn ended(mut child: Child) -> std::process::ExitStatus {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "it does not end");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Wall time: nothing runs here but the child.
+///
+/// The pipe was closed when the loop ran again, and not before.
+#[test]
+fn a_child_sees_the_end_of_a_pipe_that_is_dropped_while_no_loop_runs() {
+    let runtime = Runtime::new().unwrap();
+    let start = |command: &mut Command| runtime.block_on(async { command.spawn() }).unwrap();
+    let mut reader = start(&mut lasting());
+    drop(reader.stdin.take());
+    assert!(ended(reader).success());
+
+    let mut elsewhere = start(&mut lasting());
+    let stdin = elsewhere.stdin.take();
+    std::thread::spawn(move || drop(stdin)).join().unwrap();
+    assert!(ended(elsewhere).success());
+
+    let mut writer = start(shell("while echo x; do :; done").stdout(Stdio::piped()));
+    let out = writer.stdout.take().unwrap();
+    drop(out.into_stdio().unwrap());
+    ended(writer);
 }
 
 #[test]

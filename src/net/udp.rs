@@ -249,14 +249,12 @@ impl UdpSocket {
         Ok(Self { socket })
     }
 
-    /// Gives the socket to std, and makes it blocking.
-    ///
-    /// Away from the socket's runtime, what comes back is another descriptor of the same socket.
+    /// Gives the socket to std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `fcntl` and `ioctl`. The socket is closed then.
+    /// Those of `ioctl`. The socket is closed then.
     pub fn into_std(self) -> io::Result<StdSocket> {
-        let socket = self.socket.into_socket()?;
+        let socket = self.socket.into_socket();
         socket.set_nonblocking(false)?;
         Ok(socket)
     }

@@ -24,7 +24,7 @@ fn register<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(
 
 /// Gives an end back, for another program.
 fn release<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(end: Registered<P>) -> io::Result<Stdio> {
-    let end: OwnedFd = end.into_socket()?.into();
+    let end: OwnedFd = end.into_socket().into();
     ioctl_fionbio(&end, false)?;
     Ok(Stdio::from(end))
 }

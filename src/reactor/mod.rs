@@ -47,7 +47,7 @@ use std::time::Duration;
 
 pub(crate) use bell::Bell;
 pub(crate) use contract::{Access, Done, Side, poll_io};
-pub(crate) use poller::{Chime, Punctual};
+pub(crate) use poller::{Chime, Detacher, Punctual};
 pub(crate) use readiness::{Direction, Readiness};
 
 use crate::util::slab::{Key, Slab};
@@ -110,6 +110,12 @@ impl Reactor {
         &self.bell
     }
 
+    /// Returns what other threads take descriptors out of this reactor with, before they close
+    /// them; the source goes by [`remove`](Self::remove) then. It outlives the reactor.
+    pub(crate) fn detacher(&self) -> Detacher {
+        self.poller.detacher()
+    }
+
     /// How many sources there are.
     pub(crate) fn len(&self) -> usize {
         self.sources.len()
@@ -158,7 +164,8 @@ impl Reactor {
         }
     }
 
-    /// Ends a source whose descriptor is closed already; tells whether there was one.
+    /// Ends a source whose descriptor was [detached](Self::detacher) already; tells whether there
+    /// was one.
     pub(crate) fn remove(&mut self, key: Key, woken: &mut Vec<Waker>) -> bool {
         let Some(source) = self.sources.remove(key) else {
             return false;

@@ -37,12 +37,14 @@ use std::io;
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
+use rustix::process::{Pid, getpid};
 use rustix::thread::{current_timer_slack, set_current_timer_slack};
 
 use super::bell::Strike;
@@ -58,10 +60,38 @@ const SHORT: Duration = Duration::from_millis(50);
 /// The longest first stride; a timeout beyond it just takes several.
 const STRIDE: Duration = Duration::from_secs(3600);
 
+/// An epoll instance.
+#[derive(Debug)]
+struct Instance {
+    /// Its descriptor.
+    fd: OwnedFd,
+    /// The process that made it. A forked one has the same instance, not a copy.
+    process: Pid,
+}
+
+impl Instance {
+    /// Opens one.
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            fd: epoll::create(CreateFlags::CLOEXEC)?,
+            process: getpid(),
+        })
+    }
+
+    /// Stops listening to `fd`. In a forked process it does nothing, as its parent goes on
+    /// listening.
+    fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        if getpid() == self.process {
+            epoll::delete(&self.fd, fd)?;
+        }
+        Ok(())
+    }
+}
+
 /// An epoll instance and the events that its last wait brought.
 pub(super) struct Poller {
-    /// The instance.
-    epoll: OwnedFd,
+    /// The instance. Only other threads that are about to use it share it, for one call.
+    epoll: Arc<Instance>,
     /// What the last wait brought.
     events: Vec<Event>,
     /// Whether the last wait with a timeout lasted to its end.
@@ -72,7 +102,7 @@ impl Poller {
     /// Opens an instance.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
-            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            epoll: Arc::new(Instance::new()?),
             events: Vec::with_capacity(EVENTS),
             ended_by_clock: false,
         })
@@ -82,14 +112,19 @@ impl Poller {
     pub(super) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let edges = EventFlags::IN | EventFlags::OUT | EventFlags::PRI | EventFlags::RDHUP;
         let data = EventData::new_u64(token);
-        Ok(epoll::add(&self.epoll, fd, data, edges | EventFlags::ET)?)
+        Ok(epoll::add(
+            &self.epoll.fd,
+            fd,
+            data,
+            edges | EventFlags::ET,
+        )?)
     }
 
     /// Listens to a chime. It is never read: each stroke is an edge of its own.
     pub(super) fn add_chime(&self, chime: &Chime, token: u64) -> io::Result<()> {
         let data = EventData::new_u64(token);
         Ok(epoll::add(
-            &self.epoll,
+            &self.epoll.fd,
             &chime.0,
             data,
             EventFlags::IN | EventFlags::ET,
@@ -98,7 +133,12 @@ impl Poller {
 
     /// Stops listening to `fd`.
     pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(epoll::delete(&self.epoll, fd)?)
+        self.epoll.delete(fd)
+    }
+
+    /// Returns what other threads stop listening with.
+    pub(super) fn detacher(&self) -> Detacher {
+        Detacher(Arc::downgrade(&self.epoll))
     }
 
     /// Waits until there is an event, the time is over, or a signal came; which it was, [`events`](Self::events) tells.
@@ -147,7 +187,7 @@ impl Poller {
     fn collect(&mut self, timeout: Option<Duration>) -> Result<(), Errno> {
         let timeout = timeout.map(timespec);
         epoll::wait(
-            &self.epoll,
+            &self.epoll.fd,
             spare_capacity(&mut self.events),
             timeout.as_ref(),
         )?;
@@ -156,21 +196,21 @@ impl Poller {
 
     /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to collect.
     fn doze(&self, timeout: Duration) -> Result<bool, Errno> {
-        let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
+        let mut fds = [PollFd::new(&self.epoll.fd, PollFlags::IN)];
         Ok(poll(&mut fds, Some(&timespec(less_slack(timeout))))? > 0)
     }
 }
 
 impl AsFd for Poller {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.as_fd()
+        self.epoll.fd.as_fd()
     }
 }
 
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Poller")
-            .field("epoll", &self.epoll)
+            .field("epoll", &self.epoll.fd)
             .field("events", &self.events.len())
             .finish_non_exhaustive()
     }
@@ -212,6 +252,23 @@ fn readiness(flags: EventFlags) -> Readiness {
     ];
     let told = meanings.iter().filter(|(flag, _)| flags.contains(*flag));
     told.fold(Readiness::NONE, |sum, (_, meaning)| sum | *meaning)
+}
+
+/// Takes descriptors out of a poller from any thread, also while the poller waits, and after its
+/// end.
+#[derive(Clone, Debug)]
+pub(crate) struct Detacher(Weak<Instance>);
+
+impl Detacher {
+    /// Stops listening to `fd`. To be called before `fd` is closed: the kernel goes on listening
+    /// while a copy of it is open anywhere, as in a forked process.
+    pub(crate) fn detach(&self, fd: BorrowedFd<'_>) {
+        if let Some(epoll) = self.0.upgrade() {
+            // It fails where the kernel has forgotten the descriptor, and then nothing is to be
+            // done.
+            epoll.delete(fd).ok();
+        }
+    }
 }
 
 /// An eventfd, which rouses the home thread from its wait.

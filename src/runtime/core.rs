@@ -107,7 +107,7 @@ impl Core {
     pub(crate) fn new(clock: Clock) -> io::Result<Self> {
         let reactor = Reactor::new()?;
         Ok(Self {
-            hub: Hub::open(reactor.bell().clone()),
+            hub: Hub::open(&reactor),
             queue: Queue::default(),
             table: Table::default(),
             pool: Pool::new(),

@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::fd::OwnedFd;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -28,7 +28,7 @@ use super::ending::Ending;
 use super::offload::Jobs;
 use super::waits::Wait;
 use crate::cell::Letter;
-use crate::reactor::{Bell, Chime};
+use crate::reactor::{Bell, Chime, Detacher, Reactor};
 use crate::util::drop_quietly;
 use crate::util::slab::Key;
 use crate::util::sync;
@@ -41,8 +41,8 @@ pub(crate) enum Message {
     Call(Box<dyn FnOnce() + Send>),
     /// A sleep was dropped away from home: forget its timer.
     TimerGone(Key),
-    /// A socket was dropped away from home: end its registration, and then close it.
-    SourceGone(Key, OwnedFd),
+    /// A socket was taken out of the poller away from home, and is closed: end its registration.
+    SourceGone(Key),
     /// A place in the tree of scopes was dropped away from home: take it out.
     PlaceGone(Key),
     /// Waits for tasks were dropped away from home: strike them out.
@@ -56,8 +56,7 @@ impl Message {
             Self::Task(Letter::HandleGone(handle)) => handle.settle_after_the_end(),
             Self::Task(letter) => drop(letter),
             Self::Call(call) => drop_quietly(call),
-            Self::SourceGone(_, fd) => drop(fd),
-            Self::TimerGone(_) | Self::PlaceGone(_) | Self::WaitsGone(_) => {}
+            Self::SourceGone(_) | Self::TimerGone(_) | Self::PlaceGone(_) | Self::WaitsGone(_) => {}
         }
     }
 }
@@ -74,6 +73,8 @@ pub(crate) struct Hub {
     from_home: SegQueue<Message>,
     /// Ends the loop's sleep.
     bell: sync::Arc<Bell<Chime>>,
+    /// Takes descriptors out of the reactor.
+    detacher: Detacher,
     /// Whether it has ended.
     ending: Ending,
     /// How many `Remote`s, remote handles and functions on other threads may still send work.
@@ -96,13 +97,14 @@ fn hubs() -> MutexGuard<'static, BTreeMap<u32, Arc<Hub>>> {
 
 impl Hub {
     /// A hub of a new runtime, entered in the registry.
-    pub(crate) fn open(bell: sync::Arc<Bell<Chime>>) -> Arc<Self> {
+    pub(crate) fn open(reactor: &Reactor) -> Arc<Self> {
         let hub = Arc::new(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             home: thread::current().id(),
             inbox: SegQueue::new(),
             from_home: SegQueue::new(),
-            bell,
+            bell: reactor.bell().clone(),
+            detacher: reactor.detacher(),
             ending: Ending::new(),
             in_flight: AtomicUsize::new(0),
             jobs: Arc::default(),
@@ -162,6 +164,13 @@ impl Hub {
             true => self.settle_leftovers(),
             false => self.bell.ring(),
         }
+    }
+
+    /// Takes a descriptor that is about to be closed out of the reactor, from any thread. Home
+    /// hears of it and ends the source, when it runs.
+    pub(crate) fn detach_source(&self, key: Key, fd: BorrowedFd<'_>) {
+        self.detacher.detach(fd);
+        self.send(Message::SourceGone(key));
     }
 
     /// Whether the runtime has ended; waits for an end that is under way.

@@ -3,11 +3,15 @@
 //! ```text
 //!   new ──▶ registered ── poll_io, at home ──▶ the reactor's contract
 //!             │    │  └── poll_io, elsewhere ──▶ an error
-//!             │    └── into_socket ──▶ taken out of the reactor, the socket goes on alone
-//!             └── dropped ─┬─ at home ──▶ taken out, closed
-//!                          ├─ elsewhere ──▶ the descriptor travels home in a message, and the same happens there
-//!                          └─ after the runtime's end ──▶ closed
+//!             │    └── into_socket ──▶ taken out of the poller, the socket goes on alone
+//!             └── dropped ──────────▶ taken out of the poller, closed
 //! ```
+//!
+//! Both happen at once on every thread, whether the runtime runs at this moment or not: a port is
+//! free, a peer sees the end. What is left in the reactor then, the key and those that wait, is
+//! ended at home: at once on the thread that drives the runtime, else by a message. The order
+//! matters: out of the poller first, closed second. A descriptor of which a copy is open elsewhere,
+//! as in a forked process, stays in the poller when it is closed.
 //!
 //! It holds the runtime's number and a key, no pointer: so it is `Send`, and a runtime that has gone is simply not
 //! found.
@@ -17,7 +21,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll};
 
-use super::{Core, Hub, Message, try_with};
+use super::{Core, Hub, try_with};
 use crate::error::NoRuntime;
 use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
 use crate::util::slab::Key;
@@ -74,16 +78,23 @@ impl<S: Socket> Registered<S> {
         polled.unwrap_or_else(|| Poll::Ready(Err(elsewhere())))
     }
 
-    /// Takes the socket out of the reactor and gives it back.
-    ///
-    /// Away from home it gives another descriptor of the same socket, as the first one must travel home.
-    pub(crate) fn into_socket(mut self) -> io::Result<S> {
-        if self.is_away() {
-            return Ok(self.get().as_fd().try_clone_to_owned()?.into());
+    /// Takes the socket out of the reactor and returns it.
+    pub(crate) fn into_socket(mut self) -> S {
+        self.take()
+            .expect("only this and `drop` take it, and both once")
+    }
+
+    /// Takes the socket out of the reactor, unless that was done before.
+    fn take(&mut self) -> Option<S> {
+        let socket = self.socket.take()?;
+        let fd = socket.as_fd();
+        let at_home = self.at_home(|core| core.forget_source(self.key, fd));
+        if at_home.is_none()
+            && let Some(hub) = Hub::find(self.runtime)
+        {
+            hub.detach_source(self.key, fd);
         }
-        let socket = self.socket.take().expect("nobody can have taken it before");
-        self.at_home(|core| core.forget_source(self.key, socket.as_fd()));
-        Ok(socket)
+        Some(socket)
     }
 
     /// Runs `f` with the runtime, if it runs here.
@@ -91,26 +102,11 @@ impl<S: Socket> Registered<S> {
         let here = try_with(|core| (core.hub().number() == self.runtime).then(|| f(core)));
         here.ok().flatten()
     }
-
-    /// True when the runtime exists but does not run here.
-    fn is_away(&self) -> bool {
-        self.at_home(|_| ()).is_none() && Hub::find(self.runtime).is_some()
-    }
 }
 
 impl<S: Socket> Drop for Registered<S> {
     fn drop(&mut self) {
-        let Some(socket) = self.socket.take() else {
-            return;
-        };
-        let fd: OwnedFd = socket.into();
-        if self
-            .at_home(|core| core.forget_source(self.key, fd.as_fd()))
-            .is_none()
-            && let Some(hub) = Hub::find(self.runtime)
-        {
-            hub.send(Message::SourceGone(self.key, fd));
-        }
+        drop(self.take());
     }
 }
 

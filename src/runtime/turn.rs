@@ -16,7 +16,7 @@
 //! The batch bounds what others wait: a due timer, a ready socket and a wake from another thread are seen after at
 //! most [`BATCH`] polls of tasks.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -188,7 +188,7 @@ impl Core {
             Message::Task(Letter::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
             Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
-            Message::SourceGone(key, fd) => self.forget_source(key, fd.as_fd()),
+            Message::SourceGone(key) => self.end_source(key),
             Message::PlaceGone(key) => self.close_node(key),
             Message::WaitsGone(waits) => self.forget_waits(&waits),
         }
@@ -206,6 +206,13 @@ impl Core {
         woken.drain(..).for_each(wake_quietly);
         // Our part is done even if the kernel had forgotten the descriptor already.
         drop(gone);
+    }
+
+    /// Ends a source whose socket was closed elsewhere, and wakes who waits for it.
+    fn end_source(&self, key: crate::util::slab::Key) {
+        let mut woken = Vec::new();
+        self.reactor().borrow_mut().remove(key, &mut woken);
+        woken.drain(..).for_each(wake_quietly);
     }
 
     /// Wakes whoever's time has come.

@@ -2,6 +2,9 @@
 //!
 //! Wall time: sockets are the kernel's, and so is when they are ready.
 
+mod closing;
+#[path = "../common/mod.rs"]
+mod common;
 mod connect;
 mod crowds;
 mod datagrams;

@@ -110,14 +110,12 @@ impl UnixListener {
         Ok(Self { socket })
     }
 
-    /// Gives the listener to std, and makes it blocking.
-    ///
-    /// Away from the listener's runtime, what comes back is another descriptor of the same socket.
+    /// Gives the listener to std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `fcntl` and `ioctl`. The listener is closed then.
+    /// Those of `ioctl`. The listener is closed then.
     pub fn into_std(self) -> io::Result<StdListener> {
-        let listener = self.socket.into_socket()?;
+        let listener = self.socket.into_socket();
         listener.set_nonblocking(false)?;
         Ok(listener)
     }

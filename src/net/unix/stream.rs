@@ -157,14 +157,12 @@ impl UnixStream {
         Self::connected(stream)
     }
 
-    /// Gives the stream to std, and makes it blocking.
-    ///
-    /// Away from the stream's runtime, what comes back is another descriptor of the same socket.
+    /// Gives the stream to std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `fcntl` and `ioctl`. The connection is closed then.
+    /// Those of `ioctl`. The connection is closed then.
     pub fn into_std(self) -> io::Result<StdStream> {
-        let stream = self.socket.into_socket()?;
+        let stream = self.socket.into_socket();
         stream.set_nonblocking(false)?;
         Ok(stream)
     }

@@ -212,6 +212,39 @@ fn events_of_a_removed_source_that_lives_on_elsewhere_concern_no_one() {
 }
 
 #[test]
+fn what_was_detached_elsewhere_is_not_told_of_though_a_copy_lives_on() {
+    let world = World::new();
+    let (own, mut peer) = unix_pair();
+    let copy = own.try_clone().expect("a second descriptor");
+    let key = world.register(&own);
+    world.catch_up();
+    let (counter, waker) = Counter::new();
+    assert!(world.read(key, &own, 8, &waker).0.is_pending());
+    let detacher = world.door.borrow().detacher();
+    let elsewhere = std::thread::spawn(move || {
+        detacher.detach(own.as_fd());
+        drop(own);
+    });
+    elsewhere.join().expect("no panic");
+    peer.write_all(b"x").expect("written");
+    assert_eq!(world.turn(Duration::ZERO), 0);
+    let mut woken = Vec::new();
+    assert!(world.door.borrow_mut().remove(key, &mut woken));
+    assert_eq!((woken.len(), counter.count()), (1, 0));
+    drop(copy);
+}
+
+#[test]
+fn a_detacher_outlives_its_reactor() {
+    let (own, _peer) = unix_pair();
+    let world = World::new();
+    world.register(&own);
+    let detacher = world.door.borrow().detacher();
+    drop(world);
+    detacher.detach(own.as_fd());
+}
+
+#[test]
 fn a_descriptor_is_registered_once_at_a_time() {
     let world = World::new();
     let (own, _peer) = unix_pair();
