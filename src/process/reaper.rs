@@ -15,14 +15,20 @@ use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rustix::event::epoll;
+use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
 
 use super::patrol;
 
+/// What the thread listens to. By edges, so that what cannot be reaped yet (a debugger holds it),
+/// or is a copy that a forked process closes late, does not keep the thread busy.
+const EDGES: EventFlags = EventFlags::IN.union(EventFlags::ET);
+
 /// The orphans that run.
 struct Orphans {
+    /// The process whose they are. A forked one has a copy of all this, and no thread.
+    process: Pid,
     /// What the thread waits for.
     epoll: OwnedFd,
     /// Who they are, by process number.
@@ -33,8 +39,8 @@ struct Orphans {
 struct Orphan {
     /// The handle of std.
     child: Child,
-    /// What tells of its end. Closing it takes it out of the epoll.
-    _pidfd: OwnedFd,
+    /// What tells of its end.
+    pidfd: OwnedFd,
 }
 
 /// All orphans of the process; `None` until there was a first one that could be watched.
@@ -69,21 +75,18 @@ fn watch(child: Child) -> Result<(), Child> {
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     let data = epoll::EventData::new_u64(number);
-    if epoll::add(&orphans.epoll, &pidfd, data, epoll::EventFlags::IN).is_err() {
+    if epoll::add(&orphans.epoll, &pidfd, data, EDGES).is_err() {
         return Err(child);
     }
-    let orphan = Orphan {
-        child,
-        _pidfd: pidfd,
-    };
-    children.insert(number, orphan);
+    children.insert(number, Orphan { child, pidfd });
     Ok(())
 }
 
 /// The orphans, with a thread that waits for them; `None` where that cannot be had now.
 fn orphans() -> Option<Arc<Orphans>> {
     let mut orphans = ORPHANS.lock().unwrap_or_else(PoisonError::into_inner);
-    if orphans.is_none() {
+    let ours = |orphans: &Arc<Orphans>| orphans.process == getpid();
+    if !orphans.as_ref().is_some_and(ours) {
         *orphans = start();
     }
     orphans.clone()
@@ -93,7 +96,11 @@ fn orphans() -> Option<Arc<Orphans>> {
 fn start() -> Option<Arc<Orphans>> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).ok()?;
     let children = Mutex::default();
-    let orphans = Arc::new(Orphans { epoll, children });
+    let orphans = Arc::new(Orphans {
+        process: getpid(),
+        epoll,
+        children,
+    });
     let theirs = Arc::clone(&orphans);
     let thread = thread::Builder::new().name("wheelhouse-reaper".into());
     thread.spawn(move || reap(&theirs)).ok()?;
@@ -124,6 +131,8 @@ fn reap(orphans: &Orphans) {
             };
             // If somebody else took note of it before us, its number may be another's by now, who runs.
             if !matches!(orphan.child.try_wait(), Ok(None)) {
+                // Before it is closed: it stays in the epoll while a forked process has a copy.
+                epoll::delete(&orphans.epoll, &orphan.pidfd).ok();
                 children.remove(&number);
             }
         }

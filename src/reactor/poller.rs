@@ -27,6 +27,10 @@
 //! that; the second asks for a 1024th less than it wants, and so ends at the moment itself. Should it end before, as it
 //! may when another timer goes off in between, or where there is no such slack, one more stride takes the rest.
 //!
+//! Where the process may open no descriptor (`RLIMIT_NOFILE` is 0), ppoll takes none. The second
+//! stride is then one of whole milliseconds, too, rounded up: late by less than one, and never
+//! early.
+//!
 //! `epoll_pwait2` counts nanoseconds, too, and would save the last call of the drawing, and two microseconds of lateness.
 //! It is missing from kernels before 5.11, from older sandboxes, and from valgrind, so it needs the other way to fall
 //! back to; and rustix has only one of them in a program: its feature `linux_5_11` takes `epoll_wait` away, from all
@@ -174,8 +178,7 @@ impl Poller {
         while self.events.is_empty() && !left.is_zero() {
             match first_stride(left, self.ended_by_clock) {
                 Some(stride) => self.collect(Some(stride))?,
-                None if self.doze(left)? => self.collect(Some(Duration::ZERO))?,
-                None => {}
+                None => self.second_stride(left)?,
             }
             left = deadline.saturating_duration_since(Instant::now());
         }
@@ -192,6 +195,18 @@ impl Poller {
             timeout.as_ref(),
         )?;
         Ok(())
+    }
+
+    /// Waits for what is left of a timeout, and takes the events.
+    fn second_stride(&mut self, left: Duration) -> Result<(), Errno> {
+        match self.doze(left) {
+            Ok(false) => Ok(()),
+            Ok(true) => self.collect(Some(Duration::ZERO)),
+            // The process may have no descriptors at all (`RLIMIT_NOFILE` is 0), so ppoll takes
+            // none.
+            Err(Errno::INVAL) => self.collect(Some(up_to_milliseconds(left))),
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to collect.
@@ -222,6 +237,12 @@ fn first_stride(timeout: Duration, clock_will_end_it: bool) -> Option<Duration> 
     let stride = Duration::from_millis(early.as_millis().try_into().ok()?);
     let skip = stride.is_zero() || (clock_will_end_it && timeout <= SHORT);
     (!skip).then_some(stride)
+}
+
+/// A timeout in whole milliseconds that is not shorter.
+fn up_to_milliseconds(timeout: Duration) -> Duration {
+    let nanos = timeout.subsec_nanos().next_multiple_of(1_000_000);
+    Duration::from_secs(timeout.as_secs()) + Duration::from_nanos(nanos.into())
 }
 
 /// What to ask the kernel for, which adds a thousandth of its own, to wait for `left`.
@@ -358,6 +379,16 @@ mod tests {
                 ends.abs_diff(left) <= left / 10_000 + Duration::from_nanos(2),
                 "{left:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_second_stride_without_ppoll_is_whole_milliseconds_and_not_early() {
+        for nanos in (1..5_000_000).step_by(997).chain([1_000_000, u64::MAX / 2]) {
+            let left = Duration::from_nanos(nanos);
+            let stride = up_to_milliseconds(left);
+            assert!(left <= stride && stride < left + Duration::from_millis(1));
+            assert_eq!(stride.subsec_nanos() % 1_000_000, 0, "{left:?}");
         }
     }
 

@@ -2,13 +2,16 @@
 
 use std::io;
 use std::process::Command as StdCommand;
+use std::time::{Duration, Instant};
 
 use crate::installed::installed;
+use futures::io::{AsyncReadExt, AsyncWriteExt};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use wheelhouse::fs::File;
 use wheelhouse::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use wheelhouse::process::Command;
-use wheelhouse::{Runtime, run, signal};
+use wheelhouse::time::interval;
+use wheelhouse::{Runtime, run, signal, sleep, spawn};
 
 /// Tells the child that it is one.
 const CHILD: &str = "WHEELHOUSE_TEST_NO_DESCRIPTORS";
@@ -78,16 +81,74 @@ fn with_no_descriptor_left() {
     println!("all went well in the end");
 }
 
+/// Not a test of its own: what the one below runs in another process.
+///
+/// Wall time: it is about the waits of the kernel.
+#[test]
+fn with_a_limit_of_zero() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, served) = futures::join!(TcpStream::connect(address), listener.accept());
+        let (mut client, (mut served, _)) = (client.unwrap(), served.unwrap());
+        wheelhouse::to_thread(|| ()).await;
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        setrlimit(Resource::Nofile, none).unwrap();
+        for micros in [1, 300, 500, 1_000, 1_700, 60_300] {
+            let (begin, length) = (Instant::now(), Duration::from_micros(micros));
+            sleep(length).await;
+            assert!(begin.elapsed() >= length, "{length:?}");
+        }
+        // What is open goes on, and is heard of while a short timer is set.
+        let ticking = spawn(async {
+            let mut ticks = interval(Duration::from_micros(700));
+            loop {
+                ticks.tick().await;
+            }
+        });
+        for _ in 0..20 {
+            client.write_all(b"x").await.unwrap();
+            served.read_exact(&mut [0]).await.unwrap();
+            assert_eq!(wheelhouse::to_thread(|| 1).await, 1);
+        }
+        ticking
+            .cancel_and_wait()
+            .await
+            .map(|never: ()| never)
+            .unwrap_err();
+        is_out("TcpListener::bind", TcpListener::bind("127.0.0.1:0").await);
+        is_out(
+            "Command::spawn",
+            Command::new(installed("true")).spawn().map(drop),
+        );
+    });
+    println!("all went well in the end");
+}
+
+/// The wait for less than a millisecond panicked: `ppoll` takes no descriptor then.
+#[test]
+fn timers_and_open_sockets_go_on_where_no_descriptor_may_be_opened() {
+    let _alone = crate::alone();
+    child_ends_well("descriptors::with_a_limit_of_zero");
+}
+
 #[test]
 fn everything_that_needs_a_descriptor_says_that_there_is_none_and_goes_on_when_there_is() {
     // Its pipes would be counted by the other tests.
     let _alone = crate::alone();
+    child_ends_well("descriptors::with_no_descriptor_left");
+}
+
+/// Runs one of the tests here in a process of its own.
+fn child_ends_well(test: &str) {
     let mut child = StdCommand::new(std::env::current_exe().unwrap());
-    child.args([
-        "--exact",
-        "descriptors::with_no_descriptor_left",
-        "--nocapture",
-    ]);
+    child.args(["--exact", test, "--nocapture"]);
     let output = child.env(CHILD, "1").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
