@@ -109,7 +109,7 @@ impl<F: Future> AsCompleted<F> {
         }
         if self.crew.has_passed() {
             // The cancellation is on its way outwards: the code around must not go on.
-            return Poll::Pending;
+            return self.crew.wait_to_be_dropped();
         }
         match self.arrived.pop_front() {
             Some(index) => Poll::Ready(Some(Pin::new(&mut self.crew).set().at(index).take())),

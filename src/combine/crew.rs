@@ -96,6 +96,14 @@ impl<S: Set> Crew<S> {
         self.family.has_passed()
     }
 
+    /// A cancellation has gone on outwards: waits to be dropped.
+    ///
+    /// # Panics
+    /// If the cancellation was given out.
+    pub(super) fn wait_to_be_dropped<T>(&self) -> Poll<T> {
+        self.family.wait_to_be_dropped()
+    }
+
     /// Whoever polled has been dropped: one in which a cancellation has gone on outwards is over for whoever comes next.
     pub(super) fn be_over(&mut self) {
         self.family.be_over();
@@ -128,7 +136,7 @@ impl<S: Set> Crew<S> {
         mut judge: impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
     ) -> Poll<ControlFlow<()>> {
         if self.family.has_passed() {
-            return Poll::Pending;
+            return self.family.wait_to_be_dropped();
         }
         while !self.engine.has_ended() {
             let mut this = self.as_mut().project();
@@ -175,7 +183,7 @@ impl<S: Set> Crew<S> {
             }
             (_, Err(panic)) => resume_unwind(panic),
             (End::Cancelled(cancelled), Ok(())) => {
-                self.project().family.pass(cancelled);
+                self.project().family.pass(cancelled, cx.waker());
                 Poll::Pending
             }
             (End::Broken, Ok(())) => Poll::Ready(ControlFlow::Break(())),

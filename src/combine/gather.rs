@@ -95,7 +95,7 @@ impl<B: Branches> Future for Gather<B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
         let mut crew = self.project().crew;
         assert!(
-            !crew.has_ended(),
+            crew.has_passed() || !crew.has_ended(),
             "`gather` was polled again after it had ended"
         );
         let ended = ready!(crew.as_mut().poll(cx, |_, _| ControlFlow::Continue(())));

@@ -106,7 +106,7 @@ where
         let this = self.project();
         let mut crew = this.crew;
         assert!(
-            !crew.has_ended(),
+            crew.has_passed() || !crew.has_ended(),
             "`try_gather` was polled again after it had ended"
         );
         let error = this.error;

@@ -8,11 +8,11 @@
 use super::engine::Engine;
 use super::slot::Set;
 use crate::error::{Cancelled, Panic, Reason};
-use crate::runtime::{Awaited, Core, Place, Promise, try_with};
+use crate::runtime::{Awaited, Core, Outgoing, Place, Promise, try_with};
 use crate::util::{caught, drop_quietly};
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// Why a crew ends before its time.
 pub(super) enum End {
@@ -41,8 +41,8 @@ pub(super) struct Family {
     heard: Option<Cancelled>,
     /// The tasks that dropped children were awaiting.
     pub(super) awaited: Awaited,
-    /// A cancellation has been sent on outwards: nothing will come of this crew.
-    passed: bool,
+    /// A cancellation that has been sent on outwards: nothing will come of this crew.
+    passed: Option<Outgoing>,
 }
 
 impl Family {
@@ -214,19 +214,29 @@ impl Family {
     }
 
     /// Sends a cancellation on outwards.
-    pub(super) fn pass(&mut self, cancelled: Cancelled) {
-        self.passed = true;
-        try_with(|core| core.resume(cancelled)).ok();
+    pub(super) fn pass(&mut self, cancelled: Cancelled, waker: &Waker) {
+        self.passed = try_with(|core| core.resume(cancelled, waker)).ok();
     }
 
     /// Whether it has sent a cancellation on, and waits to be dropped.
     pub(super) fn has_passed(&self) -> bool {
-        self.passed
+        self.passed.is_some()
+    }
+
+    /// It has sent a cancellation on, and waits to be dropped.
+    ///
+    /// # Panics
+    /// If the cancellation was given out.
+    pub(super) fn wait_to_be_dropped<T>(&self) -> Poll<T> {
+        match &self.passed {
+            Some(outgoing) => outgoing.poll(),
+            None => Poll::Pending,
+        }
     }
 
     /// Whoever waited to be dropped has been.
     pub(super) fn be_over(&mut self) {
-        self.passed = false;
+        self.passed = None;
     }
 }
 

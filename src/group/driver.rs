@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use super::TaskGroup;
 use super::output::GroupOutput;
 use crate::error::{Cancelled, GroupError, JoinError};
-use crate::runtime::{Awaited, Core, Lazy, Place, Task, abort_outside, try_with, with};
+use crate::runtime::{Awaited, Core, Lazy, Outgoing, Place, Task, abort_outside, try_with, with};
 use crate::scope::Kind;
 use crate::util::{caught, drop_quietly};
 
@@ -56,8 +56,8 @@ struct State<V> {
     outer: Option<Cancelled>,
     /// The tasks that the body was awaiting when it was cut.
     awaited: Awaited,
-    /// It has sent a cancellation on outwards, and waits to be dropped.
-    passed: bool,
+    /// A cancellation that it has sent on outwards; it waits to be dropped.
+    passed: Option<Outgoing>,
 }
 
 impl<V> Default for State<V> {
@@ -70,7 +70,7 @@ impl<V> Default for State<V> {
             told: false,
             outer: None,
             awaited: Awaited::default(),
-            passed: false,
+            passed: None,
         }
     }
 }
@@ -255,7 +255,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     }
 
     /// All have ended: what the group gives.
-    fn finish(self: Pin<&mut Self>, core: &Core) -> Poll<Outcome<B>> {
+    fn finish(self: Pin<&mut Self>, core: &Core, waker: &Waker) -> Poll<Outcome<B>> {
         let this = self.project();
         let (group, state) = (this.group, this.state);
         state.join.close();
@@ -263,8 +263,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             panic.resume();
         }
         if let Some(cancelled) = state.outer.take() {
-            state.passed = true;
-            core.resume(cancelled);
+            state.passed = Some(core.resume(cancelled, waker));
             return Poll::Pending;
         }
         let mut errors = group.errors.take().into_iter();
@@ -362,8 +361,8 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         with("task_group", |core| {
-            if self.state.passed {
-                return Poll::Pending;
+            if let Some(outgoing) = &self.state.passed {
+                return outgoing.poll();
             }
             let is_first = self.as_mut().enter(core, cx.waker());
             let heard = self.as_mut().hear(is_first);
@@ -386,7 +385,7 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
                 return Poll::Pending;
             }
             ready!(self.as_mut().project().state.awaited.poll(cx.waker()));
-            self.finish(core)
+            self.finish(core, cx.waker())
         })
     }
 }

@@ -13,10 +13,13 @@
 //!          └─ it was: they are cancelled, it lingers ─▶ ended when they have (C21)
 //! ```
 
+use std::task::Waker;
+
 use super::Task;
 use super::awaited::Awaited;
 use super::core::Core;
 use super::here::Here;
+use super::outgoing::{Outgoing, Stop};
 use crate::error::{Cancelled, JoinError};
 use crate::scope::{Duty, Identity, Raise};
 use crate::util::slab::Key;
@@ -299,37 +302,59 @@ impl Core {
         closed.wake.into_iter().for_each(wake_quietly);
     }
 
-    /// Sends a cancellation outwards from the code that runs now.
+    /// Sends a cancellation outwards from the code that runs now. `waker` is of the future that
+    /// sends it and waits to be dropped: if it is not, it is polled once more, through whatever
+    /// combinator is in between, to say so.
     ///
     /// # Panics
     /// Outside of a task.
-    pub(crate) fn resume(&self, cancelled: Cancelled) {
+    pub(crate) fn resume(&self, cancelled: Cancelled, waker: &Waker) -> Outgoing {
+        let outgoing = self.send_out(cancelled);
+        waker.wake_by_ref();
+        outgoing
+    }
+
+    /// Sends a cancellation outwards; returns where it stopped.
+    fn send_out(&self, cancelled: Cancelled) -> Outgoing {
         let Some(task) = self.current() else {
             panic!(
                 "`Cancelled::resume` was awaited outside of a task, where there is nothing that it could end"
             );
         };
         if self.here().get() == Here::Task && task.scope().is_none() && task.pen().is_none() {
-            return self.raise(cancelled);
+            return self.raise(&task, cancelled);
         }
         let from = self.node_here();
         let raised = from.map_or(Raise::Nowhere, |node| {
             self.scopes().borrow_mut().raise(node, &cancelled)
         });
-        match raised {
-            Raise::Caught(waker) => waker.into_iter().for_each(wake_quietly),
+        let stop = match raised {
             Raise::Ends(scope, waker) if task.scope() == Some(scope) => {
                 drop(waker);
-                self.raise(cancelled);
+                self.raise(&task, cancelled);
+                scope
             }
-            Raise::Ends(_, waker) => waker.into_iter().for_each(wake_quietly),
-            Raise::Nowhere => self.raise(cancelled),
-        }
+            Raise::Caught(stop, waker) | Raise::Ends(stop, waker) => {
+                waker.into_iter().for_each(wake_quietly);
+                stop
+            }
+            Raise::Nowhere => return self.raise(&task, cancelled),
+        };
+        Outgoing::to(self, Stop::Node(stop))
     }
 
     /// Ends the current task as cancelled when its poll returns.
-    fn raise(&self, cancelled: Cancelled) {
+    fn raise(&self, task: &Task, cancelled: Cancelled) -> Outgoing {
         self.set_look_after();
         drop(self.raised().replace(Some(cancelled)));
+        Outgoing::to(self, Stop::Task(task.by_ref().number()))
+    }
+
+    /// Returns `true` if the current task ends as cancelled when its poll returns.
+    pub(super) fn is_raised(&self) -> bool {
+        let raised = self.raised().take();
+        let is_raised = raised.is_some();
+        self.raised().set(raised);
+        is_raised
     }
 }

@@ -49,7 +49,7 @@ impl<C: Identity, W> Tree<C, W> {
         let wake = self.post(stop, cancel, true);
         self.bring_held(from, stop);
         match self.nodes.at(stop).kind {
-            Kind::Catch => Raise::Caught(wake),
+            Kind::Catch => Raise::Caught(stop, wake),
             _ => Raise::Ends(stop, wake),
         }
     }

@@ -150,7 +150,7 @@ impl Pair {
         let stop = self.forest.outwards(&path, tag, true, &mut woken);
         let got = match self.tree.raise(key, &Tag(tag)) {
             Raise::Nowhere => None,
-            Raise::Caught(wake) => Some((None, wake)),
+            Raise::Caught(_, wake) => Some((None, wake)),
             Raise::Ends(scope, wake) => Some((Some(scope), wake)),
         };
         let expected = stop.map(|stop| {

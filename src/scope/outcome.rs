@@ -29,8 +29,8 @@ pub(crate) struct Delivery<W> {
 #[derive(Debug)]
 #[must_use = "the waker must be woken after letting go of the tree"]
 pub(crate) enum Raise<W> {
-    /// A catch point has it; its waker.
-    Caught(Option<W>),
+    /// This catch point has it; its waker.
+    Caught(Key, Option<W>),
     /// It ends this scope or branch; its waker.
     Ends(Key, Option<W>),
     /// The place that it came from is gone.

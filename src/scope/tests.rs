@@ -49,7 +49,7 @@ impl Bench {
     /// Raises; gives the name of the woken, with the scope if that ends.
     pub(super) fn raise(&mut self, from: Key, tag: u32) -> String {
         match self.0.raise(from, &Tag(tag)) {
-            Raise::Caught(name) => format!("caught by {}", name.unwrap_or("nobody")),
+            Raise::Caught(_, name) => format!("caught by {}", name.unwrap_or("nobody")),
             Raise::Ends(_, name) => format!("ends {}", name.unwrap_or("nobody")),
             Raise::Nowhere => "nowhere".to_owned(),
         }

@@ -82,6 +82,12 @@ impl<C: Identity, W> Tree<C, W> {
         Some(&pending.cancel)
     }
 
+    /// Returns `true` if a `resume` waits at a node for its owner to act.
+    pub(crate) fn is_raised(&self, key: Key) -> bool {
+        let pending = self.nodes.find(key).and_then(|node| node.pending.as_ref());
+        pending.is_some_and(|pending| pending.raised)
+    }
+
     /// Borrows the waker of a node, to see whether it is still the right one.
     pub(crate) fn waker(&self, key: Key) -> Option<&W> {
         self.nodes.find(key)?.waker.as_ref()

@@ -11,7 +11,7 @@
 //! What has arrived is looked for before the inner future is polled, except at the first poll (C24), and after it, for
 //! what the inner code resumed. Outside of a task it passes its future through.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -153,7 +153,9 @@ impl Cancelled {
     /// Dropping it before it is polled leaves the cancellation swallowed; later, takes nothing back.
     ///
     /// # Panics
-    /// Outside of a task.
+    /// Outside of a task. Also when the code around the `await` was not dropped, since something
+    /// outside had only a reference to it (`timeout(limit, &mut job)`), and is polled again after
+    /// the cancellation was given out: it could never go on.
     ///
     /// # Examples
     /// ```
@@ -172,7 +174,12 @@ impl Cancelled {
     /// });
     /// ```
     pub async fn resume(self) -> ! {
-        with("Cancelled::resume", |core| core.resume(self));
-        std::future::pending().await
+        let send = |cx: &mut Context<'_>| {
+            Poll::Ready(with("Cancelled::resume", |core| {
+                core.resume(self.clone(), cx.waker())
+            }))
+        };
+        let outgoing = poll_fn(send).await;
+        poll_fn(|_| outgoing.poll()).await
     }
 }

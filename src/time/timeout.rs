@@ -22,7 +22,7 @@ use pin_project_lite::pin_project;
 
 use super::{Sleep, sleep_until};
 use crate::error::{Cancelled, Elapsed, Reason};
-use crate::runtime::{Awaited, Lazy, Place, with};
+use crate::runtime::{Awaited, Lazy, Outgoing, Place, with};
 use crate::util::budget;
 
 /// Runs a future for at most a time (asyncio: `wait_for`, `timeout`).
@@ -120,7 +120,7 @@ enum Stage {
     /// The future was dropped; the tasks that it was awaiting are waited for.
     Cut(Awaited),
     /// It sent a cancellation on outwards, and waits to be dropped.
-    Passed,
+    Passed(Outgoing),
 }
 
 impl<F> Timeout<F> {
@@ -175,7 +175,7 @@ impl<F: Future> Timeout<F> {
     }
 
     /// Ends, or sends on what must not end here.
-    fn end(self: Pin<&mut Self>) -> Poll<Result<F::Output, Elapsed>> {
+    fn end(self: Pin<&mut Self>, waker: &Waker) -> Poll<Result<F::Output, Elapsed>> {
         let this = self.project();
         let foreign = this
             .place
@@ -190,8 +190,8 @@ impl<F: Future> Timeout<F> {
                 Poll::Ready(Err(Elapsed(())))
             }
             Some(cancelled) => {
-                *this.stage = Stage::Passed;
-                with("timeout", |core| core.resume(cancelled));
+                let outgoing = with("timeout", |core| core.resume(cancelled, waker));
+                *this.stage = Stage::Passed(outgoing);
                 Poll::Pending
             }
         }
@@ -208,10 +208,13 @@ impl<F: Future> Future for Timeout<F> {
             }
             self.as_mut().cut(cx.waker());
         }
-        if let Stage::Cut(wait) = self.as_mut().project().stage {
-            ready!(wait.poll(cx.waker()));
-            return self.end();
+        match self.as_mut().project().stage {
+            Stage::Cut(wait) => {
+                ready!(wait.poll(cx.waker()));
+                self.end(cx.waker())
+            }
+            Stage::Passed(outgoing) => outgoing.poll(),
+            Stage::Running | Stage::Expired => Poll::Pending,
         }
-        Poll::Pending
     }
 }

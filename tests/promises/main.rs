@@ -5,6 +5,7 @@
 mod common;
 
 mod branches;
+mod cut;
 mod foreign;
 mod foreign_more;
 mod foreign_scopes;
