@@ -45,6 +45,7 @@ impl fmt::Display for Reason {
 ///
 /// It says [why](Cancelled::reason) and, where a task asked for it, [who](Cancelled::by). Cloning is cheap.
 /// [`catch_cancel`](crate::catch_cancel) gives it to whoever cleans up, [`resume`](Cancelled::resume) passes it on.
+#[doc(alias = "CancelledError")]
 #[derive(Clone, thiserror::Error)]
 #[error("cancelled: {}", .0.reason)]
 pub struct Cancelled(Arc<Cancellation>);
@@ -220,6 +221,7 @@ impl JoinError {
 /// How a [`task_group`](crate::task_group) ended that did not give its value (asyncio: `ExceptionGroup`).
 ///
 /// A panic of a member is none of these: it goes on in the task that awaits the group.
+#[doc(alias = "ExceptionGroup")]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GroupError<E> {
@@ -269,11 +271,14 @@ impl<E: fmt::Display> fmt::Display for GroupError<E> {
 impl<E: fmt::Debug + fmt::Display> std::error::Error for GroupError<E> {}
 
 /// The time given to [`timeout`](crate::timeout) or [`timeout_at`](crate::timeout_at) was up.
+#[doc(alias = "TimeoutError")]
+#[doc(alias = "TooSlowError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the time was up before the future was done")]
 pub struct Elapsed(pub(crate) ());
 
 /// A [`Barrier`](crate::sync::Barrier) let its waiters go without the others (asyncio: `BrokenBarrierError`).
+#[doc(alias = "BrokenBarrierError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokenBarrier {
@@ -303,6 +308,7 @@ pub struct TooManyPermits {
 /// There is no runtime on this thread at this moment.
 ///
 /// The `try_` forms give it where the plain forms panic: a library can then fall back or report.
+#[doc(alias = "TryCurrentError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no wheelhouse runtime is running on this thread: call this from inside `wheelhouse::run(..)` or `Runtime::block_on(..)`"
@@ -313,11 +319,14 @@ pub struct NoRuntime(pub(crate) ());
 ///
 /// The queues and channels of [`sync`](crate::sync) give it to whoever waits when the other side has gone, or has
 /// closed it (asyncio: `QueueShutDown`).
+#[doc(alias = "QueueShutDown")]
+#[doc(alias = "RecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("closed")]
 pub struct Closed(pub(crate) ());
 
 /// It is closed, and here is what was to be put or sent.
+#[doc(alias = "SendError")]
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("closed, and the item was not delivered")]
 pub struct Undelivered<T>(pub T);
@@ -329,6 +338,8 @@ impl<T> fmt::Debug for Undelivered<T> {
 }
 
 /// Why an item was not put at once; the item comes back.
+#[doc(alias = "QueueFull")]
+#[doc(alias = "TrySendError")]
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PutError<T> {
     /// There is no room now (asyncio: `QueueFull`).
@@ -360,6 +371,8 @@ impl<T> fmt::Debug for PutError<T> {
 }
 
 /// Why there is no item at once.
+#[doc(alias = "QueueEmpty")]
+#[doc(alias = "TryRecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GetError {
     /// There is none now (asyncio: `QueueEmpty`).
@@ -371,6 +384,7 @@ pub enum GetError {
 }
 
 /// Why a receiver of a [`broadcast`](crate::sync::broadcast()) got no item.
+#[doc(alias = "RecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BroadcastError {
     /// It was too slow: so many items were overwritten before it came to them. It goes on with the oldest that is left.
@@ -382,6 +396,7 @@ pub enum BroadcastError {
 }
 
 /// Why [`try_recv`](crate::sync::broadcast::Receiver::try_recv) of a broadcast returned no item.
+#[doc(alias = "TryRecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TryBroadcastError {
     /// There is no item now.

@@ -50,6 +50,8 @@ use std::task::{Context, Poll};
 ///     assert_eq!(order, [1, 2, 3]);
 /// });
 /// ```
+#[doc(alias = "FuturesUnordered")]
+#[doc(alias = "JoinSet")]
 pub fn as_completed<I>(futures: I) -> AsCompleted<<I::Item as IntoFuture>::IntoFuture>
 where
     I: IntoIterator,

@@ -51,6 +51,9 @@ use std::task::{Context, Poll, ready};
 ///     assert_eq!(gather(squares).await, [1, 4, 9]);
 /// });
 /// ```
+#[doc(alias = "join")]
+#[doc(alias = "join!")]
+#[doc(alias = "join_all")]
 pub fn gather<B: Branches>(branches: B) -> Gather<B> {
     Gather {
         crew: Crew::new(branches.into_set()),
@@ -83,6 +86,7 @@ impl<B: Branches> Gather<B> {
     /// assert_eq!(all.len(), 100);
     /// # });
     /// ```
+    #[doc(alias = "buffer_unordered")]
     pub fn limit(mut self, limit: usize) -> Self {
         self.crew.set_limit("gather", limit);
         self

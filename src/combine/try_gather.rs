@@ -50,6 +50,9 @@ use std::task::{Context, Poll, ready};
 ///     # Ok::<(), std::num::ParseIntError>(())
 /// }).unwrap();
 /// ```
+#[doc(alias = "try_join")]
+#[doc(alias = "try_join!")]
+#[doc(alias = "try_join_all")]
 pub fn try_gather<B>(branches: B) -> TryGather<B>
 where
     B: Branches,

@@ -49,6 +49,8 @@ use std::time::Duration;
 ///     assert_eq!(order, [10, 20, 30]);
 /// });
 /// ```
+#[doc(alias = "return_when")]
+#[doc(alias = "select")]
 pub fn wait<I>(handles: I) -> Wait<I::Item>
 where
     I: IntoIterator,
@@ -85,6 +87,8 @@ pub struct Waited<H> {
 impl<H: Joinable> Wait<H> {
     /// Returns as soon as one task has ended, however it did (asyncio: `FIRST_COMPLETED`).
     #[doc(alias = "FIRST_COMPLETED")]
+    #[doc(alias = "select")]
+    #[doc(alias = "select!")]
     pub fn first_completed(self) -> Wait<H> {
         self.returning(ReturnWhen::FirstCompleted)
     }

@@ -55,6 +55,7 @@ pin_project! {
     /// A stream for hyper, of a stream of `futures::io`.
     ///
     /// What is read goes through a buffer of 16 KiB, so that no unsafe code is needed; it is made by the first read.
+    #[doc(alias = "TokioIo")]
     pub struct Io<S> {
         #[pin]
         stream: S,
@@ -157,6 +158,7 @@ impl<S: AsyncWrite> hyper::rt::Write for Io<S> {
 ///
 /// # Panics
 /// When hyper uses it outside of a runtime.
+#[doc(alias = "TokioExecutor")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Executor;
 
@@ -170,6 +172,7 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for Executor {
 ///
 /// # Panics
 /// When hyper uses it outside of a runtime.
+#[doc(alias = "TokioTimer")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timer;
 

@@ -83,6 +83,10 @@ use yard::Yard;
 ///     assert_eq!((sum.unwrap(), total.get()), (60, 6));
 /// });
 /// ```
+#[doc(alias = "JoinSet")]
+#[doc(alias = "nursery")]
+#[doc(alias = "open_nursery")]
+#[doc(alias = "TaskTracker")]
 pub async fn task_group<'env, R, B>(body: B) -> Result<R::Value, GroupError<R::Error>>
 where
     R: GroupOutput,
@@ -99,6 +103,9 @@ where
 /// A group of tasks, as its body and its children see it; [`task_group`] makes one.
 ///
 /// `'scope` is how long the group lives, `'env` what its children may borrow from, `E` what its members fail with.
+#[doc(alias = "JoinSet")]
+#[doc(alias = "Nursery")]
+#[doc(alias = "TaskTracker")]
 pub struct TaskGroup<'scope, 'env: 'scope, E: 'env> {
     /// The children.
     yard: Rc<Yard>,
@@ -138,6 +145,8 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[doc(alias = "create_task")]
+    #[doc(alias = "start_soon")]
     #[track_caller]
     pub fn spawn<F>(&'scope self, future: F) -> JoinHandle<<F::Output as ChildOutput<E>>::Value>
     where
@@ -227,6 +236,8 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     ///     assert_eq!(first.unwrap(), "found");
     /// });
     /// ```
+    #[doc(alias = "abort_all")]
+    #[doc(alias = "cancel_scope")]
     pub fn cancel(&self) {
         self.cancel_for(Reason::GroupCancelled);
         self.yard.wake();

@@ -39,6 +39,7 @@ use crate::runtime::{Registered, require_runtime};
 /// })
 /// # }
 /// ```
+#[doc(alias = "create_datagram_endpoint")]
 #[derive(Debug)]
 pub struct UdpSocket {
     /// The socket.

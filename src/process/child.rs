@@ -156,6 +156,7 @@ impl Child {
     ///
     /// # Errors
     /// Those of reading and of [`wait`](Self::wait).
+    #[doc(alias = "communicate")]
     pub async fn wait_with_output(mut self) -> io::Result<Output> {
         drop(self.stdin.take());
         let mut stdout = Collect::new(self.stdout.take());

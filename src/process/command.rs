@@ -22,6 +22,8 @@ use crate::runtime::require_runtime;
 /// })
 /// # }
 /// ```
+#[doc(alias = "create_subprocess_exec")]
+#[doc(alias = "open_process")]
 #[derive(Debug)]
 pub struct Command {
     /// The settings.
@@ -162,6 +164,7 @@ impl Command {
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn); those of reading.
+    #[doc(alias = "run_process")]
     pub async fn output(&mut self) -> io::Result<Output> {
         let [stdin, stdout, stderr] = self.set;
         if !stdin {

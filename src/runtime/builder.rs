@@ -80,6 +80,7 @@ impl Builder {
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias = "KeyboardInterrupt")]
     pub fn cancel_on_ctrl_c(mut self) -> Self {
         self.cancel_on_ctrl_c = true;
         self

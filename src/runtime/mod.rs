@@ -109,6 +109,7 @@ const SLACK: Duration = Duration::from_nanos(1);
 /// });
 /// assert_eq!(sum, 3);
 /// ```
+#[doc(alias = "main")]
 #[track_caller]
 pub fn run<F: Future>(main: F) -> F::Output {
     match try_run(main) {
@@ -165,6 +166,9 @@ pub fn try_run<F: Future>(main: F) -> Result<F::Output, Cancelled> {
 /// assert_eq!(runtime.block_on(task).unwrap(), 7);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "EventLoop")]
+#[doc(alias = "LocalSet")]
+#[doc(alias = "Runner")]
 pub struct Runtime {
     /// The home part.
     core: Rc<Core>,
@@ -219,6 +223,7 @@ impl Runtime {
     /// ([`try_block_on`](Runtime::try_block_on) gives that as a value), except that a cancellation by Ctrl-C ends the
     /// process ([`Builder::cancel_on_ctrl_c`]). A panic of the future comes out of here, and the runtime and its tasks
     /// are unharmed.
+    #[doc(alias = "run_until_complete")]
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match self.try_block_on(future) {

@@ -47,6 +47,8 @@ use crate::util::{caught, drop_quietly};
 /// assert_eq!(thread.join().unwrap(), 42);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[doc(alias = "Handle")]
+#[doc(alias = "TrioToken")]
 pub struct Remote {
     /// The runtime, which it may send work to.
     home: InFlight,
@@ -74,6 +76,7 @@ impl Remote {
     ///     assert_eq!(handle.await.unwrap(), 5);
     /// });
     /// ```
+    #[doc(alias = "get_running_loop")]
     #[must_use]
     #[track_caller]
     pub fn current() -> Self {
@@ -84,6 +87,7 @@ impl Remote {
     ///
     /// `make` crosses over and makes the future there, so the future itself need not be `Send`. Dropping the handle
     /// detaches the task.
+    #[doc(alias = "run_coroutine_threadsafe")]
     #[track_caller]
     pub fn spawn<F, Fut>(&self, make: F) -> RemoteHandle<Fut::Output>
     where
@@ -102,6 +106,8 @@ impl Remote {
     ///
     /// It may `spawn` there. It should be short: no task runs meanwhile. When the runtime has begun to drop what did not
     /// stop, the function is dropped uncalled, and the handle gives [`Reason::Shutdown`](crate::Reason::Shutdown).
+    #[doc(alias = "call_soon_threadsafe")]
+    #[doc(alias = "from_thread")]
     pub fn call<F, T>(&self, f: F) -> RemoteHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -154,6 +154,7 @@ impl<T> RemoteHandle<T> {
     /// # Panics
     /// On the thread of the runtime while the result is not there: it would wait for itself, also between two calls of
     /// [`block_on`](crate::Runtime::block_on). And when the result was taken already.
+    #[doc(alias = "blocking_recv")]
     pub fn join(self) -> Result<T, JoinError> {
         self.refuse_home();
         let mut inner = self.slot.lock();

@@ -33,6 +33,8 @@ use crate::runtime::{Registered, Subscription, drain, require_runtime};
 /// #   std::io::Result::Ok(())
 /// });
 /// ```
+#[doc(alias = "add_signal_handler")]
+#[doc(alias = "open_signal_receiver")]
 pub fn unix(kind: SignalKind) -> io::Result<Signal> {
     require_runtime()?;
     let (subscription, socket) = Subscription::new(kind.as_raw())?;

@@ -178,12 +178,14 @@ impl Barrier {
     }
 
     /// Tells how many wait in this round (asyncio: `n_waiting`).
+    #[doc(alias = "n_waiting")]
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.0.borrow().queue.waiting()
     }
 
     /// Tells whether it is broken (asyncio: `broken`).
+    #[doc(alias = "broken")]
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.0.borrow().broken
@@ -201,6 +203,7 @@ impl fmt::Debug for Barrier {
 }
 
 /// The number of one task in one round of a [`Barrier`].
+#[doc(alias = "BarrierWaitResult")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// Counted from 0.

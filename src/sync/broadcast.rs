@@ -225,6 +225,7 @@ impl<T: Clone> Sender<T> {
 
 impl<T> Sender<T> {
     /// Counts the receivers.
+    #[doc(alias = "receiver_count")]
     #[must_use]
     pub fn receivers(&self) -> usize {
         self.0.borrow().receivers

@@ -44,6 +44,8 @@ use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
 ///     assert_eq!(consumer.await.unwrap(), Some(7));
 /// });
 /// ```
+#[doc(alias = "Condvar")]
+#[doc(alias = "Notify")]
 pub struct Condition(RefCell<Line>);
 
 /// Those who wait.
@@ -187,6 +189,8 @@ impl Condition {
     /// Wakes the `count` that have waited longest, or all if they are fewer.
     ///
     /// asyncio's `n` is 1 if it is not given.
+    #[doc(alias = "notify_n")]
+    #[doc(alias = "notify_one")]
     pub fn notify(&self, count: usize) {
         attend(&self.0, |line, wakes| {
             line.notify(count, Notice::One, wakes);
@@ -194,6 +198,7 @@ impl Condition {
     }
 
     /// Wakes all who wait.
+    #[doc(alias = "notify_waiters")]
     pub fn notify_all(&self) {
         attend(&self.0, |line, wakes| {
             line.notify(usize::MAX, Notice::All, wakes);

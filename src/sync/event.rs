@@ -35,6 +35,7 @@ use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes};
 ///     assert_eq!(task.await.unwrap(), "went on");
 /// });
 /// ```
+#[doc(alias = "Notify")]
 pub struct Event(RefCell<Flag>);
 
 /// The state of an event.
@@ -107,6 +108,7 @@ impl Event {
     }
 
     /// Sets the flag: all who wait go on, and who comes later does not wait.
+    #[doc(alias = "notify_waiters")]
     pub fn set(&self) {
         let wakes = self.0.borrow_mut().set();
         let buffer = wakes.wake_and_empty();
@@ -142,6 +144,7 @@ impl Event {
     ///
     /// # Panics
     /// When the future is polled after it was done.
+    #[doc(alias = "notified")]
     #[inline]
     pub fn wait(&self) -> EventWaitFuture<'_> {
         EventWaitFuture(Wait::new(&self.0, ()))

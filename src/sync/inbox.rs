@@ -38,6 +38,7 @@ use crate::util::{budget, drop_quietly, wake_quietly};
 /// assert_eq!(run(async { receiver.recv().await }), Ok("from elsewhere"));
 /// thread.join().unwrap();
 /// ```
+#[doc(alias = "unbounded_channel")]
 #[must_use]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Shared::new(usize::MAX);
@@ -62,6 +63,7 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// });
 /// thread.join().unwrap();
 /// ```
+#[doc(alias = "channel")]
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (BoundedSender<T>, Receiver<T>) {
     assert!(
@@ -266,6 +268,7 @@ impl<T> BoundedSender<T> {
     ///
     /// # Examples
     /// See [`bounded`].
+    #[doc(alias = "blocking_send")]
     pub fn send(&self, item: T) -> Result<(), Undelivered<T>> {
         self.0.0.send_blocking(item)
     }

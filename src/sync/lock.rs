@@ -42,6 +42,7 @@ use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 ///     assert_eq!(lock.into_inner(), 2);
 /// });
 /// ```
+#[doc(alias = "Mutex")]
 pub struct Lock<T: ?Sized> {
     /// Whose turn it is.
     desk: RefCell<Door>,
@@ -144,6 +145,7 @@ impl<T: ?Sized> Lock<T> {
     ///     assert_eq!(*log.lock().await, ["one"]);
     /// });
     /// ```
+    #[doc(alias = "acquire")]
     #[inline]
     pub fn lock(&self) -> LockFuture<'_, T> {
         LockFuture {
@@ -160,6 +162,7 @@ impl<T: ?Sized> Lock<T> {
     /// let guard = lock.try_lock();
     /// assert!(guard.is_some() && lock.try_lock().is_none());
     /// ```
+    #[doc(alias = "acquire_nowait")]
     #[inline]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
         let mut door = self.desk.borrow_mut();
@@ -172,6 +175,7 @@ impl<T: ?Sized> Lock<T> {
     }
 
     /// Tells whether somebody has the lock, or was handed it.
+    #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.desk.borrow().locked
@@ -278,6 +282,7 @@ impl<T: ?Sized> fmt::Debug for LockFuture<'_, T> {
 }
 
 /// The right to use what a [`Lock`] guards; its drop gives the lock to the next.
+#[doc(alias = "MutexGuard")]
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct LockGuard<'a, T: ?Sized> {
     /// Before the hold, so that the value is free when the lock is given back.

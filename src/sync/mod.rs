@@ -43,6 +43,8 @@ mod barrier;
 pub mod broadcast;
 mod condition;
 mod event;
+#[doc(alias = "channel")]
+#[doc(alias = "mpsc")]
 pub mod inbox;
 mod lock;
 pub mod oneshot;

@@ -38,6 +38,8 @@ use crate::util::budget;
 ///     assert_eq!(task.await.unwrap(), Ok(7));
 /// });
 /// ```
+#[doc(alias = "create_future")]
+#[doc(alias = "Future")]
 pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         value: Cell::new(None),
@@ -92,6 +94,7 @@ impl<T> Sender<T> {
     /// drop(receiver);
     /// assert_eq!(sender.send("late").unwrap_err().0, "late");
     /// ```
+    #[doc(alias = "set_result")]
     #[inline]
     pub fn send(self, value: T) -> Result<(), Undelivered<T>> {
         if self.is_closed() {
@@ -111,6 +114,7 @@ impl<T> Sender<T> {
     /// drop(receiver);
     /// assert!(sender.is_closed());
     /// ```
+    #[doc(alias = "cancelled")]
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.receiver_gone.get()
@@ -222,6 +226,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.try_recv(), Ok(1));
     /// assert_eq!(receiver.try_recv(), Err(GetError::Closed));
     /// ```
+    #[doc(alias = "result")]
     pub fn try_recv(&mut self) -> Result<T, GetError> {
         match self.0.outcome() {
             Some(outcome) => outcome.map_err(|Closed(())| GetError::Closed),

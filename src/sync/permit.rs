@@ -8,6 +8,7 @@ use super::semaphore::Semaphore;
 use crate::util::ledger::{self, Held};
 
 /// One or more permits of a borrowed [`Semaphore`]; its drop gives them back.
+#[doc(alias = "SemaphorePermit")]
 #[must_use = "permits are given back when this is dropped"]
 pub struct Permit<'a> {
     /// Where they go back to.
@@ -63,6 +64,7 @@ impl Drop for Permit<'_> {
 }
 
 /// One or more permits that hold their [`Semaphore`] by an `Rc`; its drop gives them back.
+#[doc(alias = "OwnedSemaphorePermit")]
 #[must_use = "permits are given back when this is dropped"]
 pub struct OwnedPermit {
     /// Where they go back to.

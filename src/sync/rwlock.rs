@@ -228,6 +228,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Tells whether anybody reads or writes, or was handed that.
+    #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
         !self.desk.borrow().admits(Access::Write)

@@ -42,6 +42,7 @@ use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 ///     gather([work(), work(), work(), work()]).await;
 /// });
 /// ```
+#[doc(alias = "CapacityLimiter")]
 pub struct Semaphore {
     /// How many permits there may be, free or held.
     bound: usize,
@@ -134,6 +135,7 @@ impl Semaphore {
     /// assert!(semaphore.try_add_permits(1).is_ok(), "instead of the one that is gone");
     /// assert!(semaphore.try_add_permits(1).is_err());
     /// ```
+    #[doc(alias = "BoundedSemaphore")]
     #[must_use]
     #[track_caller]
     pub const fn bounded(permits: usize) -> Self {
@@ -284,6 +286,7 @@ impl Semaphore {
     /// let permit = semaphore.try_acquire();
     /// assert!(permit.is_some() && semaphore.try_acquire().is_none());
     /// ```
+    #[doc(alias = "acquire_nowait")]
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)
@@ -318,6 +321,7 @@ impl Semaphore {
     /// # Panics
     /// When the semaphore has more permits than it may have then; [`try_add_permits`](Semaphore::try_add_permits) gives that as an
     /// error.
+    #[doc(alias = "release")]
     pub fn add_permits(&self, count: usize) {
         if let Err(error) = self.try_add_permits(count) {
             panic!("{error}");
@@ -344,12 +348,14 @@ impl Semaphore {
     }
 
     /// Tells how many permits are free.
+    #[doc(alias = "available_permits")]
     #[must_use]
     pub fn available(&self) -> usize {
         self.stock.borrow().free
     }
 
     /// Tells whether who asks for one permit now has to wait.
+    #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
         let stock = self.stock.borrow();

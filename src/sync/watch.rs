@@ -309,6 +309,7 @@ impl<T> Receiver<T> {
     /// drop(sender);
     /// assert!(receiver.is_changed().is_err());
     /// ```
+    #[doc(alias = "has_changed")]
     pub fn is_changed(&self) -> Result<bool, Closed> {
         match self.shared.desk.borrow().has_news(self.seen) {
             None => Ok(false),

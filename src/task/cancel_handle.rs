@@ -19,6 +19,7 @@ use crate::runtime::{Core, TaskRef, try_with};
 ///     assert!(task.await.unwrap_err().is_cancelled());
 /// });
 /// ```
+#[doc(alias = "AbortHandle")]
 #[derive(Clone)]
 pub struct CancelHandle {
     /// The task.
@@ -34,6 +35,7 @@ impl CancelHandle {
     /// Asks the task to end, from any thread; see [`JoinHandle::cancel`](super::JoinHandle::cancel).
     ///
     /// Gives `false` when the task has ended. From another thread a `true` means that the request is on its way.
+    #[doc(alias = "abort")]
     pub fn cancel(&self) -> bool {
         self.task.cancel(explicit(None))
     }

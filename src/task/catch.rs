@@ -62,6 +62,7 @@ use crate::scope::Kind;
 ///     assert_eq!(task.await.unwrap(), "cleaned up");
 /// });
 /// ```
+#[doc(alias = "CancelScope")]
 pub fn catch_cancel<F: IntoFuture>(future: F) -> CatchCancel<F::IntoFuture> {
     CatchCancel {
         future: Some(future.into_future()),
@@ -173,6 +174,7 @@ impl Cancelled {
     ///     assert!(task.await.unwrap_err().is_cancelled());
     /// });
     /// ```
+    #[doc(alias = "raise")]
     pub async fn resume(self) -> ! {
         let send = |cx: &mut Context<'_>| {
             Poll::Ready(with("Cancelled::resume", |core| {

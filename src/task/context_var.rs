@@ -29,6 +29,8 @@ use crate::util::vars::{self, Copied, Frame, Reach, Vars};
 /// life, unless the variable is declared `not_inherited`. Destructors see it, too: it is set while
 /// the future or the task is dropped, also when that was cut off. A function that [`to_thread`](crate::to_thread) runs has a clone of
 /// the value, if that is `Clone + Send`. There is no `set`: a value ends where its future ends, so nothing needs to be reset.
+#[doc(alias = "LocalKey")]
+#[doc(alias = "task_local")]
 pub struct ContextVar<T: 'static> {
     /// The value where none is set.
     default: Option<fn() -> T>,
@@ -87,6 +89,7 @@ impl<T: 'static> ContextVar<T> {
     ///     assert_eq!(greet().await, "hello nobody");
     /// });
     /// ```
+    #[doc(alias = "scope")]
     pub fn with<F: IntoFuture>(&'static self, value: T, future: F) -> WithFuture<T, F::IntoFuture> {
         WithFuture {
             future: Some(future.into_future()),
@@ -100,6 +103,7 @@ impl<T: 'static> ContextVar<T> {
     ///
     /// # Panics
     /// Outside of a runtime.
+    #[doc(alias = "sync_scope")]
     pub fn with_sync<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         let below = with("ContextVar::with_sync", |core| core.vars());
         let frame = vars::set(below, self.key(), Rc::new(value), self.reach);
@@ -295,6 +299,8 @@ impl Drop for RestoreVars {
 ///     assert_eq!(child.await.unwrap(), (7, 0));
 /// })));
 /// ```
+#[doc(alias = "ContextVar")]
+#[doc(alias = "task_local")]
 #[macro_export]
 macro_rules! context_var {
     ($($(#[$attr:meta])* $vis:vis static $NAME:ident: $T:ty $(= $default:expr)? $(, $mode:ident)?;)*) => {$(

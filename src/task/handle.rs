@@ -39,6 +39,7 @@ use crate::runtime::Join;
 ///     assert!(failed.await.unwrap_err().is_panic());
 /// });
 /// ```
+#[doc(alias = "Task")]
 pub struct JoinHandle<T> {
     /// The reference to the task's cell.
     join: Join<T>,
@@ -59,6 +60,7 @@ impl<T> JoinHandle<T> {
     /// while it cleans up is delivered again.
     ///
     /// Gives `false`, and does nothing, when the task has ended.
+    #[doc(alias = "abort")]
     pub fn cancel(&self) -> bool {
         self.join.cancel(explicit(None))
     }
@@ -89,12 +91,14 @@ impl<T> JoinHandle<T> {
     }
 
     /// Gives a handle that can only cancel, to be cloned and sent anywhere.
+    #[doc(alias = "abort_handle")]
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle::new(self.join.task())
     }
 
     /// Tells whether the task has ended (asyncio: `Task.done`).
+    #[doc(alias = "done")]
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.join.is_done()
@@ -104,6 +108,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Panics
     /// When the result was taken already.
+    #[doc(alias = "result")]
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
         self.is_finished().then(|| self.join.take())
     }
@@ -120,6 +125,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Gives the name that the task was given.
+    #[doc(alias = "get_name")]
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.join.label().name()

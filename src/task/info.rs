@@ -129,6 +129,7 @@ impl fmt::Debug for TaskInfo {
 ///     assert_eq!(name.await.unwrap().as_deref(), Some("worker"));
 /// });
 /// ```
+#[doc(alias = "current_task")]
 #[must_use]
 #[track_caller]
 pub fn current() -> TaskInfo {
@@ -163,6 +164,7 @@ pub fn try_current() -> Option<TaskInfo> {
 ///     waiting.cancel();
 /// });
 /// ```
+#[doc(alias = "all_tasks")]
 #[must_use]
 #[track_caller]
 pub fn all() -> Vec<TaskInfo> {

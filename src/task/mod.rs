@@ -60,6 +60,10 @@ use crate::runtime::{try_with, with};
 ///     assert_eq!(handle.await.unwrap(), "done");
 /// });
 /// ```
+#[doc(alias = "create_task")]
+#[doc(alias = "ensure_future")]
+#[doc(alias = "spawn_local")]
+#[doc(alias = "start_soon")]
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where

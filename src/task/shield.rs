@@ -165,6 +165,7 @@ where
 ///     assert_eq!(length, 2);
 /// });
 /// ```
+#[doc(alias = "AsyncExitStack")]
 pub async fn finally_with<R, T, B, C>(mut resource: R, body: B, cleanup: C) -> T
 where
     B: AsyncFnOnce(&mut R) -> T,

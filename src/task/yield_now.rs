@@ -19,6 +19,7 @@ use std::task::{Context, Poll};
 ///     assert!(other.is_finished());
 /// });
 /// ```
+#[doc(alias = "checkpoint")]
 pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
 }

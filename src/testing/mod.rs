@@ -85,6 +85,10 @@ use crate::util::{Payload, caught, drop_quietly};
 ///     assert_eq!(time::now() - start, Duration::from_secs(3600));
 /// });
 /// ```
+#[doc(alias = "autojump_clock")]
+#[doc(alias = "IsolatedAsyncioTestCase")]
+#[doc(alias = "MockClock")]
+#[doc(alias = "start_paused")]
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
     refuse_nesting("testing::run");
@@ -143,6 +147,7 @@ fn message(payload: &Payload) -> &str {
 ///     assert!(task.is_finished());
 /// });
 /// ```
+#[doc(alias = "wait_all_tasks_blocked")]
 pub async fn settle() {
     loop {
         yield_now().await;

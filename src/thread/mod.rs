@@ -45,6 +45,9 @@ use crate::runtime::{AtTheEnd, Offload, with};
 /// });
 /// assert_eq!(sum, 500_000_500_000);
 /// ```
+#[doc(alias = "run_in_executor")]
+#[doc(alias = "run_sync")]
+#[doc(alias = "spawn_blocking")]
 #[track_caller]
 pub fn to_thread<F, T>(f: F) -> ToThread<F, T>
 where

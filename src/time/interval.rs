@@ -52,6 +52,7 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 }
 
 /// What becomes of ticks whose time passed before they were taken.
+#[doc(alias = "MissedTickBehavior")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissedTicks {
@@ -158,6 +159,7 @@ impl Interval {
     }
 
     /// Decides what becomes of missed ticks.
+    #[doc(alias = "set_missed_tick_behavior")]
     pub fn set_missed_ticks(&mut self, missed: MissedTicks) {
         self.missed = missed;
     }

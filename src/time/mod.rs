@@ -18,6 +18,7 @@ use crate::runtime::try_with;
 /// Gives the moment it is, by the runtime's clock (asyncio: `loop.time()`).
 ///
 /// Outside of a runtime it is `Instant::now()`.
+#[doc(alias = "current_time")]
 #[must_use]
 pub fn now() -> Instant {
     try_with(|core| core.clock().now()).unwrap_or_else(|_| Instant::now())

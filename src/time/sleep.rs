@@ -35,6 +35,7 @@ use crate::wheel::Key;
 ///     wheelhouse::sleep(Duration::from_millis(10)).await;
 /// });
 /// ```
+#[doc(alias = "call_later")]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     let stage = match duration.is_zero() {
@@ -54,6 +55,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 ///
 /// # Panics
 /// Outside of a runtime.
+#[doc(alias = "call_at")]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     with("sleep_until", |_| Sleep::at(to_nanos(deadline)))

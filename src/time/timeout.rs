@@ -62,6 +62,10 @@ use crate::util::budget;
 ///     assert_eq!(timeout(Duration::ZERO, async { 1 }).await, Ok(1));
 /// });
 /// ```
+#[doc(alias = "CancelScope")]
+#[doc(alias = "fail_after")]
+#[doc(alias = "move_on_after")]
+#[doc(alias = "wait_for")]
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     let sleep = with("timeout", |core| Sleep::lasting(core, duration));
@@ -83,6 +87,8 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 ///
 /// # Panics
 /// Outside of a runtime.
+#[doc(alias = "fail_at")]
+#[doc(alias = "move_on_at")]
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout {

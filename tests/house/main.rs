@@ -7,6 +7,7 @@ mod floors;
 mod installed;
 mod programs;
 mod promises_complete;
+mod public_aliases;
 mod public_names;
 mod readme;
 mod source;

@@ -50,6 +50,7 @@ pub(crate) fn split<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S
 /// })
 /// # }
 /// ```
+#[doc(alias = "StreamReader")]
 #[derive(Debug)]
 pub struct OwnedReadHalf<S: Duplex = TcpStream> {
     /// The stream, which the other half has too.
@@ -60,6 +61,7 @@ pub struct OwnedReadHalf<S: Duplex = TcpStream> {
 ///
 /// Dropping it ends the side that writes: the peer reads the end behind all that was written before.
 /// [`forget`](Self::forget) drops it without that.
+#[doc(alias = "StreamWriter")]
 #[derive(Debug)]
 pub struct OwnedWriteHalf<S: Duplex = TcpStream> {
     /// The stream, which the other half has too.

@@ -44,6 +44,7 @@ const BACKLOG: i32 = 1024;
 /// })
 /// # }
 /// ```
+#[doc(alias = "start_server")]
 #[derive(Debug)]
 pub struct TcpListener {
     /// The socket.

@@ -68,6 +68,7 @@ impl TcpStream {
     /// # Errors
     /// Outside of a runtime; when the text is no address or the name is unknown; when nobody listens there or answers;
     /// when file descriptors have run out. Of several addresses, the error of the one that failed last.
+    #[doc(alias = "open_connection")]
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         require_runtime()?;
         let target = address.target();
@@ -124,6 +125,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// Those of `shutdown`, as when the connection has ended already.
+    #[doc(alias = "write_eof")]
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.get().shutdown(how)
     }

@@ -37,6 +37,7 @@ use crate::runtime::{Registered, require_runtime};
 /// })
 /// # }
 /// ```
+#[doc(alias = "start_unix_server")]
 #[derive(Debug)]
 pub struct UnixListener {
     /// The socket.

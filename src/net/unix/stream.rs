@@ -55,6 +55,7 @@ impl UnixStream {
     /// # Errors
     /// Outside of a runtime; when nothing is there (`NotFound`), nobody listens (`ConnectionRefused`), or the path is longer
     /// than 107 bytes; when file descriptors have run out.
+    #[doc(alias = "open_unix_connection")]
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
         // `path` lives until then: the socket of a temporary one is there only as long.
         Self::connect_to(SocketAddrUnix::new(path.as_ref())?).await

@@ -42,8 +42,8 @@ use crate::error::{GetError, PutError};
 /// });
 /// assert_eq!(sum.unwrap(), 55);
 /// ```
-#[doc(alias = "mpsc")]
 #[doc(alias = "channel")]
+#[doc(alias = "mpsc")]
 pub type Queue<T> = OrderedQueue<Fifo<T>>;
 
 /// A queue that returns the smallest item first (asyncio: `PriorityQueue`).
@@ -67,7 +67,6 @@ pub type Queue<T> = OrderedQueue<Fifo<T>>;
 ///     assert_eq!(queue.get().await, Ok((1, "cook")));
 /// });
 /// ```
-#[doc(alias = "BinaryHeap")]
 pub type PriorityQueue<T> = OrderedQueue<Smallest<T>>;
 
 /// A queue that returns the latest item first: a stack (asyncio: `LifoQueue`).
@@ -85,7 +84,6 @@ pub type PriorityQueue<T> = OrderedQueue<Smallest<T>>;
 ///     assert_eq!(queue.get().await, Ok("on top"));
 /// });
 /// ```
-#[doc(alias = "stack")]
 pub type LifoQueue<T> = OrderedQueue<Lifo<T>>;
 
 /// A queue whose order `O` decides which item is next; has the methods of all three queues.
@@ -238,8 +236,8 @@ impl<O: Order> OrderedQueue<O> {
     /// assert_eq!(queue.put_nowait(1), Ok(()));
     /// assert_eq!(queue.put_nowait(2), Err(PutError::Full(2)));
     /// ```
-    #[doc(alias = "try_send")]
     #[doc(alias = "try_put")]
+    #[doc(alias = "try_send")]
     #[inline]
     pub fn put_nowait(&self, item: O::Item) -> Result<(), PutError<O::Item>> {
         self.0.put_nowait(item)
@@ -260,8 +258,8 @@ impl<O: Order> OrderedQueue<O> {
     /// assert_eq!(queue.get_nowait(), Ok(1));
     /// assert_eq!(queue.get_nowait(), Err(GetError::Empty));
     /// ```
-    #[doc(alias = "try_recv")]
     #[doc(alias = "try_get")]
+    #[doc(alias = "try_recv")]
     #[inline]
     pub fn get_nowait(&self) -> Result<O::Item, GetError> {
         self.0.get_nowait()
@@ -373,7 +371,6 @@ impl<O: Order> OrderedQueue<O> {
     ///     assert_eq!(queue.len(), 0);
     /// });
     /// ```
-    #[doc(alias = "wait_group")]
     pub fn join(&self) -> JoinFuture<'_, O> {
         JoinFuture::new(&self.0)
     }

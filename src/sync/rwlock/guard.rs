@@ -38,6 +38,7 @@ impl<T: ?Sized> Drop for Stay<'_, T> {
 }
 
 /// The right to read what an [`RwLock`] guards, with others.
+#[doc(alias = "RwLockReadGuard")]
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct ReadGuard<'a, T: ?Sized> {
     /// Before the stay, so that the value is free when the lock is given back.
@@ -71,6 +72,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
 }
 
 /// The right to write what an [`RwLock`] guards, alone.
+#[doc(alias = "RwLockWriteGuard")]
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct WriteGuard<'a, T: ?Sized> {
     /// Before the stay, so that the value is free when the lock is given back.
