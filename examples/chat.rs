@@ -201,10 +201,7 @@ async fn serve(address: SocketAddr) -> io::Result<()> {
 
 /// The first error of a group; that it was cancelled is none.
 fn into_first(error: GroupError<io::Error>) -> io::Result<()> {
-    match error {
-        GroupError::Failed { first, .. } => Err(first),
-        _ => Ok(()),
-    }
+    error.into_first().map_or(Ok(()), Err)
 }
 
 fn main() -> ExitCode {

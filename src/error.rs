@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::util::Id;
+use crate::util::{Id, as_error};
 
 /// Why something was cancelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,6 +246,30 @@ impl<E> GroupError<E> {
         first.into_iter().chain(others)
     }
 
+    /// Returns the error that came first; `None` from a group that was cancelled.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::task_group;
+    ///
+    /// async fn fetch_all() -> Result<(), String> {
+    ///     let outcome = task_group(async |g| {
+    ///         g.spawn(async { Err("no such page".to_owned()) });
+    ///         Ok(())
+    ///     });
+    ///     outcome.await.map_err(|error| error.into_first().unwrap_or_else(|| "stopped".into()))
+    /// }
+    ///
+    /// assert_eq!(wheelhouse::run(fetch_all()).unwrap_err(), "no such page");
+    /// ```
+    #[must_use]
+    pub fn into_first(self) -> Option<E> {
+        match self {
+            Self::Failed { first, .. } => Some(first),
+            Self::Cancelled(_) => None,
+        }
+    }
+
     /// Tells whether the group was cancelled, and nobody failed.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -268,7 +292,19 @@ impl<E: fmt::Display> fmt::Display for GroupError<E> {
     }
 }
 
-impl<E: fmt::Debug + fmt::Display> std::error::Error for GroupError<E> {}
+impl<E: fmt::Debug + fmt::Display + 'static> std::error::Error for GroupError<E> {
+    /// Returns the error that came first, as one that prints like it.
+    ///
+    /// That holds for any type of error, those that are no `Error` themselves included (`anyhow::Error`,
+    /// `Box<dyn Error>`, `String`). So the value itself cannot be had here by a downcast, except that of
+    /// a boxed error and an `io::Error`: [`into_first`](GroupError::into_first) gives it.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed { first, .. } => Some(as_error(first)),
+            Self::Cancelled(_) => None,
+        }
+    }
+}
 
 /// The time given to [`timeout`](crate::timeout) or [`timeout_at`](crate::timeout_at) was up.
 #[doc(alias = "TimeoutError")]

@@ -19,14 +19,20 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn a_handle_gives_its_result_once() {
     testing::run(async {
-        let words = ["JoinHandle", "already taken", "once"];
-        let mut awaited = spawn(ready(1));
+        let words = [
+            "JoinHandle of task 2 \"one\", spawned at",
+            file!(),
+            "already taken",
+            "once",
+        ];
+        let mut awaited = task::Builder::new().name("one").spawn(ready(1));
         assert_eq!((&mut awaited).await.unwrap(), 1);
         let (_, waker) = CountingWaker::new();
         panics_saying(&words, || poll_with(&mut awaited, &waker));
         panics_saying(&words, || awaited.try_join());
         assert!(awaited.is_finished());
 
+        let words = ["JoinHandle of task 3, spawned at", "already taken", "once"];
         let mut asked = spawn(pending::<()>());
         asked.cancel();
         turns(1).await;

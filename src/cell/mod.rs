@@ -55,7 +55,7 @@ mod word;
 pub(crate) use extra::Pen;
 pub(crate) use pool::{Class, Pool};
 pub(crate) use raw::{
-    Current, Home, Join, Label, Letter, Owner, Spawned, Task, TaskRef, empty, spawn, spawn_main,
-    spawn_scoped,
+    Current, GoneHandle, Home, Join, Label, Letter, Owner, Spawned, Task, TaskRef, empty, spawn,
+    spawn_main, spawn_scoped,
 };
 pub(crate) use state::{Errand, State};

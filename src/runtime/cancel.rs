@@ -157,20 +157,20 @@ impl Core {
     pub(super) fn look_after(&self, task: Task, ended: bool) -> Option<Task> {
         if ended {
             self.end_poll(&task);
-            return task.settle(true);
+            return task.settle(true, self.current_cell());
         }
         let failure = task.pen().and_then(|pen| pen.failure_of_child());
         if let Some(error) = failure {
             // It has ended, though with nothing that its handle could give: that stands (C4).
             self.current_cell().during(&task, || task.abort(error));
             self.end_poll(&task);
-            return task.settle(true);
+            return task.settle(true, self.current_cell());
         }
         if let Some(cancelled) = self.end_of(&task) {
             self.abort(task, cancelled);
             return None;
         }
-        task.settle(false)
+        task.settle(false, self.current_cell())
     }
 
     /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed

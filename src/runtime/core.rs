@@ -328,7 +328,7 @@ impl Core {
         task.start(state);
         let ended = self.poll_as(&task, || task.poll());
         match self.look_after.get() {
-            false => task.settle(ended),
+            false => task.settle(ended, self.current_cell()),
             true => self.look_after(task, ended),
         }
     }
@@ -336,7 +336,7 @@ impl Core {
     /// Draws the consequence of a poll.
     #[inline]
     pub(super) fn settle(&self, task: Task, ended: bool) {
-        if let Some(woken) = task.settle(ended) {
+        if let Some(woken) = task.settle(ended, self.current_cell()) {
             self.enqueue(woken);
         }
     }

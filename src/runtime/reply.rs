@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -44,6 +45,8 @@ struct Inner<T> {
     waker: Option<Waker>,
     /// The task, once it was spawned.
     task: Option<TaskRef>,
+    /// Its number and where it was spawned, also when it has ended.
+    origin: Option<(u64, &'static Location<'static>)>,
     /// A cancellation that was asked for before that.
     cancel: Option<Cancelled>,
 }
@@ -55,6 +58,7 @@ impl<T> Default for Slot<T> {
             done: false,
             waker: None,
             task: None,
+            origin: None,
             cancel: None,
         };
         Self {
@@ -74,6 +78,7 @@ impl<T> Slot<T> {
     pub(super) fn spawned(&self, task: TaskRef) {
         let cancel = {
             let mut inner = self.lock();
+            inner.origin = Some((task.number(), task.label().location()));
             if !inner.done {
                 inner.task = Some(task.clone());
             }
@@ -165,9 +170,7 @@ impl<T> RemoteHandle<T> {
                 .wait(inner)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let result = inner.result.take();
-        drop(inner);
-        result.expect(TAKEN)
+        Inner::take(inner)
     }
 
     /// Blocks this thread until the result is there or the time is up; `Err(self)` then.
@@ -194,9 +197,7 @@ impl<T> RemoteHandle<T> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        let result = inner.result.take();
-        drop(inner);
-        Ok(result.expect(TAKEN))
+        Ok(Inner::take(inner))
     }
 
     /// True when the result is there, or was taken.
@@ -237,8 +238,28 @@ impl<T> RemoteHandle<T> {
     }
 }
 
+impl<T> Inner<T> {
+    /// Takes the result. The lock is let go of before that panics.
+    #[track_caller]
+    fn take(mut inner: MutexGuard<'_, Self>) -> Result<T, JoinError> {
+        let (result, origin) = (inner.result.take(), inner.origin);
+        drop(inner);
+        result.unwrap_or_else(|| already_taken(origin))
+    }
+}
+
 /// What a handle says when its result is asked for a second time.
-const TAKEN: &str = "the result of this RemoteHandle was already taken: it gives its result once";
+#[cold]
+#[track_caller]
+fn already_taken(origin: Option<(u64, &Location<'_>)>) -> ! {
+    let of = match origin {
+        Some((number, location)) => {
+            format!("the RemoteHandle of task {number}, spawned at {location},")
+        }
+        None => "this RemoteHandle of a call".to_owned(),
+    };
+    panic!("the result of {of} was already taken: it gives its result once")
+}
 
 impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
@@ -248,10 +269,10 @@ impl<T> Future for RemoteHandle<T> {
         let waker = cx.waker().clone();
         let mut inner = self.slot.lock();
         if inner.done {
-            let result = inner.result.take();
+            let (result, origin) = (inner.result.take(), inner.origin);
             drop(inner);
             drop_quietly(waker);
-            return Poll::Ready(result.expect(TAKEN));
+            return Poll::Ready(result.unwrap_or_else(|| already_taken(origin)));
         }
         let old = inner.waker.replace(waker);
         drop(inner);

@@ -21,9 +21,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::core::Core;
-use super::hub::Message;
+use super::hub::{Hub, Message};
 use super::{Letter, Task};
-use crate::cell::Errand;
+use crate::cell::{Errand, GoneHandle};
 use crate::reactor::Reactor;
 use crate::util::{caught, drop_quietly, wake_quietly};
 
@@ -183,7 +183,7 @@ impl Core {
     /// Does what one message says.
     fn receive(&self, message: Message) {
         match message {
-            Message::Task(Letter::HandleGone(handle)) => handle.settle_here(),
+            Message::Task(Letter::HandleGone(handle)) => self.settle_gone(handle),
             Message::Task(Letter::Wake(task)) => drop(task.at_home().map(Task::wake_collected)),
             Message::Task(Letter::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
@@ -191,6 +191,15 @@ impl Core {
             Message::SourceGone(key) => self.end_source(key),
             Message::PlaceGone(key) => self.close_node(key),
             Message::WaitsGone(waits) => self.forget_waits(&waits),
+        }
+    }
+
+    /// Settles a handle that was dropped on another thread. The output of a task that has ended is
+    /// dropped with it: its destructor is the task's code, so the task is the current one meanwhile.
+    fn settle_gone(&self, handle: GoneHandle<Hub>) {
+        match handle.ended() {
+            Some(task) => self.current_cell().during(&task, || handle.settle_here()),
+            None => handle.settle_here(),
         }
     }
 

@@ -135,6 +135,10 @@ impl fmt::Debug for TaskInfo {
 pub fn current() -> TaskInfo {
     match try_current() {
         Some(task) => task,
+        None if try_with(|_| ()).is_ok() => panic!(
+            "`task::current` was called outside of a task: the runtime runs this code, a waker or a call from \
+             another thread, in no task; `task::try_current` gives `None` there"
+        ),
         None => panic!(
             "`task::current` was called outside of a task: {}",
             NoRuntime(())

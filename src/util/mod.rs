@@ -4,6 +4,11 @@ pub(crate) mod budget;
 mod id;
 pub(crate) mod ledger;
 mod quiet;
+#[allow(
+    unsafe_code,
+    reason = "door: a reference to what is shown, as one to its wrapper"
+)]
+mod shown;
 pub(crate) mod slab;
 pub(crate) mod sync;
 pub(crate) mod vars;
@@ -12,3 +17,4 @@ pub(crate) mod waiting_io;
 
 pub use id::Id;
 pub(crate) use quiet::{Payload, caught, drop_quietly, go_on, wake_quietly};
+pub(crate) use shown::as_error;

@@ -381,3 +381,54 @@ fn c21_a_group_that_is_carried_to_another_task_closes_no_cycle() {
         assert!(!cancel.cancel(), "they wait for each other");
     });
 }
+
+/// A report such as `anyhow` prints: the error, and what it gives as its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect()
+}
+
+// `source` was not there, so that a report by `anyhow` showed no causes.
+#[test]
+fn the_first_error_of_a_group_is_its_source_and_can_be_had() {
+    use std::error::Error;
+    use std::io::{self, ErrorKind};
+    testing::run(async {
+        let failed = task_group(async |g| -> Result<(), String> {
+            g.spawn(async { Err::<(), _>("first".to_owned()) });
+            g.spawn(async {
+                drop(catch_cancel(pending::<()>()).await);
+                Err::<(), _>("second".to_owned())
+            });
+            pending().await
+        });
+        let error = failed.await.unwrap_err();
+        assert_eq!(chain(&error)[1..], ["first"]);
+        assert_eq!(error.into_first().as_deref(), Some("first"));
+
+        let io = task_group(async |g| -> Result<(), io::Error> {
+            g.spawn(async {
+                Err::<(), _>(io::Error::new(ErrorKind::StorageFull, "no room".to_owned()))
+            });
+            pending().await
+        });
+        let error = io.await.unwrap_err();
+        let source = error.source().unwrap().downcast_ref::<io::Error>();
+        assert_eq!(source.map(io::Error::kind), Some(ErrorKind::StorageFull));
+
+        let boxed = task_group(async |g| -> Result<(), Box<dyn Error + Send + Sync>> {
+            g.spawn(async { Err::<(), _>("boxed".into()) });
+            pending().await
+        });
+        let error: Box<dyn Error + Send + Sync> = boxed.await.unwrap_err().into();
+        assert_eq!(chain(&*error)[1..], ["boxed"], "it is an error itself, too");
+
+        let cancelled = task_group(async |g| -> Result<(), String> {
+            g.cancel();
+            pending().await
+        });
+        let error = cancelled.await.unwrap_err();
+        assert!(error.source().is_none());
+        assert_eq!(error.into_first(), None);
+    });
+}

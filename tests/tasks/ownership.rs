@@ -259,3 +259,75 @@ fn a_handle_that_is_dropped_between_two_calls_of_block_on_does_what_it_does_insi
     names.sort();
     assert_eq!(names, [gone(), "ran to its end".to_owned()]);
 }
+
+/// Notes in its destructor which task is the current one.
+struct Tells(Trace);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        let task = task::try_current();
+        let name = task.as_ref().and_then(task::TaskInfo::name);
+        self.0.note(name.unwrap_or("nobody"));
+    }
+}
+
+// The destructor of an output that nobody wants runs at the end of its task, after the last poll:
+// `task::current()` panicked there and said that there was no runtime.
+#[test]
+fn the_destructor_of_an_output_that_nobody_wants_runs_as_its_task() {
+    let trace = Trace::new();
+    let output = |name: &str| {
+        let tells = Tells(trace.clone());
+        task::Builder::new().name(name).spawn(async { tells })
+    };
+    testing::run(async {
+        output("detached").detach();
+        let dropped = output("dropped");
+        yield_now().await;
+        drop(dropped);
+        let elsewhere = task::Builder::new().name("sent").spawn({
+            let trace = trace.clone();
+            async move {
+                let _tells = Tells(trace);
+            }
+        });
+        elsewhere.await.unwrap();
+    });
+    trace.expect(["detached", "nobody", "sent"]);
+}
+
+#[test]
+fn a_handle_that_is_dropped_on_another_thread_drops_the_output_as_its_task() {
+    use std::sync::mpsc;
+    /// Sends in its destructor the name of the current task.
+    struct Sends(mpsc::Sender<Option<String>>);
+    impl Drop for Sends {
+        fn drop(&mut self) {
+            let task = task::try_current();
+            let name = task.as_ref().and_then(task::TaskInfo::name);
+            self.0.send(name.map(str::to_owned)).unwrap();
+        }
+    }
+    let (sender, receiver) = mpsc::channel();
+    wheelhouse::run(async {
+        let handle = task::Builder::new()
+            .name("far")
+            .spawn(async { Sends(sender) });
+        turns(2).await;
+        std::thread::spawn(move || drop(handle)).join().unwrap();
+        turns(2).await;
+    });
+    assert_eq!(receiver.recv().unwrap().as_deref(), Some("far"));
+}
+
+#[test]
+fn outside_of_a_task_but_inside_of_the_runtime_current_does_not_blame_a_missing_runtime() {
+    wheelhouse::run(async {
+        let call = wheelhouse::Remote::current().call(|| crate::common::panic_text(task::current));
+        let said = call.await.unwrap();
+        assert!(
+            said.contains("outside of a task") && !said.contains("wheelhouse::run"),
+            "{said}"
+        );
+    });
+}

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::{
-    DROP_PANIC, OnDrop, Plan, Probe, off_thread, panics_saying, silent_panic, turns,
+    DROP_PANIC, OnDrop, Plan, Probe, off_thread, panics_saying, poll_with, silent_panic, turns,
 };
 use wheelhouse::{
     JoinError, Reason, Remote, RemoteHandle, Runtime, catch_cancel, run, spawn, task, yield_now,
@@ -328,4 +328,25 @@ fn what_is_finished_may_be_joined_at_home() {
     let handle = remote.spawn(pending::<()>);
     drop(runtime);
     assert_cancelled(handle.join(), &Reason::Shutdown);
+}
+
+#[test]
+fn a_remote_handle_whose_result_was_taken_names_the_task() {
+    run(async {
+        let remote = Remote::current();
+        let mut spawned = remote.spawn(|| async { 1 });
+        assert_eq!((&mut spawned).await.unwrap(), 1);
+        let words = [
+            "RemoteHandle of task 2, spawned at",
+            file!(),
+            "already taken",
+            "once",
+        ];
+        panics_saying(&words, || poll_with(&mut spawned, std::task::Waker::noop()));
+        let mut called = remote.call(|| 2);
+        assert_eq!((&mut called).await.unwrap(), 2);
+        let words = ["RemoteHandle of a call", "already taken", "once"];
+        panics_saying(&words, || poll_with(&mut called, std::task::Waker::noop()));
+        panics_saying(&words, || called.join());
+    });
 }

@@ -10,15 +10,25 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::refs::{free_merged, reference};
-use super::{Header, Home, Label, Letter, TaskRef};
+use super::{Header, Home, Label, Letter, Task, TaskRef};
 use crate::cell::away::Release;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::{budget, drop_quietly, ledger};
 
 /// What a handle says when its result is asked for a second time.
-const TAKEN: &str = "the result of this JoinHandle was already taken: a task gives its result once, to the first \
-                     `.await` or `try_join()`; keep the value, or share it with an `Rc`";
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn already_taken(number: u64, label: &Label) -> ! {
+    let name = label.name().map(|name| format!(" \"{name}\""));
+    panic!(
+        "the result of the JoinHandle of task {number}{}, spawned at {}, was already taken: a task gives \
+         its result once, to the first `.await` or `try_join()`; keep the value, or share it with an `Rc`",
+        name.unwrap_or_default(),
+        label.location(),
+    );
+}
 
 /// What a handle says when it is awaited on a foreign thread.
 const AWAY: &str = "a JoinHandle was awaited away from its runtime: await it on the thread, and inside the runtime, \
@@ -74,7 +84,9 @@ impl<T, H: Home> Join<T, H> {
 
     /// True when the task ended without a value. The output must still be there.
     pub(crate) fn has_failed(&self) -> bool {
-        assert!(self.header().state().has_output(), "{TAKEN}");
+        if !self.header().state().has_output() {
+            already_taken(self.number(), self.label());
+        }
         // SAFETY: rule 3; done, and the output is the handle's.
         unsafe { (self.header().vtable.has_failed)(self.header) }
     }
@@ -130,7 +142,9 @@ impl<T, H: Home> Join<T, H> {
     /// The same, with the state word of the finished task, which nobody else changes any more.
     #[inline]
     fn take_from(&mut self, state: State) -> Result<T, JoinError> {
-        assert!(state.has_output(), "{TAKEN}");
+        if !state.has_output() {
+            already_taken(self.number(), self.label());
+        }
         self.header().state.set(state.take_output());
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
         let target = NonNull::from(&mut output).cast();
@@ -244,6 +258,13 @@ pub(crate) struct GoneHandle<H: Home> {
 unsafe impl<H: Home> Send for GoneHandle<H> {}
 
 impl<H: Home> GoneHandle<H> {
+    /// The task, on the home thread, if it has ended: dropping its output is all that is left to do.
+    pub(crate) fn ended(&self) -> Option<Task<H>> {
+        // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
+        let task = unsafe { reference(self.header) };
+        task.at_home().ok().filter(|task| task.state().is_done())
+    }
+
     /// Settles it on the home thread.
     #[inline]
     pub(crate) fn settle_here(self) {

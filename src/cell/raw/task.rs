@@ -229,10 +229,10 @@ impl<H: Home> Task<H> {
     /// Draws the consequence of a poll: the task gives its output, or rests. Returned if it must go back into the
     /// queue.
     #[inline]
-    pub(crate) fn settle(self, ended: bool) -> Option<Self> {
+    pub(crate) fn settle(self, ended: bool, current: &Current<H>) -> Option<Self> {
         match ended {
             true => {
-                self.conclude();
+                self.conclude(current);
                 None
             }
             false => self.suspend(),
@@ -261,13 +261,13 @@ impl<H: Home> Task<H> {
     }
 
     /// The output is written: gives it to the handle, or drops it and the task.
-    fn conclude(self) {
+    fn conclude(self, current: &Current<H>) {
         let header = self.header();
         let duty = header.state.advance(State::finish);
         let at_end = header.extra.take().map(|extra| whom_to_wake(&extra));
         match duty {
             OnFinish::Deliver => self.deliver(),
-            OnFinish::Discard => self.discard(),
+            OnFinish::Discard => self.discard(current),
         }
         if let Some(wakers) = at_end {
             wakers.into_iter().for_each(wake_quietly);
@@ -283,11 +283,14 @@ impl<H: Home> Task<H> {
         }
     }
 
-    /// Drops the output, and gives the task up. Nobody awaits it: the joiner went with the handle.
+    /// Drops the output, and gives the task up. Nobody awaits it: the joiner went with the handle. The
+    /// output's destructor is the task's code, so the task is the current one meanwhile.
     #[inline(never)]
-    fn discard(self) {
-        // SAFETY: rule 3; done and no handle, so the output is ours, at home.
-        unsafe { (self.header().vtable.drop_output)(self.0.ptr()) };
+    fn discard(self, current: &Current<H>) {
+        current.during(&self, || {
+            // SAFETY: rule 3; done and no handle, so the output is ours, at home.
+            unsafe { (self.header().vtable.drop_output)(self.0.ptr()) };
+        });
         let joiner = self.header().joiner.take();
         self.give_up();
         drop_quietly(joiner);
