@@ -35,11 +35,12 @@
 //! # }
 //! ```
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -48,19 +49,27 @@ use pin_project_lite::pin_project;
 
 use crate::{task, time};
 
-/// How much is read at a time.
+/// How much is read at a time. hyper's own buffer grows with it, and stays: a connection that has
+/// read a body of a mebibyte keeps 50 to 66 KiB by this size, 260 KiB by one of 64 KiB, and 418 KiB
+/// on tokio, which reads without a bound.
 const CHUNK: usize = 16 << 10;
+
+thread_local! {
+    /// Where bytes are read to, by all streams of this thread: hyper's own buffer is not
+    /// initialized. Empty before the first read, and while a stream reads, which may be user code
+    /// that reads from another one.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 pin_project! {
     /// A stream for hyper, of a stream of `futures::io`.
     ///
-    /// What is read goes through a buffer of 16 KiB, so that no unsafe code is needed; it is made by the first read.
+    /// Keeps no buffer. What is read goes through a buffer of 16 KiB that all streams of a thread
+    /// share.
     #[doc(alias = "TokioIo")]
     pub struct Io<S> {
         #[pin]
         stream: S,
-        // Where bytes are read to. Empty until the first read.
-        chunk: Box<[u8]>,
         // Whether writes from several buffers at once are worth it.
         vectored: bool,
     }
@@ -71,7 +80,6 @@ impl<S> Io<S> {
     pub fn new(stream: S) -> Self {
         Self {
             stream,
-            chunk: Box::default(),
             vectored: false,
         }
     }
@@ -113,15 +121,28 @@ impl<S: AsyncRead> hyper::rt::Read for Io<S> {
         cx: &mut Context<'_>,
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.project();
-        if this.chunk.is_empty() {
-            *this.chunk = vec![0; CHUNK].into();
+        let mut scratch = take_scratch();
+        let size = into.remaining().min(CHUNK);
+        let outcome = self.project().stream.poll_read(cx, &mut scratch[..size]);
+        if let Poll::Ready(Ok(count)) = outcome {
+            let read = &mut scratch[..count];
+            into.put_slice(read);
+            // A stream that claims more than it wrote must not give another connection's bytes.
+            read.fill(0);
         }
-        let room = into.remaining().min(CHUNK);
-        let count = ready!(this.stream.poll_read(cx, &mut this.chunk[..room]))?;
-        into.put_slice(&this.chunk[..count]);
-        Poll::Ready(Ok(()))
+        // After the destructors of thread-locals there is no place to put it back to.
+        SCRATCH.try_with(|place| place.set(scratch)).ok();
+        outcome.map_ok(drop)
     }
+}
+
+/// Returns the buffer of this thread, or a new one where there is none.
+fn take_scratch() -> Vec<u8> {
+    let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
+    if scratch.is_empty() {
+        scratch = vec![0; CHUNK];
+    }
+    scratch
 }
 
 impl<S: AsyncWrite> hyper::rt::Write for Io<S> {
@@ -198,3 +219,70 @@ impl hyper::rt::Timer for Timer {
 }
 
 impl Sleep for time::Sleep {}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use hyper::rt::{Read, ReadBuf};
+
+    use super::*;
+
+    /// A stream that fills what it is given with a letter, and claims to have read `claims` bytes;
+    /// first it reads from another one.
+    struct Letters {
+        letter: u8,
+        writes: usize,
+        claims: usize,
+        first: Option<Box<Io<Letters>>>,
+    }
+
+    impl AsyncRead for Letters {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            buffer[..self.writes].fill(self.letter);
+            if let Some(inner) = &mut self.first {
+                assert_eq!(read(inner), b"bb");
+            }
+            Poll::Ready(Ok(self.claims))
+        }
+    }
+
+    /// What one read gives.
+    fn read(io: &mut Io<Letters>) -> Vec<u8> {
+        let mut room = [0; 100];
+        let mut buffer = ReadBuf::new(&mut room);
+        let mut cx = Context::from_waker(Waker::noop());
+        let ready = Pin::new(io).poll_read(&mut cx, buffer.unfilled());
+        assert!(ready.is_ready());
+        buffer.filled().to_vec()
+    }
+
+    fn letters(letter: u8, writes: usize, claims: usize) -> Letters {
+        Letters {
+            letter,
+            writes,
+            claims,
+            first: None,
+        }
+    }
+
+    #[test]
+    fn a_stream_that_reads_from_another_one_keeps_its_bytes() {
+        let inner = Io::new(letters(b'b', 2, 2));
+        let mut outer = letters(b'a', 3, 3);
+        outer.first = Some(Box::new(inner));
+        let mut outer = Io::new(outer);
+        assert_eq!(read(&mut outer), b"aaa");
+        assert_eq!(read(&mut outer), b"aaa");
+    }
+
+    #[test]
+    fn a_stream_that_claims_more_than_it_read_gets_nothing_of_others() {
+        assert_eq!(read(&mut Io::new(letters(b's', 4, 4))), b"ssss");
+        assert_eq!(read(&mut Io::new(letters(b'x', 1, 4))), b"x\0\0\0");
+    }
+}

@@ -174,6 +174,10 @@ impl<B: Blocking> Unblocked<B> {
         let count = rest.len().min(into.len());
         into[..count].copy_from_slice(&rest[..count]);
         buffer.given += count;
+        if buffer.given == buffer.bytes.len() {
+            // An open file that nobody reads keeps no memory.
+            *buffer = Buffer::default();
+        }
         Some(count)
     }
 
