@@ -1,12 +1,16 @@
-//! An HTTP server: hyper's protocols, and around them what hyper leaves to its users. Connections are accepted, each is a
-//! child of one task group, the silent ones are closed, and it ends well.
+//! An HTTP server: hyper's protocols, and around them what hyper leaves to its users. Connections
+//! are accepted, each in a task of its own, the silent ones are closed, and it ends well.
 //!
 //! ```text
 //!   serve ── task group ─┬─ accept: one child for each connection
-//!                        ├─ connection: TLS, then HTTP/1 or HTTP/2, whichever the client begins with
+//!                        ├─ child ── awaits ── task: TLS, then HTTP/1 or HTTP/2, whichever the client begins with
 //!                        └─ ...
 //!   `stop` is done ──▶ no new connections ──▶ the open ones finish what was asked ──▶ deadline: they are cancelled
 //! ```
+//!
+//! A handler may panic. A group passes a child's panic to its parent, so the connection is not the
+//! child but a task that the child awaits: the panic ends that task, and with it one connection (in
+//! HTTP/2 one request). A cancelled child cancels its task, and waits for it.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -28,7 +32,7 @@ use hyper_util::server::conn::auto::Builder;
 use wheelhouse::compat::hyper::{Executor, Io, Timer};
 use wheelhouse::net::{TcpListener, TcpStream};
 use wheelhouse::sync::Event;
-use wheelhouse::{TaskGroup, sleep, task_group, timeout};
+use wheelhouse::{TaskGroup, sleep, spawn, task_group, timeout};
 
 /// How long a client may take for the head of a request, if nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,7 +62,7 @@ pub struct Server<H> {
 }
 
 /// An open connection of a server, for its counters.
-struct Open<'a, H>(&'a Server<H>);
+struct Open<H>(Rc<Server<H>>);
 
 impl<H> Server<H> {
     /// A server that answers requests by this function.
@@ -109,16 +113,16 @@ impl<H> Server<H> {
     }
 
     /// Counts a connection until what this gives is dropped.
-    fn enter(&self) -> Open<'_, H> {
+    fn enter(self: Rc<Self>) -> Open<H> {
         self.open.update(|open| open + 1);
         self.idle.clear();
         Open(self)
     }
 }
 
-impl<H> Drop for Open<'_, H> {
+impl<H> Drop for Open<H> {
     fn drop(&mut self) {
-        let server = self.0;
+        let server = &self.0;
         server.open.update(|open| open - 1);
         if server.open() == 0 {
             server.idle.set();
@@ -138,7 +142,7 @@ where
     /// # Cancel safety
     /// When it is cancelled, so are all connections.
     pub async fn serve(
-        &self,
+        self: &Rc<Self>,
         listener: TcpListener,
         stop: impl Future,
         deadline: Duration,
@@ -158,19 +162,23 @@ where
     }
 
     /// Serves until it is cancelled.
-    pub async fn serve_forever(&self, listener: TcpListener) {
+    pub async fn serve_forever(self: &Rc<Self>, listener: TcpListener) {
         self.serve(listener, pending::<()>(), Duration::ZERO).await;
     }
 
     /// Accepts connections until it is cancelled.
     async fn accept<'scope, 'env>(
-        &'env self,
+        self: &'env Rc<Self>,
         group: &'scope TaskGroup<'scope, 'env, Infallible>,
         listener: &'env TcpListener,
     ) {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => drop(group.spawn(self.converse(stream))),
+                Ok((stream, _)) => {
+                    let server = Rc::clone(self);
+                    // How it ended is its client's business; of a panic the hook has told.
+                    group.spawn(async { drop(spawn(server.converse(stream)).await) });
+                }
                 // That client gave up: the next one may be there.
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
@@ -181,35 +189,45 @@ where
         }
     }
 
-    /// Serves one connection. How it ends, well or not, is its client's business.
-    async fn converse(&self, stream: TcpStream) {
-        let _open = self.enter();
+    /// Serves one connection.
+    async fn converse(self: Rc<Self>, stream: TcpStream) {
+        let open = self.enter();
+        let server = &open.0;
         let asked = Rc::new(Event::new());
         let silence = pin!(async {
             // hyper's own timeout begins with HTTP: not yet in the TLS handshake, nor before the protocol is known.
-            if timeout(self.patience, asked.wait()).await.is_ok() {
+            if timeout(server.patience, asked.wait()).await.is_ok() {
                 pending().await
             }
         });
-        let talk = pin!(self.secure(stream, &asked));
+        let talk = pin!(server.secure(stream, &asked));
         select(talk, silence).await;
     }
 
-    /// Shakes hands, if the server has TLS, and talks.
+    /// Talks, by TLS if the server has it.
     async fn secure(&self, stream: TcpStream, asked: &Rc<Event>) -> Result<(), Failure> {
         // Answers are written as a whole: nothing is gained by waiting for more.
         stream.set_nodelay(true)?;
         match &self.tls {
             None => self.talk(Io::vectored(stream), asked).await,
-            Some(tls) => {
-                let stopping = pin!(self.stopping.wait());
-                let shaken = select(tls.accept(stream), stopping).await;
-                let Either::Left((stream, _)) = shaken else {
-                    return Ok(()); // nothing was asked for yet
-                };
-                self.talk(Io::new(stream?), asked).await
-            }
+            // In a box: it is twice as large as all the rest, and most servers have a proxy for it.
+            Some(tls) => Box::pin(self.talk_by_tls(tls, stream, asked)).await,
         }
+    }
+
+    /// Shakes hands, and talks.
+    async fn talk_by_tls(
+        &self,
+        tls: &TlsAcceptor,
+        stream: TcpStream,
+        asked: &Rc<Event>,
+    ) -> Result<(), Failure> {
+        let stopping = pin!(self.stopping.wait());
+        let shaken = select(tls.accept(stream), stopping).await;
+        let Either::Left((stream, _)) = shaken else {
+            return Ok(()); // nothing was asked for yet
+        };
+        self.talk(Io::new(stream?), asked).await
     }
 
     /// Talks HTTP to the end of the connection, or until the server stops.

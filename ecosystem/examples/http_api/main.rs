@@ -18,6 +18,7 @@ mod notes;
 use std::env;
 use std::io;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use arguments::{Settings, USAGE};
@@ -36,13 +37,13 @@ async fn serve(settings: &Settings) -> io::Result<()> {
     let listener = TcpListener::bind(settings.address).await?;
     println!("listening on {}", listener.local_addr()?);
     let app = TowerToHyperService::new(app());
-    let server = Server::new(move |request| {
+    let server = Rc::new(Server::new(move |request| {
         let answer = app.call(request);
         async {
             let Ok(response) = answer.await;
             response
         }
-    });
+    }));
     let stop = async {
         let pressed = ctrl_c.await;
         println!("stopping: no new connections, {} open", server.open());

@@ -1,6 +1,7 @@
 //! A small site on this machine, for those who gave no addresses: some pages are well, others are not.
 
 use std::future::pending;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_rustls::rustls::pki_types::CertificateDer;
@@ -50,6 +51,7 @@ where
 {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
+    let server = Rc::new(server);
     spawn(async move { server.serve_forever(listener).await }).detach();
     Ok(port)
 }

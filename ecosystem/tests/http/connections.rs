@@ -1,5 +1,6 @@
 //! Clients that do not behave: they are slow, silent, hasty, or gone.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
@@ -90,7 +91,7 @@ fn a_tls_client_that_falls_silent_is_closed() {
 #[test]
 fn a_server_that_stops_does_not_wait_for_handshakes() {
     run(async {
-        let server = Server::new(pages).tls(acceptor());
+        let server = Rc::new(Server::new(pages).tls(acceptor()));
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");

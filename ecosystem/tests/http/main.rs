@@ -10,6 +10,7 @@ mod grpc;
 #[path = "../../../tests/common/installed.rs"]
 mod installed;
 mod load;
+mod panics;
 mod programs;
 mod servers;
 mod tls;
