@@ -216,9 +216,11 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         let Some(cancelled) = this.group.cancelled() else {
             return;
         };
-        if std::mem::replace(&mut this.state.told, true) {
+        if this.state.told || core.is_outer_ending() {
+            // Of two scopes that end at one moment the outer one wins (C27): this hears of it.
             return;
         }
+        this.state.told = true;
         this.state.join.cancel(&cancelled);
         self.drop_uncaught(core, &cancelled);
     }

@@ -270,8 +270,11 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     /// Makes the group's own cancellation, unless there is one.
     fn cancel_for(&self, reason: Reason) {
         let by: Option<Id> = try_current().map(|task| task.id());
-        let mut cancelled = self.cancelled.borrow_mut();
-        cancelled.get_or_insert_with(|| Cancelled::new(reason, by));
+        let is_new = self.cancelled.borrow().is_none();
+        if is_new {
+            self.cancelled.replace(Some(Cancelled::new(reason, by)));
+            self.yard.announce_end();
+        }
     }
 
     /// A member failed.

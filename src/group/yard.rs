@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use crate::error::JoinError;
-use crate::runtime::{Hub, Pen, Task, TaskRef};
+use crate::runtime::{Hub, Pen, Task, TaskRef, try_with};
 use crate::util::slab::Key;
 use crate::util::{caught, drop_quietly};
 
@@ -129,6 +129,14 @@ impl Yard {
             let waker = Rc::new(waker.clone());
             let old = self.waker.replace(Some(waker));
             drop(old);
+        }
+    }
+
+    /// The group is going to cancel itself: a scope inside leaves it to that, if it is to end now,
+    /// too.
+    pub(super) fn announce_end(&self) {
+        if let Some(node) = self.node.get() {
+            try_with(|core| core.announce_end(node)).ok();
         }
     }
 

@@ -11,7 +11,7 @@
 
 use super::Task;
 use super::core::Core;
-use crate::scope::Kind;
+use crate::scope::{Around, Kind};
 use crate::util::slab::Key;
 
 /// Where the code runs.
@@ -28,8 +28,8 @@ pub(crate) enum Here {
 /// A scope that is opened when something inside of it opens a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lazy {
-    /// A timeout.
-    Scope,
+    /// A timeout that is due at this moment, in the clock's nanoseconds.
+    Scope(u64),
     /// A branch of this gather or group, which may have to be opened first.
     Branch(Option<Key>),
 }
@@ -43,7 +43,11 @@ impl Core {
         let outer = outer.or_else(|| self.root_here())?;
         let mut tree = self.scopes().borrow_mut();
         let key = match lazy {
-            Lazy::Scope => tree.open(Some(outer), Kind::Scope),
+            Lazy::Scope(deadline) => {
+                let timeout = tree.open(Some(outer), Kind::Scope);
+                tree.set_end(timeout, deadline);
+                timeout
+            }
             Lazy::Branch(join) => {
                 let join = join.unwrap_or_else(|| tree.open(Some(outer), Kind::Join));
                 tree.open(Some(join), Kind::Branch)
@@ -79,10 +83,10 @@ impl Core {
     #[inline]
     pub(super) fn promise(&self, lazy: Lazy) -> Option<(Here, Here)> {
         self.current_number()?;
-        if !matches!((self.here().get(), lazy), (Here::Task, Lazy::Scope)) {
+        if !matches!((self.here().get(), lazy), (Here::Task, Lazy::Scope(_))) {
             return Some(self.promise_inside(lazy));
         }
-        let promised = Here::Lazy(None, Lazy::Scope);
+        let promised = Here::Lazy(None, lazy);
         self.here().set(promised);
         Some((Here::Task, promised))
     }
@@ -115,6 +119,35 @@ impl Core {
     #[inline(never)]
     fn restore_inside(&self, outer: Here) {
         self.here().set(outer);
+    }
+
+    /// The group whose node this is will cancel itself.
+    pub(crate) fn announce_end(&self, group: Key) {
+        self.scopes().borrow_mut().set_end(group, 0);
+    }
+
+    /// Returns `true` if a scope around the code that runs now is about to end, so that one inside
+    /// leaves it to that (C27): it is due, or was cancelled and has not acted on that yet.
+    pub(crate) fn is_outer_ending(&self) -> bool {
+        let now = self.clock().nanos();
+        let mut task = self.current();
+        let mut at = match self.here().get() {
+            Here::Node(key) | Here::Lazy(Some(key), _) => Some(key),
+            Here::Task | Here::Lazy(None, _) => task.as_ref().and_then(Task::scope),
+        };
+        loop {
+            let around = at.map(|at| self.scopes().borrow().around(at, now));
+            match (around, task) {
+                (Some(Around::Ending), _) => return true,
+                (Some(Around::Shielded), _) | (_, None) => return false,
+                (_, Some(inner)) if inner.state().cancel_waits() => return true,
+                (_, Some(inner)) => {
+                    let Some(pen) = inner.pen() else { return false };
+                    at = pen.node();
+                    task = pen.owner().and_then(|owner| owner.at_home().ok());
+                }
+            }
+        }
     }
 
     /// The root of the task that is polled, opened if need be.

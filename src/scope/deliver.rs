@@ -105,6 +105,7 @@ impl<C: Identity, W> Tree<C, W> {
             !matches!(node.kind, Kind::Catch | Kind::Mask),
             "only scopes are cancelled"
         );
+        node.ends_at = None;
         if matches!(node.kind, Kind::Task | Kind::Join) {
             node.supersede(cancel.clone());
         }
@@ -218,6 +219,8 @@ impl<C: Identity, W> Tree<C, W> {
         let raised = raised || old.is_some_and(|old| old.raised);
         let node = self.nodes.at_mut(at);
         node.pending = Some(Pending { cancel, raised });
+        // It ends by this one now, if it was about to end by its own.
+        node.ends_at = None;
     }
 
     /// Tells whether what is pending at a node stays when `new` comes: the first one does, unless the second is from further

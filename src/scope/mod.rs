@@ -150,12 +150,14 @@
 //! - C21, waiting for the tasks that a dropped future was awaiting, is not known here: the owner that drops it sees to that.
 
 mod deliver;
+mod ending;
 mod links;
 mod node;
 mod outcome;
 mod pass_by;
 mod tree;
 
+pub(crate) use ending::Around;
 pub(crate) use node::{Identity, Kind};
 pub(crate) use outcome::{Duty, Raise};
 pub(crate) use tree::Tree;

@@ -64,6 +64,9 @@ pub(super) struct Node<C, W> {
     pub(super) own: Option<C>,
     /// In a task, gather or group, what it was cancelled with before, the latest last: it may wait in a shield still.
     pub(super) earlier: Vec<C>,
+    /// In a timeout that has not been cancelled, when that is due, in nanoseconds; in a group, 0 if
+    /// it is going to cancel itself.
+    pub(super) ends_at: Option<u64>,
     /// In a timeout, what came in from further out, and was caught inside.
     pub(super) outer: Option<C>,
     /// In a child, what was delivered inside and came from further out, the latest last.
@@ -93,6 +96,7 @@ impl<C, W> Node<C, W> {
             pending: None,
             own: None,
             earlier: Vec::new(),
+            ends_at: None,
             outer: None,
             passed: Vec::new(),
             latest: None,

@@ -126,6 +126,26 @@ impl Sleep {
         }
     }
 
+    /// The deadline in the clock's nanoseconds.
+    pub(super) fn nanos(&self) -> u64 {
+        self.deadline
+    }
+
+    /// Returns `true` if the deadline is past by the clock, which is looked at only where the timer
+    /// may be late: it is not set yet, or the task that runs gives way and comes again before
+    /// timers are looked at.
+    pub(super) fn is_past(&self) -> bool {
+        let is_past = |core: &Core| {
+            let gives_way = || {
+                core.current()
+                    .is_some_and(|task| task.state().is_scheduled())
+            };
+            let may_be_late = matches!(self.stage, Stage::New) || gives_way();
+            may_be_late && self.deadline <= core.clock().nanos()
+        };
+        try_with(is_past) == Ok(true)
+    }
+
     /// Sets another deadline, as if the sleep were new.
     pub fn reset(&mut self, deadline: Instant) {
         self.unset();

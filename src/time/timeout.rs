@@ -11,6 +11,9 @@
 //!                    one from further out was inside, too (C13) ───└─▶ that one goes on outwards
 //! ```
 //!
+//! Where a scope around it is about to end at the same moment, it leaves that to the outer one, and
+//! stays running (C27).
+//!
 //! A timeout is a scope that is opened in the tree only if something inside opens a catch point.
 
 use std::future::{Future, IntoFuture};
@@ -22,13 +25,17 @@ use pin_project_lite::pin_project;
 
 use super::{Sleep, sleep_until};
 use crate::error::{Cancelled, Elapsed, Reason};
-use crate::runtime::{Awaited, Lazy, Outgoing, Place, with};
+use crate::runtime::{Awaited, Core, Lazy, Outgoing, Place, with};
 use crate::util::budget;
 
 /// Runs a future for at most a time (asyncio: `wait_for`, `timeout`).
 ///
-/// The time counts from this call. A future that is ready when it is polled wins over a deadline that has passed, so
-/// `timeout(Duration::ZERO, future)` polls it once at least.
+/// The time counts from this call. A future that is ready when it is polled wins over a deadline
+/// that has passed, so `timeout(Duration::ZERO, future)` polls it once at least. A deadline that is
+/// zero or past cancels it at its first suspension.
+///
+/// Of scopes that end at one moment the outermost wins: where the deadline of a timeout around this
+/// one is up, too, or the task was cancelled, the code after this timeout does not run.
 ///
 /// When the time is up, the future is cancelled as a task would be, with [`Reason::Timeout`]: a
 /// [`catch_cancel`](crate::catch_cancel) inside it cleans up first, a [`shield`](crate::shield) inside it holds the end off, so
@@ -146,8 +153,8 @@ impl<F: Future> Timeout<F> {
         let inner = inner.expect("a timeout was polled after it was done");
         place.visit(cx.waker());
         let refused = budget::refusals_of_spent();
-        if let Poll::Ready(output) = place.inside_lazily(Lazy::Scope, cx.waker(), || inner.poll(cx))
-        {
+        let lazy = Lazy::Scope(this.sleep.nanos());
+        if let Poll::Ready(output) = place.inside_lazily(lazy, cx.waker(), || inner.poll(cx)) {
             place.inside(|| this.future.set(None));
             place.close();
             return Some(Poll::Ready(output));
@@ -161,7 +168,7 @@ impl<F: Future> Timeout<F> {
             return Some(Poll::Pending);
         }
         let is_running = matches!(this.stage, Stage::Running);
-        if !is_running || Pin::new(this.sleep).poll(cx).is_pending() {
+        if !is_running || !is_due(this.sleep, cx) || with("timeout", Core::is_outer_ending) {
             return Some(Poll::Pending);
         }
         *this.stage = Stage::Expired;
@@ -202,6 +209,11 @@ impl<F: Future> Timeout<F> {
             }
         }
     }
+}
+
+/// Returns `true` if the time is up; has the task polled at that moment otherwise.
+fn is_due(sleep: &mut Sleep, cx: &mut Context<'_>) -> bool {
+    sleep.is_past() || Pin::new(sleep).poll(cx).is_ready()
 }
 
 impl<F: Future> Future for Timeout<F> {

@@ -6,6 +6,7 @@ mod common;
 
 mod branches;
 mod cut;
+mod endings;
 mod foreign;
 mod foreign_more;
 mod foreign_scopes;
