@@ -58,8 +58,9 @@
 //! # Guarantees
 //!
 //! - A task belongs to its runtime: it vanishes neither with its handle nor unnoticed.
-//! - Ready tasks run first come, first served. A due timer, a ready socket and a wake from another thread are seen
-//!   after at most 64 polls of tasks.
+//! - Ready tasks run first come, first served. A due timer, a ready socket and a wake from another
+//!   thread are seen after at most 64 polls of tasks; behind a flood of what other threads send,
+//!   the wake after at most 64 polls for each 64 messages before it.
 //! - What is ready at once (a socket, a free lock, a set event, a late tick, a finished task) gives way
 //!   when a poll of its task has taken 128 such steps, and starves neither other tasks nor other
 //!   branches of a [`gather`].
@@ -82,7 +83,9 @@
 //! - A clean-up may take as long as it likes, and whoever cancelled and waits, waits for it: give it a timeout.
 //! - Destructors that, while a runtime ends, leave a new waker in a timer or socket each time one is dropped: after 16 rounds what
 //!   they left last is leaked.
-//! - What other threads send is not bounded: who sends faster than the loop reads makes its turns longer.
+//! - What other threads send (calls, tasks, wakes, cancellations) waits in one line, of which a
+//!   turn of the loop takes 64 messages. Threads that send faster than that make one another wait,
+//!   and the line grows. Timers, sockets and tasks wait for those 64 messages only.
 //! - Linux is the only platform so far.
 //!
 //! # The house

@@ -53,7 +53,7 @@ pub(super) fn drive<F: Future>(
     let mut future = pin!(Some(future));
     core.begin_to_hear_ctrl_c();
     // What was asked for while nobody drove, a cancellation for example, comes before the first poll.
-    core.collect();
+    core.collect_all();
     loop {
         core.hear_ctrl_c(&main.task);
         core.begin_batch();

@@ -56,7 +56,10 @@ impl Message {
             Self::Task(Letter::HandleGone(handle)) => handle.settle_after_the_end(),
             Self::Task(letter) => drop(letter),
             Self::Call(call) => drop_quietly(call),
-            Self::SourceGone(_) | Self::TimerGone(_) | Self::PlaceGone(_) | Self::WaitsGone(_) => {}
+            Self::SourceGone(_)
+            | Self::TimerGone(_)
+            | Self::PlaceGone(_)
+            | Self::WaitsGone(_) => {}
         }
     }
 }
@@ -133,15 +136,20 @@ impl Hub {
         self.inbox.is_empty() && self.from_home.is_empty()
     }
 
-    /// How many messages wait, about.
-    pub(crate) fn len(&self) -> usize {
-        self.inbox.len() + self.from_home.len()
+    /// How many messages of the home thread wait.
+    pub(crate) fn len_from_home(&self) -> usize {
+        self.from_home.len()
     }
 
-    /// The next message. Called at home.
-    pub(crate) fn pop(&self) -> Option<Message> {
+    /// How many messages of other threads wait, about: those that were sent before are counted.
+    pub(crate) fn len_from_others(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// The next message of another thread. Called at home.
+    pub(crate) fn pop_from_others(&self) -> Option<Message> {
         debug_assert!(self.is_home_thread());
-        self.pop_from_home().or_else(|| self.inbox.pop())
+        self.inbox.pop()
     }
 
     /// The next message that the home thread sent. Called at home.
@@ -185,16 +193,13 @@ impl Hub {
         hubs().remove(&self.number);
     }
 
-    /// Deals with what was sent too late.
+    /// Deals with what was sent too late: as many messages as there are now. Whoever sends one
+    /// later deals with that.
     pub(crate) fn settle_leftovers(&self) {
         if self.is_home_thread() {
-            while let Some(message) = self.pop_from_home() {
-                message.settle_after_the_end();
-            }
+            settle(&self.from_home);
         }
-        while let Some(message) = self.inbox.pop() {
-            message.settle_after_the_end();
-        }
+        settle(&self.inbox);
     }
 
     /// True while something elsewhere may still send work.
@@ -205,6 +210,17 @@ impl Hub {
     /// The functions of this runtime that run on other threads.
     pub(crate) fn jobs(&self) -> Arc<Jobs> {
         Arc::clone(&self.jobs)
+    }
+}
+
+/// Deals with as many messages as there are now, also if others send more all the time. A queue is
+/// first come, first served, so those that were there have gone then, whoever popped them.
+fn settle(messages: &SegQueue<Message>) {
+    for _ in 0..messages.len() {
+        match messages.pop() {
+            Some(message) => message.settle_after_the_end(),
+            None => return,
+        }
     }
 }
 

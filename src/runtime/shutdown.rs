@@ -34,7 +34,7 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
     let entered = context::enter(core);
     core.set_phase(Phase::ShuttingDown);
     // Who was cancelled before has another reason, and the first one stands.
-    core.collect();
+    core.collect_all();
     // Those in groups are cancelled by their groups.
     let tasks = core.running();
     for task in tasks.into_iter().filter(|task| !task.state().is_penned()) {

@@ -13,14 +13,16 @@
 //!   (`drive` polls the main future where it lies and comes back)
 //! ```
 //!
-//! The batch bounds what others wait: a due timer, a ready socket and a wake from another thread are seen after at
-//! most [`BATCH`] polls of tasks.
+//! The batch bounds what others wait: a due timer, a ready socket and a wake from another thread
+//! are seen after at most [`BATCH`] polls of tasks. Of what other threads send, a turn takes
+//! [`TAKEN`] messages at most, so a flood of them holds up nothing but what other threads send
+//! behind it: by a turn for each [`TAKEN`] messages. What came from home is taken in whole.
 
 use std::os::fd::BorrowedFd;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::core::Core;
+use super::core::{Core, Phase};
 use super::hub::{Hub, Message};
 use super::{Letter, Task};
 use crate::cell::{Errand, GoneHandle};
@@ -29,6 +31,9 @@ use crate::util::{caught, drop_quietly, wake_quietly};
 
 /// How many tasks are polled between two looks at timers, sockets and the inbox.
 pub(crate) const BATCH: usize = 64;
+
+/// How many messages of other threads one turn takes.
+const TAKEN: usize = 64;
 
 /// The shortest time between two wakes of the loop for timers, in nanoseconds.
 ///
@@ -160,24 +165,38 @@ impl Core {
         }
     }
 
-    /// Takes in what other threads sent; what they send meanwhile waits for the next turn.
+    /// Takes in what this thread sent, and up to [`TAKEN`] messages of other threads.
     pub(super) fn collect(&self) {
-        for _ in 0..self.hub().len() {
-            match self.hub().pop() {
+        self.collect_up_to(TAKEN);
+    }
+
+    /// Takes in all that was sent up to now.
+    pub(super) fn collect_all(&self) {
+        self.collect_up_to(usize::MAX);
+    }
+
+    /// Takes in what this thread sent, and up to `most` messages of other threads.
+    fn collect_up_to(&self, most: usize) {
+        self.collect_from_home();
+        for _ in 0..self.hub().len_from_others().min(most) {
+            match self.hub().pop_from_others() {
                 Some(message) => self.receive(message),
                 None => return,
             }
         }
     }
 
-    /// Takes in what this thread sent, and leaves alone what other threads send; `false` when there was nothing.
+    /// Takes in what this thread sent up to now; `false` when there was nothing. What the messages
+    /// send again waits for the next turn.
     pub(super) fn collect_from_home(&self) -> bool {
-        let mut found = false;
-        while let Some(message) = self.hub().pop_from_home() {
-            self.receive(message);
-            found = true;
+        let count = self.hub().len_from_home();
+        for _ in 0..count {
+            self.hub()
+                .pop_from_home()
+                .into_iter()
+                .for_each(|message| self.receive(message));
         }
-        found
+        count > 0
     }
 
     /// Does what one message says.
@@ -186,6 +205,8 @@ impl Core {
             Message::Task(Letter::HandleGone(handle)) => self.settle_gone(handle),
             Message::Task(Letter::Wake(task)) => drop(task.at_home().map(Task::wake_collected)),
             Message::Task(Letter::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
+            // Nothing is run any more; the handle gives the shutdown.
+            Message::Call(call) if self.phase() == Phase::Closed => drop_quietly(call),
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
             Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
             Message::SourceGone(key) => self.end_source(key),

@@ -20,7 +20,9 @@ impl Core {
         let was_in_flight = self.is_something_in_flight();
         self.sleep(Some(Duration::ZERO));
         self.collect();
-        if self.is_somebody_ready() {
+        // What one turn does not take of what other threads sent was sent now, and not after the
+        // jump.
+        if self.is_somebody_ready() || !self.hub().is_empty() {
             return;
         }
         if self.is_something_in_flight() {

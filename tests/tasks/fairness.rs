@@ -3,14 +3,15 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use crate::common::{CountingWaker, poll_with, turns};
 use wheelhouse::testing::Trace;
-use wheelhouse::{Runtime, run, sleep, spawn, testing, timeout, yield_now};
+use wheelhouse::{Remote, Runtime, run, sleep, spawn, testing, time, timeout, yield_now};
 
 /// Polls of tasks between two looks at what is not a task.
 const BOUND: u32 = 64;
@@ -188,6 +189,147 @@ fn a_remote_call_is_served_within_the_bound_though_a_task_yields_for_ever() {
             remote.call(|| ()).await.unwrap();
             assert!(polls.get() - before <= BOUND, "{}", polls.get() - before);
         }
+    });
+}
+
+/// How many messages of other threads one turn of the loop takes.
+const TAKEN: u32 = 64;
+
+/// Has another thread call a function here so many times, and counts the calls that were made.
+///
+/// The thread has sent them all when this returns, and this thread has taken none.
+fn flood(count: u32) -> Arc<AtomicU32> {
+    let (calls, remote) = (Arc::new(AtomicU32::new(0)), Remote::current());
+    let counter = Arc::clone(&calls);
+    let sender = thread::spawn(move || {
+        for _ in 0..count {
+            let counter = Arc::clone(&counter);
+            drop(remote.call(move || counter.fetch_add(1, Relaxed)));
+        }
+    });
+    sender.join().unwrap();
+    calls
+}
+
+/// All of them were taken in one turn: a timer of a millisecond came 300 ms late.
+#[test]
+fn a_flood_of_calls_from_another_thread_is_taken_some_a_turn() {
+    run(async {
+        let calls = flood(5_000);
+        let mut before = 0;
+        while before < 5_000 {
+            yield_now().await;
+            let now = calls.load(Relaxed);
+            assert!(now - before <= TAKEN, "{} at once", now - before);
+            before = now;
+        }
+    });
+}
+
+#[test]
+fn a_due_timer_does_not_wait_for_a_flood_of_calls() {
+    run(async {
+        let mut sleep = sleep(Duration::from_nanos(1));
+        let (counter, waker) = CountingWaker::new();
+        assert!(poll_with(&mut sleep, &waker).is_pending());
+        // The deadline passes here.
+        let calls = flood(5_000);
+        while counter.wakes() == 0 {
+            yield_now().await;
+        }
+        assert!(calls.load(Relaxed) <= TAKEN, "{calls:?}");
+    });
+}
+
+#[test]
+fn a_flood_of_tasks_from_another_thread_is_taken_some_a_turn() {
+    run(async {
+        let (made, remote) = (Arc::new(AtomicU32::new(0)), Remote::current());
+        let counter = Arc::clone(&made);
+        let sender = thread::spawn(move || {
+            for _ in 0..1_000 {
+                let counter = Arc::clone(&counter);
+                drop(remote.spawn(move || {
+                    counter.fetch_add(1, Relaxed);
+                    yield_now()
+                }));
+            }
+        });
+        sender.join().unwrap();
+        let mut sleep = sleep(Duration::from_nanos(1));
+        let (counter, waker) = CountingWaker::new();
+        assert!(poll_with(&mut sleep, &waker).is_pending());
+        while counter.wakes() == 0 {
+            yield_now().await;
+        }
+        assert!(made.load(Relaxed) <= TAKEN, "{made:?}");
+    });
+}
+
+#[test]
+fn a_wake_behind_a_flood_of_calls_is_seen_when_those_before_it_were() {
+    run(async {
+        let polls = spins();
+        let mut before = None;
+        poll_fn(|cx| {
+            if before.is_some() {
+                return Poll::Ready(());
+            }
+            flood(10 * TAKEN);
+            let waker = cx.waker().clone();
+            thread::spawn(move || waker.wake()).join().unwrap();
+            before = Some(polls.get());
+            Poll::Pending
+        })
+        .await;
+        let polls = polls.get() - before.expect("it was polled");
+        assert!(polls <= 11 * BOUND, "{polls}");
+    });
+}
+
+#[test]
+fn what_came_from_home_is_taken_in_whole() {
+    let runtime = Runtime::new().unwrap();
+    let remote = runtime.remote();
+    let count = Arc::new(AtomicU32::new(0));
+    for _ in 0..1_000 {
+        let count = Arc::clone(&count);
+        drop(remote.call(move || count.fetch_add(1, Relaxed)));
+    }
+    runtime.block_on(async {
+        assert_eq!(count.load(Relaxed), 1_000, "before the first poll");
+        for _ in 0..1_000 {
+            let count = Arc::clone(&count);
+            drop(remote.call(move || count.fetch_add(1, Relaxed)));
+        }
+        turns(BOUND as usize + 1).await;
+        assert_eq!(count.load(Relaxed), 2_000, "in the next turn");
+    });
+}
+
+#[test]
+fn what_other_threads_asked_for_while_nobody_drove_comes_before_the_first_poll() {
+    let runtime = Runtime::new().unwrap();
+    let calls = runtime.block_on(async { flood(1_000) });
+    runtime.block_on(async { assert_eq!(calls.load(Relaxed), 1_000) });
+}
+
+/// The clock would jump over the calls that a turn left for the next one.
+#[test]
+fn a_virtual_clock_stands_still_until_a_flood_of_calls_is_over() {
+    testing::run(async {
+        let (start, moments) = (time::now(), Arc::new(Mutex::new(Vec::new())));
+        let (remote, theirs) = (Remote::current(), Arc::clone(&moments));
+        let sender = thread::spawn(move || {
+            for _ in 0..1_000 {
+                let theirs = Arc::clone(&theirs);
+                drop(remote.call(move || theirs.lock().unwrap().push(time::now())));
+            }
+        });
+        sender.join().unwrap();
+        sleep(Duration::from_secs(3600)).await;
+        let moments = moments.lock().unwrap();
+        assert_eq!(*moments, vec![start; 1_000]);
     });
 }
 

@@ -3,7 +3,7 @@
 use std::future::{pending, ready};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -349,4 +349,109 @@ fn a_remote_handle_whose_result_was_taken_names_the_task() {
         panics_saying(&words, || poll_with(&mut called, std::task::Waker::noop()));
         panics_saying(&words, || called.join());
     });
+}
+
+/// Calls `itself` again and again, and counts the calls.
+fn calls_itself(remote: Remote, calls: Arc<AtomicU32>) {
+    assert!(calls.fetch_add(1, Ordering::SeqCst) < 1_000_000, "for ever");
+    let again = remote.clone();
+    drop(remote.call(move || calls_itself(again, calls)));
+}
+
+/// The end ran what each call sent, and that again: `run` never returned.
+#[test]
+fn a_call_that_sends_itself_again_holds_up_neither_the_loop_nor_the_end() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&calls);
+    wheelhouse::run(async move {
+        let remote = Remote::current();
+        let first = remote.clone();
+        drop(remote.call(move || calls_itself(first, counter)));
+        turns(20 * BATCH).await;
+    });
+    let calls = calls.load(Ordering::SeqCst);
+    assert!((10..100).contains(&calls), "one a turn: {calls}");
+}
+
+#[test]
+fn a_call_that_sends_itself_again_lets_a_clean_up_finish_and_is_dropped_uncalled_in_the_end() {
+    let (done, remote) = (Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(None)));
+    let (cleaned_up, last) = (Arc::clone(&done), Arc::clone(&remote));
+    wheelhouse::run(async move {
+        let remote = Remote::current();
+        let first = remote.clone();
+        drop(remote.call(move || calls_itself(first, Arc::default())));
+        // A task that takes its time to clean up, and asks for a call that is sent when nothing
+        // runs any more.
+        let guard = OnDrop::new(move || {
+            let handle = remote.call(|| 1);
+            *last.lock().unwrap() = Some(handle);
+        });
+        drop(wheelhouse::spawn(async move {
+            let _guard = guard;
+            loop {
+                if wheelhouse::catch_cancel(pending::<()>()).await.is_err() {
+                    turns(5 * BATCH).await;
+                    cleaned_up.fetch_add(1, Ordering::SeqCst);
+                    return;
+                }
+            }
+        }));
+        turns(2).await;
+    });
+    assert_eq!(done.load(Ordering::SeqCst), 1);
+    let handle = remote.lock().unwrap().take().unwrap();
+    drop(handle.join());
+}
+
+#[test]
+fn what_is_sent_while_the_runtime_drops_what_is_left_is_not_called() {
+    let called = Arc::new(AtomicU32::new(0));
+    let (counter, slot) = (Arc::clone(&called), Arc::new(Mutex::new(None)));
+    let handle = Arc::clone(&slot);
+    let runtime = Runtime::builder()
+        .shutdown_timeout(Duration::ZERO)
+        .build()
+        .unwrap();
+    let remote = runtime.remote();
+    runtime.block_on(async move {
+        let guard = OnDrop::new(move || {
+            let asked = remote.call(move || counter.fetch_add(1, Ordering::SeqCst));
+            *handle.lock().unwrap() = Some(asked);
+        });
+        drop(wheelhouse::spawn(async move {
+            let _guard = guard;
+            loop {
+                wheelhouse::catch_cancel(pending::<()>()).await.unwrap_err();
+            }
+        }));
+        turns(2).await;
+    });
+    drop(runtime);
+    assert_eq!(called.load(Ordering::SeqCst), 0);
+    let handle = slot.lock().unwrap().take().unwrap();
+    assert_cancelled(handle.join(), &Reason::Shutdown);
+}
+
+/// Threads that send without end kept whoever settles what came too late: the end did not end.
+#[test]
+fn threads_that_send_without_end_do_not_hold_up_the_end() {
+    let stop = Arc::new(AtomicU32::new(0));
+    let runtime = Runtime::new().unwrap();
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let (stop, remote) = (Arc::clone(&stop), runtime.remote());
+            thread::spawn(move || {
+                while stop.load(Ordering::SeqCst) == 0 {
+                    drop(remote.call(|| ()));
+                }
+            })
+        })
+        .collect();
+    runtime.block_on(turns(500));
+    drop(runtime);
+    stop.store(1, Ordering::SeqCst);
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
