@@ -313,21 +313,20 @@ impl<E: fmt::Debug + fmt::Display + 'static> std::error::Error for GroupError<E>
 #[error("the time was up before the future was done")]
 pub struct Elapsed(pub(crate) ());
 
-/// A [`Barrier`](crate::sync::Barrier) let its waiters go without the others (asyncio: `BrokenBarrierError`).
+/// The error of a wait at a [`Barrier`](crate::sync::Barrier) that was reset or aborted (asyncio: `BrokenBarrierError`).
 #[doc(alias = "BrokenBarrierError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokenBarrier {
-    /// It was reset while this one waited.
+    /// The barrier was reset during the wait.
     #[error("the barrier was reset while somebody waited at it")]
     Reset,
-    /// It was aborted, and not reset since.
+    /// The barrier was aborted, and not reset since.
     #[error("the barrier is broken: it was aborted")]
     Aborted,
 }
 
-/// A [`Semaphore`](crate::sync::Semaphore) was given more permits than it may have (asyncio: the `ValueError` of
-/// `BoundedSemaphore.release`).
+/// The error of adding more permits to a [`Semaphore`](crate::sync::Semaphore) than its bound allows (asyncio: the `ValueError` of `BoundedSemaphore.release`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the semaphore may have {bound} permits, and has {total} that are free or held: {added} more are too many"
@@ -351,17 +350,16 @@ pub struct TooManyPermits {
 )]
 pub struct NoRuntime(pub(crate) ());
 
-/// It is closed: nothing more will come, and nothing more is taken.
+/// The error of waiting for an item or value of a closed queue or channel (asyncio: `QueueShutDown`).
 ///
-/// The queues and channels of [`sync`](crate::sync) give it to whoever waits when the other side has gone, or has
-/// closed it (asyncio: `QueueShutDown`).
+/// A channel is closed when its other side was dropped, a queue when [`close`](crate::sync::OrderedQueue::close) or [`close_now`](crate::sync::OrderedQueue::close_now) was called.
 #[doc(alias = "QueueShutDown")]
 #[doc(alias = "RecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("closed")]
 pub struct Closed(pub(crate) ());
 
-/// It is closed, and here is what was to be put or sent.
+/// The error of putting or sending an item into a closed queue or channel, with the item.
 #[doc(alias = "SendError")]
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("closed, and the item was not delivered")]
@@ -373,21 +371,21 @@ impl<T> fmt::Debug for Undelivered<T> {
     }
 }
 
-/// Why an item was not put at once; the item comes back.
+/// The error of putting or sending an item without waiting, with the item.
 #[doc(alias = "QueueFull")]
 #[doc(alias = "TrySendError")]
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PutError<T> {
-    /// There is no room now (asyncio: `QueueFull`).
+    /// The queue or channel is full (asyncio: `QueueFull`).
     #[error("full")]
     Full(T),
-    /// It is closed (asyncio: `QueueShutDown`).
+    /// The queue or channel is closed (asyncio: `QueueShutDown`).
     #[error("closed")]
     Closed(T),
 }
 
 impl<T> PutError<T> {
-    /// Gives the item back.
+    /// Returns the item.
     #[must_use]
     pub fn into_item(self) -> T {
         match self {
@@ -406,32 +404,32 @@ impl<T> fmt::Debug for PutError<T> {
     }
 }
 
-/// Why there is no item at once.
+/// The error of taking an item without waiting.
 #[doc(alias = "QueueEmpty")]
 #[doc(alias = "TryRecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GetError {
-    /// There is none now (asyncio: `QueueEmpty`).
+    /// The queue or channel is empty (asyncio: `QueueEmpty`).
     #[error("empty")]
     Empty,
-    /// It is closed, and nothing is left (asyncio: `QueueShutDown`).
+    /// The queue or channel is closed and empty (asyncio: `QueueShutDown`).
     #[error("closed")]
     Closed,
 }
 
-/// Why a receiver of a [`broadcast`](crate::sync::broadcast()) got no item.
+/// The error of [`recv`](crate::sync::broadcast::Receiver::recv) on a [`broadcast`](crate::sync::broadcast()).
 #[doc(alias = "RecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BroadcastError {
-    /// It was too slow: so many items were overwritten before it came to them. It goes on with the oldest that is left.
+    /// The receiver was too slow, and this many items were overwritten; it continues with the oldest that is left.
     #[error("lagging: {0} items were lost")]
     Lagged(u64),
-    /// The last sender has gone, and every item was received.
+    /// All senders were dropped, and all items were received.
     #[error("closed")]
     Closed,
 }
 
-/// Why [`try_recv`](crate::sync::broadcast::Receiver::try_recv) of a broadcast returned no item.
+/// The error of [`try_recv`](crate::sync::broadcast::Receiver::try_recv) on a [`broadcast`](crate::sync::broadcast()).
 #[doc(alias = "TryRecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TryBroadcastError {
@@ -441,7 +439,7 @@ pub enum TryBroadcastError {
     /// The receiver was too slow, and this many items were overwritten; it continues with the oldest that is left.
     #[error("lagging: {0} items were lost")]
     Lagged(u64),
-    /// The last sender has gone, and every item was received.
+    /// All senders were dropped, and all items were received.
     #[error("closed")]
     Closed,
 }

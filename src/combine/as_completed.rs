@@ -1,4 +1,4 @@
-//! [`as_completed()`]: outputs in the order in which they come. Floor: F4.
+//! [`as_completed()`]: outputs in the order in which they come.
 
 use super::crew::Crew;
 use super::list::List;
@@ -12,24 +12,26 @@ use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Runs futures of one type side by side and streams their outputs, each as soon as it is there.
+/// Runs futures of one type side by side, and returns a stream of their outputs, each as soon as it
+/// is ready (asyncio: `as_completed`).
 ///
-/// It takes an iterator of anything `IntoFuture`. Nothing is spawned, so the futures may borrow; they run while the
-/// stream is being polled, and all begin with the first poll. Outputs that come in the same round keep the order of the
-/// wakes; in the first round, argument order.
+/// It takes an iterator of any `IntoFuture`. Nothing is spawned, so the futures may borrow. They
+/// begin with the first poll of the stream, and run only while it is polled. Outputs of one round
+/// come in the order of the wakes, in the first round in argument order.
 ///
-/// asyncio calls this `as_completed`, and yields awaitables; here the stream yields the outputs themselves.
+/// The stream yields the outputs themselves, where asyncio's iterator yields awaitables.
 ///
 /// # Cancel safety
 ///
-/// When `next` is cancelled, the futures are, and clean up, as in [`gather()`](super::gather()); then the cancellation goes on
-/// outwards, and the stream is over. While nobody is in `next` they are not polled, so a cancellation does not reach them: like dropping the stream,
-/// it drops the futures that have not ended and the outputs that were not fetched.
+/// When `next` is cancelled, the futures are cancelled and clean up, as in
+/// [`gather()`](super::gather()); then the cancellation propagates, and the stream has ended.
+/// Between two calls of `next` the futures are not polled, and a cancellation does not reach them:
+/// they are dropped with the stream, without clean-up, and so are outputs that were not taken.
 ///
 /// # Panics
 ///
-/// A panic of one future goes on out of the poll, after the others were cancelled and have cleaned up. Outputs that were
-/// not fetched by then are dropped, and the stream is over.
+/// If a future panics: the others are cancelled and clean up, then the panic propagates out of the
+/// poll. Outputs that were not taken by then are dropped, and the stream has ended.
 ///
 /// # Examples
 ///
@@ -73,12 +75,12 @@ pub struct AsCompleted<F: Future> {
 }
 
 impl<F: Future> AsCompleted<F> {
-    /// Waits for the next output; `None` when all were fetched.
+    /// Waits for the next output; `None` when all were returned.
     ///
     /// # Cancel safety
     ///
-    /// Dropping it loses nothing: an output that has come stays in the stream. For what a cancellation does to the futures,
-    /// see [`as_completed()`](super::as_completed()).
+    /// Dropping this future loses nothing: an output that is ready stays in the stream. For the
+    /// effect of a cancellation on the futures, see [`as_completed()`](super::as_completed()).
     ///
     /// # Panics
     ///
@@ -88,7 +90,7 @@ impl<F: Future> AsCompleted<F> {
         poll_fn(|cx| budget::counted(cx, |cx| watched.0.poll_output(cx))).await
     }
 
-    /// Counts the outputs that are still to be fetched.
+    /// Returns the number of outputs that were not returned yet.
     #[must_use]
     pub fn len(&self) -> usize {
         if self.crew.has_ended() {
@@ -98,7 +100,7 @@ impl<F: Future> AsCompleted<F> {
         self.arrived.len() + left
     }
 
-    /// Tells whether all outputs were fetched.
+    /// Returns `true` if all outputs were returned.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -120,8 +122,9 @@ impl<F: Future> AsCompleted<F> {
         }
     }
 
-    /// Polls the futures that were woken, and notes who has ended. A panic of a future drops the outputs, and the notes with them;
-    /// so does a cancellation that goes on outwards. The parent's waker, too, may panic: then the notes stay.
+    /// Polls the futures that were woken, and notes who has ended. A panic of a future drops the
+    /// outputs, and the notes with them; so does a cancellation that goes on outwards. The parent's
+    /// waker, too, may panic: then the notes stay.
     fn poll_futures(&mut self, cx: &mut Context<'_>) {
         let Self { crew, arrived } = self;
         let mut crew = Pin::new(crew);
@@ -140,7 +143,8 @@ impl<F: Future> AsCompleted<F> {
     }
 }
 
-/// Somebody waits in `next`. When that is over, what is delivered to the futures would not be heard.
+/// Somebody waits in `next`. When that is over, what is delivered to the futures would not be
+/// heard.
 struct Watched<'a, F: Future>(&'a mut AsCompleted<F>);
 
 impl<F: Future> Drop for Watched<'_, F> {

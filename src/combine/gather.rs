@@ -1,4 +1,4 @@
-//! [`gather()`]: all outputs, in argument order. Not a way to stop early, which is `try_gather`. Floor: F4.
+//! [`gather()`]: all outputs, in argument order.
 
 use super::Branches;
 use super::crew::Crew;
@@ -9,26 +9,31 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// Runs several futures side by side in the calling task and gives all their outputs, in argument order.
+/// Runs several futures side by side in the calling task, and returns all outputs in argument order
+/// (asyncio: `gather`).
 ///
-/// It takes a tuple of up to 12 futures and gives a tuple, an array and gives an array, or a `Vec` and gives a `Vec`.
-/// Anything `IntoFuture` will do, a `JoinHandle` too. Nothing is spawned, so the futures may borrow from the caller;
-/// and nothing is polled before the first await. Gathering nothing gives the empty result at once.
+/// A tuple of up to 12 futures returns a tuple, an array returns an array, a `Vec` returns a `Vec`.
+/// Any `IntoFuture` is accepted, also a `JoinHandle`. Nothing is spawned, so the futures may borrow
+/// from the caller, and nothing is polled before the first await. Without futures it returns at
+/// once.
 ///
-/// asyncio calls this `gather`; with `Result`s as outputs it is asyncio's `return_exceptions=True`: each result is
-/// delivered, failed or not. To stop at the first failure use [`try_gather()`](super::try_gather()).
+/// With `Result`s as outputs it behaves as asyncio's `return_exceptions=True`: every result is
+/// returned. To stop at the first failure use [`try_gather()`](super::try_gather()).
 ///
 /// # Cancel safety
 ///
-/// When it is cancelled, every branch is: those in which a [`catch_cancel`](crate::catch_cancel) waits clean up side by
-/// side, the others are dropped; when all are gone, the cancellation goes on outwards, also if branches swallowed it, and
-/// the outputs are lost. (asyncio's `gather` lets go when the first branch has ended.)
-/// Foreign code that drops it (`select!`) drops the futures that have not ended and the outputs of those that have.
+/// When it is cancelled, every branch is. Branches that wait in a
+/// [`catch_cancel`](crate::catch_cancel) clean up side by side, the others are dropped. When all
+/// have ended, the cancellation propagates, even if branches swallowed it, and the outputs are
+/// lost. (asyncio's `gather` returns when the first branch has ended.)
+///
+/// If the `gather` itself is dropped, by `select!` for example, the futures and their outputs are
+/// dropped with it, without clean-up.
 ///
 /// # Panics
 ///
-/// A panic of one future goes on out of the await, after the others were cancelled and have cleaned up. Polling it
-/// again after its end panics.
+/// If a future panics: the others are cancelled and clean up, then the panic propagates. If it is
+/// polled after it has completed.
 ///
 /// # Examples
 ///
@@ -70,7 +75,7 @@ pin_project! {
 }
 
 impl<B: Branches> Gather<B> {
-    /// Bounds how many of the futures run at once: the next one begins when one has ended.
+    /// Bounds how many futures run at once: the next one begins when one has ended.
     ///
     /// # Panics
     ///

@@ -1,18 +1,20 @@
-//! [`Joinable`]: what [`wait()`](super::wait()) asks of a handle. Floor: F4.
+//! [`Joinable`]: what [`wait()`](super::wait()) needs of a handle.
 
 use std::task::{Context, Poll};
 
 use crate::task::JoinHandle;
 
-/// A handle that [`wait()`](super::wait()) can wait for: a `JoinHandle<T>` or a `&mut JoinHandle<T>`.
+/// A handle that [`wait()`](super::wait()) can wait for: a `JoinHandle<T>` or a
+/// `&mut JoinHandle<T>`.
 ///
-/// It cannot be implemented outside this crate.
+/// The trait cannot be implemented outside this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a join handle",
     note = "`wait` takes `JoinHandle<T>`s or `&mut JoinHandle<T>`s; spawn a future to get one, or use `as_completed`"
 )]
 pub trait Joinable: sealed::Sealed {
-    /// Whether the task has ended; if not, its end wakes `cx`. Takes no result and claims no ownership of the task.
+    /// Whether the task has ended; if not, its end wakes `cx`. Takes no result and claims no
+    /// ownership of the task.
     #[doc(hidden)]
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
@@ -20,7 +22,8 @@ pub trait Joinable: sealed::Sealed {
     #[doc(hidden)]
     fn has_failed(&self) -> bool;
 
-    /// Says that dropping the handle must not cancel the task, even if the handle was awaited before.
+    /// Says that dropping the handle must not cancel the task, even if the handle was awaited
+    /// before.
     #[doc(hidden)]
     fn disown(&mut self);
 }

@@ -1,42 +1,57 @@
 //! Several futures as one: [`gather()`], [`try_gather()`], [`as_completed()`] and [`wait()`].
 //!
-//! They run in the calling task and spawn nothing, so their futures may borrow. They need no runtime (only the timeout
-//! of `wait` needs its timers). What they are not: a way to start tasks (that is `spawn`) or to keep them together (that
-//! is `task_group`). Floor: F4.
+//! They run futures side by side in the calling task. They spawn nothing, so the futures may
+//! borrow. To start tasks use [`spawn`](crate::spawn); to keep tasks together,
+//! [`task_group`](crate::task_group).
 //!
-//! | | takes | gives | on the first failure |
-//! |---|---|---|---|
-//! | [`gather()`] | a tuple, array or `Vec` of futures | all outputs, in argument order | goes on (an output is an output) |
-//! | [`try_gather()`] | the same, of `Result`s | all values, or the first error | cancels the others, which clean up |
-//! | [`as_completed()`] | an iterator of futures | a stream of outputs as they come | goes on |
-//! | [`wait()`] | join handles | which are done, which are pending | `.first_failed()` returns; nothing is cancelled |
-//!
-//! ```text
-//!   gather   try_gather   as_completed        wait
-//!      └──────────┼────────────┘               │
-//!               crew    children and engine    │
-//!         ┌───────┴────────┐                   │
-//!    tuple, list        engine  ◀──────────────┘   who is polled when
-//!    the children          │
-//!                        node    wakers, the unsafe door
-//!                        queue   who was woken, in order
 //! ```
+//! use wheelhouse::{gather, run, try_gather};
+//!
+//! run(async {
+//!     let word = String::from("wheel");
+//!     let (length, shout) = gather((async { word.len() }, async { word.to_uppercase() })).await;
+//!     assert_eq!((length, shout.as_str()), (5, "WHEEL"));
+//!
+//!     let parse = async |text: &str| text.parse::<u32>();
+//!     assert_eq!(try_gather([parse("3"), parse("7")]).await, Ok([3, 7]));
+//!     assert!(try_gather([parse("3"), parse("three")]).await.is_err());
+//! });
+//! ```
+//!
+//! | | takes | returns | at the first failure |
+//! |---|---|---|---|
+//! | [`gather()`] | a tuple, array or `Vec` of futures | all outputs, in argument order | continues (a failure is an output) |
+//! | [`try_gather()`] | the same, of `Result`s | all values, or the first error | cancels the others, which clean up |
+//! | [`as_completed()`] | an iterator of futures | a stream of outputs as they come | continues |
+//! | [`wait()`] | join handles | the handles, done and pending | continues, or returns with [`first_failed`](Wait::first_failed); cancels nothing |
+//!
+//! They need no runtime, except [`Wait::timeout`], which needs its timers.
 //!
 //! # Guarantees
 //!
-//! - Each future has its own waker: a wake of one polls one. `n` futures that are woken once each cost `2n` polls.
-//! - Futures are begun in argument order, and polled in the order of their wakes; a future that wakes itself starves
-//!   neither its siblings nor the rest of the program. Nor does one that is always ready: when it has
-//!   used up what a poll of the task may do, the others come first in the next one.
-//! - `gather`, `try_gather` and `as_completed` are scopes, and each of their futures is one: a cancellation goes into
-//!   every branch, and goes on outwards when all have cleaned up.
-//! - A panic of one future goes on after the others were cancelled and have cleaned up; each is dropped, also when
-//!   destructors panic.
-//! - Their wakers may be called from any thread, at any time, also after the combinator is gone.
+//! - Each future has its own waker: waking one polls one. `n` futures that are woken once each cost
+//!   `2n` polls.
+//! - Futures begin in argument order, and are polled in the order of their wakes. A future that
+//!   wakes itself, or that is always ready, starves neither its siblings nor other tasks: when it
+//!   has used up the budget of a poll of the task, the others come first in the next poll.
+//! - `gather`, `try_gather` and `as_completed` are scopes, and each of their futures is one: a
+//!   cancellation is delivered to every branch, and propagates when all have cleaned up.
+//! - If one future panics, the others are cancelled and clean up; then the panic propagates. Each
+//!   future is dropped, even if destructors panic.
+//! - The wakers may be called from any thread, at any time, also after the combinator was dropped.
 //!
-//! # Not guaranteed
+//! # Non-guarantees
 //!
-//! The order in which outputs that were ready in the same round become visible across different combinators.
+//! - Outputs of different combinators that become ready in one round come in no particular order.
+
+// gather   try_gather   as_completed        wait
+//    └──────────┼────────────┘               │
+//             crew    children and engine    │
+//       ┌───────┴────────┐                   │
+//  tuple, list        engine  ◀──────────────┘   who is polled when
+//  the children          │
+//                      node    wakers, the unsafe module
+//                      queue   who was woken, in order
 
 mod as_completed;
 mod crew;
@@ -63,16 +78,17 @@ pub use joinable::Joinable;
 pub use try_gather::{TryGather, try_gather};
 pub use wait::{Progress, Wait, Waited, wait};
 
-/// What [`gather()`] and [`try_gather()`] take: a tuple of up to 12 futures, an array or a `Vec` of futures.
+/// The argument of [`gather()`] and [`try_gather()`]: a tuple of up to 12 futures, an array or a
+/// `Vec` of futures.
 ///
-/// Anything `IntoFuture` counts as a future, join handles and `&mut` references to them included. The trait cannot be
-/// implemented outside this crate.
+/// Any `IntoFuture` is a future here, also a join handle or a `&mut` reference to one. The trait
+/// cannot be implemented outside this crate.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something to gather",
     note = "pass a tuple of up to 12 futures `(a, b)`, an array `[a, b]` or a `Vec`; for an iterator, `.collect::<Vec<_>>()`"
 )]
 pub trait Branches: Sized {
-    /// All outputs, in argument order: a tuple, an array or a `Vec`.
+    /// The outputs, in argument order: a tuple, an array or a `Vec`.
     type Output;
 
     /// How the futures are kept.

@@ -1,4 +1,4 @@
-//! [`try_gather()`]: all values, or the first error and nobody left running. Floor: F4.
+//! [`try_gather()`]: all values, or the first error.
 
 use super::Branches;
 use super::crew::Crew;
@@ -9,27 +9,28 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// Runs several futures of `Result`s side by side and gives all their values, or the first error.
+/// Runs several futures of `Result`s side by side, and returns all values, or the first error.
 ///
-/// It takes what [`gather()`](super::gather()) takes, as long as every output is a `Result` with the same type of
-/// error. The values come in argument order. The first future to fail decides: the others are cancelled, those in which a
-/// [`catch_cancel`](crate::catch_cancel) waits clean up, and when all are gone the error is returned. asyncio's `gather`
-/// leaves the others running at this point; here nobody is left.
+/// It takes the same arguments as [`gather()`](super::gather()); every output is a `Result` with
+/// the same error type. The values are returned in argument order. When a future fails, the others
+/// are cancelled; those that wait in a [`catch_cancel`](crate::catch_cancel) clean up; when all
+/// have ended, the error is returned. (asyncio's `gather` leaves the others running.)
 ///
 /// # Cancel safety
 ///
-/// As [`gather()`](super::gather()): every branch is cancelled and cleans up, then the cancellation goes on outwards, also
-/// when a branch has failed meanwhile. Foreign code that drops it (`select!`) drops the futures that have not ended and the
-/// values of those that have.
+/// As [`gather()`](super::gather()): every branch is cancelled and cleans up, then the cancellation
+/// propagates, even if a branch has failed meanwhile. If the `try_gather` itself is dropped, by
+/// `select!` for example, the futures and their values are dropped with it, without clean-up.
 ///
 /// # Errors
 ///
-/// The error of the future that failed first in time (of several in the same round: the one that was woken first).
+/// The error of the future that failed first; of several that fail in the same round, the one that
+/// was woken first.
 ///
 /// # Panics
 ///
-/// A panic of one future goes on out of the await, after the others were cancelled and have cleaned up. Polling it
-/// again after its end panics.
+/// If a future panics: the others are cancelled and clean up, then the panic propagates. If it is
+/// polled after it has completed.
 ///
 /// # Examples
 ///
@@ -82,7 +83,7 @@ impl<B: Branches> TryGather<B>
 where
     B::Set: TrySet,
 {
-    /// Bounds how many of the futures run at once: the next one begins when one has ended.
+    /// Bounds how many futures run at once: the next one begins when one has ended.
     ///
     /// # Panics
     ///

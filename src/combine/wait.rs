@@ -1,4 +1,4 @@
-//! [`wait()`]: which tasks are done, which are pending. It cancels nothing. Floor: F4.
+//! [`wait()`]: waits for tasks and cancels nothing.
 
 use super::joinable::Joinable;
 use super::watch::{Deadline, Watch};
@@ -13,20 +13,22 @@ use std::time::Duration;
 /// Waits for tasks and returns their handles, sorted into done and pending (asyncio: `wait`).
 ///
 /// By default it waits until all tasks have ended. [`first_completed`](Wait::first_completed),
-/// [`first_failed`](Wait::first_failed) and [`until`](Wait::until) make it return earlier (asyncio: `return_when=`);
-/// [`timeout`](Wait::timeout) bounds it in any case. It never cancels a task: pending tasks continue to run.
+/// [`first_failed`](Wait::first_failed) and [`until`](Wait::until) make it return earlier (asyncio:
+/// `return_when=`); [`timeout`](Wait::timeout) bounds it in any case. It never cancels a task:
+/// pending tasks continue to run.
 ///
-/// It takes any iterator of `JoinHandle<T>`s, or of `&mut JoinHandle<T>`s to keep the handles where they are.
-/// With nothing to wait for it returns at once (in asyncio this is an error).
+/// It takes any iterator of `JoinHandle<T>`s, or of `&mut JoinHandle<T>`s to keep the handles where
+/// they are. With nothing to wait for it returns at once (in asyncio this is an error).
 ///
 /// # Cancel safety
 ///
-/// The tasks continue to run when it is cancelled or dropped, unlike those of a handle that is awaited directly. Handles
-/// that were passed by value are dropped, and the results of their tasks with them.
+/// The tasks continue to run when it is cancelled or dropped, unlike those of a handle that is
+/// awaited directly. Handles that were passed by value are dropped, and the results of their tasks
+/// with them.
 ///
 /// # Panics
 ///
-/// Polling it again after its end panics.
+/// If it is polled after it has completed.
 ///
 /// # Examples
 ///
@@ -63,7 +65,8 @@ where
 }
 
 pin_project! {
-    /// The future of [`wait()`](super::wait()). `P` is the type of its predicate, if [`until`](Wait::until) gave it one.
+    /// The future of [`wait()`](super::wait()). `P` is the type of its predicate, if
+    /// [`until`](Wait::until) gave it one.
     #[must_use = "futures do nothing unless awaited"]
     pub struct Wait<H: Joinable, P = fn(&Progress<'_, H>) -> bool> {
         watch: Watch<H, P>,
@@ -93,9 +96,11 @@ impl<H: Joinable> Wait<H> {
         self.returning(ReturnWhen::FirstCompleted)
     }
 
-    /// Returns as soon as one task has ended with a `JoinError` (it panicked or was cancelled), or when all have ended.
+    /// Returns as soon as one task has ended with a `JoinError` (it panicked or was cancelled), or
+    /// when all have ended.
     ///
-    /// A task whose output is an `Err` has not failed in this sense. asyncio calls this `FIRST_EXCEPTION`.
+    /// A task whose output is an `Err` has not failed in this sense. asyncio calls this
+    /// `FIRST_EXCEPTION`.
     #[doc(alias = "FIRST_EXCEPTION")]
     pub fn first_failed(self) -> Wait<H> {
         self.returning(ReturnWhen::FirstFailed)
@@ -103,8 +108,8 @@ impl<H: Joinable> Wait<H> {
 
     /// Returns as soon as `predicate` returns `true`, or when all tasks have ended.
     ///
-    /// The predicate is called once for each task that ends, in the order in which they do, and not again after it
-    /// returned `true`.
+    /// The predicate is called once for each task that ends, in the order in which they do, and not
+    /// again after it returned `true`.
     ///
     /// # Examples
     ///
@@ -133,9 +138,10 @@ impl<H: Joinable> Wait<H> {
 }
 
 impl<H: Joinable, P> Wait<H, P> {
-    /// Returns after `delay` in any case, counted from the first poll. Nothing is cancelled then.
+    /// Returns after `delay` in any case, counted from the first poll. No task is cancelled then.
     ///
-    /// The tasks are looked at before the clock: with a delay of zero, those that have ended are found done.
+    /// The tasks are checked before the clock: with a delay of zero, the wait returns those that
+    /// have ended.
     pub fn timeout(mut self, delay: Duration) -> Self {
         self.deadline = Deadline::After { delay };
         self
@@ -211,7 +217,8 @@ pub struct Progress<'a, H> {
 }
 
 impl<'a, H> Progress<'a, H> {
-    /// Returns the handles of the tasks that have ended, in the order in which they did; the last one has just ended.
+    /// Returns the handles of the tasks that have ended, in the order in which they did; the last
+    /// one has just ended.
     #[must_use]
     pub fn done(&self) -> &'a [H] {
         self.done

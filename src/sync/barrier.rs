@@ -1,4 +1,4 @@
-//! A place where a number of tasks wait for each other. Floor 3.
+//! A barrier, where a number of tasks wait for each other.
 //!
 //! ```text
 //!             wait, one too few                      abort: all who wait get `Aborted`
@@ -11,8 +11,8 @@
 //!                 └─────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! asyncio's barrier has a state in which the last round leaves and newcomers have to wait. Here nobody has to leave: each was
-//! handed its number, so the next round begins at once.
+//! asyncio's barrier has a state in which the last round leaves and newcomers have to wait. Here
+//! nobody has to leave: each was handed its number, so the next round begins at once.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -24,9 +24,9 @@ use crate::error::BrokenBarrier;
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
 
-/// A barrier: a given number of tasks wait for each other, and then all go on (asyncio: `Barrier`).
+/// A barrier: a given number of tasks wait for each other, then all continue (asyncio: `Barrier`).
 ///
-/// It can be used again, round after round.
+/// It can be used for any number of rounds.
 ///
 /// # Examples
 /// ```
@@ -92,7 +92,7 @@ impl Desk for Gate {
 }
 
 impl Barrier {
-    /// Makes a barrier for rounds of `parties`.
+    /// Creates a barrier for rounds of `parties` tasks.
     ///
     /// # Panics
     /// If `parties` is 0.
@@ -107,7 +107,7 @@ impl Barrier {
         }))
     }
 
-    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    /// Names the barrier, for the report of a deadlock: see [`testing::run`](crate::testing::run).
     ///
     /// # Examples
     /// ```
@@ -119,18 +119,19 @@ impl Barrier {
         self
     }
 
-    /// Waits for the others of the round, and gives this one's number among them.
+    /// Waits for the other tasks of the round, and returns this task's number among them.
     ///
     /// # Cancel safety
-    /// Whoever leaves before the round is full does not count any more; the others wait for somebody else. After that,
-    /// nothing is lost but its own number, which is never the leader's: the leader does not suspend.
+    /// A wait that is dropped before the round is full does not count any more: the others wait for
+    /// another task. After that only its number is lost, which is never the leader's: the leader
+    /// does not suspend.
     ///
     /// # Errors
-    /// [`BrokenBarrier`] when the barrier is or gets broken by [`abort`](Barrier::abort), or is [`reset`](Barrier::reset)
-    /// meanwhile.
+    /// [`BrokenBarrier`] if the barrier is broken by [`abort`](Barrier::abort), before or during
+    /// the wait, or is [`reset`](Barrier::reset) during the wait.
     ///
     /// # Panics
-    /// When the future is polled after it was done.
+    /// If the future is polled after it has completed.
     ///
     /// # Examples
     /// See [`Barrier`].
@@ -138,7 +139,8 @@ impl Barrier {
         BarrierWaitFuture(Wait::new(&self.0, ()))
     }
 
-    /// Ends the round, and the broken state if it is broken: all who wait get [`BrokenBarrier::Reset`], and the next round begins.
+    /// Begins a new round, also on a broken barrier: all waiting tasks get
+    /// [`BrokenBarrier::Reset`].
     ///
     /// # Examples
     /// See [`abort`](Barrier::abort).
@@ -149,8 +151,8 @@ impl Barrier {
         });
     }
 
-    /// Breaks the barrier: all who wait, and all who come, get [`BrokenBarrier::Aborted`], until it is
-    /// [`reset`](Barrier::reset).
+    /// Breaks the barrier: all waits, present and later, return [`BrokenBarrier::Aborted`] until it
+    /// is [`reset`](Barrier::reset).
     ///
     /// # Examples
     /// ```
@@ -171,20 +173,20 @@ impl Barrier {
         });
     }
 
-    /// Tells how many a round takes.
+    /// Returns the number of tasks of a round.
     #[must_use]
     pub fn parties(&self) -> usize {
         self.0.borrow().parties
     }
 
-    /// Tells how many wait in this round (asyncio: `n_waiting`).
+    /// Returns the number of tasks that wait in this round (asyncio: `n_waiting`).
     #[doc(alias = "n_waiting")]
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.0.borrow().queue.waiting()
     }
 
-    /// Tells whether it is broken (asyncio: `broken`).
+    /// Returns `true` if the barrier is broken (asyncio: `broken`).
     #[doc(alias = "broken")]
     #[must_use]
     pub fn is_broken(&self) -> bool {
@@ -211,13 +213,14 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Gives the number: 0 for the last to arrive, then 1, 2 and so on in the order of arrival.
+    /// Returns the number: 0 for the last task to arrive, then 1, 2 and so on in the order of
+    /// arrival.
     #[must_use]
     pub fn index(self) -> usize {
         self.index
     }
 
-    /// Tells whether this one has number 0. One of each round has, and it cannot be cancelled before it knows.
+    /// Returns `true` for number 0. Each round has one, and it cannot be cancelled before it knows.
     #[must_use]
     pub fn is_leader(self) -> bool {
         self.index == 0

@@ -1,18 +1,31 @@
-//! Every item for every receiver, of which the slow ones lose the oldest, and are told how many.
+//! A channel that delivers every item to every receiver.
 //!
-//! It is not a queue: sending never waits. asyncio has nothing like it. Floor 3; no runtime is needed.
+//! [`broadcast()`] creates it, with a capacity. Sending never waits: a receiver that falls behind
+//! by more items than the capacity loses the oldest, and is told how many. asyncio has no such
+//! channel.
 //!
-//! ```text
-//!   first                                  first + items.len()
-//!     ▼                                            ▼
-//!     ┌──────┬──────┬──────┬──────┬──────┬──────┐
-//!     │      │      │      │      │      │      │ ◀── send, at most `capacity`; the oldest is overwritten
-//!     └──────┴──────┴──────┴──────┴──────┴──────┘
-//!         ▲                   ▲
-//!    next of one         next of another receiver; before `first`: it lags
 //! ```
+//! use wheelhouse::{run, sync::broadcast};
 //!
-//! An item goes when it is overwritten, or when the last receiver that was there at its send has it.
+//! run(async {
+//!     let (sender, mut one) = broadcast(16);
+//!     let mut other = sender.subscribe();
+//!     sender.send("hello").unwrap();
+//!     assert_eq!(one.recv().await, Ok("hello"));
+//!     assert_eq!(other.recv().await, Ok("hello"));
+//! });
+//! ```
+
+//   first                                  first + items.len()
+//     ▼                                            ▼
+//     ┌──────┬──────┬──────┬──────┬──────┬──────┐
+//     │      │      │      │      │      │      │ ◀── send, at most `capacity`
+//     └──────┴──────┴──────┴──────┴──────┴──────┘
+//         ▲                   ▲
+//    next of one         next of another receiver; before `first`: it lags
+//
+// An item is dropped when it is overwritten, or when the last receiver that was there at its send
+// has taken it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -27,10 +40,11 @@ use crate::util::drop_quietly;
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 
-/// Makes a channel whose receivers each get every item, if they are not slower than `capacity` items.
+/// Creates a channel that delivers every item to every receiver, and keeps at most `capacity` items
+/// for the slow ones.
 ///
 /// # Panics
-/// When `capacity` is 0.
+/// If `capacity` is 0.
 ///
 /// # Examples
 /// ```
@@ -175,15 +189,16 @@ fn announce<T, R>(ring: &RefCell<Ring<T>>, change: impl FnOnce(&mut Ring<T>) -> 
     })
 }
 
-/// A side of a [`broadcast()`] that sends. The channel is closed when the last clone has gone.
+/// A sending side of a [`broadcast()`]. The channel is closed when the last clone is dropped.
 pub struct Sender<T>(Rc<RefCell<Ring<T>>>);
 
 impl<T: Clone> Sender<T> {
-    /// Sends an item to all receivers of now, and tells how many they are. It never waits: what receivers have not taken
-    /// in time is overwritten.
+    /// Sends an item to all present receivers, and returns their number.
+    ///
+    /// Never waits: if the channel is full, the oldest item is overwritten.
     ///
     /// # Errors
-    /// [`Undelivered`], with the item, when there is no receiver.
+    /// [`Undelivered`], with the item, if there is no receiver.
     ///
     /// # Examples
     /// ```
@@ -198,13 +213,14 @@ impl<T: Clone> Sender<T> {
             return Err(Undelivered(item));
         }
         let item = Rc::new(item);
-        // Bound to a name, so that the item that is overwritten is dropped after the borrow has gone.
+        // Bound to a name, so that the item that is overwritten is dropped after the borrow has
+        // gone.
         let oldest = announce(&self.0, |ring| ring.add(item));
         drop(oldest);
         Ok(receivers)
     }
 
-    /// Makes one more receiver, for what is sent from now on.
+    /// Creates another receiver, for items that are sent from now on.
     ///
     /// # Examples
     /// ```
@@ -224,7 +240,7 @@ impl<T: Clone> Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// Counts the receivers.
+    /// Returns the number of receivers.
     #[doc(alias = "receiver_count")]
     #[must_use]
     pub fn receivers(&self) -> usize {
@@ -258,7 +274,8 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// A side of a [`broadcast()`] that gets every item.
+/// A receiving side of a [`broadcast()`]. A clone receives the items that this one has not taken
+/// yet.
 pub struct Receiver<T> {
     /// What all sides share.
     ring: Rc<RefCell<Ring<T>>>,
@@ -267,14 +284,16 @@ pub struct Receiver<T> {
 }
 
 impl<T: Clone> Receiver<T> {
-    /// Waits for the next item. All but the last receiver get a clone of it.
+    /// Waits for the next item and takes it. All receivers but the last get a clone of it.
     ///
     /// # Cancel safety
-    /// Nothing is lost: an item counts as taken when this gives it. While nobody asks, the receiver falls behind.
+    /// Nothing is lost: an item is taken when this returns it. (A receiver on which nobody calls
+    /// this falls behind.)
     ///
     /// # Errors
-    /// [`BroadcastError::Lagged`] says how many items were lost, once; the next call goes on with the oldest that is
-    /// left. [`BroadcastError::Closed`] when every sender has gone and nothing is left.
+    /// [`BroadcastError::Lagged`], once, with the number of items that were lost; the next call
+    /// returns the oldest that is left. [`BroadcastError::Closed`] when all senders were dropped
+    /// and no item is left.
     ///
     /// # Examples
     /// See [`broadcast()`].
@@ -310,7 +329,7 @@ impl<T: Clone> Receiver<T> {
 }
 
 impl<T> Clone for Receiver<T> {
-    /// Makes one more receiver, which gets what this one has not taken yet.
+    /// Creates another receiver, for the items that this one has not taken yet.
     fn clone(&self) -> Self {
         let mut ring = self.ring.borrow_mut();
         ring.receivers += 1;

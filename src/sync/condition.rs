@@ -1,4 +1,4 @@
-//! Waiting, with a lock, until what it guards has changed. Floor 3.
+//! Waiting, with a lock, until its value has changed.
 //!
 //! ```text
 //!   wait(guard) ──▶ in the queue, the lock given up ── notify ──▶ notified ── the lock is free ──▶ the guard is given
@@ -18,10 +18,11 @@ use crate::util::budget;
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
 
-/// A place to wait, with the guard of a [`Lock`], for a change of what the lock guards (asyncio: `Condition`).
+/// A condition variable: waits, with the guard of a [`Lock`], until the value has changed (asyncio:
+/// `Condition`).
 ///
-/// asyncio's has a lock inside. This one stands beside its lock, and several may share one. Whoever notifies need not hold the
-/// lock; the change that is told of needs it anyway.
+/// asyncio's contains its lock. This one stands beside it, so several conditions can share one
+/// lock. Notifying does not need the lock; the change before it does.
 ///
 /// # Examples
 /// ```
@@ -92,14 +93,15 @@ impl Desk for Line {
 }
 
 impl Condition {
-    /// Makes a condition that nobody waits for.
+    /// Creates a condition.
     #[must_use]
     #[track_caller]
     pub const fn new() -> Self {
         Self(RefCell::new(Line(WaitQueue::new(Kind::Condition))))
     }
 
-    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    /// Names the condition, for the report of a deadlock: see
+    /// [`testing::run`](crate::testing::run).
     ///
     /// # Examples
     /// ```
@@ -111,15 +113,16 @@ impl Condition {
         self
     }
 
-    /// Gives the lock up, waits for a notice, waits for the lock, and gives the guard back.
+    /// Releases the lock, waits for a notification, and returns with the lock held again.
     ///
-    /// Others may have changed the value between the notice and the return, so that what was waited for has to be looked at
-    /// again: [`wait_for`](Condition::wait_for) does that.
+    /// Another task may have changed the value between the notification and the return, so check
+    /// again what was waited for: [`wait_for`](Condition::wait_for) does that.
     ///
     /// # Cancel safety
-    /// The guard went in, and does not come back: after a cancelled wait *the lock is not held*. asyncio takes the lock again
-    /// before it lets the cancellation go on; a dropped future cannot wait. No notice is lost: one by
-    /// [`notify`](Condition::notify) that came for this wait goes to the next.
+    /// After a cancelled wait *the lock is not held*: the guard was passed in and is not returned.
+    /// (asyncio takes the lock again before it raises `CancelledError`; a dropped future cannot
+    /// wait.) No notification is lost: one by [`notify`](Condition::notify) for this wait goes to
+    /// the next.
     ///
     /// # Examples
     /// See [`Condition`].
@@ -157,15 +160,16 @@ impl Condition {
         guard
     }
 
-    /// Waits until `predicate` holds, and gives the guard back.
+    /// Waits until `predicate` returns `true`, and returns with the lock held.
     ///
-    /// The predicate is looked at once first, and then after each notice, always with the lock held.
+    /// The predicate is called first at once and then after each notification, always with the lock
+    /// held.
     ///
     /// # Cancel safety
-    /// As [`wait`](Condition::wait): the lock is not held after that, and no notice is lost.
+    /// As [`wait`](Condition::wait): afterwards the lock is not held, and no notification is lost.
     ///
     /// # Panics
-    /// When the predicate does; the lock is given back.
+    /// If the predicate panics; the lock is released.
     ///
     /// # Examples
     /// See [`Condition`].
@@ -186,9 +190,9 @@ impl Condition {
         }
     }
 
-    /// Wakes the `count` that have waited longest, or all if they are fewer.
+    /// Wakes the `count` tasks that have waited longest, or all if fewer wait.
     ///
-    /// asyncio's `n` is 1 if it is not given.
+    /// asyncio's default for `count` is 1.
     #[doc(alias = "notify_n")]
     #[doc(alias = "notify_one")]
     pub fn notify(&self, count: usize) {
@@ -197,7 +201,7 @@ impl Condition {
         });
     }
 
-    /// Wakes all who wait.
+    /// Wakes all waiting tasks.
     #[doc(alias = "notify_waiters")]
     pub fn notify_all(&self) {
         attend(&self.0, |line, wakes| {

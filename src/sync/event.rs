@@ -1,4 +1,4 @@
-//! A flag that tasks wait for. Floor 3.
+//! A flag that tasks wait for.
 //!
 //! ```text
 //!   (clear) ── set: all who wait go on ──▶ (set) ── clear ──▶ (clear)
@@ -16,7 +16,10 @@ use std::task::{Context, Poll, Waker};
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes};
 
-/// A flag that is set and cleared, and that any number of tasks wait for (asyncio: `Event`).
+/// A flag that any number of tasks can wait for (asyncio: `Event`).
+///
+/// [`set`](Event::set) wakes all of them; until [`clear`](Event::clear), later waits return at
+/// once.
 ///
 /// # Examples
 /// ```
@@ -84,7 +87,7 @@ impl Desk for Flag {
 }
 
 impl Event {
-    /// Makes an event that is not set.
+    /// Creates an event that is not set.
     #[must_use]
     #[track_caller]
     pub const fn new() -> Self {
@@ -95,7 +98,7 @@ impl Event {
         }))
     }
 
-    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    /// Names the event, for the report of a deadlock: see [`testing::run`](crate::testing::run).
     ///
     /// # Examples
     /// ```
@@ -107,7 +110,7 @@ impl Event {
         self
     }
 
-    /// Sets the flag: all who wait go on, and who comes later does not wait.
+    /// Sets the flag and wakes all waiting tasks. Later waits return at once.
     #[doc(alias = "notify_waiters")]
     pub fn set(&self) {
         let wakes = self.0.borrow_mut().set();
@@ -117,7 +120,8 @@ impl Event {
         }
     }
 
-    /// Clears the flag: who comes from now on waits. Those who were waiting when it was set go on all the same.
+    /// Clears the flag, so that later waits wait. Tasks that were woken by `set` before return all
+    /// the same.
     ///
     /// # Examples
     /// ```
@@ -131,19 +135,19 @@ impl Event {
         self.0.borrow_mut().set = false;
     }
 
-    /// Tells whether the flag is set.
+    /// Returns `true` if the flag is set.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.0.borrow().set
     }
 
-    /// Waits until the flag is set; it does not suspend if it is.
+    /// Waits until the flag is set. Does not suspend when it is set already.
     ///
     /// # Cancel safety
     /// Nothing is lost.
     ///
     /// # Panics
-    /// When the future is polled after it was done.
+    /// If the future is polled after it has completed.
     #[doc(alias = "notified")]
     #[inline]
     pub fn wait(&self) -> EventWaitFuture<'_> {

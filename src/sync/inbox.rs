@@ -1,15 +1,24 @@
-//! A channel into this thread: its senders may be on any, its receiver awaits here.
+//! A channel whose senders may be on any thread (asyncio:
+//! `loop.call_soon_threadsafe(queue.put_nowait, item)`).
 //!
-//! asyncio says `loop.call_soon_threadsafe(queue.put_nowait, item)`. It is not for tasks of one thread: a
-//! [`Queue`](super::Queue) is cheaper there. Floor 3; no runtime is needed: a thread wakes the receiver's waker,
-//! whoever made it.
+//! [`unbounded`] and [`bounded`] create it. Sending does not wait, or blocks the sending thread;
+//! the receiver awaits. For tasks of one thread a [`Queue`](super::Queue) is cheaper.
 //!
-//! All that both sides touch is behind one mutex, which is held for a few moves and never while foreign code runs. So there is no
-//! handshake to get wrong: an item is in before the waker is looked at, and the waker is left before the receiver lets go
-//! of an empty queue.
+//! ```
+//! use wheelhouse::{run, sync::inbox};
 //!
-//! Under [`testing::run`](crate::testing::run), hold a [`Remote`](crate::Remote) in the sending thread: otherwise the virtual
-//! clock does not know that something real is in flight.
+//! let (sender, mut receiver) = inbox::unbounded();
+//! let thread = std::thread::spawn(move || sender.send("from another thread").unwrap());
+//! assert_eq!(run(async { receiver.recv().await }), Ok("from another thread"));
+//! thread.join().unwrap();
+//! ```
+//!
+//! Under [`testing::run`](crate::testing::run), let the sending thread hold a
+//! [`Remote`](crate::Remote): the virtual clock then waits for the thread.
+
+// All that both sides touch is behind one mutex, which is held for a few moves and never while
+// third-party code runs. An item is in before the waker is looked at, and the waker is registered
+// under the lock under which the queue was found empty: no handshake is needed.
 
 #[cfg(all(test, wheelhouse_loom))]
 mod loom_tests;
@@ -27,7 +36,7 @@ use crate::error::{Closed, GetError, PutError, Undelivered};
 use crate::util::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
-/// Makes a channel for any number of items; sending never waits.
+/// Creates a channel for any number of items. Sending never waits.
 ///
 /// # Examples
 /// ```
@@ -45,10 +54,13 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     (Sender(End(Arc::clone(&shared))), Receiver(shared))
 }
 
-/// Makes a channel for at most `capacity` items; a thread that sends to a full one is blocked, or told.
+/// Creates a channel for at most `capacity` items.
+///
+/// Sending to a full channel blocks the thread, by [`send`](BoundedSender::send), or fails, by
+/// [`try_send`](BoundedSender::try_send).
 ///
 /// # Panics
-/// When `capacity` is 0.
+/// If `capacity` is 0.
 ///
 /// # Examples
 /// ```
@@ -114,7 +126,8 @@ impl<T> Shared<T> {
         })
     }
 
-    /// What changes. Nothing panics under the lock but an allocation that fails, and that leaves it whole.
+    /// What changes. Nothing panics under the lock but an allocation that fails, and that leaves it
+    /// whole.
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -216,14 +229,15 @@ impl<T> Drop for End<T> {
     }
 }
 
-/// Sends into an [`unbounded`] inbox, from any thread. The inbox is closed when the last clone has gone.
+/// The sending side of an [`unbounded`] inbox, for any thread. The inbox is closed when the last
+/// clone is dropped.
 pub struct Sender<T>(End<T>);
 
 impl<T> Sender<T> {
     /// Sends an item.
     ///
     /// # Errors
-    /// [`Undelivered`], with the item, when the receiver has gone.
+    /// [`Undelivered`], with the item, if the receiver was dropped.
     ///
     /// # Examples
     /// ```
@@ -236,7 +250,7 @@ impl<T> Sender<T> {
         sent.map_err(|error| Undelivered(error.into_item()))
     }
 
-    /// Tells whether the receiver has gone.
+    /// Returns `true` if the receiver was dropped.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.0.state().receiver_gone
@@ -255,16 +269,18 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// Sends into a [`bounded`] inbox, from any thread. The inbox is closed when the last clone has gone.
+/// The sending side of a [`bounded`] inbox, for any thread. The inbox is closed when the last clone
+/// is dropped.
 pub struct BoundedSender<T>(End<T>);
 
 impl<T> BoundedSender<T> {
-    /// Sends an item, and blocks the calling thread until there is room.
+    /// Sends an item; blocks the calling thread while the inbox is full.
     ///
-    /// Not for the thread of the receiver, which would wait for itself: use [`try_send`](BoundedSender::try_send) there.
+    /// Do not call it on the thread of the receiver, which could then never make a place free: use
+    /// [`try_send`](BoundedSender::try_send) there.
     ///
     /// # Errors
-    /// [`Undelivered`], with the item, when the receiver has gone.
+    /// [`Undelivered`], with the item, if the receiver was dropped.
     ///
     /// # Examples
     /// See [`bounded`].
@@ -273,10 +289,10 @@ impl<T> BoundedSender<T> {
         self.0.0.send_blocking(item)
     }
 
-    /// Sends an item if there is room.
+    /// Sends an item if the inbox is not full.
     ///
     /// # Errors
-    /// [`PutError::Full`], or [`PutError::Closed`] when the receiver has gone, with the item.
+    /// [`PutError::Full`], or [`PutError::Closed`] if the receiver was dropped, with the item.
     ///
     /// # Examples
     /// ```
@@ -290,7 +306,7 @@ impl<T> BoundedSender<T> {
         self.0.0.try_send(item)
     }
 
-    /// Tells whether the receiver has gone.
+    /// Returns `true` if the receiver was dropped.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.0.state().receiver_gone
@@ -309,19 +325,21 @@ impl<T> fmt::Debug for BoundedSender<T> {
     }
 }
 
-/// Takes what was sent into an inbox: by [`recv`](Receiver::recv), or as a `Stream`, which ends when the inbox is closed.
+/// The receiving side of an inbox: has [`recv`](Receiver::recv), and is a `Stream` that ends when
+/// the inbox is closed and empty.
 ///
-/// Dropping it closes the inbox: senders get their items back, also those that are blocked; what was not received is dropped.
+/// Dropping it closes the inbox: all senders, also blocked ones, get their items back as an error,
+/// and items that were not received are dropped.
 pub struct Receiver<T>(Arc<Shared<T>>);
 
 impl<T> Receiver<T> {
-    /// Waits for the next item.
+    /// Waits for the next item and takes it.
     ///
     /// # Cancel safety
-    /// Nothing is lost: an item leaves the inbox when this gives it.
+    /// Nothing is lost: an item leaves the inbox when this returns it.
     ///
     /// # Errors
-    /// [`Closed`] when every sender has gone and every item was received.
+    /// [`Closed`] if all senders were dropped and all items were received.
     ///
     /// # Examples
     /// See [`unbounded`].
@@ -332,7 +350,7 @@ impl<T> Receiver<T> {
     /// Takes the next item if there is one.
     ///
     /// # Errors
-    /// [`GetError::Empty`], or [`GetError::Closed`] when every sender has gone.
+    /// [`GetError::Empty`], or [`GetError::Closed`] if all senders were dropped.
     ///
     /// # Examples
     /// ```

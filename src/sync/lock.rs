@@ -1,4 +1,4 @@
-//! A lock that owns what it guards. Floor 3.
+//! A lock that owns its value.
 //!
 //! ```text
 //!            try_lock, lock                   the guard's drop, nobody waits
@@ -19,10 +19,12 @@ use std::task::{Context, Poll, ready};
 use crate::util::ledger::{self, Kind};
 use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 
-/// A lock around a value, which one task at a time may use, across awaits.
+/// A mutual exclusion lock: one task at a time uses the value, also across awaits (asyncio:
+/// `Lock`).
 ///
-/// Those who wait get it in the order in which they came. For a value that is not used across an `await`, a `RefCell` is
-/// enough. asyncio's `Lock` guards code and not a value: `Lock<()>` does that.
+/// Waiting tasks get the lock in the order in which they asked for it. A value that is not used
+/// across an `await` needs no lock: a `RefCell` is enough. asyncio's `Lock` guards code instead of
+/// a value; `Lock<()>` does the same.
 ///
 /// # Examples
 /// ```
@@ -93,7 +95,7 @@ impl Desk for Door {
 }
 
 impl<T> Lock<T> {
-    /// Makes a lock that is free.
+    /// Creates a lock that is free.
     #[track_caller]
     pub const fn new(value: T) -> Self {
         let door = Door {
@@ -106,7 +108,7 @@ impl<T> Lock<T> {
         }
     }
 
-    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    /// Names the lock, for the report of a deadlock: see [`testing::run`](crate::testing::run).
     ///
     /// # Examples
     /// ```
@@ -118,22 +120,24 @@ impl<T> Lock<T> {
         self
     }
 
-    /// Gives the value; nobody can have a guard any more.
+    /// Returns the value. No guard can be alive, since a guard borrows the lock.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 }
 
 impl<T: ?Sized> Lock<T> {
-    /// Waits for the lock and gives the guard (asyncio: `acquire`, `async with lock`).
+    /// Waits for the lock and returns a guard (asyncio: `acquire`, `async with lock`).
     ///
-    /// It does not suspend when the lock is free. A task that locks twice waits for itself, for ever.
+    /// Does not suspend when the lock is free. A task that holds the lock and asks for it again
+    /// deadlocks.
     ///
     /// # Cancel safety
-    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed the lock hands it on.
+    /// Only the place in the queue is lost. If the lock was handed to this wait already, the next
+    /// waiting task gets it.
     ///
     /// # Panics
-    /// When the future is polled after it was done.
+    /// If the future is polled after it has completed.
     ///
     /// # Examples
     /// ```
@@ -154,7 +158,7 @@ impl<T: ?Sized> Lock<T> {
         }
     }
 
-    /// Gives the guard if the lock is free.
+    /// Returns a guard if the lock is free.
     ///
     /// # Examples
     /// ```
@@ -174,14 +178,14 @@ impl<T: ?Sized> Lock<T> {
         Some(self.guard())
     }
 
-    /// Tells whether somebody has the lock, or was handed it.
+    /// Returns `true` if a guard lives, or if the lock was handed to a waiting task.
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.desk.borrow().locked
     }
 
-    /// Borrows the value without locking: nobody else can have the lock meanwhile.
+    /// Borrows the value without locking, which the exclusive borrow of the lock makes safe.
     ///
     /// # Examples
     /// ```
@@ -202,7 +206,8 @@ impl<T: ?Sized> Lock<T> {
         }
     }
 
-    /// The same, and writes down who has got it. Apart and last, so that the usual case needs no frame for it.
+    /// The same, and writes down who has got it. Apart and last, so that the usual case needs no
+    /// frame for it.
     #[cold]
     #[inline(never)]
     fn noted_guard(&self) -> LockGuard<'_, T> {
@@ -281,7 +286,7 @@ impl<T: ?Sized> fmt::Debug for LockFuture<'_, T> {
     }
 }
 
-/// The right to use what a [`Lock`] guards; its drop gives the lock to the next.
+/// A guard of a [`Lock`]: gives access to the value, and releases the lock when it is dropped.
 #[doc(alias = "MutexGuard")]
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct LockGuard<'a, T: ?Sized> {
@@ -302,7 +307,7 @@ impl<T: ?Sized> Drop for Hold<'_, T> {
 }
 
 impl<'a, T: ?Sized> LockGuard<'a, T> {
-    /// Gives the lock that the guard is of: `LockGuard::lock(&guard)`.
+    /// Returns the lock of this guard: `LockGuard::lock(&guard)`.
     #[must_use]
     pub fn lock(guard: &Self) -> &'a Lock<T> {
         guard.hold.0

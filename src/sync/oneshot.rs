@@ -1,15 +1,26 @@
-//! One value, from whoever has it to whoever waits for it: asyncio's `Future`.
+//! A channel for one value (asyncio: `Future`).
 //!
-//! It is not a task and computes nothing. Floor 3; no runtime is needed.
+//! [`oneshot()`] creates it. The [`Sender`] sends the value; the [`Receiver`] is a future of it.
+//! The channel computes nothing: to run a future, [`spawn`](crate::spawn) it and await its handle.
 //!
-//! ```text
-//!                   send                     Receiver gives Ok(value)
-//!      waiting ───────────────▶ sent ─────────────────────────────────▶ closed ◀─┐ Receiver gives Err(Closed)
-//!         │                                                                ▲  └──┘
-//!         └────────────────────────── drop of the Sender ──────────────────┘
-//!
-//!      the Receiver dropped:  send gives the value back, closed() ends
 //! ```
+//! use wheelhouse::{run, spawn, sync::oneshot};
+//!
+//! run(async {
+//!     let (sender, receiver) = oneshot();
+//!     spawn(async move { sender.send("ready") }).detach();
+//!     assert_eq!(receiver.await, Ok("ready"));
+//! });
+//! ```
+
+// The states, and what moves between them:
+//
+//                send                Receiver returns Ok(value)
+//   waiting ───────────────▶ sent ──────────────────────────────▶ closed ◀─┐ Err(Closed)
+//      │                                                             ▲  └──┘
+//      └────────────────── drop of the Sender ───────────────────────┘
+//
+// After the drop of the Receiver, send returns the value, and closed() ends.
 
 use std::cell::Cell;
 use std::fmt;
@@ -22,10 +33,10 @@ use super::slot::WakerSlot;
 use crate::error::{Closed, GetError, Undelivered};
 use crate::util::budget;
 
-/// Makes a channel for one value (asyncio: `loop.create_future()`).
+/// Creates a channel for one value (asyncio: `loop.create_future()`).
 ///
-/// What asyncio calls `set_result` is [`Sender::send`]; for `set_exception`, send a `Result`; for `cancel`, drop the
-/// [`Receiver`]; for `add_done_callback`, spawn a task that awaits it.
+/// In place of `set_result`, use [`Sender::send`]; of `set_exception`, send a `Result`; of
+/// `cancel`, drop the [`Receiver`]; of `add_done_callback`, spawn a task that awaits it.
 ///
 /// # Examples
 /// ```
@@ -77,16 +88,16 @@ impl<T> Shared<T> {
     }
 }
 
-/// The side of a [`oneshot()`] that has the value.
+/// The sending side of a [`oneshot()`].
 ///
-/// Dropping it without sending closes the channel: the receiver gets [`Closed`].
+/// Dropping it without sending closes the channel: the receiver returns [`Closed`].
 pub struct Sender<T>(Rc<Shared<T>>);
 
 impl<T> Sender<T> {
     /// Sends the value (asyncio: `set_result`).
     ///
     /// # Errors
-    /// [`Undelivered`], with the value, when the receiver has gone.
+    /// [`Undelivered`], with the value, if the receiver was dropped.
     ///
     /// # Examples
     /// ```
@@ -105,7 +116,8 @@ impl<T> Sender<T> {
         Ok(())
     }
 
-    /// Tells whether the receiver has gone, so that sending is of no use (asyncio: `cancelled()`).
+    /// Returns `true` if the receiver was dropped, so that nobody will get the value (asyncio:
+    /// `cancelled()`).
     ///
     /// # Examples
     /// ```
@@ -120,7 +132,7 @@ impl<T> Sender<T> {
         self.0.receiver_gone.get()
     }
 
-    /// Waits until the receiver has gone, so that the work for the value can be given up.
+    /// Waits until the receiver is dropped, to stop working on a value that nobody will get.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -189,13 +201,15 @@ impl<T> fmt::Debug for ClosedFuture<'_, T> {
     }
 }
 
-/// The side of a [`oneshot()`] that waits: a future of the value.
+/// The receiving side of a [`oneshot()`]: a future of the value.
 ///
-/// It gives [`Closed`] when the sender was dropped without sending, and ever after it has given the value.
+/// It returns [`Closed`] if the sender was dropped without sending, and when it is awaited again
+/// after it has returned the value.
 ///
 /// # Cancel safety
-/// A `&mut` to it may be awaited and dropped as often as one likes: the value stays until it is given. Dropping the
-/// receiver itself closes the channel, and drops a value that was sent and not received.
+/// A `&mut` to the receiver can be awaited and dropped any number of times: the value stays until
+/// it is returned. Dropping the receiver itself closes the channel, and drops a value that was sent
+/// and not received.
 ///
 /// # Examples
 /// ```
@@ -211,10 +225,11 @@ impl<T> fmt::Debug for ClosedFuture<'_, T> {
 pub struct Receiver<T>(Rc<Shared<T>>);
 
 impl<T> Receiver<T> {
-    /// Gives the value if it was sent (asyncio: `result()`).
+    /// Returns the value if it was sent (asyncio: `result()`).
     ///
     /// # Errors
-    /// [`GetError::Empty`] when it was not sent yet, [`GetError::Closed`] when it never will be, or was given before.
+    /// [`GetError::Empty`] if no value was sent yet; [`GetError::Closed`] if none will be, or if it
+    /// was returned before.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! What a semaphore hands out. Floor 3.
+//! The permits of a semaphore.
 
 use std::fmt;
 use std::mem;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::semaphore::Semaphore;
 use crate::util::ledger::{self, Held};
 
-/// One or more permits of a borrowed [`Semaphore`]; its drop gives them back.
+/// One or more permits of a [`Semaphore`], which it borrows; gives them back when it is dropped.
 #[doc(alias = "SemaphorePermit")]
 #[must_use = "permits are given back when this is dropped"]
 pub struct Permit<'a> {
@@ -25,13 +25,13 @@ impl<'a> Permit<'a> {
         Self { semaphore, count }
     }
 
-    /// Tells how many permits it holds.
+    /// Returns how many permits it holds.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Destroys the permits: the semaphore has fewer from now on.
+    /// Drops the permits without giving them back: the semaphore has fewer from then on.
     ///
     /// # Examples
     /// ```
@@ -63,7 +63,8 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// One or more permits that hold their [`Semaphore`] by an `Rc`; its drop gives them back.
+/// One or more permits of a [`Semaphore`], which it holds by an `Rc`; gives them back when it is
+/// dropped.
 #[doc(alias = "OwnedSemaphorePermit")]
 #[must_use = "permits are given back when this is dropped"]
 pub struct OwnedPermit {
@@ -86,19 +87,19 @@ impl OwnedPermit {
         }
     }
 
-    /// Tells how many permits it holds.
+    /// Returns how many permits it holds.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Gives the semaphore that the permits are of.
+    /// Returns the semaphore of the permits.
     #[must_use]
     pub fn semaphore(&self) -> &Rc<Semaphore> {
         &self.semaphore
     }
 
-    /// Destroys the permits: the semaphore has fewer from now on.
+    /// Drops the permits without giving them back: the semaphore has fewer from then on.
     pub fn forget(mut self) {
         self.semaphore.write_off(mem::take(&mut self.count));
     }

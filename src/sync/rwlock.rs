@@ -1,4 +1,4 @@
-//! A lock for many readers or one writer. Floor 3.
+//! A lock for many readers or one writer.
 //!
 //! ```text
 //!            read                       write
@@ -7,8 +7,8 @@
 //!      └── last drop ───┘  └────────── drop ───────────┘
 //! ```
 //!
-//! On each change the queue is served from its front as far as that goes: a writer alone, or readers up to the next writer.
-//! Invariant: after that, the first who waits cannot have the lock.
+//! On each change the queue is served from its front as far as that goes: a writer alone, or
+//! readers up to the next writer. Invariant: after that, the first who waits cannot have the lock.
 
 mod guard;
 
@@ -23,10 +23,12 @@ pub use guard::{ReadGuard, WriteGuard};
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 
-/// A lock around a value that many may read at once, or one may write, across awaits.
+/// A reader-writer lock: many tasks read the value at once, or one task writes it, also across
+/// awaits.
 ///
-/// First come, first served: a reader that comes while a writer waits waits behind it, so that writers do not starve; nor do
-/// readers. A task that reads, and reads again while it does so, may therefore wait for itself. asyncio has no such lock.
+/// First come, first served: a reader waits behind a writer that asked before, so neither readers
+/// nor writers starve. A task that holds a read guard and asks for another one can therefore
+/// deadlock: a writer may wait in between. asyncio has no such lock.
 ///
 /// # Examples
 /// ```
@@ -134,7 +136,7 @@ impl Desk for Room {
 }
 
 impl<T> RwLock<T> {
-    /// Makes a lock that is free.
+    /// Creates a lock that is free.
     #[track_caller]
     pub const fn new(value: T) -> Self {
         let room = Room {
@@ -148,7 +150,7 @@ impl<T> RwLock<T> {
         }
     }
 
-    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    /// Names the lock, for the report of a deadlock: see [`testing::run`](crate::testing::run).
     ///
     /// # Examples
     /// ```
@@ -160,20 +162,23 @@ impl<T> RwLock<T> {
         self
     }
 
-    /// Gives the value; nobody can have a guard any more.
+    /// Returns the value. No guard can be alive, since a guard borrows the lock.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Waits until nobody writes, nor waits to write since before this, and gives a guard to read with.
+    /// Waits until no task writes, and returns a guard for reading.
+    ///
+    /// Waits behind writers that asked before.
     ///
     /// # Cancel safety
-    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed the lock gives it back.
+    /// Only the place in the queue is lost. If the lock was handed to this wait already, it is
+    /// released.
     ///
     /// # Panics
-    /// When the future is polled after it was done.
+    /// If the future is polled after it has completed.
     ///
     /// # Examples
     /// See [`RwLock`].
@@ -181,14 +186,14 @@ impl<T: ?Sized> RwLock<T> {
         ReadFuture(Entering::new(self, Access::Read))
     }
 
-    /// Waits until it is alone, and gives a guard to write with.
+    /// Waits until no other task reads or writes, and returns a guard for writing.
     ///
     /// # Cancel safety
-    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed the lock hands it on, and one that
-    /// is dropped before that lets in the readers that waited behind it.
+    /// Only the place in the queue is lost. If the lock was handed to this wait already, the next
+    /// waiting task gets it; if not, readers that waited behind this writer are let in.
     ///
     /// # Panics
-    /// When the future is polled after it was done.
+    /// If the future is polled after it has completed.
     ///
     /// # Examples
     /// See [`RwLock`].
@@ -196,7 +201,7 @@ impl<T: ?Sized> RwLock<T> {
         WriteFuture(Entering::new(self, Access::Write))
     }
 
-    /// Gives a guard to read with, if that needs no wait.
+    /// Returns a guard for reading if the lock can be had without waiting.
     ///
     /// # Examples
     /// ```
@@ -209,7 +214,7 @@ impl<T: ?Sized> RwLock<T> {
         Some(ReadGuard::of(self))
     }
 
-    /// Gives a guard to write with, if that needs no wait.
+    /// Returns a guard for writing if the lock can be had without waiting.
     ///
     /// # Examples
     /// ```
@@ -227,14 +232,14 @@ impl<T: ?Sized> RwLock<T> {
         attend(&self.desk, |room, wakes| room.ask(access, wakes).ok())
     }
 
-    /// Tells whether anybody reads or writes, or was handed that.
+    /// Returns `true` if a guard lives, or if the lock was handed to a waiting task.
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
         !self.desk.borrow().admits(Access::Write)
     }
 
-    /// Borrows the value without locking: nobody else can have the lock meanwhile.
+    /// Borrows the value without locking, which the exclusive borrow of the lock makes safe.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }

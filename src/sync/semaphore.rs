@@ -1,4 +1,4 @@
-//! A number of permits that tasks take and give back. Floor 3.
+//! A number of permits that tasks take and give back.
 //!
 //! ```text
 //!              try_acquire, acquire                     forget
@@ -7,8 +7,9 @@
 //!    └──────────────────────── add_permits ──────────────────────────────┘
 //! ```
 //!
-//! Those who wait are served from the front as far as the free permits go: who asks for many is not overtaken by who asks for
-//! few. Invariant: after that, the first who waits asks for more than are free.
+//! Those who wait are served from the front as far as the free permits go: who asks for many is not
+//! overtaken by who asks for few. Invariant: after that, the first who waits asks for more than are
+//! free.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -22,7 +23,12 @@ use crate::error::TooManyPermits;
 use crate::util::ledger::{Held, Kind};
 use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 
-/// A number of permits, of which each [`Permit`] holds one or more (asyncio: `Semaphore`, `BoundedSemaphore`).
+/// A semaphore: bounds how many tasks do something at once (asyncio: `Semaphore`,
+/// `BoundedSemaphore`).
+///
+/// It has a number of permits. [`acquire`](Semaphore::acquire) takes one out, as a [`Permit`] that
+/// puts it back when it is dropped. Requests are served in the order in which they come, also a
+/// large one before small ones.
 ///
 /// # Examples
 /// ```
@@ -119,14 +125,16 @@ impl Desk for Stock {
 }
 
 impl Semaphore {
-    /// Makes a semaphore with so many free permits. More may be [added](Semaphore::add_permits) later.
+    /// Creates a semaphore with `permits` free permits. More can be [added](Semaphore::add_permits)
+    /// later.
     #[must_use]
     #[track_caller]
     pub const fn new(permits: usize) -> Self {
         Self::with_bound(permits, usize::MAX)
     }
 
-    /// Makes a semaphore with so many free permits, and never more (asyncio: `BoundedSemaphore`).
+    /// Creates a semaphore with `permits` free permits and never more (asyncio:
+    /// `BoundedSemaphore`).
     ///
     /// # Examples
     /// ```
@@ -156,7 +164,8 @@ impl Semaphore {
         }
     }
 
-    /// Gives it a name, for the report of a deadlock: see [`testing::run`](crate::testing::run).
+    /// Names the semaphore, for the report of a deadlock: see
+    /// [`testing::run`](crate::testing::run).
     ///
     /// # Examples
     /// ```
@@ -170,13 +179,15 @@ impl Semaphore {
 
     /// Waits for one permit.
     ///
-    /// It does not suspend when one is free and nobody waits.
+    /// Does not suspend when a permit is free and no other task waits.
     ///
     /// # Cancel safety
-    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed its permit passes it on.
+    /// Only the place in the queue is lost. If a permit was handed to this wait already, the next
+    /// waiting task gets it.
     ///
     /// # Panics
-    /// When the future is polled after it was done; when a [`bounded`](Semaphore::bounded) semaphore of 0 is asked for one.
+    /// If the semaphore is [`bounded`](Semaphore::bounded) to 0 permits, or if the future is polled
+    /// after it has completed.
     ///
     /// # Examples
     /// See [`Semaphore`].
@@ -185,16 +196,17 @@ impl Semaphore {
         self.acquire_many(1)
     }
 
-    /// Waits for so many permits at once.
+    /// Waits until `count` permits are free at once, and takes them.
     ///
-    /// Those that come later wait behind it, also where they ask for less.
+    /// Later requests wait behind this one, also those for fewer permits.
     ///
     /// # Cancel safety
-    /// Nothing is lost but the place in the queue. A wait that is dropped after it was handed its permits passes them on, and
-    /// one that is dropped before that no longer keeps those behind it waiting.
+    /// Only the place in the queue is lost. If the permits were handed to this wait already, the
+    /// next waiting tasks get them; if not, requests behind this one are looked at again.
     ///
     /// # Panics
-    /// When a [`bounded`](Semaphore::bounded) semaphore never has so many permits; when the future is polled after it was done.
+    /// If `count` is greater than the bound of a [`bounded`](Semaphore::bounded) semaphore, or if
+    /// the future is polled after it has completed.
     ///
     /// # Examples
     /// ```
@@ -215,7 +227,8 @@ impl Semaphore {
         }
     }
 
-    /// Waits for one permit that holds its semaphore by an `Rc`, so that it can move into a spawned task.
+    /// Waits for one permit that holds its semaphore by an `Rc`, so that it can move into a spawned
+    /// task.
     ///
     /// # Cancel safety
     /// As [`acquire`](Semaphore::acquire).
@@ -241,7 +254,7 @@ impl Semaphore {
         self.acquire_many_owned(1)
     }
 
-    /// Waits for `count` permits at once, in a form that holds its semaphore by an `Rc`.
+    /// Waits for `count` permits, as one permit that holds its semaphore by an `Rc`.
     ///
     /// # Cancel safety
     /// As [`acquire_many`](Semaphore::acquire_many).
@@ -278,7 +291,7 @@ impl Semaphore {
         );
     }
 
-    /// Gives one permit, if that needs no wait.
+    /// Returns one permit; `None` if that would need a wait.
     ///
     /// # Examples
     /// ```
@@ -292,7 +305,7 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Gives so many permits, if that needs no wait.
+    /// Returns `count` permits; `None` if that would need a wait.
     #[inline]
     pub fn try_acquire_many(&self, count: usize) -> Option<Permit<'_>> {
         let count = self.try_take(count)?;
@@ -304,7 +317,8 @@ impl Semaphore {
         self.try_acquire_many_owned(1)
     }
 
-    /// Returns `count` permits that hold their semaphore by an `Rc`; `None` if that would need a wait.
+    /// Returns `count` permits that hold their semaphore by an `Rc`; `None` if that would need a
+    /// wait.
     pub fn try_acquire_many_owned(self: Rc<Self>, count: usize) -> Option<OwnedPermit> {
         let count = self.try_take(count)?;
         Some(OwnedPermit::new(self, count))
@@ -316,11 +330,12 @@ impl Semaphore {
         attend(&self.stock, |stock, wakes| stock.ask(count, wakes).ok())
     }
 
-    /// Makes so many new permits, which go to those who wait first (asyncio: `release` without an `acquire` before it).
+    /// Adds `count` new permits, which waiting tasks get first (asyncio: `release` without
+    /// `acquire`).
     ///
     /// # Panics
-    /// When the semaphore has more permits than it may have then; [`try_add_permits`](Semaphore::try_add_permits) gives that as an
-    /// error.
+    /// If these are too many; [`try_add_permits`](Semaphore::try_add_permits) returns an error
+    /// instead.
     #[doc(alias = "release")]
     pub fn add_permits(&self, count: usize) {
         if let Err(error) = self.try_add_permits(count) {
@@ -328,11 +343,11 @@ impl Semaphore {
         }
     }
 
-    /// Makes so many new permits, unless those are too many.
+    /// Adds `count` new permits, unless these are too many.
     ///
     /// # Errors
-    /// [`TooManyPermits`], when the free and the held ones would be more than the bound of a
-    /// [`bounded`](Semaphore::bounded) semaphore, or than a `usize` can count. None is made then.
+    /// [`TooManyPermits`] if there would be more permits, free and held, than the bound of a
+    /// [`bounded`](Semaphore::bounded) semaphore, or than a `usize` can count. None is added then.
     ///
     /// # Examples
     /// See [`bounded`](Semaphore::bounded).
@@ -347,14 +362,14 @@ impl Semaphore {
         })
     }
 
-    /// Tells how many permits are free.
+    /// Returns the number of free permits.
     #[doc(alias = "available_permits")]
     #[must_use]
     pub fn available(&self) -> usize {
         self.stock.borrow().free
     }
 
-    /// Tells whether who asks for one permit now has to wait.
+    /// Returns `true` if [`acquire`](Semaphore::acquire) would have to wait.
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
@@ -368,14 +383,15 @@ impl Semaphore {
         attend(&self.stock, |stock, wakes| stock.put_back(count, wakes));
     }
 
-    /// Notes that permits are held, where a book is kept. Those that borrow the semaphore rarely leave their task, so that it
-    /// need not be noted in them which hold is theirs.
+    /// Notes that permits are held, where a book is kept. Those that borrow the semaphore rarely
+    /// leave their task, so that it need not be noted in them which hold is theirs.
     #[inline]
     pub(super) fn note_held(&self) {
         wait_queue::note_held(&self.stock);
     }
 
-    /// Notes that they are not any more, and takes them back. Apart, so that a drop in an ordinary run needs no frame for it.
+    /// Notes that they are not any more, and takes them back. Apart, so that a drop in an ordinary
+    /// run needs no frame for it.
     #[cold]
     #[inline(never)]
     pub(super) fn let_go(&self, count: usize) {

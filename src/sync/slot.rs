@@ -13,7 +13,8 @@ pub(super) struct WakerSlot(Cell<Option<Waker>>);
 impl WakerSlot {
     /// Leaves a waker, in place of the one before.
     ///
-    /// Foreign code runs meanwhile and may bring about what the caller waits for: look again afterwards.
+    /// Foreign code runs meanwhile and may bring about what the caller waits for: look again
+    /// afterwards.
     #[inline]
     pub(super) fn register(&self, waker: &Waker) {
         let old = self.0.take();

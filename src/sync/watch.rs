@@ -1,16 +1,23 @@
-//! The latest value, for many who want to know when it changes.
+//! A channel for the latest value, with any number of receivers.
 //!
-//! It is not a queue: who is slow sees the latest value and none in between. asyncio has nothing like it; one writes an
-//! attribute and a `Condition`. Floor 3; no runtime is needed.
+//! [`watch()`] creates it. The [`Sender`] replaces the value; each [`Receiver`] can look at the
+//! latest one, and wait until it [changes](Receiver::changed). It is not a queue: a slow receiver
+//! misses the values in between. asyncio has no such channel; there one uses an attribute and a
+//! `Condition`.
 //!
-//! ```text
-//!                    send: version + 1, wakes all
-//!   Sender ──────────────────────────────────────▶ value, version
-//!                                                     │        ▲
-//!            changed: the version is not the one seen │        │ borrow: no version is noted
-//!                                                     ▼        │
-//!                                                  Receiver, each with the version it has seen
 //! ```
+//! use wheelhouse::{run, spawn, sync::watch};
+//!
+//! run(async {
+//!     let (sender, mut receiver) = watch(1);
+//!     spawn(async move { sender.send(2) }).detach();
+//!     receiver.changed().await.unwrap();
+//!     assert_eq!(*receiver.borrow(), 2);
+//! });
+//! ```
+
+// A send raises the version and wakes all. Each receiver knows the version that it has seen:
+// `changed` returns when the version is another; `borrow` does not count as seeing.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -25,7 +32,7 @@ use crate::util::budget;
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 
-/// Makes a channel whose receivers see the latest value, at first `value`. The receiver has seen that one.
+/// Creates a channel for the latest value, at first `value`, which counts as seen by the receiver.
 ///
 /// # Examples
 /// ```
@@ -93,7 +100,8 @@ struct News {
 }
 
 impl News {
-    /// Whether there is news for whoever has seen version `seen`: a value, or that there will be none.
+    /// Whether there is news for whoever has seen version `seen`: a value, or that there will be
+    /// none.
     fn has_news(&self, seen: u64) -> Option<Result<(), Closed>> {
         match self.version == seen {
             false => Some(Ok(())),
@@ -127,15 +135,18 @@ fn announce(desk: &RefCell<News>, change: impl FnOnce(&mut News)) {
     });
 }
 
-/// The side of a [`watch()`] that changes the value. Dropping it closes the channel; the last value can still be seen.
+/// The sending side of a [`watch()`].
+///
+/// Dropping it closes the channel. Receivers can still look at the last value.
 pub struct Sender<T>(Rc<Shared<T>>);
 
 impl<T> Sender<T> {
     /// Replaces the value and wakes all receivers.
     ///
     /// # Errors
-    /// [`Undelivered`], with the value, when there is no receiver: the value stays as it was, as with every
-    /// `send` in [`sync`](crate::sync). [`send_replace`](Sender::send_replace) replaces it all the same.
+    /// [`Undelivered`], with the value, when there is no receiver: the value stays as it was, as
+    /// with every `send` in [`sync`](crate::sync). [`send_replace`](Sender::send_replace) replaces
+    /// it all the same.
     ///
     /// # Examples
     /// ```
@@ -169,13 +180,13 @@ impl<T> Sender<T> {
         Ref(old)
     }
 
-    /// Gives the latest value.
+    /// Returns the latest value.
     #[must_use]
     pub fn borrow(&self) -> Ref<T> {
         self.0.value()
     }
 
-    /// Makes one more receiver, which has seen the value of now.
+    /// Creates another receiver, for which the present value counts as seen.
     ///
     /// # Examples
     /// ```
@@ -189,7 +200,7 @@ impl<T> Sender<T> {
         Receiver::new(&self.0, seen)
     }
 
-    /// Tells whether there is no receiver at the moment.
+    /// Returns `true` if there is no receiver at the moment.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.receivers.get() == 0
@@ -260,7 +271,7 @@ impl<T> fmt::Debug for ClosedFuture<'_, T> {
     }
 }
 
-/// A side of a [`watch()`] that looks at the value. A clone has seen what this one has.
+/// A receiving side of a [`watch()`]. A clone has seen the same value.
 pub struct Receiver<T> {
     /// What all sides see.
     shared: Rc<Shared<T>>,
@@ -278,13 +289,13 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Gives the latest value. It does not count as seen.
+    /// Returns the latest value, which does not count as seen by that.
     #[must_use]
     pub fn borrow(&self) -> Ref<T> {
         self.shared.value()
     }
 
-    /// Gives the latest value, which counts as seen.
+    /// Returns the latest value, which counts as seen from then on.
     ///
     /// # Examples
     /// See [`is_changed`](Receiver::is_changed).
@@ -294,10 +305,10 @@ impl<T> Receiver<T> {
         self.shared.value()
     }
 
-    /// Tells whether there is a value that was not seen.
+    /// Returns `true` if there is a value that was not seen.
     ///
     /// # Errors
-    /// [`Closed`] when there is none, and the sender has gone.
+    /// [`Closed`] if there is none and the sender was dropped.
     ///
     /// # Examples
     /// ```
@@ -317,13 +328,13 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Waits until there is a value that was not seen, which then counts as seen.
+    /// Waits for a value that was not seen, which then counts as seen.
     ///
     /// # Cancel safety
-    /// Nothing is lost: a value counts as seen when this is done.
+    /// Nothing is lost: the value counts as seen when this returns.
     ///
     /// # Errors
-    /// [`Closed`] when the latest value was seen, and the sender has gone.
+    /// [`Closed`] if the latest value was seen and the sender was dropped.
     ///
     /// # Examples
     /// See [`watch()`].
@@ -394,7 +405,8 @@ impl<T> fmt::Debug for ChangedFuture<'_, T> {
     }
 }
 
-/// A value as it was when it was looked at. While it is kept, others may be sent.
+/// A value of a [`watch()`], as it was when it was borrowed. Other values can be sent while it is
+/// kept.
 pub struct Ref<T>(Rc<T>);
 
 impl<T> Deref for Ref<T> {

@@ -1,7 +1,8 @@
 //! The queue under all three: a [`State`] behind a `RefCell`, and who lets go of it when.
 //!
-//! Every step is: look and change numbers, gather wakers, let go of the borrow, move items, wake. Where the store compares
-//! items it is taken out meanwhile, so that the comparison may use the queue; all but the store is there for it.
+//! Every step is: look and change numbers, gather wakers, let go of the borrow, move items, wake.
+//! Where the store compares items it is taken out meanwhile, so that the comparison may use the
+//! queue; all but the store is there for it.
 
 use std::cell::{RefCell, RefMut};
 use std::fmt;
@@ -133,8 +134,8 @@ impl<S: Order> Core<S> {
         Self(RefCell::new(State::new(S::default(), capacity)))
     }
 
-    /// Uses the store while nothing is borrowed. The panic of a comparison comes as a value, so that the caller can do
-    /// first what it owes.
+    /// Uses the store while nothing is borrowed. The panic of a comparison comes as a value, so
+    /// that the caller can do first what it owes.
     fn with_store<R>(&self, with: impl FnOnce(&mut S) -> R) -> Result<R, Payload> {
         let mut store = self.0.borrow_mut().store.take().expect("looked at before");
         let result = caught(|| with(&mut store));
@@ -197,7 +198,8 @@ impl<S: Order> Core<S> {
         item
     }
 
-    /// The same for a store that compares. When that panics, the item stays, and so does the promise.
+    /// The same for a store that compares. When that panics, the item stays, and so does the
+    /// promise.
     fn take_counting_later(&self, promised: &mut Option<Ticket>) -> S::Item {
         let item = match self.with_store(S::pop) {
             Ok(item) => item.expect("it was counted"),
@@ -214,7 +216,8 @@ impl<S: Order> Core<S> {
         item
     }
 
-    /// Puts the item if there is room; nothing, if there is none. The item is gone from `item` when it was put.
+    /// Puts the item if there is room; nothing, if there is none. The item is gone from `item` when
+    /// it was put.
     #[inline]
     fn try_put(&self, item: &mut Option<S::Item>) -> Option<Result<(), Closed>> {
         self.refuse_within_comparison();
@@ -311,7 +314,8 @@ impl<S: Order> Core<S> {
         Poll::Ready(outcome)
     }
 
-    /// Waits for room, and puts the item. The item is gone from `item` when it was put, and there when the queue is closed.
+    /// Waits for room, and puts the item. The item is gone from `item` when it was put, and there
+    /// when the queue is closed.
     #[inline]
     pub(super) fn poll_put(
         &self,

@@ -13,7 +13,7 @@ use super::state::Side;
 use crate::error::{Closed, Undelivered};
 use crate::util::wait_queue::Ticket;
 
-/// The future of a queue's `get`.
+/// The future of [`get`](super::OrderedQueue::get).
 #[must_use = "futures do nothing unless awaited"]
 pub struct GetFuture<'a, O: Order> {
     /// The queue.
@@ -55,7 +55,7 @@ impl<O: Order> fmt::Debug for GetFuture<'_, O> {
     }
 }
 
-/// The future of a queue's `put`. It has the item until the queue has taken it.
+/// The future of [`put`](super::OrderedQueue::put). It keeps the item until the queue has taken it.
 #[must_use = "futures do nothing unless awaited"]
 pub struct PutFuture<'a, O: Order> {
     /// The queue.
@@ -77,7 +77,7 @@ impl<'a, O: Order> PutFuture<'a, O> {
         }
     }
 
-    /// Gives up, and gives the item back; `None` when it was put.
+    /// Stops waiting and returns the item; `None` if it was put already.
     ///
     /// # Examples
     /// ```
@@ -132,7 +132,7 @@ impl<O: Order> fmt::Debug for PutFuture<'_, O> {
     }
 }
 
-/// The future of a queue's `join`.
+/// The future of [`join`](super::OrderedQueue::join).
 #[must_use = "futures do nothing unless awaited"]
 pub struct JoinFuture<'a, O: Order> {
     /// The queue.
@@ -171,7 +171,7 @@ impl<O: Order> fmt::Debug for JoinFuture<'_, O> {
     }
 }
 
-/// The items of a queue as they come, until it is closed and empty. See the queue's `items`.
+/// The stream of [`items`](super::OrderedQueue::items).
 #[must_use = "streams do nothing unless polled"]
 pub struct Items<'a, O: Order> {
     /// Gets one after the other.

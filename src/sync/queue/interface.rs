@@ -9,9 +9,9 @@ use crate::error::{GetError, PutError};
 
 /// A queue between tasks of one thread: first in, first out (asyncio: `Queue`).
 ///
-/// Tasks share it by reference: the children of a group can borrow it, spawned tasks share an `Rc` of
-/// it. It needs no runtime. For items from other threads there is [`inbox`](crate::sync::inbox); for
-/// another order there are [`PriorityQueue`] and [`LifoQueue`].
+/// Tasks share it by reference: the children of a group can borrow it, spawned tasks share an `Rc`
+/// of it. It needs no runtime. For items from other threads there is [`inbox`](crate::sync::inbox);
+/// for another order there are [`PriorityQueue`] and [`LifoQueue`].
 ///
 /// The methods are those of [`OrderedQueue`]. In short: [`put`](OrderedQueue::put) and
 /// [`get`](OrderedQueue::get) wait, [`put_nowait`](OrderedQueue::put_nowait) and
@@ -49,12 +49,12 @@ pub type Queue<T> = OrderedQueue<Fifo<T>>;
 /// A queue that returns the smallest item first (asyncio: `PriorityQueue`).
 ///
 /// Of equal items the one that was put first comes first. For the greatest first, put
-/// [`Reverse`](std::cmp::Reverse)s. Which item a waiting `get` takes is decided when it is polled, as in
-/// asyncio. The methods are those of [`OrderedQueue`], as for [`Queue`].
+/// [`Reverse`](std::cmp::Reverse)s. Which item a waiting `get` takes is decided when it is polled,
+/// as in asyncio. The methods are those of [`OrderedQueue`], as for [`Queue`].
 ///
-/// Items are compared while nothing is borrowed, so their `Ord` may use the queue. Putting, getting and
-/// `close_now` are the exceptions: they panic there with a message. When a comparison panics, no item is
-/// lost, but the order of the others is not guaranteed any more.
+/// Items are compared while nothing is borrowed, so their `Ord` may use the queue. Putting, getting
+/// and `close_now` are the exceptions: they panic there with a message. When a comparison panics,
+/// no item is lost, but the order of the others is not guaranteed any more.
 ///
 /// # Examples
 /// ```
@@ -88,8 +88,8 @@ pub type LifoQueue<T> = OrderedQueue<Lifo<T>>;
 
 /// A queue whose order `O` decides which item is next; has the methods of all three queues.
 ///
-/// Use it by one of its names: [`Queue`], [`PriorityQueue`] or [`LifoQueue`]. The generic type is for code
-/// that works with any of them.
+/// Use it by one of its names: [`Queue`], [`PriorityQueue`] or [`LifoQueue`]. The generic type is
+/// for code that works with any of them.
 ///
 /// # Examples
 /// ```
@@ -163,8 +163,8 @@ impl<O: Order> OrderedQueue<O> {
     /// [`put_nowait`](Self::put_nowait) overtakes them.
     ///
     /// # Cancel safety
-    /// Nothing is put twice. A `put` that is dropped before it has completed has not put its item, and
-    /// drops it, unless [`into_item`](PutFuture::into_item) takes it out.
+    /// Nothing is put twice. A `put` that is dropped before it has completed has not put its item,
+    /// and drops it, unless [`into_item`](PutFuture::into_item) takes it out.
     ///
     /// # Errors
     /// [`Undelivered`](crate::sync::Undelivered), with the item, when the queue is closed.
@@ -199,9 +199,9 @@ impl<O: Order> OrderedQueue<O> {
     /// [`get_nowait`](Self::get_nowait) overtakes them.
     ///
     /// # Cancel safety
-    /// No item is lost: it leaves the queue when the `get` returns it. A `get` that was woken for an item
-    /// and is dropped leaves the item to the next, in the old order. (A `get` that is neither polled nor
-    /// dropped keeps one item from the others.)
+    /// No item is lost: it leaves the queue when the `get` returns it. A `get` that was woken for
+    /// an item and is dropped leaves the item to the next, in the old order. (A `get` that is
+    /// neither polled nor dropped keeps one item from the others.)
     ///
     /// # Errors
     /// [`Closed`](crate::sync::Closed) when the queue is closed and empty.
@@ -225,8 +225,8 @@ impl<O: Order> OrderedQueue<O> {
     /// Puts `item` if a place is free.
     ///
     /// # Errors
-    /// [`PutError::Full`] or [`PutError::Closed`], with the item. A place for which a waiting `put` was
-    /// woken is not free.
+    /// [`PutError::Full`] or [`PutError::Closed`], with the item. A place for which a waiting `put`
+    /// was woken is not free.
     ///
     /// # Examples
     /// ```
@@ -246,8 +246,8 @@ impl<O: Order> OrderedQueue<O> {
     /// Takes the next item if there is one.
     ///
     /// # Errors
-    /// [`GetError::Empty`], or [`GetError::Closed`] when the queue is closed and empty. An item for which
-    /// a waiting `get` was woken does not count.
+    /// [`GetError::Empty`], or [`GetError::Closed`] when the queue is closed and empty. An item for
+    /// which a waiting `get` was woken does not count.
     ///
     /// # Examples
     /// ```
@@ -265,8 +265,8 @@ impl<O: Order> OrderedQueue<O> {
         self.0.get_nowait()
     }
 
-    /// Returns the number of items (asyncio: `qsize`), including those for which a waiting `get` was woken
-    /// and which it has not taken yet.
+    /// Returns the number of items (asyncio: `qsize`), including those for which a waiting `get`
+    /// was woken and which it has not taken yet.
     ///
     /// # Examples
     /// ```
@@ -297,7 +297,8 @@ impl<O: Order> OrderedQueue<O> {
         self.0.look(|state| !state.has_item())
     }
 
-    /// Returns `true` if [`put_nowait`](Self::put_nowait) would fail on an open queue (asyncio: `full`).
+    /// Returns `true` if [`put_nowait`](Self::put_nowait) would fail on an open queue (asyncio:
+    /// `full`).
     ///
     /// # Examples
     /// ```
@@ -345,8 +346,8 @@ impl<O: Order> OrderedQueue<O> {
 
     /// Waits until every item that was put is reported [done](Self::task_done).
     ///
-    /// As in asyncio, the queue counts: an item is unfinished from its put to a `task_done`. `join` returns
-    /// when the count has reached zero, even if only for a moment.
+    /// As in asyncio, the queue counts: an item is unfinished from its put to a `task_done`. `join`
+    /// returns when the count has reached zero, even if only for a moment.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -394,8 +395,8 @@ impl<O: Order> OrderedQueue<O> {
         Items::new(&self.0)
     }
 
-    /// Closes the queue (asyncio 3.13: `shutdown()`): nothing can be put any more, and the items that are
-    /// left can still be taken.
+    /// Closes the queue (asyncio 3.13: `shutdown()`): nothing can be put any more, and the items
+    /// that are left can still be taken.
     ///
     /// Every waiting `put` fails at once; every `get` and `items` when no item is left.
     /// [`join`](Self::join) continues to wait for unfinished items.
@@ -418,10 +419,12 @@ impl<O: Order> OrderedQueue<O> {
 
     /// Closes the queue and drops its items (asyncio 3.13: `shutdown(immediate=True)`).
     ///
-    /// Every waiting `put` and `get` fails. The dropped items count as done for [`join`](Self::join).
+    /// Every waiting `put` and `get` fails. The dropped items count as done for
+    /// [`join`](Self::join).
     ///
     /// # Panics
-    /// If the destructor of an item panics: after all items were dropped and all waiting tasks woken.
+    /// If the destructor of an item panics: after all items were dropped and all waiting tasks
+    /// woken.
     ///
     /// # Examples
     /// ```

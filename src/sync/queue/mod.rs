@@ -15,9 +15,10 @@
 //!
 //! # Items stay in the queue until they are taken
 //!
-//! A `get` that waits is served with a *promise*: one item is kept for it, whichever is next when it is polled. So a
-//! `get` that is dropped then has nothing to give back but the promise, and no order is disturbed. Likewise a `put` that waits
-//! is served with a *reservation* of room, and has its item until it is polled.
+//! A `get` that waits is served with a *promise*: one item is kept for it, whichever is next when
+//! it is polled. So a `get` that is dropped then has nothing to give back but the promise, and no
+//! order is disturbed. Likewise a `put` that waits is served with a *reservation* of room, and has
+//! its item until it is polled.
 //!
 //! ```text
 //!   get:   asks ──── an item that is not promised ──────────────────────────────▶ has it
@@ -31,9 +32,10 @@
 //!   put:   the same with room instead of items: taken, reserved, forfeit
 //! ```
 //!
-//! In numbers, which [`state`] keeps: items `>=` promises as long as the queue is open, and who waits for an item does so
-//! because all items are promised. After [`close`](OrderedQueue::close) a `get` waits on while the last items are promised; when the last was
-//! taken, everybody hears that the queue is closed.
+//! In numbers, which [`state`] keeps: items `>=` promises as long as the queue is open, and who
+//! waits for an item does so because all items are promised. After [`close`](OrderedQueue::close) a
+//! `get` waits on while the last items are promised; when the last was taken, everybody hears that
+//! the queue is closed.
 
 mod core;
 mod futures;

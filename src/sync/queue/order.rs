@@ -5,8 +5,8 @@ use std::fmt;
 
 /// The order of an [`OrderedQueue`](super::OrderedQueue): [`Fifo`], [`Lifo`] or [`Smallest`].
 ///
-/// It stores the items and decides which of them is next. The trait cannot be implemented outside this
-/// crate.
+/// It stores the items and decides which of them is next. The trait cannot be implemented outside
+/// this crate.
 pub trait Order: Default + sealed::Sealed {
     /// The type of the items.
     type Item;
@@ -105,11 +105,13 @@ impl<T> fmt::Debug for Lifo<T> {
     }
 }
 
-/// The smallest first, the oldest of equal ones: the order of a [`PriorityQueue`](super::PriorityQueue).
-// A binary heap of its own: std's loses an item when a comparison panics within `pop`. This one only
-// swaps items.
+/// The smallest first, the oldest of equal ones: the order of a
+/// [`PriorityQueue`](super::PriorityQueue).
+// A binary heap of its own: std's loses an item when a comparison panics within `pop`. This one
+// only swaps items.
 pub struct Smallest<T> {
-    /// Each item with the number of its put. Invariant: none is before its parent, at `(index - 1) / 2`.
+    /// Each item with the number of its put. Invariant: none is before its parent, at
+    /// `(index - 1) / 2`.
     heap: Vec<(T, u64)>,
     /// The number of the next put.
     next: u64,

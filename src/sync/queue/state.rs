@@ -1,6 +1,7 @@
 //! What a queue knows, as pure data: its items, who waits, what is promised, what is unfinished.
 //!
-//! Its methods change numbers and gather wakers. They run no foreign code, and leave the items alone, which may be away.
+//! Its methods change numbers and gather wakers. They run no foreign code, and leave the items
+//! alone, which may be away.
 
 use crate::util::ledger::Kind;
 use crate::util::wait_queue::{Ticket, WaitQueue, Wakes};
@@ -24,9 +25,11 @@ pub(super) struct State<S> {
     pub(super) capacity: usize,
     /// How many there are.
     pub(super) len: usize,
-    /// How many gets were served and have not been polled since. Invariant: while gets wait, `len <= promised`.
+    /// How many gets were served and have not been polled since. Invariant: while gets wait,
+    /// `len <= promised`.
     promised: usize,
-    /// How many puts were served and have not been polled since. Invariant: while puts wait, there is no room.
+    /// How many puts were served and have not been polled since. Invariant: while puts wait, there
+    /// is no room.
     reserved: usize,
     /// How many items were put and not reported done.
     pub(super) unfinished: usize,
@@ -87,14 +90,15 @@ impl<S> State<S> {
         self.len + self.reserved < self.capacity
     }
 
-    /// Whether nothing can be got any more. While the last items are promised that is not known: a get that is
-    /// cancelled gives its promise on.
+    /// Whether nothing can be got any more. While the last items are promised that is not known: a
+    /// get that is cancelled gives its promise on.
     #[inline]
     pub(super) fn is_drained(&self) -> bool {
         self.closed && self.len == 0
     }
 
-    /// Counts an item in. Returns whether somebody waits for it: then [`added`](State::added) is due.
+    /// Counts an item in. Returns whether somebody waits for it: then [`added`](State::added) is
+    /// due.
     #[inline]
     #[must_use]
     pub(super) fn count_in(&mut self) -> bool {
@@ -103,7 +107,8 @@ impl<S> State<S> {
         !self.gets.is_empty()
     }
 
-    /// Counts an item out. Returns whether that concerns somebody: then [`taken`](State::taken) is due.
+    /// Counts an item out. Returns whether that concerns somebody: then [`taken`](State::taken) is
+    /// due.
     #[inline]
     #[must_use]
     pub(super) fn count_out(&mut self) -> bool {

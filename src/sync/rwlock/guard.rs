@@ -1,4 +1,4 @@
-//! What those hold who were let in: the value, and their place in the room.
+//! The guards of an [`RwLock`].
 
 use std::cell::{Ref, RefMut};
 use std::fmt;
@@ -37,7 +37,8 @@ impl<T: ?Sized> Drop for Stay<'_, T> {
     }
 }
 
-/// The right to read what an [`RwLock`] guards, with others.
+/// A guard of an [`RwLock`] for reading, which other readers may share; releases the lock when
+/// dropped.
 #[doc(alias = "RwLockReadGuard")]
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct ReadGuard<'a, T: ?Sized> {
@@ -71,7 +72,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
     }
 }
 
-/// The right to write what an [`RwLock`] guards, alone.
+/// A guard of an [`RwLock`] for writing, which excludes all others; releases the lock when dropped.
 #[doc(alias = "RwLockWriteGuard")]
 #[must_use = "the lock is given back when the guard is dropped"]
 pub struct WriteGuard<'a, T: ?Sized> {
@@ -90,9 +91,9 @@ impl<'a, T: ?Sized> WriteGuard<'a, T> {
         }
     }
 
-    /// Turns it into a guard to read with, with no moment in between: `WriteGuard::downgrade(guard)`.
+    /// Turns a write guard into a read guard: `WriteGuard::downgrade(guard)`.
     ///
-    /// Readers at the front of the queue are let in, too.
+    /// No writer gets in between. Readers at the front of the queue get the lock, too.
     ///
     /// # Examples
     /// ```
