@@ -41,6 +41,9 @@ pub(crate) enum Message {
     Call(Box<dyn FnOnce() + Send>),
     /// A sleep was dropped away from home: forget its timer.
     TimerGone(Key),
+    /// A sleep was reset away from home: forget its timer, and wake whoever waits, to set another
+    /// one.
+    TimerReset(Key),
     /// A socket was taken out of the poller away from home, and is closed: end its registration.
     SourceGone(Key),
     /// A place in the tree of scopes was dropped away from home: take it out.
@@ -58,6 +61,7 @@ impl Message {
             Self::Call(call) => drop_quietly(call),
             Self::SourceGone(_)
             | Self::TimerGone(_)
+            | Self::TimerReset(_)
             | Self::PlaceGone(_)
             | Self::WaitsGone(_) => {}
         }

@@ -209,6 +209,7 @@ impl Core {
             Message::Call(call) if self.phase() == Phase::Closed => drop_quietly(call),
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
             Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
+            Message::TimerReset(key) => self.forget_timer(key).into_iter().for_each(wake_quietly),
             Message::SourceGone(key) => self.end_source(key),
             Message::PlaceGone(key) => self.close_node(key),
             Message::WaitsGone(waits) => self.forget_waits(&waits),
@@ -227,6 +228,17 @@ impl Core {
     /// Takes a timer out of the wheel.
     pub(crate) fn forget_timer(&self, key: crate::wheel::Key) -> Option<Waker> {
         self.wheel().borrow_mut().remove(key)
+    }
+
+    /// Gives a timer another deadline, and returns its new key; `None` when it has fired.
+    pub(crate) fn move_timer(
+        &self,
+        key: crate::wheel::Key,
+        deadline: u64,
+    ) -> Option<crate::wheel::Key> {
+        let mut wheel = self.wheel().borrow_mut();
+        let waker = wheel.remove(key)?;
+        Some(wheel.insert(deadline, waker))
     }
 
     /// Takes a socket that is still open out of the reactor, and wakes who waits for it.

@@ -98,16 +98,18 @@ impl Interval {
     /// # Panics
     /// As [`tick`](Interval::tick).
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        let now = now();
+        match self.next {
+            // A late tick needs no wait: it is a step, so that late ticks leave others their turns.
+            Some(due) if due <= now => ready!(budget::poll_spend(cx.waker())),
+            _ => ready!(Pin::new(&mut self.sleep).poll(cx)),
+        }
+        // Without a next tick the sleep never ends.
         let Some(due) = self.next else {
             return Poll::Pending;
         };
-        let now = now();
-        if due > now {
-            ready!(Pin::new(&mut self.sleep).poll(cx));
-        } else {
-            // A late tick needs no wait: it is a step, so that late ticks leave others their turns.
-            ready!(budget::poll_spend(cx.waker()));
-        }
+        // A sleep that is new: the entry of one that was waited for would wake the task once more.
+        self.sleep = sleep_until(due);
         self.set_next(self.after(due, now));
         Poll::Ready(due)
     }
@@ -136,12 +138,14 @@ impl Interval {
     /// Sets the moment of the next tick.
     fn set_next(&mut self, next: Option<Instant>) {
         self.next = next;
-        if let Some(next) = next {
-            self.sleep.reset(next);
+        match next {
+            Some(next) => self.sleep.reset(next),
+            None => self.sleep.reset_to_never(),
         }
     }
 
-    /// Starts the grid anew: the next tick comes a period from now.
+    /// Starts the grid anew: the next tick comes a period from now, also for a task that waits for
+    /// it already.
     pub fn reset(&mut self) {
         self.set_next(now().checked_add(self.period));
     }

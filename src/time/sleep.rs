@@ -2,10 +2,15 @@
 //!
 //! ```text
 //!   new ── first poll ──▶ set: the wheel has an entry with our waker ── fired: the entry is gone ──▶ done
-//!    ▲                     │                                                                         │
-//!    └──────── reset ──────┴───────────────────────────── reset ─────────────────────────────────────┘
+//!    ▲                     │  │ ▲                                                                    │
+//!    │                     │  └─┘ reset at home: the entry moves, with its waker                      │
+//!    └─ reset elsewhere ───┴───────────────────────────── reset ─────────────────────────────────────┘
 //!   dropped while set: the entry is taken out, by way of the inbox if that happens on a foreign thread
 //! ```
+//!
+//! A reset may come from another task than the one that waits, so it must not lose that one's
+//! waker. At home the waker stays in the wheel. Elsewhere the wheel is out of reach: the inbox
+//! takes the entry out and wakes whoever waits, which then sets a new one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -146,10 +151,26 @@ impl Sleep {
         try_with(is_past) == Ok(true)
     }
 
-    /// Sets another deadline, as if the sleep were new.
+    /// Sets another deadline, as if the sleep were new. A task that waits for the sleep goes on
+    /// waiting, for the new deadline.
+    ///
+    /// This works on every thread.
     pub fn reset(&mut self, deadline: Instant) {
-        self.unset();
-        *self = Self::at(to_nanos(deadline));
+        self.reset_to(to_nanos(deadline));
+    }
+
+    /// Sets a deadline that never comes.
+    pub(super) fn reset_to_never(&mut self) {
+        self.reset_to(u64::MAX);
+    }
+
+    /// Sets another deadline, in the clock's nanoseconds.
+    fn reset_to(&mut self, deadline: u64) {
+        self.deadline = deadline;
+        self.stage = match self.stage {
+            Stage::Set(key, runtime) => move_entry(key, runtime, deadline),
+            Stage::New | Stage::GiveWay | Stage::Done => Stage::New,
+        };
     }
 
     /// Puts the entry into the wheel.
@@ -180,6 +201,25 @@ impl Sleep {
             // The waker, somebody else's perhaps, is dropped with no borrow alive, and this may be part of an unwinding.
             Ok(Some(waker)) => drop_quietly(waker),
             _ => drop(Hub::find(runtime).map(|hub| hub.send(Message::TimerGone(key)))),
+        }
+    }
+}
+
+/// Gives the entry another deadline; returns the sleep's new stage.
+fn move_entry(key: Key, runtime: u32, deadline: u64) -> Stage {
+    let at_home = try_with(|core| {
+        let is_home = core.hub().number() == runtime;
+        is_home.then(|| core.move_timer(key, deadline))
+    });
+    match at_home.ok().flatten() {
+        Some(Some(key)) => Stage::Set(key, runtime),
+        // It has fired, so whoever waits was woken and polls again.
+        Some(None) => Stage::New,
+        None => {
+            if let Some(hub) = Hub::find(runtime) {
+                hub.send(Message::TimerReset(key));
+            }
+            Stage::New
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Intervals: their grid, the ticks that were missed, and their ends.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::common::CountingWaker;
@@ -166,6 +169,43 @@ fn an_interval_whose_next_tick_is_too_far_off_waits_for_ever() {
         sleep(Duration::from_secs(86_400)).await;
         assert!(!waiting.is_finished());
         assert!(waiting.cancel_and_wait().await.unwrap_err().is_cancelled());
+    });
+}
+
+/// An interval that one task waits for and another resets.
+fn shared(ticks: Interval) -> (Rc<RefCell<Interval>>, Rc<RefCell<Interval>>) {
+    let ticks = Rc::new(RefCell::new(ticks));
+    (Rc::clone(&ticks), ticks)
+}
+
+#[test]
+fn a_task_that_waits_for_an_interval_waits_on_when_another_resets_it() {
+    testing::run(async {
+        let start = now();
+        let (ticks, other) = shared(interval(ms(10)));
+        poll_fn(|cx| ticks.borrow_mut().poll_tick(cx)).await;
+        drop(spawn(async move {
+            sleep(ms(4)).await;
+            other.borrow_mut().reset();
+        }));
+        let due = poll_fn(|cx| ticks.borrow_mut().poll_tick(cx)).await;
+        assert_eq!((due - start, now() - start), (ms(14), ms(14)));
+    });
+}
+
+#[test]
+fn a_late_tick_that_was_waited_for_leaves_no_timer_behind() {
+    testing::run(async {
+        let start = now();
+        let (counter, waker) = CountingWaker::new();
+        let mut cx = std::task::Context::from_waker(&waker);
+        let mut ticks = interval_at(start + ms(10), ms(10));
+        assert!(ticks.poll_tick(&mut cx).is_pending());
+        sleep(ms(10)).await;
+        assert!(ticks.poll_tick(&mut cx).is_ready());
+        let before = counter.wakes();
+        sleep(ms(50)).await;
+        assert_eq!(counter.wakes(), before, "nobody waits for the next tick");
     });
 }
 

@@ -1,14 +1,16 @@
 //! Sleeping, deadlines, intervals: on the virtual clock to the nanosecond; on the machine's, nothing is early.
 
-use std::future::{pending, ready};
+use std::future::{Future, pending, poll_fn, ready};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::common::{CountingWaker, Plan, Probe, off_thread, poll_with, turns};
 use wheelhouse::testing::Trace;
 use wheelhouse::time::{Sleep, now};
 use wheelhouse::{
-    Elapsed, JoinHandle, catch_cancel, run, sleep, sleep_until, spawn, testing, timeout,
-    timeout_at, yield_now,
+    Elapsed, JoinHandle, Remote, Runtime, catch_cancel, run, sleep, sleep_until, spawn, testing,
+    timeout, timeout_at, yield_now,
 };
 
 /// So many milliseconds.
@@ -353,4 +355,96 @@ fn a_sleep_that_is_dropped_on_another_thread_never_fires() {
         sleep(Duration::from_millis(2)).await;
         assert_eq!(counter.wakes(), before);
     });
+}
+
+/// A sleep that one task waits for and others reset.
+type Shared = Arc<Mutex<Sleep>>;
+
+/// Waits for it.
+async fn wait_for(sleep: &Shared) {
+    poll_fn(|cx| Pin::new(&mut *sleep.lock().unwrap()).poll(cx)).await;
+}
+
+/// The reset took the waiter's waker out with the timer: a hang.
+#[test]
+fn a_sleep_that_another_task_resets_ends_at_its_new_deadline() {
+    for (length, new) in [(50, 100), (100, 50), (50, 10), (50, 50)] {
+        testing::run(async {
+            let start = now();
+            let sleeping = Shared::new(Mutex::new(sleep(ms(length))));
+            let other = Arc::clone(&sleeping);
+            drop(spawn(async move {
+                sleep(ms(10)).await;
+                other.lock().unwrap().reset(start + ms(new));
+            }));
+            wait_for(&sleeping).await;
+            assert_eq!(now() - start, ms(new), "{length} to {new}");
+        });
+    }
+}
+
+#[test]
+fn a_sleep_may_be_put_off_again_and_again() {
+    testing::run(async {
+        let start = now();
+        let sleeping = Shared::new(Mutex::new(sleep(ms(5))));
+        let other = Arc::clone(&sleeping);
+        drop(spawn(async move {
+            for _ in 0..100 {
+                sleep(ms(4)).await;
+                other.lock().unwrap().reset(now() + ms(5));
+            }
+        }));
+        wait_for(&sleeping).await;
+        assert_eq!(now() - start, ms(405));
+    });
+}
+
+#[test]
+fn a_reset_in_the_turn_in_which_the_sleep_fires_puts_it_off() {
+    testing::run(async {
+        let start = now();
+        let sleeping = Shared::new(Mutex::new(sleep(ms(10))));
+        let other = Arc::clone(&sleeping);
+        // This task is woken before the one that waits: its timer is the first of the two.
+        drop(spawn(async move {
+            sleep_until(start + ms(10)).await;
+            other.lock().unwrap().reset(start + ms(30));
+        }));
+        yield_now().await;
+        wait_for(&sleeping).await;
+        assert_eq!(now() - start, ms(30));
+    });
+}
+
+#[test]
+fn a_sleep_that_another_thread_resets_ends_at_its_new_deadline() {
+    testing::run(async {
+        let _real = Remote::current();
+        let hour = Duration::from_secs(3600);
+        for new in [now(), now() + ms(1)] {
+            let sleeping = Shared::new(Mutex::new(sleep(hour)));
+            let waiting = spawn({
+                let sleeping = Arc::clone(&sleeping);
+                async move { wait_for(&sleeping).await }
+            });
+            yield_now().await;
+            off_thread(move || sleeping.lock().unwrap().reset(new)).await;
+            waiting.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_sleep_that_is_reset_while_no_loop_runs_ends_at_its_new_deadline() {
+    let runtime = Runtime::new().unwrap();
+    let sleeping = Shared::new(Mutex::new(runtime.block_on(async { sleep(Duration::MAX) })));
+    let waiting = runtime.block_on(async {
+        let sleeping = Arc::clone(&sleeping);
+        let waiting = spawn(async move { wait_for(&sleeping).await });
+        yield_now().await;
+        waiting
+    });
+    sleeping.lock().unwrap().reset(Instant::now());
+    runtime.block_on(waiting).unwrap();
 }
