@@ -17,7 +17,7 @@ use common::bomb_waker::{CLONE, bomb_waker};
 use common::{
     CountingWaker, KeepingWaker, Plan, Probe, panic_text, poll_with, silent_panic, turns,
 };
-use wheelhouse::{Runtime, catch_cancel, run, sleep, spawn, task, timeout, yield_now};
+use wheelhouse::{Runtime, catch_cancel, run, sleep, spawn, task, task_group, timeout, yield_now};
 
 thread_local! {
     /// Bytes that this thread allocated and did not free.
@@ -226,6 +226,48 @@ fn mains_of_all_kinds() {
     assert!(outcome.map(|never| -> () { never }).is_err());
 }
 
+/// A child that is large, and gives way once.
+async fn large_child() {
+    let block = black_box([7_u8; 4096]);
+    yield_now().await;
+    black_box(block);
+}
+
+/// Bytes that five hundred large children leave in a group that lives on, and spawns no further one. They end in every way.
+fn left_by_ended_children() -> isize {
+    run(async {
+        let left = task_group(async |g| {
+            let mut left = 0;
+            for _ in 0..3 {
+                let before = BYTES.get();
+                g.limit(usize::MAX);
+                for number in 0..500 {
+                    let child = g.spawn(large_child());
+                    match number % 4 {
+                        0 => drop(child),
+                        1 => drop(child.cancel_and_wait().await),
+                        2 => child.await.unwrap(),
+                        _ => child.detach(),
+                    }
+                }
+                turns(3).await;
+                g.limit(1);
+                drop(g.spawn(large_child()));
+                let held: Vec<_> = (0..100).map(|_| g.spawn(large_child())).collect();
+                yield_now().await;
+                for child in held {
+                    child.cancel();
+                }
+                turns(4).await;
+                assert!(g.is_empty());
+                left = BYTES.get() - before;
+            }
+            Ok::<_, ()>(left)
+        });
+        left.await.unwrap()
+    })
+}
+
 /// Bytes and allocations of each of `count` more tasks, all alive.
 fn cost_of_a_task(runtime: &Runtime, count: usize) -> (f64, f64) {
     runtime.block_on(async {
@@ -272,6 +314,10 @@ fn memory_comes_back_and_a_task_is_one_allocation() {
         0,
         "bytes that timers leave in a runtime"
     );
+
+    // A group once kept the memory of children that had ended until it spawned another one.
+    let left = left_by_ended_children();
+    assert!(left < 10_000, "{left} bytes left by ended children");
 
     let runtime = Runtime::new().unwrap();
     let (bytes, allocations) = cost_of_a_task(&runtime, 100_000);

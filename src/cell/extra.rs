@@ -12,8 +12,25 @@ use crate::util::vars::Vars;
 
 /// Who polls a task that the loop must not poll: a group polls its own, since they borrow what outlives the group only.
 pub(crate) trait Pen<H: Home> {
-    /// Takes in a task that is ready.
-    fn admit(&self, task: Task<H>);
+    /// The turn of a task has come. `true` when the next poll of the pen is to be for this task alone; otherwise it has to
+    /// wait, and the pen sees to that.
+    fn admit(&self, task: &Task<H>) -> bool;
+
+    /// Has the next poll of the pen be for the turn of a task further in, which its task `carrier` brings there, or its body
+    /// where that is `None`. `false` when the next poll is for another turn already.
+    fn expect(&self, carrier: Option<Task<H>>) -> bool;
+
+    /// The poll is over. `false` when the pen was not polled: it keeps the turn of a task of its own for its next poll.
+    fn retract(&self) -> bool;
+
+    /// Wakes what polls the pen inside of its owner, and that with it.
+    fn wake(&self);
+
+    /// Wakes that, if there is anything between the owner and the pen.
+    fn mark_path(&self);
+
+    /// The pen inside of whose body this one is polled, by the same task.
+    fn around(&self) -> Option<Rc<dyn Pen<H>>>;
 
     /// The node in the tree of scopes inside of which the task's root is to be opened.
     fn node(&self) -> Option<Key>;
@@ -25,7 +42,7 @@ pub(crate) trait Pen<H: Home> {
     fn failure_of_child(&self) -> Option<JoinError>;
 
     /// A task of the pen has ended while the pen was not polling it.
-    fn ended(&self);
+    fn ended(&self, task: &Task<H>);
 }
 
 /// The cold part of a task. Home only.

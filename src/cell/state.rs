@@ -12,7 +12,15 @@
 //!     └──────────────────────────┼────────────────┤                                          │
 //!                                └────────────────┘ suspend (Requeue: it was marked)         │
 //!   idle, queued ────────────────────────────────────────────────────── finish (aborted) ────┘
+//!
+//!                 start_carrying                       wake (Enqueue, if idle before)
+//!   idle, queued ────────────────▶ carrying ◀─┐──────────────────────────────────────┐
+//!        ▲                           │   │    └──────────────────────────────────────┘
+//!        └─────── end_carrying ──────┘   └─▶ done, by finish
 //! ```
+//!
+//! A task *carries* while it is polled so that a group inside of it can poll one of its children. That is the child's turn
+//! and not the carrier's, which keeps its place in the queue and, if it has none, can be given one meanwhile.
 //!
 //! The handle is a second, independent track: `HANDLE` while a join handle exists, `OUTPUT` while the
 //! finished task's result waits in the cell for it.
@@ -43,6 +51,9 @@ const LINGERS: u32 = 1 << 9;
 
 /// Context variables were set where the task was spawned.
 const VARS: u32 = 1 << 10;
+
+/// With `RUNNING`: the poll is the turn of a task further in, and leaves `SCHEDULED` as it is.
+const CARRIES: u32 = 1 << 11;
 
 /// One value of the state word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,9 +214,10 @@ impl State {
         if self.0 & (SCHEDULED | DONE) != 0 {
             return (self, OnWake::Nothing);
         }
-        let duty = match self.is_running() {
-            true => OnWake::Nothing,
-            false => OnWake::Enqueue,
+        let duty = if self.0 & (RUNNING | CARRIES) == RUNNING {
+            OnWake::Nothing
+        } else {
+            OnWake::Enqueue
         };
         (self.with(SCHEDULED), duty)
     }
@@ -214,6 +226,37 @@ impl State {
     pub(crate) fn start(self) -> Self {
         debug_assert!(!self.is_done() && !self.is_running());
         self.without(SCHEDULED).with(RUNNING)
+    }
+
+    /// The task is about to be polled for the sake of a task further in.
+    pub(crate) fn start_carrying(self) -> Self {
+        debug_assert!(!self.is_done() && !self.is_running());
+        self.with(RUNNING | CARRIES)
+    }
+
+    /// That poll ended pending.
+    pub(crate) fn end_carrying(self) -> Self {
+        self.without(RUNNING | CARRIES)
+    }
+
+    /// True when the poll that has just ended pending was the task's own and is not to be repeated.
+    pub(crate) fn had_own_poll(self) -> bool {
+        self.0 & (SCHEDULED | CARRIES) == 0
+    }
+
+    /// True when the task can be polled for the sake of a task further in.
+    pub(crate) fn can_carry(self) -> bool {
+        self.0 & (DONE | RUNNING | LINGERS) == 0
+    }
+
+    /// The word of a task whose wakes have no effect, since it is about to be polled.
+    pub(crate) fn deaf(self) -> Self {
+        self.with(SCHEDULED)
+    }
+
+    /// The same task, woken by nobody meanwhile.
+    pub(crate) fn undeaf(self) -> Self {
+        self.without(SCHEDULED)
     }
 
     /// The poll ended pending.
@@ -229,7 +272,7 @@ impl State {
     pub(crate) fn finish(self) -> (Self, OnFinish) {
         debug_assert!(!self.is_done());
         let done = self
-            .without(SCHEDULED | RUNNING | CANCEL | LINGERS)
+            .without(SCHEDULED | RUNNING | CARRIES | CANCEL | LINGERS)
             .with(DONE);
         match self.has_handle() {
             true => (done.with(OUTPUT), OnFinish::Deliver),
@@ -286,7 +329,7 @@ impl State {
     /// The future was dropped, but the task has yet to wait for others. A wake that came meanwhile is for the future.
     pub(crate) fn linger(self) -> Self {
         debug_assert!(self.is_running());
-        self.without(RUNNING | SCHEDULED).with(LINGERS)
+        self.without(RUNNING | CARRIES | SCHEDULED).with(LINGERS)
     }
 
     /// True while it waits for others, its future gone.
@@ -345,10 +388,15 @@ mod tests {
         if !state.is_done() {
             all.push(state.finish().0);
             all.extend([state.penned(), state.with_vars()]);
-            match state.is_running() {
-                true => all.extend([state.suspend().0, state.linger()]),
-                false if state.is_scheduled() => all.push(state.start()),
-                false => {}
+            if state.is_running() && state.has(CARRIES) {
+                all.extend([state.end_carrying(), state.linger()]);
+            } else if state.is_running() {
+                all.extend([state.suspend().0, state.linger()]);
+            } else if state.is_scheduled() {
+                all.push(state.start());
+            }
+            if state.can_carry() {
+                all.push(state.start_carrying());
             }
         }
         all
@@ -373,7 +421,8 @@ mod tests {
     #[test]
     fn a_wake_enqueues_exactly_when_the_task_rests() {
         for state in reachable() {
-            let rests = !state.is_done() && !state.is_running() && !state.is_scheduled();
+            let is_polled = state.is_running() && !state.has(CARRIES);
+            let rests = !state.is_done() && !is_polled && !state.is_scheduled();
             let (after, duty) = state.wake();
             assert_eq!(duty == OnWake::Enqueue, rests, "{state:?}");
             assert_eq!(
@@ -389,6 +438,24 @@ mod tests {
         let running = State::spawned(true).start();
         assert_eq!(running.suspend().1, OnSuspend::Rest);
         assert_eq!(running.wake().0.suspend().1, OnSuspend::Requeue);
+    }
+
+    #[test]
+    fn a_carrier_keeps_its_place_in_the_queue_and_can_be_given_one() {
+        for state in reachable().into_iter().filter(|state| state.can_carry()) {
+            let carrying = state.start_carrying();
+            assert_eq!(carrying.end_carrying(), state, "{state:?}");
+            let woken = carrying.wake().0;
+            assert_eq!(woken.end_carrying(), state.deaf(), "{state:?}");
+            assert!(!carrying.can_carry(), "only one poll at a time");
+        }
+    }
+
+    #[test]
+    fn only_what_is_being_polled_carries() {
+        for state in reachable().into_iter().filter(|state| state.has(CARRIES)) {
+            assert!(state.is_running() && !state.is_done() && !state.lingers());
+        }
     }
 
     #[test]

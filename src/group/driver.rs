@@ -1,22 +1,29 @@
 //! The future of a group: polls its body and its children, and ends when all have.
 //!
 //! ```text
-//!   poll ─▶ hear: a cancellation from outside ─▶ the body, once ─▶ children that are ready, while the batch lasts
-//!                                                    │                  │
-//!                                                    └── one failed: ───┴─▶ cancel the others, once
-//!   nobody left ─▶ the tasks that a body was awaiting when it was cut (C21) ─▶ done
+//!   poll ─┬─ for a child whose turn it is: carry ─▶ that child, and those of the group that are next in the run queue
+//!         │                                │           │
+//!         │                                └─ failed: ─┴─▶ cancel the others, once
+//!         │     the body was woken, or all have ended ─▶ wakes itself, and is polled at its owner's own turn
+//!         │
+//!         └─ for itself: visit ─▶ hear: a cancellation from outside ─▶ the body, once, if it was woken ─▶ the backlog
+//!                                                                         │                                │
+//!                                                                         └── failed: ── as above ─────────┘
+//!               nobody left ─▶ the tasks that a body was awaiting when it was cut (C21) ─▶ done
 //! ```
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
 use super::TaskGroup;
 use super::output::GroupOutput;
-use crate::error::{Cancelled, GroupError, JoinError};
-use crate::runtime::{Awaited, Core, Lazy, Outgoing, Place, Task, abort_outside, try_with, with};
+use super::yard::Call;
+use crate::error::{Cancelled, GroupError};
+use crate::runtime::{Awaited, Core, Lazy, Outgoing, OwnTurn, Place, Task, with};
 use crate::scope::Kind;
 use crate::util::{caught, drop_quietly};
 
@@ -48,6 +55,8 @@ struct State<V> {
     join: Place,
     /// The body's.
     branch: Place,
+    /// The body's waker.
+    body_waker: Waker,
     /// The runtime it is polled in, from the first poll on.
     runtime: Option<u32>,
     /// Whether the group's own cancellation has been delivered.
@@ -58,19 +67,24 @@ struct State<V> {
     awaited: Awaited,
     /// A cancellation that it has sent on outwards; it waits to be dropped.
     passed: Option<Outgoing>,
+    /// What it does for itself waits for its owner's turn.
+    own_turn: OwnTurn,
 }
 
-impl<V> Default for State<V> {
-    fn default() -> Self {
+impl<V> State<V> {
+    /// That of a group that has not begun.
+    fn new(body_waker: Waker) -> Self {
         Self {
             value: None,
             join: Place::default(),
             branch: Place::default(),
+            body_waker,
             runtime: None,
             told: false,
             outer: None,
             awaited: Awaited::default(),
             passed: None,
+            own_turn: OwnTurn::default(),
         }
     }
 }
@@ -87,7 +101,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         Self {
             body: Some(body),
             group,
-            state: State::default(),
+            state: State::new(group.yard.body_waker()),
         }
     }
 
@@ -102,8 +116,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         );
         let join = &mut this.state.join;
         let is_first = join.open(Kind::Join, waker);
-        let owner = core.current().map(|task| task.by_ref().clone());
-        this.group.yard.visit(waker, owner, join.node());
+        this.group.yard.visit(core, waker, join.node());
         is_first
     }
 
@@ -135,21 +148,26 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         }
     }
 
-    /// Polls the body once. Gives a cancellation that it resumed, and that the group did not send it.
-    fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Cancelled> {
+    /// Polls the body once, if it was woken or has something to carry. Gives a cancellation that it resumed, and that the
+    /// group did not send it.
+    fn poll_body(mut self: Pin<&mut Self>, core: &Core, carries: bool) -> Option<Cancelled> {
         let this = self.as_mut().project();
         let body = this.body.as_pin_mut()?;
         let state = this.state;
-        state.branch.refresh(cx.waker());
-        let waker = cx.waker();
-        let polled = match state.branch.has_arrived() {
-            true => Ok(Poll::Pending),
-            false => {
-                let lazy = Lazy::Branch(state.join.node());
-                state
-                    .branch
-                    .inside_lazily(lazy, waker, || caught(|| body.poll(cx)))
-            }
+        let was_woken = this.group.yard.waker().take_body_wake();
+        let waker = &state.body_waker;
+        state.branch.refresh(waker);
+        let polled = if state.branch.has_arrived() {
+            Ok(Poll::Pending)
+        } else if was_woken || carries {
+            let lazy = Lazy::Branch(state.join.node());
+            let mut cx = Context::from_waker(waker);
+            let poll = || caught(|| body.poll(&mut cx));
+            let pen = Rc::clone(&this.group.yard) as _;
+            let branch = &mut state.branch;
+            core.in_body_of(pen, || branch.inside_lazily(lazy, waker, poll))
+        } else {
+            return None;
         };
         match polled {
             Ok(Poll::Pending) => {
@@ -190,24 +208,107 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         self.project().state.awaited.join(awaited);
     }
 
-    /// Polls the children that are ready, while the batch lasts.
-    fn run_children(mut self: Pin<&mut Self>, core: &Core) {
-        let group = self.group;
-        while group.yard.is_somebody_ready() {
-            if !core.spend_poll() {
-                return group.yard.wake();
+    /// A poll that is for a child: gives it its turn, and nobody else.
+    fn carry(mut self: Pin<&mut Self>, core: &Core, call: Call) {
+        // It may have been cancelled from elsewhere, and its owner's turn may not have come yet.
+        self.as_mut().tell(core);
+        match call {
+            Call::Turn(task) => {
+                self.as_mut().run_child(core, &task);
+                drop(task);
+                self.run_next_children(core);
             }
-            let Some(task) = group.yard.next_ready() else {
-                return;
-            };
-            if task.state().is_done() || !task.state().is_kept_in_pen() {
-                continue;
+            Call::Passage(Some(task)) => {
+                if core.carry_penned(&task) {
+                    self.group.yard.one_less(&task);
+                }
+                self.tell(core);
             }
-            if core.run_penned(&task) {
-                group.yard.one_less(&task);
+            Call::Passage(None) => {
+                self.as_mut().advance_body(core, true);
+                self.tell(core);
             }
-            self.as_mut().tell(core);
         }
+    }
+
+    /// Gives the children a turn that are next in the run queue.
+    fn run_next_children(mut self: Pin<&mut Self>, core: &Core) {
+        let yard = &self.group.yard;
+        while core.next_turn_in(&**yard)
+            && let Some(Call::Turn(task)) = yard.take_call()
+        {
+            self.as_mut().run_child(core, &task);
+        }
+    }
+
+    /// Gives those children a turn that had theirs while the group was not polled. The first of them in any case, so that
+    /// there is an end to it; the others while the batch lasts.
+    fn run_backlog(mut self: Pin<&mut Self>, core: &Core) {
+        let yard = &self.group.yard;
+        let mut may_go_on = true;
+        while may_go_on && let Some(task) = yard.next_in_backlog() {
+            self.as_mut().run_child(core, &task);
+            may_go_on = core.spend_poll();
+        }
+        if yard.has_backlog() {
+            yard.waker().wake_outer();
+        }
+    }
+
+    /// Gives one child a turn.
+    fn run_child(mut self: Pin<&mut Self>, core: &Core, task: &Task) {
+        if !task.state().is_kept_in_pen() {
+            return;
+        }
+        if core.run_penned(task) {
+            self.group.yard.one_less(task);
+        }
+        self.as_mut().tell(core);
+    }
+
+    /// Polls the body, if it is to be polled, and draws the consequence.
+    fn advance_body(mut self: Pin<&mut Self>, core: &Core, carries: bool) {
+        if let Some(cancelled) = self.as_mut().poll_body(core, carries) {
+            // It is not the group's own, so what is sent to the members is another one.
+            self.state.join.cancel(&cancelled.renewed());
+            self.as_mut().pass_later(cancelled.clone());
+            self.drop_uncaught(core, &cancelled);
+        }
+    }
+
+    /// Whether there is something to do for the group itself.
+    fn is_due(&self) -> bool {
+        let yard = &self.group.yard;
+        let is_body_due = match self.body {
+            Some(_) => yard.waker().is_body_woken(),
+            None => yard.living() == 0,
+        };
+        is_body_due || yard.has_backlog() || self.state.join.has_arrived()
+    }
+
+    /// A poll that is for the group itself.
+    fn visit(
+        mut self: Pin<&mut Self>,
+        core: &Core,
+        cx: &Context<'_>,
+        is_first: bool,
+    ) -> Poll<Outcome<B>> {
+        let heard = self.as_mut().hear(is_first);
+        if let (Some(cancelled), false) = (&heard, is_first) {
+            self.as_mut().drop_uncaught(core, cancelled);
+        }
+        self.as_mut().advance_body(core, false);
+        if let (Some(cancelled), true) = (&heard, is_first) {
+            drop(self.state.join.arrived());
+            self.as_mut().drop_uncaught(core, cancelled);
+        }
+        self.as_mut().tell(core);
+        self.as_mut().run_backlog(core);
+        if self.body.is_some() || self.group.yard.living() > 0 {
+            return Poll::Pending;
+        }
+        ready!(self.as_mut().project().state.awaited.poll(cx.waker()));
+        self.finish(core, cx.waker())
     }
 
     /// Delivers the group's own cancellation to its members, once.
@@ -297,67 +398,6 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     }
 }
 
-impl<E> TaskGroup<'_, '_, E> {
-    /// From now on nobody polls the children; what is spawned is born cancelled, with the result.
-    fn abandon(&self) -> Cancelled {
-        let gone = try_with(Core::why_dropped);
-        let gone = gone.unwrap_or_else(|_| Cancelled::awaiter_gone(None, None));
-        self.cancelled
-            .borrow_mut()
-            .get_or_insert_with(|| gone.clone());
-        self.yard.close();
-        gone
-    }
-
-    /// Drops the children, and what their destructors spawn.
-    fn drop_children(&self, gone: &Cancelled) {
-        loop {
-            let members = self.yard.take_members();
-            if members.is_empty() {
-                return;
-            }
-            for task in members {
-                drop_child(&task, gone);
-                self.yard.one_less(&task);
-            }
-        }
-    }
-}
-
-/// While a body is made that may spawn, and panic, before there is a driver of it.
-pub(super) struct Unmanned<'a, 'scope, 'env, E>(pub(super) &'a TaskGroup<'scope, 'env, E>);
-
-impl<E> Drop for Unmanned<'_, '_, '_, E> {
-    fn drop(&mut self) {
-        let gone = self.0.abandon();
-        self.0.drop_children(&gone);
-    }
-}
-
-/// Drops the future of a child whose group is being dropped.
-fn drop_child(task: &Task, gone: &Cancelled) {
-    if task.state().is_done() {
-        // It lingered, and the destructor of a sibling has driven the runtime.
-        return;
-    }
-    let home = task.by_ref().home();
-    let inside = try_with(|core| {
-        let is_here = core.hub().number() == home.number();
-        if is_here {
-            core.drop_penned(task, gone);
-        }
-        is_here
-    });
-    if inside == Ok(true) || task.state().lingers() || home.wait_for_the_end() {
-        // After the runtime's end another thread may have the handle: the child is leaked.
-        return;
-    }
-    // The runtime is not driven now, and this is its thread. The task ends when it is driven next, or at its end.
-    abort_outside(task, JoinError::Cancelled(gone.clone()));
-    task.linger();
-    task.waker().wake();
-}
-
 impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
     type Output = Outcome<B>;
 
@@ -367,27 +407,16 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
                 return outgoing.poll();
             }
             let is_first = self.as_mut().enter(core, cx.waker());
-            let heard = self.as_mut().hear(is_first);
-            if let (Some(cancelled), false) = (&heard, is_first) {
-                self.as_mut().drop_uncaught(core, cancelled);
+            match self.group.yard.take_call() {
+                Some(call) => self.as_mut().carry(core, call),
+                None if !is_first && self.as_mut().project().state.own_turn.is_passed_over() => {}
+                None => return self.visit(core, cx, is_first),
             }
-            if let Some(cancelled) = self.as_mut().poll_body(cx) {
-                // It is not the group's own, so what is sent to the members is another one.
-                self.state.join.cancel(&cancelled.renewed());
-                self.as_mut().pass_later(cancelled.clone());
-                self.as_mut().drop_uncaught(core, &cancelled);
+            if self.is_due() {
+                // A combinator around it may have polled it for this wake just now, which is not this poll's business.
+                cx.waker().wake_by_ref();
             }
-            if let (Some(cancelled), true) = (&heard, is_first) {
-                drop(self.state.join.arrived());
-                self.as_mut().drop_uncaught(core, cancelled);
-            }
-            self.as_mut().tell(core);
-            self.as_mut().run_children(core);
-            if self.body.is_some() || self.group.yard.living() > 0 {
-                return Poll::Pending;
-            }
-            ready!(self.as_mut().project().state.awaited.poll(cx.waker()));
-            self.finish(core, cx.waker())
+            Poll::Pending
         })
     }
 }

@@ -13,12 +13,23 @@
 //!
 //! The group is a `Join` in the tree of scopes; its body is a branch, each child a task with a root of its own. Children are
 //! tasks in all respects but one: not the loop polls them but the group's future, for they may borrow what that may borrow.
-//! The `yard` keeps them, the `driver` is the future.
+//! The loop has that future polled when a child's turn comes (`runtime/carry.rs`), so a child's turn is where a plain task's
+//! would be.
+//!
+//! ```text
+//!   driver   the group's future                        yard     the children, and how the loop reaches them
+//!   child    a child's future, as a task's             members  those that have not ended      limit  who may begin
+//!   abandon  a group that is dropped half-way          waker    whom the group wakes, and its body's own waker
+//! ```
 
+mod abandon;
 #[allow(unsafe_code, reason = "door: a future that borrows becomes a task")]
 mod child;
 mod driver;
+mod limit;
+mod members;
 mod output;
+mod waker;
 mod yard;
 
 pub use output::{ChildOutput, GroupOutput};
@@ -34,7 +45,8 @@ use crate::error::{Cancelled, GroupError, JoinError, Panic, Reason};
 use crate::runtime::with;
 use crate::task::{Id, JoinHandle, try_current};
 use crate::util::{Payload, drop_quietly};
-use driver::{Driver, Unmanned};
+use abandon::Unmanned;
+use driver::Driver;
 use yard::Yard;
 
 /// Runs `body` with a group in which it may spawn children, and ends when all of them have (asyncio: `TaskGroup`).
@@ -43,6 +55,14 @@ use yard::Yard;
 /// points. Body and children give `()` or a `Result`. When one of them fails, or panics, all others are cancelled
 /// ([`Reason::SiblingFailed`]) and waited for; the same happens after [`cancel`](TaskGroup::cancel), and when the task around
 /// is cancelled. A child that was cancelled through its own handle is no failure.
+///
+/// # Turns
+/// A child takes its turns in the order of its wakes, between those of all other tasks, however deep its group is nested in
+/// children of other groups. The body is polled when it was woken, at the turn of the task that awaits the group.
+///
+/// A child is polled only while its group is: the task that has the group must await it, alone or by a combinator. Each
+/// turn of a child polls its way from the outermost task inwards, so at depth `d` it costs `d` polls, and stack for them.
+/// Where a combinator of another crate polls both a group and other futures, a child's turn may poll these, too.
 ///
 /// # Cancel safety
 /// When it is cancelled, body and children are, and clean up; when all have ended, the cancellation goes on outwards, also if
@@ -240,7 +260,7 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     #[doc(alias = "cancel_scope")]
     pub fn cancel(&self) {
         self.cancel_for(Reason::GroupCancelled);
-        self.yard.wake();
+        self.yard.waker().wake_outer();
     }
 
     /// Counts the children that have not ended.

@@ -1,43 +1,63 @@
-//! Where a group keeps its children: who lives, who is ready, who waits for a place.
+//! Where a group keeps its children, and how the loop reaches them: who lives, whose turn it is, who waits for a place.
 //!
 //! ```text
-//!   add ─▶ the loop's queue ─▶ admit ─┬─ ready ─▶ run by the group's poll ─▶ rests, or ended
-//!             ▲                       └─ held: the limit is reached ─▶ ready, when another one ends
-//!             └────────────── woken ◀──────────────────── rests
+//!   add ─▶ the run queue ─▶ admit ─┬─ held: the limit is reached ─▶ the run queue, when another one ends
+//!              ▲                   ├─ expected ─▶ the group is polled for it: it runs ─┬─▶ ended
+//!              │                   │      │ the group was not polled                   │
+//!              │                   │      ▼                                            │
+//!              │                   └─ backlog ─▶ runs at the next poll of the group ───┤
+//!              └────────────────────────────── woken ◀── rests ◀───────────────────────┘
 //! ```
 //!
-//! The loop never polls a child: it brings it here, and wakes the task that polls the group. Nothing here depends on what
-//! the children borrow.
+//! The loop never polls a child: it has the group polled for it, from the outside inwards (`runtime/carry.rs`). A child whose
+//! turn cannot be brought here, because foreign code around the group does not poll it, waits in the backlog, and those
+//! that come after it do, too, so that none is overtaken.
+//!
+//! Nothing here depends on what the children borrow.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Waker;
 
+use super::limit::Limit;
+use super::members::Members;
+use super::waker::GroupWaker;
 use crate::error::JoinError;
-use crate::runtime::{Hub, Pen, Task, TaskRef, try_with};
+use crate::runtime::{Core, Hub, Pen, Task, TaskRef, try_with};
 use crate::util::slab::Key;
-use crate::util::{caught, drop_quietly};
+
+/// What a poll of the group is for, if not for the group itself.
+#[derive(Debug)]
+pub(super) enum Call {
+    /// The turn of this child.
+    Turn(Task),
+    /// The turn of a task further in, that this child carries, or the body where there is none.
+    Passage(Option<Task>),
+}
 
 /// The children of one group.
 #[derive(Default)]
 pub(super) struct Yard {
-    /// Those that have not ended, in the order of their spawning, and some that have.
-    members: RefCell<Vec<Task>>,
-    /// How many have not ended.
+    /// Those that have not ended.
+    members: RefCell<Members>,
+    /// How many those are.
     living: Cell<usize>,
-    /// Those that are to be polled.
-    ready: RefCell<VecDeque<Task>>,
-    /// How many may run at once; 0 for any number.
-    limit: Cell<usize>,
-    /// With a limit: those that were never polled, by number.
-    unbegun: RefCell<BTreeSet<u64>>,
-    /// Those of them that wait until another one ends.
-    held: RefCell<VecDeque<Task>>,
-    /// Wakes the task that polls the group. In an `Rc`, since `Waker::clone` is foreign code.
-    waker: RefCell<Option<Rc<Waker>>>,
-    /// That task.
+    /// How many of them may run at once.
+    limit: RefCell<Limit>,
+    /// What the poll of the group that is under way, or comes now, is for.
+    call: Cell<Option<Call>>,
+    /// Children whose turn has come and did not reach them.
+    backlog: RefCell<VecDeque<Task>>,
+    /// Wakes what polls the group.
+    waker: Arc<GroupWaker>,
+    /// Whether that is the owner, with nothing in between.
+    is_direct: Cell<bool>,
+    /// The task that polls the group.
     owner: RefCell<Option<TaskRef>>,
+    /// The group inside of whose body that polls this one.
+    around: RefCell<Option<Rc<dyn Pen<Hub>>>>,
     /// The group's node in the tree of scopes.
     node: Cell<Option<Key>>,
     /// How the child that is being polled has failed.
@@ -54,56 +74,54 @@ impl Yard {
 
     /// Bounds how many run at once.
     pub(super) fn set_limit(&self, limit: usize) {
-        self.limit.set(limit);
+        self.limit.borrow_mut().set(limit);
         self.release();
     }
 
     /// Takes a new child in.
     pub(super) fn add(&self, task: Task) {
-        if self.limit.get() > 0 {
-            self.unbegun.borrow_mut().insert(task.by_ref().number());
-        }
+        self.limit.borrow_mut().add(task.by_ref().number());
         self.living.set(self.living.get() + 1);
-        let mut members = self.members.borrow_mut();
-        if members.len() > 2 * self.living.get() + 16 {
-            members.retain(|task| !task.state().is_done());
-        }
-        members.push(task);
+        self.members.borrow_mut().add(task);
     }
 
     /// The children that have not ended, in the order of their spawning.
     pub(super) fn members(&self) -> Vec<Task> {
-        let members = self.members.borrow();
-        let living = members.iter().filter(|task| !task.state().is_done());
-        living.cloned().collect()
+        self.members.borrow().all()
     }
 
     /// The same, which it forgets: they are to be dropped.
     pub(super) fn take_members(&self) -> Vec<Task> {
-        let mut members = self.members.take();
+        let mut members = self.members.borrow_mut().take_all();
         members.retain(|task| !task.state().is_done());
         members
     }
 
-    /// The next child that is to be polled.
-    pub(super) fn next_ready(&self) -> Option<Task> {
-        self.ready.borrow_mut().pop_front()
+    /// What the poll of the group that begins now is for.
+    pub(super) fn take_call(&self) -> Option<Call> {
+        self.call.take()
     }
 
-    /// Whether a child is to be polled.
-    pub(super) fn is_somebody_ready(&self) -> bool {
-        !self.ready.borrow().is_empty()
+    /// Whether children wait whose turn did not reach them.
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.backlog.borrow().is_empty()
     }
 
-    /// A child has ended.
+    /// The first of these.
+    pub(super) fn next_in_backlog(&self) -> Option<Task> {
+        self.backlog.borrow_mut().pop_front()
+    }
+
+    /// A child has ended: it is let go.
     pub(super) fn one_less(&self, task: &Task) {
-        self.begin(task);
-        self.count_down();
-    }
-
-    /// The number of those that have not ended is one less.
-    fn count_down(&self) {
         self.living.set(self.living.get().saturating_sub(1));
+        if self.closed.get() {
+            return;
+        }
+        let number = task.by_ref().number();
+        self.limit.borrow_mut().begin(number);
+        let member = self.members.borrow_mut().remove(number);
+        drop(member);
         self.release();
     }
 
@@ -115,21 +133,34 @@ impl Yard {
     /// The group is being dropped: from now on nobody polls what comes here.
     pub(super) fn close(&self) {
         self.closed.set(true);
-        // Somebody else's. The yard itself goes with the last child, deep inside of the loop perhaps.
-        drop_quietly(self.waker.take());
+        // The yard itself goes with the last child, deep inside of the loop perhaps.
+        self.waker.close();
+        drop(self.call.take());
+        drop(self.around.take());
+        drop(self.backlog.take());
     }
 
-    /// Notes who polls the group.
-    pub(super) fn visit(&self, waker: &Waker, owner: Option<TaskRef>, node: Option<Key>) {
+    /// The waker of the group's body.
+    pub(super) fn body_waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.waker))
+    }
+
+    /// The wakers of the group.
+    pub(super) fn waker(&self) -> &GroupWaker {
+        &self.waker
+    }
+
+    /// Notes who polls the group, and where.
+    pub(super) fn visit(&self, core: &Core, waker: &Waker, node: Option<Key>) {
+        let owner = core.current();
         self.node.set(node);
+        drop(self.around.replace(core.group_here()));
+        let is_direct = owner.as_ref().map(|owner| owner.waker().will_wake(waker));
+        self.is_direct.set(is_direct.unwrap_or(false));
         // Not only with another waker: foreign code may be polled by another task, and use its own wakers inside.
+        let owner = owner.map(|owner| owner.by_ref().clone());
         drop(self.owner.replace(owner));
-        let known = |known: &Waker| known.will_wake(waker);
-        if !self.waker.borrow().as_deref().is_some_and(known) {
-            let waker = Rc::new(waker.clone());
-            let old = self.waker.replace(Some(waker));
-            drop(old);
-        }
+        self.waker.leave(waker);
     }
 
     /// The group is going to cancel itself: a scope inside leaves it to that, if it is to end now,
@@ -140,73 +171,78 @@ impl Yard {
         }
     }
 
-    /// Wakes the task that polls the group.
-    pub(super) fn wake(&self) {
-        let waker = self.waker.borrow().clone();
-        if let Some(waker) = waker {
-            drop_quietly(caught(|| waker.wake_by_ref()));
-            drop_quietly(waker);
-        }
-    }
-
-    /// How many have begun and not ended.
-    fn running(&self) -> usize {
-        self.living
-            .get()
-            .saturating_sub(self.unbegun.borrow().len())
-    }
-
-    /// Lets those begin that the limit allows.
+    /// Has those begin that the limit allows now.
     fn release(&self) {
-        let mut freed = false;
-        while self.has_room() {
-            let Some(task) = self.held.borrow_mut().pop_front() else {
-                break;
-            };
-            if self.begin(&task) && !task.state().is_done() {
-                self.ready.borrow_mut().push_back(task);
-                freed = true;
-            }
-        }
-        if freed {
-            self.wake();
+        while let Some(task) = self.next_released() {
+            task.waker().wake();
         }
     }
 
-    /// Whether another one may run.
-    fn has_room(&self) -> bool {
-        self.limit.get() == 0 || self.running() < self.limit.get()
-    }
-
-    /// Notes that a child has begun; `true` when it had not.
-    fn begin(&self, task: &Task) -> bool {
-        self.unbegun.borrow_mut().remove(&task.by_ref().number())
+    /// The next one of them.
+    fn next_released(&self) -> Option<Task> {
+        let number = self.limit.borrow_mut().release(self.living.get())?;
+        self.members.borrow().get(number)
     }
 
     /// Whether a child has to wait until another one ends. One that is cancelled need not.
     fn must_wait(&self, task: &Task) -> bool {
-        !self.has_room()
-            && !task.state().cancel_waits()
-            && self.unbegun.borrow().contains(&task.by_ref().number())
+        let limit = self.limit.borrow();
+        limit.must_wait(task.by_ref().number(), self.living.get()) && !task.state().cancel_waits()
     }
 }
 
 impl Pen<Hub> for Yard {
-    fn admit(&self, task: Task) {
+    fn admit(&self, task: &Task) -> bool {
+        let number = task.by_ref().number();
         if self.closed.get() {
-            return;
+            return false;
         }
-        if self.must_wait(&task) {
+        if self.must_wait(task) {
             // Not scheduled any more, so that a cancellation brings it here again.
             task.start(task.state());
-            if let Some(woken) = task.clone().suspend() {
-                return self.admit(woken);
-            }
-            return self.held.borrow_mut().push_back(task);
+            let woken = task.clone().suspend();
+            debug_assert!(woken.is_none(), "nothing ran in between");
+            self.limit.borrow_mut().hold(number);
+            return false;
         }
-        self.begin(&task);
-        self.ready.borrow_mut().push_back(task);
-        self.wake();
+        self.limit.borrow_mut().begin(number);
+        if self.has_backlog() {
+            self.backlog.borrow_mut().push_back(task.clone());
+            return false;
+        }
+        self.call.set(Some(Call::Turn(task.clone())));
+        true
+    }
+
+    fn expect(&self, carrier: Option<Task>) -> bool {
+        let other = self.call.take();
+        let is_free = other.is_none();
+        self.call
+            .set(other.or_else(|| Some(Call::Passage(carrier))));
+        is_free
+    }
+
+    fn retract(&self) -> bool {
+        let call = self.call.take();
+        let was_polled = call.is_none();
+        if let Some(Call::Turn(task)) = call {
+            self.backlog.borrow_mut().push_back(task);
+        }
+        was_polled
+    }
+
+    fn wake(&self) {
+        self.waker.wake_outer();
+    }
+
+    fn mark_path(&self) {
+        if !self.is_direct.get() {
+            self.waker.wake_outer();
+        }
+    }
+
+    fn around(&self) -> Option<Rc<dyn Pen<Hub>>> {
+        self.around.borrow().clone()
     }
 
     fn node(&self) -> Option<Key> {
@@ -221,11 +257,11 @@ impl Pen<Hub> for Yard {
         self.failure.take()
     }
 
-    fn ended(&self) {
+    fn ended(&self, task: &Task) {
         // When it was dropped, the group counted all down.
         if !self.closed.get() {
-            self.count_down();
-            self.wake();
+            self.one_less(task);
+            self.waker.wake_outer();
         }
     }
 }

@@ -17,6 +17,8 @@ use std::task::Waker;
 
 use super::Task;
 use super::awaited::Awaited;
+use super::carry::Carried;
+use super::context::set_carrying;
 use super::core::Core;
 use super::here::Here;
 use super::outgoing::{Outgoing, Stop};
@@ -60,22 +62,23 @@ impl Core {
     }
 
     /// Runs a task that the loop cannot simply poll: it has a pen, lingers, has ended, is to be cancelled first, or has
-    /// places in the tree.
+    /// places in the tree. Returns the turn of a task that main has to carry.
     #[cold]
-    pub(super) fn run_out_of_order(&self, task: Task) {
+    pub(super) fn run_out_of_order(&self, task: Task) -> Option<Carried> {
         if task.state().is_done() {
-            return;
+            return None;
         }
         match task.pen() {
             None => self.run_scoped(task),
-            Some(pen) if task.state().is_kept_in_pen() => pen.admit(task),
+            Some(pen) if task.state().is_kept_in_pen() => return self.give_turn(task, pen),
             Some(pen) => {
                 self.run_scoped(task.clone());
                 if task.state().is_done() {
-                    pen.ended();
+                    pen.ended(&task);
                 }
             }
         }
+        None
     }
 
     /// Runs a task of a pen, from inside the poll of the task that polls the pen. `true` when it has ended.
@@ -111,14 +114,17 @@ impl Core {
     }
 
     /// Does with another task what may change the record of the poll that is under way.
-    fn nested(&self, work: impl FnOnce()) {
+    pub(super) fn nested(&self, work: impl FnOnce()) {
         let record = (self.raised().take(), self.look_after_poll().replace(false));
         let (here, rest) = (self.here().get(), budget::set_aside());
+        let (carrying, body) = (set_carrying(0), self.body_here().take());
         self.current_cell().set_aside(work);
         self.raised().set(record.0);
         self.look_after_poll().set(record.1);
         self.here().set(here);
         budget::put_back(rest);
+        set_carrying(carrying);
+        drop(self.body_here().replace(body));
     }
 
     /// Runs a task that the loop, or its pen, is to poll, with its context variables set.
@@ -155,6 +161,12 @@ impl Core {
     /// After a poll that was pending, looks for a cancellation that ends the task; after the last poll, clears up.
     #[cold]
     pub(super) fn look_after(&self, task: Task, ended: bool) -> Option<Task> {
+        self.end_unless_pending(task, ended)?
+            .settle(false, self.current_cell())
+    }
+
+    /// Ends the task if the poll did: by a value, a failure, or a cancellation. Returned if it is pending.
+    pub(super) fn end_unless_pending(&self, task: Task, ended: bool) -> Option<Task> {
         if ended {
             self.end_poll(&task);
             return task.settle(true, self.current_cell());
@@ -170,7 +182,7 @@ impl Core {
             self.abort(task, cancelled);
             return None;
         }
-        task.settle(false, self.current_cell())
+        Some(task)
     }
 
     /// The cancellation that ends `task` after a poll that was pending: one that the poll resumed
@@ -180,7 +192,7 @@ impl Core {
         self.look_after_poll().set(false);
         let raised = self.raised().take();
         if let Some(root) = task.scope()
-            && !task.state().is_scheduled()
+            && task.state().had_own_poll()
         {
             self.pass_by(root);
         }

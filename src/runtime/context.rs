@@ -26,11 +26,18 @@ struct Here {
     core: Cell<*const Core>,
     /// The part that all threads share.
     hub: Cell<*const Hub>,
+    /// The number of the poll that is under way, if that is the turn of another task, further in (see
+    /// [`carry`](super::carry)); else 0.
+    carrying: Cell<u32>,
 }
 
 thread_local! {
     /// What this thread drives.
-    static HERE: Here = const { Here { core: Cell::new(ptr::null()), hub: Cell::new(ptr::null()) } };
+    static HERE: Here = const { Here {
+        core: Cell::new(ptr::null()),
+        hub: Cell::new(ptr::null()),
+        carrying: Cell::new(0),
+    } };
 }
 
 /// While it lives, this thread drives the runtime.
@@ -39,7 +46,7 @@ pub(crate) struct Entered {
     /// Keeps the core that the thread-local points to. Invariant: it is only let go after the pointer was replaced.
     core: Rc<Core>,
     /// What was driven before.
-    outer: (*const Core, *const Hub),
+    outer: (*const Core, *const Hub, u32),
 }
 
 /// Makes `core` the runtime that this thread drives.
@@ -48,7 +55,11 @@ pub(crate) fn enter(core: &Rc<Core>) -> Entered {
     core.drivers().set(core.drivers().get() + 1);
     let outer = HERE.with(|here| {
         let hub = Arc::as_ptr(core.hub());
-        (here.core.replace(Rc::as_ptr(&core)), here.hub.replace(hub))
+        (
+            here.core.replace(Rc::as_ptr(&core)),
+            here.hub.replace(hub),
+            here.carrying.replace(0),
+        )
     });
     Entered { core, outer }
 }
@@ -62,8 +73,38 @@ impl Drop for Entered {
         HERE.with(|here| {
             here.core.set(self.outer.0);
             here.hub.set(self.outer.1);
+            here.carrying.set(self.outer.2);
         });
         self.core.drivers().set(self.core.drivers().get() - 1);
+    }
+}
+
+/// Notes the number of a poll that carries another task's turn, or 0; gives what was noted before.
+pub(super) fn set_carrying(number: u32) -> u32 {
+    HERE.with(|here| here.carrying.replace(number))
+}
+
+/// What waits for its task's own turn, and is passed over by polls that carry another task's.
+///
+/// By each of them once: code that polls it in a loop comes to an end.
+#[derive(Debug, Default)]
+pub(crate) struct OwnTurn {
+    /// The poll that passed it over last; 0 for none.
+    passed_by: u32,
+}
+
+impl OwnTurn {
+    /// Whether the poll that is under way passes it over.
+    #[inline]
+    pub(crate) fn is_passed_over(&mut self) -> bool {
+        let number = HERE.with(|here| here.carrying.get());
+        number != 0 && self.is_passed_by(number)
+    }
+
+    /// Whether the poll of this number passes it over. Apart, so that a poll that carries nothing pays for one look.
+    #[cold]
+    fn is_passed_by(&mut self, number: u32) -> bool {
+        std::mem::replace(&mut self.passed_by, number) != number
     }
 }
 

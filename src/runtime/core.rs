@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -20,7 +21,7 @@ use super::report::find_book;
 use super::signals::Signals;
 use super::table::Table;
 use super::waits::Waits;
-use super::{Owner, Task};
+use super::{Owner, Pen, Task};
 use crate::cell::{Current, Pool, State, empty};
 use crate::error::Cancelled;
 use crate::reactor::{Access, Reactor};
@@ -73,6 +74,10 @@ pub(crate) struct Core {
     scopes: RefCell<Tree<Cancelled, Waker>>,
     /// Where in that tree the code runs now.
     here: Cell<Here>,
+    /// The group whose body is being polled.
+    body_here: Cell<Option<Rc<dyn Pen<Hub>>>>,
+    /// The number of the last poll that carried another task's turn.
+    last_carried: Cell<u32>,
     /// The tasks that a future which is being dropped for a cancellation was awaiting; `None` while none is.
     collector: RefCell<Option<Awaited>>,
     /// Who waits for such tasks.
@@ -123,6 +128,8 @@ impl Core {
             signals: Signals::default(),
             scopes: RefCell::new(Tree::new()),
             here: Cell::new(Here::Task),
+            body_here: Cell::new(None),
+            last_carried: Cell::new(0),
             collector: RefCell::default(),
             waits: RefCell::default(),
             lingering: RefCell::default(),
@@ -192,6 +199,16 @@ impl Core {
     /// Where in the tree of scopes the code runs now.
     pub(super) fn here(&self) -> &Cell<Here> {
         &self.here
+    }
+
+    /// The group whose body is being polled.
+    pub(super) fn body_here(&self) -> &Cell<Option<Rc<dyn Pen<Hub>>>> {
+        &self.body_here
+    }
+
+    /// The number of the last poll that carried another task's turn.
+    pub(super) fn last_carried(&self) -> &Cell<u32> {
+        &self.last_carried
     }
 
     /// The list of tasks that a future which is being dropped was awaiting.

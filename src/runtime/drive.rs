@@ -1,10 +1,10 @@
 //! The main future: polled where it lies, on the stack of `block_on`, and a task all the same.
 //!
 //! ```text
-//!   drive ─▶ queued ─▶ batch gives main's turn ─▶ step ─┬─ pending ──────────▶ queued again when woken
-//!                                                       ├─ ready ────────────▶ Ok(value)
-//!                                                       └─ cancelled, raised ▶ dropped ─▶ Err(Cancelled), when the
-//!                                                                                  tasks it was awaiting have ended
+//!   drive ─▶ queued ─▶ batch gives main's turn ─▶ step ──┬─ pending ──────────▶ queued again when woken
+//!                 └─▶ batch gives a child's turn ▶ carry ┼─ ready ────────────▶ Ok(value)
+//!                                                        └─ cancelled, raised ▶ dropped ─▶ Err(Cancelled), when the
+//!                                                                                   tasks it was awaiting have ended
 //!   a panic of main unwinds through here; `MainTask` ends the cell on every way out
 //! ```
 
@@ -16,7 +16,9 @@ use std::task::{Context, Poll, Waker};
 
 use super::awaited::Awaited;
 use super::cancel::Delivered;
+use super::carry::Carried;
 use super::core::Core;
+use super::turn::MainTurn;
 use super::{Task, context};
 use crate::cell::Label;
 use crate::error::Cancelled;
@@ -57,8 +59,12 @@ pub(super) fn drive<F: Future>(
     loop {
         core.hear_ctrl_c(&main.task);
         core.begin_batch();
-        while let Some(task) = core.batch() {
-            if let Some(outcome) = main.step(task, future.as_mut()) {
+        while let Some(turn) = core.batch() {
+            let outcome = match turn {
+                MainTurn::Own(task) => main.step(task, future.as_mut()),
+                MainTurn::Carries(carried) => main.carry(&carried, future.as_mut()),
+            };
+            if let Some(outcome) = outcome {
                 return outcome;
             }
         }
@@ -80,46 +86,80 @@ impl<'a> MainTask<'a> {
         }
     }
 
-    /// Main's turn: delivers its cancellation, or polls it once. Gives the outcome when it has ended; a panic goes on.
+    /// Main's turn. Gives the outcome when it has ended; a panic goes on.
     fn step<F: Future>(
         &self,
         task: Task,
+        future: Pin<&mut Option<F>>,
+    ) -> Option<Result<F::Output, Cancelled>> {
+        let outcome = if let Some((cancelled, wait)) = self.ending.take() {
+            task.start(task.state());
+            self.wait_on(&task, cancelled, wait)
+        } else {
+            self.turn(&task, future)
+        };
+        if outcome.is_none() {
+            let woken = task.suspend();
+            woken.into_iter().for_each(|woken| self.core.enqueue(woken));
+        }
+        outcome
+    }
+
+    /// Delivers main's cancellation, or polls it once.
+    fn turn<F: Future>(
+        &self,
+        task: &Task,
+        future: Pin<&mut Option<F>>,
+    ) -> Option<Result<F::Output, Cancelled>> {
+        let cancelled = task.take_cancel();
+        let uncaught =
+            cancelled.filter(|cancelled| self.core.deliver(task, cancelled) == Delivered::Uncaught);
+        task.start(task.state());
+        match uncaught {
+            Some(cancelled) => self.cut_down(task, cancelled, future),
+            None => self.advance(task, future),
+        }
+    }
+
+    /// The turn of a task that main carries. Gives the outcome when main has ended; a panic goes on.
+    fn carry<F: Future>(
+        &self,
+        carried: &Carried,
+        future: Pin<&mut Option<F>>,
+    ) -> Option<Result<F::Output, Cancelled>> {
+        let task = carried.by();
+        if future.is_none() || !task.state().can_carry() {
+            return None;
+        }
+        task.start_carrying();
+        let outcome = self.core.carrying(|| self.advance(task, future));
+        if outcome.is_none() {
+            task.end_carrying();
+        }
+        outcome
+    }
+
+    /// Polls main once, which is marked as running.
+    fn advance<F: Future>(
+        &self,
+        task: &Task,
         mut future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
-        if let Some((cancelled, wait)) = self.ending.take() {
-            return self.wait_on(&task, cancelled, wait);
-        }
-        let cancelled = task.take_cancel();
-        let uncaught = cancelled
-            .filter(|cancelled| self.core.deliver(&task, cancelled) == Delivered::Uncaught);
-        task.start(task.state());
-        if let Some(cancelled) = uncaught {
-            return self.cut_down(&task, cancelled, future);
-        }
-        match caught(|| self.poll(&task, future.as_mut())) {
+        match caught(|| self.poll(task, future.as_mut())) {
             // Dropped here and not on the way out: what was there first stands, a value (C4) or a panic, and a
             // destructor that panics too takes nothing away and does not end the process.
             Ok(Poll::Ready(value)) => {
-                self.clear(&task, future);
+                self.clear(task, future);
                 return Some(Ok(value));
             }
             Err(payload) => {
-                self.clear(&task, future);
+                self.clear(task, future);
                 resume_unwind(payload)
             }
             Ok(Poll::Pending) => {}
         }
-        if let Some(cancelled) = self.core.end_of(&task) {
-            return self.cut_down(&task, cancelled, future);
-        }
-        self.suspend(&task);
-        None
-    }
-
-    /// Lets main rest.
-    fn suspend(&self, task: &Task) {
-        let woken = task.clone().suspend();
-        woken.into_iter().for_each(|woken| self.core.enqueue(woken));
+        let cancelled = self.core.end_of(task)?;
+        self.cut_down(task, cancelled, future)
     }
 
     /// Waits for the tasks that main was awaiting when it was dropped.
@@ -136,10 +176,6 @@ impl<'a> MainTask<'a> {
             return Some(Err(cancelled));
         }
         self.ending.set(Some((cancelled, wait)));
-        if task.state().is_scheduled() {
-            task.start(task.state());
-        }
-        self.suspend(task);
         None
     }
 

@@ -18,6 +18,7 @@
 mod awaited;
 mod builder;
 mod cancel;
+mod carry;
 mod clock;
 #[allow(unsafe_code, reason = "door: the pointer behind the one thread-local")]
 mod context;
@@ -55,7 +56,7 @@ use std::time::Duration;
 pub(crate) use awaited::Awaited;
 pub use builder::Builder;
 pub(crate) use clock::{Clock, to_instant, to_nanos};
-pub(crate) use context::{try_with, with};
+pub(crate) use context::{OwnTurn, try_with, with};
 pub(crate) use core::Core;
 pub(crate) use here::Lazy;
 pub(crate) use hub::{Hub, Message};

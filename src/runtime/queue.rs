@@ -108,6 +108,18 @@ impl Queue {
         self.0.borrow().tasks.len()
     }
 
+    /// Takes the task that runs next if `is_it` says so. `None` where another order was asked for: the next one is chosen
+    /// only when it is taken. `is_it` must call nothing foreign.
+    pub(crate) fn pop_if(&self, is_it: impl FnOnce(&Task) -> bool) -> Option<Task> {
+        let mut ready = self.0.borrow_mut();
+        let is_next = ready.order.is_none() && ready.tasks.front().is_some_and(is_it);
+        if is_next {
+            ready.tasks.pop_front()
+        } else {
+            None
+        }
+    }
+
     /// True when nobody is ready.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().tasks.is_empty()

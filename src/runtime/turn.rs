@@ -22,6 +22,7 @@ use std::os::fd::BorrowedFd;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::carry::Carried;
 use super::core::{Core, Phase};
 use super::hub::{Hub, Message};
 use super::{Letter, Task};
@@ -44,6 +45,15 @@ const GAP: u64 = 40_000;
 /// How many due timers are gathered before they are woken.
 const GATHER: usize = 256;
 
+/// Why main is to be polled.
+#[derive(Debug)]
+pub(super) enum MainTurn {
+    /// Its own turn has come.
+    Own(Task),
+    /// That of a task has come which it carries.
+    Carries(Carried),
+}
+
 impl Core {
     /// Lets the next batch begin.
     pub(super) fn begin_batch(&self) {
@@ -63,9 +73,9 @@ impl Core {
             .set(if is_over { self.queue().len() } else { left });
     }
 
-    /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early with the main
-    /// task when it is main's turn.
-    pub(super) fn batch(&self) -> Option<Task> {
+    /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early when main is
+    /// to be polled.
+    pub(super) fn batch(&self) -> Option<MainTurn> {
         // A task that gave way, until it is known who runs next.
         let mut woken = None;
         while self.polls_left().get() > 0 {
@@ -77,8 +87,12 @@ impl Core {
             let state = task.state();
             match state.errand() {
                 Errand::Poll => woken = self.run(task, state),
-                Errand::Main => return Some(task),
-                Errand::Other => self.run_out_of_order(task),
+                Errand::Main => return Some(MainTurn::Own(task)),
+                Errand::Other => {
+                    if let Some(carried) = self.run_out_of_order(task) {
+                        return Some(MainTurn::Carries(carried));
+                    }
+                }
             }
         }
         woken.into_iter().for_each(|woken| self.enqueue(woken));

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::runtime::OwnTurn;
+
 /// Gives way to the other tasks once (asyncio writes `sleep(0)`).
 ///
 /// The task goes to the back of the run queue. Works under any executor.
@@ -21,23 +23,28 @@ use std::task::{Context, Poll};
 /// ```
 #[doc(alias = "checkpoint")]
 pub fn yield_now() -> YieldNow {
-    YieldNow { yielded: false }
+    YieldNow { own_turn: None }
 }
 
 /// The future of [`yield_now`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct YieldNow {
-    /// True after the first poll.
-    yielded: bool,
+    /// What it waits for from the first poll on.
+    own_turn: Option<OwnTurn>,
 }
 
 impl Future for YieldNow {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if std::mem::replace(&mut self.yielded, true) {
-            return Poll::Ready(());
+        if let Some(own_turn) = &mut self.own_turn {
+            // A poll that is the turn of a group's child is not the one that was given way for.
+            if !own_turn.is_passed_over() {
+                return Poll::Ready(());
+            }
+        } else {
+            self.own_turn = Some(OwnTurn::default());
         }
         cx.waker().wake_by_ref();
         Poll::Pending

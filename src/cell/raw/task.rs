@@ -214,6 +214,41 @@ impl<H: Home> Task<H> {
         self.header().state.set(state.start());
     }
 
+    /// Marks the task as running for the sake of a task further in.
+    pub(crate) fn start_carrying(&self) {
+        self.header()
+            .state
+            .step(|state| (state.start_carrying(), ()));
+    }
+
+    /// Ends such a poll, which was pending.
+    pub(crate) fn end_carrying(&self) {
+        self.header().state.step(|state| (state.end_carrying(), ()));
+    }
+
+    /// Runs `f`, in which wakes of this task have no effect. It is about to be polled in any case.
+    pub(crate) fn while_deaf(&self, f: impl FnOnce()) {
+        let was_scheduled = self.state().is_scheduled();
+        self.header().state.step(|state| (state.deaf(), ()));
+        f();
+        if !was_scheduled {
+            self.header().state.step(|state| (state.undeaf(), ()));
+        }
+    }
+
+    /// Whether `pen` polls the task.
+    pub(crate) fn is_in(&self, pen: *const ()) -> bool {
+        self.state().is_kept_in_pen()
+            && self.with_extra(|extra| {
+                let its = extra.pen.take();
+                let is_in = its
+                    .as_ref()
+                    .is_some_and(|its| Rc::as_ptr(its).cast() == pen);
+                extra.pen.set(its);
+                is_in
+            })
+    }
+
     /// Polls the started task once; `true` when it ended. [`settle`](Task::settle) is due in either case.
     pub(crate) fn poll(&self) -> bool {
         debug_assert!(self.state().is_running() && !self.state().is_main());
