@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   spawn, admit_penned ─▶ admit: into the table, with its context variables ─┬─ open ──────────▶ queued
-//!                                                                             ├─ shutting down ─▶ cancelled, queued
+//!                                                                             ├─ shutting down ─▶ queued; cancelled, if no group has it
 //!   admit_main ─▶ into the table, queued                                      └─ closed ────────▶ dropped at once
 //! ```
 
@@ -41,6 +41,8 @@ impl Core {
         let cancelled = Cancelled::new(Reason::Shutdown, None);
         match self.phase() {
             Phase::Closed => self.with_vars_of(&task.clone(), || self.abort(task, cancelled)),
+            // A group that still spawns cleans up, or is shielded: else it were cancelled, and what it spawns with it.
+            _ if task.state().is_penned() => self.enqueue(task),
             _ => {
                 task.cancel(cancelled);
                 self.enqueue(task);

@@ -4,6 +4,7 @@
 mod common;
 
 mod basics;
+mod clean_ups;
 mod ends;
 mod hard;
 mod turns;
