@@ -11,7 +11,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{TcpStream, UnixStream};
 use crate::reactor::Direction;
-use crate::runtime::{Registered, Socket, for_one_call};
+use crate::runtime::{Registered, for_one_call};
 
 pub(crate) use sealed::Bytes;
 
@@ -64,7 +64,7 @@ mod sealed {
 }
 
 /// Writes some bytes out of several buffers. Not by std's call, which leaves a broken connection free to send SIGPIPE.
-fn send_vectored<S: Socket + AsFd>(
+fn send_vectored<S: AsFd>(
     socket: &Registered<S>,
     cx: &Context<'_>,
     buffers: &[IoSlice<'_>],

@@ -64,7 +64,7 @@ pub(crate) use offload::{AtTheEnd, Blocking, Offload, Unblocked};
 pub(crate) use order::{Order, Schedule, next as next_random};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use place::{Place, Promise};
-pub(crate) use registered::{Registered, Socket, elsewhere, require_runtime};
+pub(crate) use registered::{Registered, elsewhere, require_runtime};
 pub use remote::Remote;
 pub use reply::RemoteHandle;
 pub(crate) use signals::{Subscription, drain};

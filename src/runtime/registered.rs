@@ -18,7 +18,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 
 use super::{Core, Hub, try_with};
@@ -26,13 +26,8 @@ use crate::error::NoRuntime;
 use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
 use crate::util::slab::Key;
 
-/// What can be registered: anything that is a descriptor and can be had back from one.
-pub(crate) trait Socket: AsFd + Into<OwnedFd> + From<OwnedFd> {}
-
-impl<T: AsFd + Into<OwnedFd> + From<OwnedFd>> Socket for T {}
-
 /// A socket in the reactor of its runtime.
-pub(crate) struct Registered<S: Socket> {
+pub(crate) struct Registered<S: AsFd> {
     /// The socket. Invariant: `None` only once it is being dropped or was given back.
     socket: Option<S>,
     /// Its place in the reactor.
@@ -41,7 +36,7 @@ pub(crate) struct Registered<S: Socket> {
     runtime: u32,
 }
 
-impl<S: Socket> Registered<S> {
+impl<S: AsFd> Registered<S> {
     /// Puts a non-blocking socket into the reactor of the runtime that runs here; `known` is what it is ready for.
     pub(crate) fn new(socket: S, known: Readiness) -> io::Result<Self> {
         let registered = try_with(|core| {
@@ -104,13 +99,13 @@ impl<S: Socket> Registered<S> {
     }
 }
 
-impl<S: Socket> Drop for Registered<S> {
+impl<S: AsFd> Drop for Registered<S> {
     fn drop(&mut self) {
         drop(self.take());
     }
 }
 
-impl<S: Socket + fmt::Debug> fmt::Debug for Registered<S> {
+impl<S: AsFd + fmt::Debug> fmt::Debug for Registered<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.socket {
             Some(socket) => socket.fmt(f),
