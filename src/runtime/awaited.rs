@@ -6,7 +6,8 @@
 //!        │                                                  would close a cycle: not collected ───────┘
 //!        ▼
 //!   Awaited ── poll: the next that has not ended wakes us ──▶ Ready
-//!    │ └─── cancel_again: the scope was hit again, so are they (C9)
+//!    │ ├─── cancel_again: the scope was hit again, so are they (C9)
+//!    │ └─── given up: the task awaits the one that waits, in a shield (see `circles`)
 //!    └─ dropped by an outer scope that collects itself: that one takes the wait over
 //! ```
 //!
@@ -64,6 +65,7 @@ impl Awaited {
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
         while let Some(last) = self.tasks.last() {
             if !last.is_done()
+                && try_with(|core| core.is_given_up(last)) == Ok(false)
                 && let Ok(task) = last.clone().at_home()
                 && task.wake_at_end(waker)
             {
@@ -226,7 +228,7 @@ impl Core {
         }
         let (waiters, target) = (self.waiters(), task.number());
         let mut waits = self.waits().borrow_mut();
-        if waits.leads_back(target, &waiters) {
+        if waits.leads_back(target, &waiters) || self.is_given_up(task) {
             return;
         }
         if let Some(list) = self.collector().borrow_mut().as_mut() {
@@ -235,6 +237,13 @@ impl Core {
                 list.noted.push((waiter, target));
             }
             list.tasks.push(task.clone());
+        }
+        drop(waits);
+        // One that is to be polled is looked at then, with what the cancellation has left of it.
+        if let Ok(task) = task.clone().at_home()
+            && !task.state().is_scheduled()
+        {
+            self.look_for_shields(&task);
         }
     }
 

@@ -195,6 +195,7 @@ impl Core {
             && task.state().had_own_poll()
         {
             self.pass_by(root);
+            self.look_for_shields(task);
         }
         // Where the task has a root, the tree has decided between what was resumed and what waited there.
         self.let_out(task).or(raised)

@@ -19,6 +19,7 @@ use super::hub::{Hub, Message};
 use super::{Owner, Task};
 use crate::cell::{Class, Home, Letter};
 use crate::error::NoRuntime;
+use crate::util::Id;
 
 /// The addresses of what is driven here; null outside.
 struct Here {
@@ -186,6 +187,15 @@ unsafe impl Home for Hub {
 
     fn awaiter_gone(task: Task) {
         try_with(|core| core.awaiter_gone(&task)).ok();
+    }
+
+    #[inline]
+    fn await_begins() {
+        try_with(Core::await_begins).ok();
+    }
+
+    fn shielded_task() -> Option<Id> {
+        try_with(Core::shielded_task).ok().flatten()
     }
 
     fn is_home_thread(&self) -> bool {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::awaited::Awaited;
+use super::circles::HeldOff;
 use super::clock::Clock;
 use super::here::Here;
 use super::hub::Hub;
@@ -82,6 +83,8 @@ pub(crate) struct Core {
     collector: RefCell<Option<Awaited>>,
     /// Who waits for such tasks.
     waits: RefCell<Waits>,
+    /// The tasks that are waited for while they hold a cancellation off.
+    held_off: RefCell<HeldOff>,
     /// What the tasks that linger wait for, by their numbers.
     lingering: RefCell<BTreeMap<u64, Awaited>>,
     /// The number of the task that was spawned last.
@@ -132,6 +135,7 @@ impl Core {
             last_carried: Cell::new(0),
             collector: RefCell::default(),
             waits: RefCell::default(),
+            held_off: RefCell::default(),
             lingering: RefCell::default(),
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
@@ -219,6 +223,11 @@ impl Core {
     /// Who waits for such tasks.
     pub(super) fn waits(&self) -> &RefCell<Waits> {
         &self.waits
+    }
+
+    /// The tasks that are waited for while they hold a cancellation off.
+    pub(super) fn held_off(&self) -> &RefCell<HeldOff> {
+        &self.held_off
     }
 
     /// What the tasks that linger wait for.

@@ -19,6 +19,7 @@ mod awaited;
 mod builder;
 mod cancel;
 mod carry;
+mod circles;
 mod clock;
 #[allow(unsafe_code, reason = "door: the pointer behind the one thread-local")]
 mod context;

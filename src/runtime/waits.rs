@@ -89,6 +89,17 @@ impl Waits {
         waiters.next().map(|&(_, waiter)| waiter)
     }
 
+    /// Returns `true` if a task is waited for.
+    pub(super) fn is_target(&self, target: u64) -> bool {
+        self.waiter_for(target, 0).is_some()
+    }
+
+    /// The tasks that wait for `target`.
+    pub(super) fn waiters_for(&self, target: u64) -> Vec<u64> {
+        let waits = self.reversed.range((target, 0)..=(target, u64::MAX));
+        waits.map(|&(_, waiter)| waiter).collect()
+    }
+
     /// Adds a wait.
     pub(super) fn note(&mut self, (waiter, target): Wait) {
         *self.counts.entry((waiter, target)).or_default() += 1;

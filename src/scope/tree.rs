@@ -88,6 +88,37 @@ impl<C: Identity, W> Tree<C, W> {
         pending.is_some_and(|pending| pending.raised)
     }
 
+    /// Returns `true` if a node is, or is inside of, a shield in its task.
+    pub(crate) fn is_shielded(&self, from: Key) -> bool {
+        let mut next = Some(from);
+        while let Some(node) = next.and_then(|at| self.nodes.find(at)) {
+            if node.kind == Kind::Mask {
+                return true;
+            }
+            next = node.parent.filter(|_| node.kind != Kind::Task);
+        }
+        false
+    }
+
+    /// Returns `true` if a shield inside `top`, and not in a child of a group there, holds a
+    /// cancellation off.
+    pub(crate) fn is_holding(&self, top: Key) -> bool {
+        let mut open = vec![top];
+        while let Some(node) = open.pop().and_then(|at| self.nodes.find(at)) {
+            let mut next = node.first;
+            while let Some((at, child)) = next.and_then(|at| Some((at, self.nodes.find(at)?))) {
+                if child.kind == Kind::Mask && child.pending.is_some() {
+                    return true;
+                }
+                if child.kind != Kind::Task {
+                    open.push(at);
+                }
+                next = child.next;
+            }
+        }
+        false
+    }
+
     /// Borrows the waker of a node, to see whether it is still the right one.
     pub(crate) fn waker(&self, key: Key) -> Option<&W> {
         self.nodes.find(key)?.waker.as_ref()

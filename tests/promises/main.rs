@@ -5,6 +5,7 @@
 mod common;
 
 mod branches;
+mod circles;
 mod cut;
 mod endings;
 mod foreign;

@@ -10,11 +10,12 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::refs::{free_merged, reference};
+use super::waker::number_of;
 use super::{Header, Home, Label, Letter, Task, TaskRef};
 use crate::cell::away::Release;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError};
-use crate::util::{budget, drop_quietly, ledger};
+use crate::util::{Id, budget, drop_quietly, ledger};
 
 /// What a handle says when its result is asked for a second time.
 #[cold]
@@ -184,6 +185,7 @@ impl<T, H: Home> Join<T, H> {
                 return Poll::Ready(());
             }
             old = self.header().joiner.replace(Some(fresh));
+            self.begin_await(cx.waker());
         }
         self.awaited |= owns;
         drop(old);
@@ -202,14 +204,28 @@ impl<T, H: Home> Join<T, H> {
         known
     }
 
+    /// Has circles of awaits looked for. A combinator's waker does not say which task awaits: that
+    /// is noted, where only that could tell of a circle.
+    fn begin_await(&self, waker: &Waker) {
+        if number_of(waker, self.header().home()).is_none() {
+            self.note_awaiter(H::shielded_task());
+        }
+        H::await_begins();
+    }
+
     /// Notes which task awaits this one, for the report of a deadlock.
     #[cold]
     #[inline(never)]
     fn note(&self) {
-        if let Some(awaiter) = ledger::who()
+        self.note_awaiter(ledger::who());
+    }
+
+    /// Notes which task awaits this one, if that is known.
+    fn note_awaiter(&self, awaiter: Option<Id>) {
+        if awaiter.is_some()
             && let Ok(task) = self.task().at_home()
         {
-            task.note_awaiter(Some(awaiter));
+            task.note_awaiter(awaiter);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 
 use super::refs::{release_here, retain_here};
-use super::waker::waker_vtable;
+use super::waker::{number_of, waker_vtable};
 use super::{Header, Home, TaskRef};
 use crate::cell::extra::{Extra, Pen};
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
@@ -159,6 +159,21 @@ impl<H: Home> Task<H> {
     /// Notes which task awaits this one.
     pub(super) fn note_awaiter(&self, awaiter: Option<Id>) {
         self.with_extra(|extra| extra.awaiter.set(awaiter));
+    }
+
+    /// The number of the task that awaits this one: the joiner's waker is that task's, or else it
+    /// was noted.
+    pub(crate) fn awaited_by(&self) -> Option<u64> {
+        let joiner = self.header().joiner.take();
+        let home = self.header().home();
+        let number = joiner.as_ref().and_then(|joiner| number_of(joiner, home));
+        self.header().joiner.set(joiner);
+        number.or_else(|| self.awaiter().map(Id::number))
+    }
+
+    /// Takes out whom to wake when the task ends, besides the joiner: they do not wait any longer.
+    pub(crate) fn take_at_end(&self) -> Vec<Waker> {
+        self.with_extra(|extra| extra.at_end.take())
     }
 
     /// Which task awaited this one last, where that was noted.

@@ -1,8 +1,8 @@
 //! A counted reference behind a `Waker`: the table of its four functions.
 
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
-use std::task::{RawWaker, RawWakerVTable};
+use std::ptr::{self, NonNull};
+use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::{Header, Home, Task, TaskRef};
 
@@ -16,6 +16,16 @@ pub(super) fn waker_vtable<H: Home>() -> &'static RawWakerVTable {
             waker_drop::<H>,
         )
     }
+}
+
+/// The number of the task that a waker wakes; `None` if it is not one of the runtime at `home`.
+pub(super) fn number_of<H: Home>(waker: &Waker, home: &H) -> Option<u64> {
+    if !ptr::eq(waker.vtable(), waker_vtable::<H>()) {
+        return None;
+    }
+    // SAFETY: the table is ours, so the data is a counted reference, which the waker keeps.
+    let task = unsafe { borrow_raw::<H>(waker.data()) };
+    ptr::eq(task.header().home(), home).then(|| task.number())
 }
 
 /// The counted reference that a waker's data stands for.
