@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::util::ledger;
+
 /// The limit of a group, and the children that it concerns, by number.
 #[derive(Debug, Default)]
 pub(super) struct Limit {
@@ -28,6 +30,7 @@ impl Limit {
 
     /// A child begins, or ends without having begun; `true` when it had not begun before.
     pub(super) fn begin(&mut self, number: u64) -> bool {
+        ledger::task_goes_on(number);
         self.unbegun.remove(&number)
     }
 

@@ -26,6 +26,8 @@ use super::members::Members;
 use super::waker::GroupWaker;
 use crate::error::JoinError;
 use crate::runtime::{Core, Hub, Pen, Task, TaskRef, try_with};
+use crate::util::Id;
+use crate::util::ledger::{self, Kind};
 use crate::util::slab::Key;
 
 /// What a poll of the group is for, if not for the group itself.
@@ -191,6 +193,11 @@ impl Yard {
     }
 }
 
+/// The id of a child.
+fn id_of(task: &Task) -> Id {
+    Id::new(task.by_ref().home().number(), task.by_ref().number())
+}
+
 impl Pen<Hub> for Yard {
     fn admit(&self, task: &Task) -> bool {
         let number = task.by_ref().number();
@@ -203,6 +210,7 @@ impl Pen<Hub> for Yard {
             let woken = task.clone().suspend();
             debug_assert!(woken.is_none(), "nothing ran in between");
             self.limit.borrow_mut().hold(number);
+            ledger::task_waits(id_of(task), Kind::Limit);
             return false;
         }
         self.limit.borrow_mut().begin(number);

@@ -19,7 +19,7 @@ use super::hub::{Hub, Message};
 use super::{Owner, Task};
 use crate::cell::{Class, Home, Letter};
 use crate::error::NoRuntime;
-use crate::util::Id;
+use crate::util::{Id, budget};
 
 /// The addresses of what is driven here; null outside.
 struct Here {
@@ -48,6 +48,8 @@ pub(crate) struct Entered {
     core: Rc<Core>,
     /// What was driven before.
     outer: (*const Core, *const Hub, u32),
+    /// What was left of the poll that this interrupts, if it does.
+    rest: budget::Rest,
 }
 
 /// Makes `core` the runtime that this thread drives.
@@ -62,7 +64,8 @@ pub(crate) fn enter(core: &Rc<Core>) -> Entered {
             here.carrying.replace(0),
         )
     });
-    Entered { core, outer }
+    let rest = budget::set_aside();
+    Entered { core, outer, rest }
 }
 
 impl Drop for Entered {
@@ -77,6 +80,7 @@ impl Drop for Entered {
             here.carrying.set(self.outer.2);
         });
         self.core.drivers().set(self.core.drivers().get() - 1);
+        budget::put_back(self.rest);
     }
 }
 

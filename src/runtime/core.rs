@@ -372,16 +372,17 @@ impl Core {
     pub(super) fn poll_as<R>(&self, task: &Task, poll: impl FnOnce() -> R) -> R {
         budget::begin();
         self.here.set(Here::Task);
-        let polled = self.current.during_poll(task, poll);
-        budget::end();
-        polled
+        self.current.during_poll(task, poll)
     }
 
     /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled` and does not panic.
     pub(super) fn aborting_for(&self, task: &Task, cancelled: &Cancelled, drop_it: impl FnOnce()) {
         let outer = self.aborting.replace(Some(cancelled.clone()));
         let here = self.here.replace(Here::Task);
+        // A destructor is no part of a poll, and takes none of its steps.
+        let rest = budget::set_aside();
         self.current.during(task, drop_it);
+        budget::put_back(rest);
         self.here.set(here);
         self.end_poll(task);
         self.aborting.replace(outer);

@@ -30,6 +30,10 @@ impl Core {
             Phase::Open => "the main task is not done",
             _ => "main is done and the runtime shuts down, but not every task stops",
         };
+        let timers = match self.wheel().borrow().is_empty() {
+            true => "no timer is set",
+            false => "no timer is set but such as lie past the end of the clock",
+        };
         let picture = Picture::of(self);
         let entries: Vec<_> = picture
             .tasks
@@ -38,7 +42,7 @@ impl Core {
             .collect();
         let (entries, circle) = (entries.concat(), picture.circle());
         format!(
-            "deadlock: {stuck}, no task is ready, no timer is set and nothing is in flight. Waiting:{entries}{circle}"
+            "deadlock: {stuck}, no task is ready, {timers} and nothing is in flight. Waiting:{entries}{circle}"
         )
     }
 }

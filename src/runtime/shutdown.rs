@@ -20,7 +20,7 @@ use super::report::describe;
 use super::{Task, context};
 use crate::cell::State;
 use crate::error::{Cancelled, Reason};
-use crate::util::{caught, drop_quietly};
+use crate::util::{budget, caught, drop_quietly};
 
 /// How often the end looks again for what destructors left behind while it cleared out.
 const CLEARINGS: usize = 16;
@@ -92,6 +92,7 @@ impl Core {
 
     /// Between two batches of a shutdown: does not sleep past its end.
     fn rest_until(&self, end: Option<Instant>) {
+        budget::end();
         if self.is_somebody_ready() || end.is_none() {
             return self.between_batches();
         }

@@ -28,7 +28,7 @@ use super::hub::{Hub, Message};
 use super::{Letter, Task};
 use crate::cell::{Errand, GoneHandle};
 use crate::reactor::Reactor;
-use crate::util::{caught, drop_quietly, wake_quietly};
+use crate::util::{budget, caught, drop_quietly, wake_quietly};
 
 /// How many tasks are polled between two looks at timers, sockets and the inbox.
 pub(crate) const BATCH: usize = 64;
@@ -101,6 +101,7 @@ impl Core {
 
     /// What is done between two batches. Sleeps if nobody is ready.
     pub(super) fn between_batches(&self) {
+        budget::end();
         if self.is_somebody_ready() {
             return self.glance();
         }

@@ -26,6 +26,7 @@ mod loom_tests;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
@@ -33,6 +34,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use crate::error::{Closed, GetError, PutError, Undelivered};
+use crate::util::ledger::{Kind, Note};
 use crate::util::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
@@ -49,6 +51,7 @@ use crate::util::{budget, drop_quietly, wake_quietly};
 /// ```
 #[doc(alias = "unbounded_channel")]
 #[must_use]
+#[track_caller]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Shared::new(usize::MAX);
     (Sender(End(Arc::clone(&shared))), Receiver(shared))
@@ -77,6 +80,7 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// ```
 #[doc(alias = "channel")]
 #[must_use]
+#[track_caller]
 pub fn bounded<T>(capacity: usize) -> (BoundedSender<T>, Receiver<T>) {
     assert!(
         capacity > 0,
@@ -94,6 +98,10 @@ struct Shared<T> {
     room: Condvar,
     /// How many items there may be.
     capacity: usize,
+    /// Where it was made.
+    location: &'static Location<'static>,
+    /// Says which task waits for an item, in the report of a deadlock.
+    note: Note,
 }
 
 /// The part of a [`Shared`] that changes.
@@ -112,6 +120,7 @@ struct State<T> {
 
 impl<T> Shared<T> {
     /// An empty channel with one sender.
+    #[track_caller]
     fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
@@ -123,6 +132,8 @@ impl<T> Shared<T> {
             }),
             room: Condvar::new(),
             capacity,
+            location: Location::caller(),
+            note: Note::default(),
         })
     }
 
@@ -184,8 +195,18 @@ impl<T> Shared<T> {
         Some(Ok(item))
     }
 
-    /// Waits for what the receiver gets.
-    fn poll(&self, waker: &Waker) -> Poll<Result<T, Closed>> {
+    /// Waits for what the receiver gets, as a step where there is no need to wait.
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
+        let polled = budget::counted(cx, |cx| self.poll_uncounted(cx.waker()));
+        match polled {
+            Poll::Ready(_) => self.note.over(),
+            Poll::Pending => self.note.waits(|| (Kind::Inbox, Some(self.location), None)),
+        }
+        polled
+    }
+
+    /// The same, whether or not the task has steps left.
+    fn poll_uncounted(&self, waker: &Waker) -> Poll<Result<T, Closed>> {
         let mut state = self.state();
         if let Some(outcome) = self.pop(&mut state) {
             return Poll::Ready(outcome);
@@ -373,7 +394,7 @@ impl<T> Stream for Receiver<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        budget::counted(cx, |cx| self.0.poll(cx.waker())).map(Result::ok)
+        self.0.poll(cx).map(Result::ok)
     }
 }
 
@@ -385,6 +406,7 @@ impl<T> Drop for Receiver<T> {
         let waker = state.waker.take();
         drop(state);
         self.0.room.notify_all();
+        self.0.note.over();
         drop_quietly(waker);
         // The last: their destructors may panic.
         drop(items);
@@ -418,13 +440,14 @@ impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<T, Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        budget::counted(cx, |cx| self.0.0.poll(cx.waker()))
+        self.0.0.poll(cx)
     }
 }
 
 impl<T> Drop for RecvFuture<'_, T> {
     fn drop(&mut self) {
         let waker = self.0.0.state().waker.take();
+        self.0.0.note.over();
         drop_quietly(waker);
     }
 }

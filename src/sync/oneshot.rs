@@ -25,6 +25,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -32,6 +33,7 @@ use std::task::{Context, Poll, ready};
 use super::slot::WakerSlot;
 use crate::error::{Closed, GetError, Undelivered};
 use crate::util::budget;
+use crate::util::ledger::{Kind, Note};
 
 /// Creates a channel for one value (asyncio: `loop.create_future()`).
 ///
@@ -51,6 +53,7 @@ use crate::util::budget;
 /// ```
 #[doc(alias = "create_future")]
 #[doc(alias = "Future")]
+#[track_caller]
 pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         value: Cell::new(None),
@@ -58,6 +61,8 @@ pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
         receiver_gone: Cell::new(false),
         receiver: WakerSlot::default(),
         sender: WakerSlot::default(),
+        location: Location::caller(),
+        note: Note::default(),
     });
     let receiver = Receiver(Rc::clone(&shared));
     (Sender(shared), receiver)
@@ -75,6 +80,10 @@ struct Shared<T> {
     receiver: WakerSlot,
     /// Who waits until nobody will receive.
     sender: WakerSlot,
+    /// Where it was made.
+    location: &'static Location<'static>,
+    /// Says which task waits for the value, in the report of a deadlock.
+    note: Note,
 }
 
 impl<T> Shared<T> {
@@ -149,7 +158,7 @@ impl<T> Sender<T> {
     /// });
     /// ```
     pub fn closed(&mut self) -> ClosedFuture<'_, T> {
-        ClosedFuture(self)
+        ClosedFuture(self, Note::default())
     }
 }
 
@@ -171,7 +180,7 @@ impl<T> fmt::Debug for Sender<T> {
 
 /// The future of [`Sender::closed`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct ClosedFuture<'a, T>(&'a mut Sender<T>);
+pub struct ClosedFuture<'a, T>(&'a mut Sender<T>, Note);
 
 impl<T> Future for ClosedFuture<'_, T> {
     type Output = ();
@@ -182,10 +191,12 @@ impl<T> Future for ClosedFuture<'_, T> {
         }
         self.0.0.sender.register(cx.waker());
         // Looked at again: leaving the waker ran foreign code.
-        match self.0.is_closed() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if self.0.is_closed() {
+            return Poll::Ready(());
         }
+        let about = || (Kind::OneshotGone, Some(self.0.0.location), None);
+        self.1.waits(about);
+        Poll::Pending
     }
 }
 
@@ -257,12 +268,18 @@ impl<T> Future for Receiver<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_spend(cx.waker()));
         if let Some(outcome) = self.0.outcome() {
+            self.0.note.over();
             return Poll::Ready(outcome);
         }
         budget::give_back();
         self.0.receiver.register(cx.waker());
         // Leaving the waker ran foreign code, which may have sent before there was a waker to wake.
-        self.0.outcome().map_or(Poll::Pending, Poll::Ready)
+        let outcome = self.0.outcome();
+        if outcome.is_none() {
+            let about = || (Kind::Oneshot, Some(self.0.location), None);
+            self.0.note.waits(about);
+        }
+        outcome.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -270,6 +287,7 @@ impl<T> Drop for Receiver<T> {
     #[inline]
     fn drop(&mut self) {
         self.0.receiver_gone.set(true);
+        self.0.note.over();
         let value = self.0.value.take();
         self.0.sender.wake();
         self.0.receiver.clear();

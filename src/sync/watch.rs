@@ -29,7 +29,7 @@ use std::task::{Context, Poll};
 
 use crate::error::{Closed, Undelivered};
 use crate::util::budget;
-use crate::util::ledger::Kind;
+use crate::util::ledger::{Kind, Note};
 use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 
 /// Creates a channel for the latest value, at first `value`, which counts as seen by the receiver.
@@ -223,7 +223,7 @@ impl<T> Sender<T> {
     /// });
     /// ```
     pub fn closed(&mut self) -> ClosedFuture<'_, T> {
-        ClosedFuture(self)
+        ClosedFuture(self, Note::default())
     }
 }
 
@@ -241,7 +241,7 @@ impl<T: fmt::Debug> fmt::Debug for Sender<T> {
 
 /// The future of [`Sender::closed`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct ClosedFuture<'a, T>(&'a mut Sender<T>);
+pub struct ClosedFuture<'a, T>(&'a mut Sender<T>, Note);
 
 impl<T> Future for ClosedFuture<'_, T> {
     type Output = ();
@@ -252,10 +252,15 @@ impl<T> Future for ClosedFuture<'_, T> {
         }
         self.0.0.gone.register(cx.waker());
         // Looked at again: leaving the waker ran foreign code.
-        match self.0.is_closed() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if self.0.is_closed() {
+            return Poll::Ready(());
         }
+        self.1.waits(|| {
+            let news = self.0.0.desk.borrow_mut();
+            let location = news.waits.origin().location();
+            (Kind::WatchGone, Some(location), None)
+        });
+        Poll::Pending
     }
 }
 

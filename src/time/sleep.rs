@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::runtime::{Core, Hub, Message, to_instant, to_nanos, try_with, with};
-use crate::util::{budget, drop_quietly};
+use crate::util::{budget, drop_quietly, ledger};
 use crate::wheel::Key;
 
 /// Sleeps for a time (asyncio: `asyncio.sleep`, in seconds).
@@ -65,6 +65,9 @@ pub fn sleep(duration: Duration) -> Sleep {
 pub fn sleep_until(deadline: Instant) -> Sleep {
     with("sleep_until", |_| Sleep::at(to_nanos(deadline)))
 }
+
+/// The deadline that never comes.
+const NEVER: u64 = u64::MAX;
 
 /// The future of [`sleep`] and [`sleep_until`].
 ///
@@ -179,6 +182,9 @@ impl Sleep {
         with("Sleep::poll", |core| {
             let key = core.wheel().borrow_mut().insert(self.deadline, waker);
             self.stage = Stage::Set(key, core.hub().number());
+            if self.deadline == NEVER {
+                ledger::never_fires(key.to_bits());
+            }
         });
     }
 
@@ -197,6 +203,9 @@ impl Sleep {
         };
         let here =
             try_with(|core| (core.hub().number() == runtime).then(|| core.forget_timer(key)));
+        if self.deadline == NEVER {
+            ledger::never_fires_no_more(key.to_bits());
+        }
         match here {
             // The waker, somebody else's perhaps, is dropped with no borrow alive, and this may be part of an unwinding.
             Ok(Some(waker)) => drop_quietly(waker),

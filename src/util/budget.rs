@@ -15,8 +15,9 @@
 //! Whoever is refused so often in one poll does not give way: an executor inside of the task, as
 //! `futures::executor::block_on`, polls again and again. It would do so for ever, so it goes on.
 //!
-//! The count belongs to the thread. Whoever polls tasks [begins](begin) and [ends](end) it; under
-//! another executor, and outside of polls, nothing is bounded. Floor F0: it knows no runtime.
+//! The count belongs to the thread. Whoever polls tasks [begins](begin) it with each poll, and [ends](end)
+//! it when no other follows at once; under another executor nothing is bounded. Floor F0: it knows no
+//! runtime.
 
 use std::cell::Cell;
 use std::task::{Context, Poll, Waker, ready};
@@ -41,7 +42,8 @@ pub(crate) fn begin() {
     LEFT.set(BUDGET);
 }
 
-/// It has ended: what runs until the next one, destructors and wakers, is not bounded.
+/// The last of several polls has ended: what runs until the next one, wakers for example, is not
+/// bounded.
 #[inline]
 pub(crate) fn end() {
     LEFT.set(NO_BOUND);
@@ -49,7 +51,7 @@ pub(crate) fn end() {
 
 /// What was left of a poll that another one interrupts.
 #[must_use]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Rest(i64);
 
 /// Sets aside what is left, for something that is not bounded by it.

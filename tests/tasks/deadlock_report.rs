@@ -366,3 +366,213 @@ fn a_handle_that_was_given_up_is_not_awaited_any_more() {
     });
     assert_eq!(about(&report, "task 1"), [""; 0]);
 }
+
+/// A future that waits for ever.
+type Stuck = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+/// What a task with `stuck` is said to wait for, alone or in a gather.
+fn said_of<F: Future + 'static>(stuck: impl Fn() -> F) -> String {
+    let line = |test: Stuck| {
+        let report = report(test);
+        let lines = about(&report, "task 1");
+        assert_eq!(lines.len(), 1, "{report}");
+        lines[0].to_owned()
+    };
+    let alone = stuck();
+    let alone = line(Box::pin(async move { drop(alone.await) }));
+    let branch = stuck();
+    let other = pending::<()>();
+    let beside = line(Box::pin(async move { drop(gather((branch, other)).await) }));
+    assert_eq!(alone, beside);
+    alone
+}
+
+// Silent were a oneshot, an inbox, the connections of `testing::net`, the end of a receiver, a child
+// that its group's limit holds back, and a sleep past the end of the clock, of which the report said
+// that no timer was set.
+#[test]
+fn every_wait_for_a_task_or_a_moment_is_named() {
+    use wheelhouse::{as_completed, shield, sleep, timeout, wait};
+    const FAR: std::time::Duration = std::time::Duration::MAX;
+    fn never() -> JoinHandle<()> {
+        spawn(pending())
+    }
+    let task = [
+        said_of(async || never().await),
+        said_of(async || (&mut never()).await),
+        said_of(async || shield(never()).await),
+        said_of(async || wait([never()]).await),
+        said_of(async || as_completed([never()]).next().await),
+    ];
+    for said in task {
+        assert_eq!(said, "awaits task 2");
+    }
+    let moment = [
+        said_of(async || sleep(FAR).await),
+        said_of(async || timeout(FAR, pending::<()>()).await),
+    ];
+    for said in moment {
+        let line = "waits for the end of a sleep that lies past the end of the clock";
+        assert_eq!(said, line);
+    }
+}
+
+#[test]
+fn every_wait_for_a_channel_is_named() {
+    use wheelhouse::sync::{inbox, oneshot};
+    let said = [
+        said_of(async || {
+            let (_sender, receiver) = oneshot::<()>();
+            receiver.await
+        }),
+        said_of(async || {
+            let (mut sender, _receiver) = oneshot::<()>();
+            sender.closed().await;
+        }),
+        said_of(async || {
+            let (mut sender, _receiver) = watch(());
+            sender.closed().await;
+        }),
+        said_of(async || {
+            let (_sender, mut receiver) = watch(());
+            receiver.changed().await
+        }),
+        said_of(async || {
+            let (_sender, mut receiver) = broadcast::<()>(1);
+            receiver.recv().await
+        }),
+        said_of(async || {
+            let (_sender, mut receiver) = inbox::unbounded::<()>();
+            receiver.recv().await
+        }),
+        said_of(async || {
+            let (_sender, mut receiver) = inbox::bounded::<()>(1);
+            futures::StreamExt::next(&mut receiver).await
+        }),
+    ];
+    let expected = [
+        "the value of the oneshot",
+        "the end of the receiver of the oneshot",
+        "the end of the receivers of the watch",
+        "a value of the watch",
+        "an item of the broadcast",
+        "an item of the inbox",
+        "an item of the inbox",
+    ];
+    assert_eq!(
+        said,
+        expected.map(|what| format!("waits for {what} made at here"))
+    );
+}
+
+#[test]
+fn every_wait_for_a_lock_or_a_queue_is_named() {
+    use wheelhouse::sync::{LifoQueue, PriorityQueue};
+    let said = [
+        said_of(async || LifoQueue::<()>::unbounded().get().await),
+        said_of(async || PriorityQueue::<()>::unbounded().get().await),
+        said_of(async || {
+            let queue = Queue::<()>::unbounded();
+            futures::StreamExt::next(&mut queue.items()).await
+        }),
+        said_of(async || Event::new().wait().await),
+        said_of(async || Barrier::new(2).wait().await),
+        said_of(async || drop(Semaphore::new(0).acquire().await)),
+        said_of(async || drop(Semaphore::new(1).acquire_many(2).await)),
+        said_of(async || drop(Rc::new(Semaphore::new(0)).acquire_owned().await)),
+        said_of(async || {
+            let lock = Lock::new(());
+            drop(Condition::new().wait(lock.lock().await).await);
+        }),
+    ];
+    let permit = "a permit of the semaphore";
+    let expected = [
+        ("an item of the queue", ""),
+        ("an item of the queue", ""),
+        ("an item of the queue", ""),
+        ("the event", ""),
+        ("the others at the barrier", ""),
+        (permit, ", held by nobody that is known"),
+        (permit, ", held by nobody that is known"),
+        (permit, ", held by nobody that is known"),
+        ("the condition", ""),
+    ];
+    let line = |(what, who)| format!("waits for {what} made at here{who}");
+    assert_eq!(said, expected.map(line));
+}
+
+#[test]
+fn waits_on_a_simulated_network_are_named() {
+    use futures::io::{AsyncReadExt, AsyncWriteExt};
+    use wheelhouse::testing::net::Network;
+    let accept = said_of(async || {
+        let network = Network::new();
+        let listener = network.host("server").listen(80).unwrap();
+        drop(listener.accept().await);
+    });
+    assert!(
+        accept.starts_with("waits for a connection to the listener \""),
+        "{accept}"
+    );
+    assert!(accept.ends_with(":80\""), "{accept}");
+    for (what, reads) in [("bytes from", true), ("room in", false)] {
+        let said = said_of(move || async move {
+            let network = Network::new();
+            let listener = network.host("server").listen(80).unwrap();
+            let client = network.host("client");
+            let (ours, theirs) = gather((client.connect("server:80"), listener.accept())).await;
+            let (mut ours, _theirs) = (ours.unwrap(), theirs.unwrap());
+            match reads {
+                true => drop(ours.read(&mut [0]).await),
+                false => drop(ours.write_all(&vec![0; 10 << 20]).await),
+            }
+        });
+        let start = format!("waits for {what} the connection \"");
+        assert!(
+            said.starts_with(&start) && said.ends_with(":80\""),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_child_that_its_groups_limit_holds_back_says_so() {
+    let report = report(async {
+        let group = task_group(async |g| {
+            g.limit(1);
+            g.builder().name("begun").spawn(pending::<()>());
+            g.builder().name("held").spawn(pending::<()>());
+        });
+        group.await.unwrap();
+    });
+    assert_eq!(about(&report, "task 2 \"begun\""), [""; 0]);
+    let line = "waits for another child to end, as the limit of its group says, before it begins";
+    assert_eq!(about(&report, "task 3 \"held\""), [line]);
+}
+
+#[test]
+fn a_sleep_past_the_end_of_the_clock_is_a_timer_that_is_set() {
+    let report = report(async { wheelhouse::sleep(std::time::Duration::MAX).await });
+    let words = "no timer is set but such as lie past the end of the clock";
+    assert!(report.contains(words), "{report}");
+}
+
+#[test]
+fn waits_that_are_over_are_not_in_the_report_of_what_has_no_queue() {
+    use wheelhouse::sync::{inbox, oneshot};
+    let report = report(async {
+        let (sender, mut receiver) = oneshot::<()>();
+        let (mut other, _kept) = oneshot::<()>();
+        let (_inbox, mut items) = inbox::unbounded::<()>();
+        let time = std::time::Duration::from_millis(1);
+        assert!(wheelhouse::timeout(time, &mut receiver).await.is_err());
+        assert!(wheelhouse::timeout(time, items.recv()).await.is_err());
+        assert!(wheelhouse::timeout(time, other.closed()).await.is_err());
+        let far = wheelhouse::sleep(std::time::Duration::MAX);
+        assert!(wheelhouse::timeout(time, far).await.is_err());
+        sender.send(()).unwrap();
+        receiver.await.unwrap();
+        pending::<()>().await;
+    });
+    assert_eq!(about(&report, "task 1"), [""; 0]);
+}

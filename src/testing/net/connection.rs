@@ -22,6 +22,7 @@ use super::map::{HostId, Way};
 use crate::runtime::require_runtime;
 use crate::time::{Sleep, now, sleep_until};
 use crate::util::budget;
+use crate::util::ledger::{Kind, Note};
 
 /// Which end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub(super) struct Connection {
     ends: RefCell<[End; 2]>,
     /// Who waits at them.
     bells: [Arc<Bell>; 2],
+    /// Says which tasks those are, in the report of a deadlock: for bytes, for room.
+    notes: [[Note; 2]; 2],
     /// When the next frame arrives for those who wait.
     timers: RefCell<[Timer; 2]>,
 }
@@ -88,6 +91,7 @@ impl Connection {
             places,
             ends: RefCell::new(ends),
             bells: Default::default(),
+            notes: Default::default(),
             timers: RefCell::default(),
         })
     }
@@ -105,6 +109,26 @@ impl Connection {
 
     /// Makes one attempt after another, of which the last leaves a waker.
     fn poll<T>(
+        &self,
+        (side, kind): (Side, Kind),
+        cx: &Context<'_>,
+        attempt: impl FnMut() -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let note = &self.notes[side as usize][usize::from(kind == Kind::Write)];
+        let polled = self.poll_unnoted(side, cx, attempt);
+        match polled {
+            Poll::Ready(_) => note.over(),
+            Poll::Pending => note.waits(|| {
+                let [near, far] =
+                    [side, side.other()].map(|side| self.places.addresses[side as usize]);
+                (kind, None, Some(format!("{near} to {far}")))
+            }),
+        }
+        polled
+    }
+
+    /// The same, and says nothing about the wait.
+    fn poll_unnoted<T>(
         &self,
         side: Side,
         cx: &Context<'_>,
@@ -135,7 +159,7 @@ impl Connection {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll(side, cx, || {
+        self.poll((side, Kind::Read), cx, || {
             let readable = ready!(self.ends.borrow()[side as usize].readable())?;
             ready!(may_go_on(cx.waker()));
             let count = self.network.draw_part(readable.min(buffer.len()));
@@ -161,7 +185,7 @@ impl Connection {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll(side, cx, || {
+        self.poll((side, Kind::Write), cx, || {
             let writable = ready!(self.ends.borrow()[side as usize].writable())?;
             ready!(may_go_on(cx.waker()));
             if self.network.draw_break(self.way_from(side)) {

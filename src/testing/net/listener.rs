@@ -14,6 +14,7 @@ use super::bell::Bell;
 use super::connection::may_go_on;
 use super::stream::Stream;
 use crate::net::{Incoming, Listen};
+use crate::util::ledger::{Kind, Note};
 
 /// What a listener and its network share. The network does not own it: a connection that waits here owns the network.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Port {
     has_crashed: Cell<bool>,
     /// Who waits for a connection.
     bell: Bell,
+    /// Says which tasks those are, in the report of a deadlock.
+    note: Note,
 }
 
 impl Port {
@@ -83,6 +86,7 @@ impl Listener {
             backlog: RefCell::default(),
             has_crashed: Cell::new(false),
             bell: Bell::default(),
+            note: Note::default(),
         });
         if !network.add_port(&port) {
             return Err(ErrorKind::AddrInUse.into());
@@ -103,6 +107,7 @@ impl Listener {
     /// # Errors
     /// None; a real listener has some.
     pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        let _waits = self.port.note.until_dropped();
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
@@ -118,6 +123,13 @@ impl Listener {
             self.port.bell.register(cx.waker());
             // The waker's clone was foreign code.
             stream = self.port.poll_accept(cx);
+        }
+        match stream {
+            Poll::Ready(_) => self.port.note.over(),
+            Poll::Pending => {
+                let at = || Some(self.port.address.to_string());
+                self.port.note.waits(|| (Kind::Accept, None, at()));
+            }
         }
         let stream = ready!(stream);
         let peer = stream.peer_addr()?;

@@ -16,9 +16,11 @@
 //! outside of a task, is missing in the report, and that is all.
 
 mod book;
+mod note;
 mod origin;
 
 pub(crate) use book::{Book, Hold, Wait};
+pub(crate) use note::{Note, never_fires, never_fires_no_more, task_goes_on, task_waits};
 pub(crate) use origin::{Held, Kind, Origin, Thing};
 
 use std::sync::OnceLock;

@@ -31,6 +31,24 @@ pub(crate) enum Kind {
     Watch,
     /// An item of a `broadcast`.
     Broadcast,
+    /// The value of a `oneshot`.
+    Oneshot,
+    /// That the receiver of a `oneshot` goes.
+    OneshotGone,
+    /// That the receivers of a `watch` go.
+    WatchGone,
+    /// An item of an `inbox`.
+    Inbox,
+    /// A connection that comes to a listener in memory.
+    Accept,
+    /// Bytes of a connection in memory.
+    Read,
+    /// Room for bytes in one.
+    Write,
+    /// That a child of a group may begin.
+    Limit,
+    /// A moment that the clock does not reach.
+    Never,
 }
 
 impl Kind {
@@ -48,6 +66,15 @@ impl Kind {
             Self::Join => "the items in work of the queue",
             Self::Watch => "a value of the watch",
             Self::Broadcast => "an item of the broadcast",
+            Self::Oneshot => "the value of the oneshot",
+            Self::OneshotGone => "the end of the receiver of the oneshot",
+            Self::WatchGone => "the end of the receivers of the watch",
+            Self::Inbox => "an item of the inbox",
+            Self::Accept => "a connection to the listener",
+            Self::Read => "bytes from the connection",
+            Self::Write => "room in the connection",
+            Self::Limit => "another child to end, as the limit of its group says, before it begins",
+            Self::Never => "the end of a sleep that lies past the end of the clock",
         }
     }
 
@@ -86,6 +113,11 @@ impl Origin {
         self.name = Some(name.into());
     }
 
+    /// Where it was made.
+    pub(crate) fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
     /// Its number in books.
     pub(super) fn number(&self) -> u64 {
         if self.number.get() == 0 {
@@ -99,7 +131,7 @@ impl Origin {
         Thing {
             number: self.number(),
             kind: self.kind,
-            location: self.location,
+            location: Some(self.location),
             name: self.name.clone(),
         }
     }
@@ -184,29 +216,29 @@ pub(crate) struct Thing {
     pub(crate) number: u64,
     /// What it is.
     pub(crate) kind: Kind,
-    /// Where it was made.
-    location: &'static Location<'static>,
+    /// Where it was made, if that says something.
+    pub(super) location: Option<&'static Location<'static>>,
     /// How it is called.
-    name: Option<Box<str>>,
+    pub(super) name: Option<Box<str>>,
 }
 
 impl Thing {
     /// How it is called, or where it was made.
     pub(crate) fn short(&self) -> String {
         let noun = self.kind.noun();
-        match &self.name {
-            Some(name) => format!("{noun} \"{name}\""),
-            None => format!("{noun} made at {}", self.location),
+        match (&self.name, self.location) {
+            (Some(name), _) => format!("{noun} \"{name}\""),
+            (None, Some(location)) => format!("{noun} made at {location}"),
+            (None, None) => noun.to_owned(),
         }
     }
 }
 
 impl fmt::Display for Thing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (noun, location) = (self.kind.noun(), self.location);
-        match &self.name {
-            Some(name) => write!(f, "{noun} \"{name}\", made at {location}"),
-            None => write!(f, "{noun} made at {location}"),
+        match (&self.name, self.location) {
+            (Some(_), Some(location)) => write!(f, "{}, made at {location}", self.short()),
+            _ => f.write_str(&self.short()),
         }
     }
 }
@@ -250,7 +282,7 @@ fn apart<R>(work: impl FnOnce() -> R) -> R {
 /// A thing has gone.
 #[cold]
 #[inline(never)]
-fn forget(number: u64) {
+pub(super) fn forget(number: u64) {
     with_book(&mut |book, _| book.forget(number));
 }
 
