@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use wheelhouse::fs::{self, File, OpenOptions};
 use wheelhouse::process::Command;
 use wheelhouse::stdio::{stderr, stdin, stdout};
-use wheelhouse::{run, sleep, testing};
+use wheelhouse::{run, sleep, spawn, testing, timeout, yield_now};
 
 /// A folder of one test, with everything in it gone at the end.
 struct Folder(PathBuf);
@@ -585,5 +585,36 @@ fn a_file_goes_to_std_with_the_place_where_its_reader_was() {
         peer.write_all(b"abcd").unwrap();
         file.read_exact(&mut [0; 1]).await.unwrap();
         assert!(file.into_std().await.is_ok());
+    });
+}
+
+/// Wall time: a hang is bounded by the clock, not waited for.
+///
+/// The halves of a file are two tasks that wait for one call. The second one's waker replaced that
+/// of the first, which waited for ever.
+#[test]
+fn both_halves_of_a_file_hear_of_the_end_of_a_call_that_they_wait_for() {
+    run(async {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let file = File::from_std(std_fs::File::from(OwnedFd::from(ours)));
+        let (mut reader, mut writer) = file.split();
+        let reading = spawn(async move {
+            let mut got = [0; 1];
+            reader.read_exact(&mut got).await.map(|()| got)
+        });
+        // The read has begun, and waits.
+        yield_now().await;
+        let writing = spawn(async move {
+            writer.write_all(b"y").await?;
+            writer.flush().await
+        });
+        yield_now().await;
+        theirs.write_all(b"x").unwrap();
+        let read = timeout(Duration::from_secs(60), reading).await;
+        assert_eq!(&read.expect("it was woken").unwrap().unwrap(), b"x");
+        writing.await.unwrap().unwrap();
+        let mut written = [0; 1];
+        theirs.read_exact(&mut written).unwrap();
+        assert_eq!(&written, b"y");
     });
 }

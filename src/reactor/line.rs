@@ -41,7 +41,7 @@ const LAPS: u64 = 2;
 
 /// The wakers that wait for one direction, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Waiters {
+pub(crate) struct Waiters {
     /// The oldest, nearly always the only one.
     first: Option<Waker>,
     /// The others, from the first time that there are any. Invariant: without wakers while `first`
@@ -86,6 +86,20 @@ impl Waiters {
                 .is_some_and(|crowd| crowd.known.contains(&identity(waker)))
     }
 
+    /// Puts `waker` at the end of the line, unless it is in the line: then it comes back.
+    pub(crate) fn admit(
+        &mut self,
+        waker: Waker,
+        lap: u64,
+        woken: &mut Vec<Waker>,
+    ) -> Option<Waker> {
+        if self.contains(&waker) {
+            return Some(waker);
+        }
+        self.join(waker, lap, woken);
+        None
+    }
+
     /// Puts `waker`, which is not in the line, at its end. Moves all others to `woken` when the
     /// line is swept.
     pub(super) fn join(&mut self, waker: Waker, lap: u64, woken: &mut Vec<Waker>) {
@@ -107,7 +121,7 @@ impl Waiters {
     }
 
     /// Moves all wakers to `woken`.
-    pub(super) fn release(&mut self, woken: &mut Vec<Waker>) {
+    pub(crate) fn release(&mut self, woken: &mut Vec<Waker>) {
         woken.extend(self.first.take());
         if let Some(crowd) = &mut self.crowd {
             crowd.release(woken);

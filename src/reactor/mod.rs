@@ -47,6 +47,7 @@ use std::time::Duration;
 
 pub(crate) use bell::Bell;
 pub(crate) use contract::{Access, Done, Side, poll_io};
+pub(crate) use line::Waiters;
 pub(crate) use poller::{Chime, Detacher, Punctual};
 pub(crate) use readiness::{Direction, Readiness};
 
@@ -212,6 +213,11 @@ impl Reactor {
                 });
             }
         }
+    }
+
+    /// How many laps the loop has made.
+    pub(crate) fn lap(&self) -> u64 {
+        self.lap
     }
 
     /// A lap of the loop begins: every task that was ready when the last one began has been polled

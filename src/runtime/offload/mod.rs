@@ -159,8 +159,11 @@ where
         }
         let outcome = match &self.0 {
             State::Sent(slot) => {
-                try_with(|core| slot.follow(core.hub())).ok();
-                ready!(slot.poll(cx)).map_err(Failure::Panicked)
+                let lap = try_with(|core| {
+                    slot.follow(core.hub());
+                    core.reactor().borrow().lap()
+                });
+                ready!(slot.poll(cx, lap.unwrap_or(0))).map_err(Failure::Panicked)
             }
             State::Refused(_) => Err(self.take_refusal()),
             State::Idle(..) | State::Done => {

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::jobs::Leave;
+use crate::reactor::Waiters;
 use crate::runtime::hub::{Hub, InFlight};
 use crate::util::vars::{self, Luggage};
 use crate::util::{Payload, caught, drop_quietly, wake_quietly};
@@ -56,10 +57,19 @@ enum Stage<F, T> {
 struct Locked<F, T> {
     /// How far it has come.
     stage: Stage<F, T>,
-    /// Who awaits it.
-    waker: Option<Waker>,
+    /// The tasks that await it: more than one where two halves of a file wait for one call.
+    waiters: Waiters,
     /// Keeps a virtual clock from jumping.
     in_flight: Option<InFlight>,
+}
+
+impl<F, T> Locked<F, T> {
+    /// Takes out the wakers of all who wait.
+    fn take_waiters(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        self.waiters.release(&mut wakers);
+        wakers
+    }
 }
 
 /// Where a function waits for its thread, and its value for the awaiter.
@@ -70,7 +80,7 @@ impl<F, T> Slot<F, T> {
     pub(super) fn new(job: Job<F>, in_flight: InFlight) -> Self {
         Self(Mutex::new(Locked {
             stage: Stage::Queued(job),
-            waker: None,
+            waiters: Waiters::default(),
             in_flight: Some(in_flight),
         }))
     }
@@ -92,16 +102,18 @@ impl<F, T> Slot<F, T> {
         }
     }
 
-    /// Gives the outcome, or has `cx` woken when there is one.
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<T, Payload>> {
+    /// Gives the outcome, or has `cx` woken when there is one. `lap` is the loop's.
+    pub(super) fn poll(&self, cx: &Context<'_>, lap: u64) -> Poll<Result<T, Payload>> {
         let waker = cx.waker().clone();
         let mut locked = self.lock();
         let stage = match locked.stage {
             Stage::Returned(_) => mem::replace(&mut locked.stage, Stage::Over),
             _ => {
-                let earlier = locked.waker.replace(waker);
+                let mut woken = Vec::new();
+                let unneeded = locked.waiters.admit(waker, lap, &mut woken);
                 drop(locked);
-                drop(earlier);
+                drop(unneeded);
+                woken.into_iter().for_each(wake_quietly);
                 return Poll::Pending;
             }
         };
@@ -118,10 +130,10 @@ impl<F, T> Slot<F, T> {
     pub(super) fn give_up(&self) {
         let mut locked = self.lock();
         let stage = mem::replace(&mut locked.stage, Stage::Over);
-        let (waker, in_flight) = (locked.waker.take(), locked.in_flight.take());
+        let (wakers, in_flight) = (locked.take_waiters(), locked.in_flight.take());
         drop(locked);
         drop(in_flight);
-        drop_quietly(waker);
+        wakers.into_iter().for_each(drop_quietly);
         // Last, as the function's destructor may panic.
         drop(stage);
     }
@@ -129,10 +141,10 @@ impl<F, T> Slot<F, T> {
     /// Nobody wants the outcome, but the function is to be called.
     pub(super) fn detach(&self) {
         let mut locked = self.lock();
-        let (waker, in_flight) = (locked.waker.take(), locked.in_flight.take());
+        let (wakers, in_flight) = (locked.take_waiters(), locked.in_flight.take());
         drop(locked);
         drop(in_flight);
-        drop_quietly(waker);
+        wakers.into_iter().for_each(drop_quietly);
     }
 
     /// Takes the function up, if it is still wanted.
@@ -157,10 +169,10 @@ impl<F, T> Slot<F, T> {
             }
             _ => Some(outcome),
         };
-        let (waker, in_flight) = (locked.waker.take(), locked.in_flight.take());
+        let (wakers, in_flight) = (locked.take_waiters(), locked.in_flight.take());
         drop(locked);
         drop(unwanted);
-        waker.into_iter().for_each(wake_quietly);
+        wakers.into_iter().for_each(wake_quietly);
         // Now that the loop has the wake, its clock may jump again.
         drop(in_flight);
     }
