@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::{io, net::SocketAddr, process::ExitCode, rc::Rc, time::Duration};
 use wheelhouse::net::{OwnedReadHalf, OwnedWriteHalf, TcpListener, TcpStream};
 use wheelhouse::sync::{BroadcastError, broadcast};
-use wheelhouse::{GroupError, TaskGroup, finally, run, signal, sleep, task_group};
+use wheelhouse::{GroupError, TaskGroup, finally, run, signal, sleep, spawn, task_group};
 
 const USAGE: &str = "\
 usage: chat [ADDRESS]
@@ -129,17 +129,17 @@ async fn tell(
 }
 
 /// One connection, from the name to the end.
-async fn converse(who: u64, stream: TcpStream, room: &Room) -> io::Result<()> {
+async fn converse(who: u64, stream: TcpStream, room: Rc<Room>) -> io::Result<()> {
     let (reader, mut out) = stream.into_split();
     let mut lines = BufReader::new(reader);
-    let Some(name) = introduce(who, room, &mut lines, &mut out).await? else {
+    let Some(name) = introduce(who, &room, &mut lines, &mut out).await? else {
         return Ok(());
     };
     let heard = room.talk.subscribe();
     room.say(who, format!("* {name} has come\n"));
     let talking = task_group(async |group| {
         group.spawn(tell(who, heard, out));
-        listen(who, &name, room, lines).await?;
+        listen(who, &name, &room, lines).await?;
         group.cancel();
         Ok(())
     });
@@ -153,7 +153,7 @@ async fn converse(who: u64, stream: TcpStream, room: &Room) -> io::Result<()> {
 /// Takes connections, for ever.
 async fn accept<'a>(
     listener: &'a TcpListener,
-    room: &'a Room,
+    room: &'a Rc<Room>,
     group: &'a TaskGroup<'a, '_, io::Error>,
 ) {
     let mut who = 0;
@@ -161,9 +161,10 @@ async fn accept<'a>(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 who += 1;
-                let conversation = converse(who, stream, room);
+                let room = Rc::clone(room);
                 group.spawn(async move {
-                    if let Err(error) = conversation.await {
+                    // In a task of its own: a panic ends this connection, and not the room.
+                    if let Ok(Err(error)) = spawn(converse(who, stream, room)).await {
                         eprintln!("{peer}: {error}");
                     }
                 });
@@ -181,10 +182,10 @@ async fn serve(address: SocketAddr) -> io::Result<()> {
     let ctrl_c = signal::ctrl_c();
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
-    let room = Room {
+    let room = Rc::new(Room {
         talk: broadcast(KEPT).0,
         names: RefCell::default(),
-    };
+    });
     let served = task_group(async |group| {
         group.spawn(accept(&listener, &room, group));
         ctrl_c.await?;

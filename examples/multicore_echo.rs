@@ -15,7 +15,7 @@ use std::panic::resume_unwind;
 use std::{io, net::SocketAddr, num::NonZero, process::ExitCode, thread, time::Duration};
 use wheelhouse::net::{TcpListener, TcpSocket, TcpStream};
 use wheelhouse::sync::inbox;
-use wheelhouse::{Runtime, TaskGroup, run, signal, sleep, task_group};
+use wheelhouse::{Runtime, TaskGroup, run, signal, sleep, spawn, task_group};
 
 const USAGE: &str = "\
 usage: multicore_echo [ADDRESS [THREADS]]
@@ -57,7 +57,8 @@ async fn accept<'a>(listener: &TcpListener, served: &Cell<u64>, group: &'a Conne
             Ok((stream, peer)) => {
                 served.set(served.get() + 1);
                 group.spawn(async move {
-                    if let Err(error) = echo(stream).await {
+                    // In a task of its own: a panic ends this connection, and not the group.
+                    if let Ok(Err(error)) = spawn(echo(stream)).await {
                         eprintln!("{peer}: {error}");
                     }
                 });

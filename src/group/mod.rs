@@ -64,6 +64,44 @@ use yard::Yard;
 /// turn of a child polls its way from the outermost task inwards, so at depth `d` it costs `d` polls, and stack for them.
 /// Where a combinator of another crate polls both a group and other futures, a child's turn may poll these, too.
 ///
+/// # When not to use it
+/// A group is for children that succeed or fail together: one that fails or panics ends them all,
+/// and a panic goes on in the parent. The connections of a server do not belong together. There,
+/// let each child await a task: a panic ends that task, and its handle says so. When the group or
+/// its parent is cancelled, so is the task, and the group waits for it.
+///
+/// ```
+/// use wheelhouse::{JoinError, run, spawn, task_group};
+/// # use std::cell::RefCell;
+/// # use std::rc::Rc;
+///
+/// async fn answer(request: i32) -> i32 {
+///     100 / request // a request of 0 panics
+/// }
+///
+/// run(async {
+/// #   let seen = Rc::new(RefCell::new(Vec::new()));
+///     let served = task_group(async |g| {
+///         for request in [1, 0, 2] {
+/// #           let seen = Rc::clone(&seen);
+///             g.spawn(async move {
+///                 match spawn(answer(request)).await {
+///                     Ok(answer) => println!("{answer}"),
+///                     Err(JoinError::Panicked(panic)) => eprintln!("request {request}: {panic}"),
+///                     Err(other) => eprintln!("request {request}: {other}"),
+///                 }
+/// #               seen.borrow_mut().push(request);
+///             });
+///         }
+///     });
+///     served.await.expect("the panic of one request ends that request only");
+/// #   seen.borrow_mut().sort();
+/// #   assert_eq!(*seen.borrow(), [0, 1, 2]);
+/// });
+/// ```
+///
+/// What a task borrows has to be `'static`; share it in an `Rc`.
+///
 /// # Cancel safety
 /// When it is cancelled, body and children are, and clean up; when all have ended, the cancellation goes on outwards, also if
 /// some failed meanwhile; the value and the errors are lost. (asyncio raises the errors instead.) Foreign code that drops it

@@ -24,14 +24,21 @@ use futures_io::{AsyncRead, AsyncWrite};
 ///
 /// # Examples
 /// ```
+/// use std::time::Duration;
+///
 /// use futures::io::{AsyncReadExt, AsyncWriteExt};
 /// use wheelhouse::net::{Listen, TcpListener, TcpStream};
-/// use wheelhouse::{spawn, testing};
+/// use wheelhouse::{sleep, spawn, testing};
 ///
-/// async fn serve(listener: impl Listen) -> std::io::Result<()> {
+/// async fn serve(listener: impl Listen) {
 ///     loop {
-///         let (mut stream, _peer) = listener.accept().await?;
-///         spawn(async move { stream.write_all(b"hello").await }).detach();
+///         match listener.accept().await {
+///             Ok((mut stream, _peer)) => {
+///                 spawn(async move { stream.write_all(b"hello").await }).detach();
+///             }
+///             // No file descriptor is left, say: the listener goes on when there is one.
+///             Err(_) => sleep(Duration::from_millis(100)).await,
+///         }
 ///     }
 /// }
 ///

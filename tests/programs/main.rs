@@ -6,6 +6,7 @@ mod dining;
 #[path = "../common/installed.rs"]
 mod installed;
 mod multicore_echo;
+mod no_descriptors;
 mod pipeline;
 #[allow(dead_code, reason = "the program here is no other half of a test")]
 #[path = "../signals/program.rs"]

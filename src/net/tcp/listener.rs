@@ -21,8 +21,10 @@ const BACKLOG: i32 = 1024;
 
 /// A TCP socket that takes connections (asyncio hides it in `asyncio.start_server`).
 ///
-/// A server accepts in a loop and spawns a task for each connection. Several tasks may accept from one
-/// `&TcpListener`. Dropping it stops listening; connections that were accepted live on.
+/// A server accepts in a loop and spawns a task for each connection. An error of `accept` is about
+/// one connection or about the moment (`EMFILE`: no file descriptor is left): a server waits a
+/// little and accepts again. Several tasks may accept from one `&TcpListener`. Dropping it stops
+/// listening; connections that were accepted live on.
 ///
 /// # Examples
 /// ```

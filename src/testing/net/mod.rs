@@ -12,10 +12,14 @@
 //! use std::time::Duration;
 //! use wheelhouse::net::Listen;
 //! use wheelhouse::testing::{self, net::{Link, Network}};
-//! use wheelhouse::{spawn, time};
+//! use wheelhouse::{sleep, spawn, time};
 //!
 //! async fn echo(listener: impl Listen) {
-//!     while let Ok((mut stream, _peer)) = listener.accept().await {
+//!     loop {
+//!         let Ok((mut stream, _peer)) = listener.accept().await else {
+//!             sleep(Duration::from_millis(100)).await; // no file descriptor is left, say
+//!             continue;
+//!         };
 //!         spawn(async move {
 //!             let mut buffer = [0; 4096];
 //!             while let Ok(count @ 1..) = stream.read(&mut buffer).await {
