@@ -171,6 +171,10 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         };
         match polled {
             Ok(Poll::Pending) => {
+                if was_woken && !carries && !this.group.yard.waker().is_body_woken() {
+                    // What was delivered inside, and not heard by this poll, ends the body (C26).
+                    state.branch.pass_by();
+                }
                 let cancelled = state.branch.arrived()?;
                 let is_own = state.join.owns(&cancelled) || state.outer.is_some();
                 self.cut_body(&cancelled);

@@ -273,6 +273,19 @@ fn c26_the_body_of_a_group_and_a_child_end_though_they_keep_begun_futures() {
 }
 
 #[test]
+fn c26_a_body_that_keeps_a_begun_future_ends_beside_children_that_are_always_ready() {
+    for_each_stop(async |stop, trace| {
+        let start = time::now();
+        let group = task_group(async |g| {
+            g.spawn(finally(pending::<()>(), turns(1_000)));
+            keeps(stop, trace).await;
+        });
+        assert!(timeout(Duration::ZERO, group).await.is_err());
+        assert_eq!(time::now(), start);
+    });
+}
+
+#[test]
 fn c26_a_group_that_cancels_itself_ends_though_all_in_it_keep_begun_futures() {
     for_each_stop(async |stop, trace| {
         let ended = task_group(async |g| {
