@@ -54,6 +54,7 @@
 //! | `IsolatedAsyncioTestCase` | [`testing`], which has virtual time, seeds, and reports of deadlocks besides |
 //!
 //! How cancelling works, with asyncio's code beside ours, is a chapter of its own: [`guide::cancellation`].
+//! Another one says what the crate cannot do: [`guide::limits`].
 //!
 //! # Guarantees
 //!

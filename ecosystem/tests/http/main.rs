@@ -9,6 +9,7 @@ mod curl;
 mod grpc;
 #[path = "../../../tests/common/installed.rs"]
 mod installed;
+mod leaving;
 mod load;
 mod panics;
 mod programs;
