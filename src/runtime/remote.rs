@@ -108,6 +108,7 @@ impl Remote {
     /// stop, the function is dropped uncalled, and the handle gives [`Reason::Shutdown`](crate::Reason::Shutdown).
     #[doc(alias = "call_soon_threadsafe")]
     #[doc(alias = "from_thread")]
+    #[track_caller]
     pub fn call<F, T>(&self, f: F) -> RemoteHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -126,6 +127,7 @@ impl Remote {
     }
 
     /// Sends `answer` home, with the sending end of a new handle.
+    #[track_caller]
     fn ask<T: Send + 'static>(
         &self,
         answer: impl FnOnce(Sender<T>) + Send + 'static,

@@ -13,18 +13,26 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use super::hub::InFlight;
-use super::{Hub, TaskRef, try_with};
+use super::{Core, Hub, TaskRef, try_with};
 use crate::error::{Cancelled, JoinError, Reason};
+use crate::util::ledger::{Kind, Note};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
 /// The two ends of a reply from the runtime of `hub`.
+#[track_caller]
 pub(super) fn reply<T>(hub: &Arc<Hub>) -> (Sender<T>, RemoteHandle<T>) {
     let slot = Arc::new(Slot::default());
     let sender = Sender {
         slot: Arc::clone(&slot),
     };
-    let home = InFlight::new(hub);
-    (sender, RemoteHandle { slot, home })
+    let handle = RemoteHandle {
+        slot,
+        home: Arc::clone(hub),
+        in_flight: Some(InFlight::new(hub)),
+        location: Location::caller(),
+        note: Note::default(),
+    };
+    (sender, handle)
 }
 
 /// What the two ends share.
@@ -45,8 +53,8 @@ struct Inner<T> {
     waker: Option<Waker>,
     /// The task, once it was spawned.
     task: Option<TaskRef>,
-    /// Its number and where it was spawned, also when it has ended.
-    origin: Option<(u64, &'static Location<'static>)>,
+    /// Its number, also when it has ended.
+    number: Option<u64>,
     /// A cancellation that was asked for before that.
     cancel: Option<Cancelled>,
 }
@@ -58,7 +66,7 @@ impl<T> Default for Slot<T> {
             done: false,
             waker: None,
             task: None,
-            origin: None,
+            number: None,
             cancel: None,
         };
         Self {
@@ -78,7 +86,7 @@ impl<T> Slot<T> {
     pub(super) fn spawned(&self, task: TaskRef) {
         let cancel = {
             let mut inner = self.lock();
-            inner.origin = Some((task.number(), task.label().location()));
+            inner.number = Some(task.number());
             if !inner.done {
                 inner.task = Some(task.clone());
             }
@@ -147,7 +155,13 @@ pub struct RemoteHandle<T> {
     /// What the two ends share.
     slot: Arc<Slot<T>>,
     /// The runtime, whose work it waits for.
-    home: InFlight,
+    home: Arc<Hub>,
+    /// Keeps a virtual clock of that from jumping, unless the handle is awaited there.
+    in_flight: Option<InFlight>,
+    /// Where it was asked for.
+    location: &'static Location<'static>,
+    /// Says which task awaits it there, in the report of a deadlock.
+    note: Note,
 }
 
 impl<T> RemoteHandle<T> {
@@ -170,7 +184,7 @@ impl<T> RemoteHandle<T> {
                 .wait(inner)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        Inner::take(inner)
+        Inner::take(inner, self.location)
     }
 
     /// Blocks this thread until the result is there or the time is up; `Err(self)` then.
@@ -197,7 +211,7 @@ impl<T> RemoteHandle<T> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        Ok(Inner::take(inner))
+        Ok(Inner::take(inner, self.location))
     }
 
     /// True when the result is there, or was taken.
@@ -228,10 +242,22 @@ impl<T> RemoteHandle<T> {
         task.cancel(cancelled)
     }
 
+    /// Awaited in its own runtime, whose clock is virtual, it keeps nobody waiting for other threads:
+    /// what it waits for is there, and where that is stuck, so is the awaiter.
+    fn look_where_it_is_awaited(&mut self) {
+        let at_home =
+            |core: &Core| Arc::ptr_eq(core.hub(), &self.home) && core.clock().is_virtual();
+        match (try_with(at_home), &self.in_flight) {
+            (Ok(true), Some(_)) => drop(self.in_flight.take()),
+            (Ok(false) | Err(_), None) => self.in_flight = Some(InFlight::new(&self.home)),
+            _ => {}
+        }
+    }
+
     /// Panics on the thread that the result would have to come from.
     fn refuse_home(&self) {
         assert!(
-            self.is_finished() || !self.home.hub().is_home_thread(),
+            self.is_finished() || !self.home.is_home_thread(),
             "a RemoteHandle was joined on the thread that drives its runtime, which would wait for itself: \
              `.await` the handle instead"
         );
@@ -241,42 +267,47 @@ impl<T> RemoteHandle<T> {
 impl<T> Inner<T> {
     /// Takes the result. The lock is let go of before that panics.
     #[track_caller]
-    fn take(mut inner: MutexGuard<'_, Self>) -> Result<T, JoinError> {
-        let (result, origin) = (inner.result.take(), inner.origin);
+    fn take(mut inner: MutexGuard<'_, Self>, asked_at: &Location<'_>) -> Result<T, JoinError> {
+        let (result, number) = (inner.result.take(), inner.number);
         drop(inner);
-        result.unwrap_or_else(|| already_taken(origin))
+        result.unwrap_or_else(|| already_taken(number, asked_at))
     }
 }
 
 /// What a handle says when its result is asked for a second time.
 #[cold]
 #[track_caller]
-fn already_taken(origin: Option<(u64, &Location<'_>)>) -> ! {
-    let of = match origin {
-        Some((number, location)) => {
-            format!("the RemoteHandle of task {number}, spawned at {location},")
-        }
-        None => "this RemoteHandle of a call".to_owned(),
+fn already_taken(number: Option<u64>, asked_at: &Location<'_>) -> ! {
+    let of = match number {
+        Some(number) => format!("task {number}, spawned"),
+        None => "a call, asked for".to_owned(),
     };
-    panic!("the result of {of} was already taken: it gives its result once")
+    panic!(
+        "the result of the RemoteHandle of {of} at {asked_at}, was already taken: it gives its result once"
+    )
 }
 
 impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_spend(cx.waker()));
+        self.look_where_it_is_awaited();
         let waker = cx.waker().clone();
         let mut inner = self.slot.lock();
         if inner.done {
-            let (result, origin) = (inner.result.take(), inner.origin);
+            let (result, number) = (inner.result.take(), inner.number);
             drop(inner);
             drop_quietly(waker);
-            return Poll::Ready(result.unwrap_or_else(|| already_taken(origin)));
+            return Poll::Ready(result.unwrap_or_else(|| already_taken(number, self.location)));
         }
         let old = inner.waker.replace(waker);
         drop(inner);
         drop(old);
+        if self.in_flight.is_none() {
+            let about = || (Kind::Reply, Some(self.location), None);
+            self.note.waits(about);
+        }
         budget::give_back();
         Poll::Pending
     }

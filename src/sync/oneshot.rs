@@ -87,13 +87,22 @@ struct Shared<T> {
 }
 
 impl<T> Shared<T> {
+    /// Whether it is settled what the receiver gets: sending is the last that a sender does.
+    #[inline]
+    fn is_settled(&self) -> bool {
+        self.sender_gone.get()
+    }
+
+    /// Takes the value, if it was sent and not taken before.
+    #[inline]
+    fn take(&self) -> Result<T, Closed> {
+        self.value.take().ok_or(Closed(()))
+    }
+
     /// What the receiver gets, if that is settled.
     #[inline]
     fn outcome(&self) -> Option<Result<T, Closed>> {
-        match self.value.take() {
-            Some(value) => Some(Ok(value)),
-            None => self.sender_gone.get().then_some(Err(Closed(()))),
-        }
+        self.is_settled().then(|| self.take())
     }
 }
 
@@ -266,12 +275,11 @@ impl<T> Future for Receiver<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(budget::poll_spend(cx.waker()));
-        if let Some(outcome) = self.0.outcome() {
+        if self.0.is_settled() {
+            ready!(budget::poll_spend(cx.waker()));
             self.0.note.over();
-            return Poll::Ready(outcome);
+            return Poll::Ready(self.0.take());
         }
-        budget::give_back();
         self.0.receiver.register(cx.waker());
         // Leaving the waker ran foreign code, which may have sent before there was a waker to wake.
         let outcome = self.0.outcome();

@@ -345,7 +345,11 @@ fn a_remote_handle_whose_result_was_taken_names_the_task() {
         panics_saying(&words, || poll_with(&mut spawned, std::task::Waker::noop()));
         let mut called = remote.call(|| 2);
         assert_eq!((&mut called).await.unwrap(), 2);
-        let words = ["RemoteHandle of a call", "already taken", "once"];
+        let words = [
+            "RemoteHandle of a call, asked for at",
+            "already taken",
+            "once",
+        ];
         panics_saying(&words, || poll_with(&mut called, std::task::Waker::noop()));
         panics_saying(&words, || called.join());
     });

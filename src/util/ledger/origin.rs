@@ -47,6 +47,8 @@ pub(crate) enum Kind {
     Write,
     /// That a child of a group may begin.
     Limit,
+    /// What a `Remote` was asked for.
+    Reply,
     /// A moment that the clock does not reach.
     Never,
 }
@@ -74,6 +76,7 @@ impl Kind {
             Self::Read => "bytes from the connection",
             Self::Write => "room in the connection",
             Self::Limit => "another child to end, as the limit of its group says, before it begins",
+            Self::Reply => "the result of the remote task",
             Self::Never => "the end of a sleep that lies past the end of the clock",
         }
     }
