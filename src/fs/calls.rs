@@ -23,14 +23,14 @@ type Call<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
 /// Dropped before a thread has taken it up, the call is not made. After that it is made to its end, and its outcome is dropped;
 /// what was given is dropped with the future.
 #[must_use = "futures do nothing unless awaited"]
-pub struct FsCall<T, Given = ()> {
+pub struct FsFuture<T, Given = ()> {
     /// The call.
     call: Offload<Call<T>, io::Result<T>>,
     /// What was given, until the call is done.
     given: Option<Given>,
 }
 
-impl<T: Send + 'static, Given> FsCall<T, Given> {
+impl<T: Send + 'static, Given> FsFuture<T, Given> {
     /// Will make a call.
     #[track_caller]
     pub(super) fn new(given: Given, call: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
@@ -51,9 +51,9 @@ impl<T: Send + 'static, Given> FsCall<T, Given> {
 }
 
 // Nothing in it is pinned.
-impl<T, Given> Unpin for FsCall<T, Given> {}
+impl<T, Given> Unpin for FsFuture<T, Given> {}
 
-impl<T: Send + 'static, Given> Future for FsCall<T, Given> {
+impl<T: Send + 'static, Given> Future for FsFuture<T, Given> {
     type Output = io::Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -65,9 +65,9 @@ impl<T: Send + 'static, Given> Future for FsCall<T, Given> {
     }
 }
 
-impl<T, Given> fmt::Debug for FsCall<T, Given> {
+impl<T, Given> fmt::Debug for FsFuture<T, Given> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FsCall").finish_non_exhaustive()
+        f.debug_struct("FsFuture").finish_non_exhaustive()
     }
 }
 
@@ -77,15 +77,15 @@ macro_rules! calls {
         $(#[$doc])*
         ///
         /// # Cancel safety
-        /// A call that has begun is made to its end: see [`FsCall`].
+        /// A call that has begun is made to its end: see [`FsFuture`].
         ///
         /// # Errors
         /// Those of std's function of this name; outside of a runtime.
         #[track_caller]
-        pub fn $name<P: AsRef<Path>>($path: P $(, $other: $kind)*) -> FsCall<$value, P> {
+        pub fn $name<P: AsRef<Path>>($path: P $(, $other: $kind)*) -> FsFuture<$value, P> {
             let given = $path;
             let $path = given.as_ref().to_path_buf();
-            FsCall::new(given, move || $call)
+            FsFuture::new(given, move || $call)
         }
     )*};
 }
@@ -141,14 +141,14 @@ macro_rules! calls_with_two {
         $(#[$doc])*
         ///
         /// # Cancel safety
-        /// A call that has begun is made to its end: see [`FsCall`].
+        /// A call that has begun is made to its end: see [`FsFuture`].
         ///
         /// # Errors
         /// Those of std's function of this name; outside of a runtime.
         #[track_caller]
-        pub fn $name<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> FsCall<$value, (P, Q)> {
+        pub fn $name<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> FsFuture<$value, (P, Q)> {
             let paths = (from.as_ref().to_path_buf(), to.as_ref().to_path_buf());
-            FsCall::new((from, to), move || $call(paths.0, paths.1))
+            FsFuture::new((from, to), move || $call(paths.0, paths.1))
         }
     )*};
 }
@@ -167,12 +167,12 @@ calls_with_two! {
 /// Writes a whole file, in place of what was there.
 ///
 /// # Cancel safety
-/// A call that has begun is made to its end: see [`FsCall`].
+/// A call that has begun is made to its end: see [`FsFuture`].
 ///
 /// # Errors
 /// Those of std's function of this name, as when the disk is full; outside of a runtime.
 #[track_caller]
-pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> FsCall<(), (P, C)> {
+pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> FsFuture<(), (P, C)> {
     let copies = (path.as_ref().to_path_buf(), contents.as_ref().to_vec());
-    FsCall::new((path, contents), move || fs::write(copies.0, copies.1))
+    FsFuture::new((path, contents), move || fs::write(copies.0, copies.1))
 }

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
-use super::FsCall;
+use super::FsFuture;
 use crate::runtime::{AtTheEnd, Blocking, Unblocked};
 use crate::util::budget;
 use crate::util::waiting_io::{WaitFor, until_done, write_all};
@@ -208,7 +208,7 @@ impl File {
     ) -> io::Result<T> {
         poll_fn(|cx| self.stream.poll_idle(cx)).await?;
         let Shared { file, location } = self.stream.get().clone();
-        FsCall::at(location, (), move || call(&file)).await
+        FsFuture::at(location, (), move || call(&file)).await
     }
 }
 
@@ -313,7 +313,7 @@ impl OpenOptions {
         let (options, given) = (self.0.clone(), path);
         let path = given.as_ref().to_path_buf();
         async move {
-            let opened = FsCall::at(location, given, move || options.open(path));
+            let opened = FsFuture::at(location, given, move || options.open(path));
             Ok(File::opened_at(location, opened.await?))
         }
     }

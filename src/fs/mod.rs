@@ -12,7 +12,7 @@ mod calls;
 mod file;
 
 pub use calls::{
-    FsCall, canonicalize, copy, create_dir, create_dir_all, exists, hard_link, metadata, read,
+    FsFuture, canonicalize, copy, create_dir, create_dir_all, exists, hard_link, metadata, read,
     read_dir, read_link, read_to_string, remove_dir, remove_dir_all, remove_file, rename,
     set_permissions, symlink, symlink_metadata, write,
 };

@@ -7,11 +7,10 @@ use std::collections::BTreeSet;
 const ACTIONS: [&str; 2] = ["cancel", "cancel_with"];
 
 /// Futures that have another name, and why.
-const OTHER_FUTURES: [(&str, &str); 4] = [
+const OTHER_FUTURES: [(&str, &str); 3] = [
     ("JoinHandle", "a handle that can be awaited"),
     ("RemoteHandle", "a handle that can be awaited"),
     ("Receiver", "one side of a channel that can be awaited"),
-    ("FsCall", "one future for all functions of `fs`"),
 ];
 
 /// The names of the public functions in `tokens`, each with the text of its signature.
