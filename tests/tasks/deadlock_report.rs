@@ -582,7 +582,7 @@ fn waits_that_are_over_are_not_in_the_report_of_what_has_no_queue() {
 fn a_remote_task_that_is_awaited_in_its_own_runtime_is_no_reason_to_wait() {
     use wheelhouse::Remote;
     let report = report(async {
-        let remote = Remote::current().spawn(|| pending::<()>());
+        let remote = Remote::current().spawn(pending::<()>);
         remote.await.unwrap();
     });
     let line = "waits for the result of the remote task made at here";
