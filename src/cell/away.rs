@@ -86,7 +86,7 @@ impl Away {
     pub(crate) fn merge(&self, home: i32) -> Release {
         let change = home * ONE + MERGED;
         let before = self.0.fetch_add(change, Ordering::AcqRel);
-        debug_assert_eq!(before & MERGED, 0, "merged twice");
+        assert!(before & MERGED == 0, "the home count is added once");
         self.after_change(before + change)
     }
 

@@ -223,14 +223,23 @@ impl State {
     }
 
     /// The loop took the task out of the queue and is about to poll it.
+    ///
+    /// # Panics
+    /// If it has ended or is being polled: two polls at once would alias the future.
     pub(crate) fn start(self) -> Self {
-        debug_assert!(!self.is_done() && !self.is_running());
+        assert!(
+            self.0 & (DONE | RUNNING) == 0,
+            "a task is polled once at a time, until it has ended"
+        );
         self.without(SCHEDULED).with(RUNNING)
     }
 
     /// The task is about to be polled for the sake of a task further in.
     pub(crate) fn start_carrying(self) -> Self {
-        debug_assert!(!self.is_done() && !self.is_running());
+        assert!(
+            self.0 & (DONE | RUNNING) == 0,
+            "a task is polled once at a time, until it has ended"
+        );
         self.with(RUNNING | CARRIES)
     }
 
@@ -269,8 +278,11 @@ impl State {
     }
 
     /// The future ended: by itself, by a panic, or because it was cancelled.
+    ///
+    /// # Panics
+    /// If it has ended before: its output would be given twice.
     pub(crate) fn finish(self) -> (Self, OnFinish) {
-        debug_assert!(!self.is_done());
+        assert!(!self.is_done(), "a task ends once");
         let done = self
             .without(SCHEDULED | RUNNING | CARRIES | CANCEL | LINGERS)
             .with(DONE);
@@ -328,7 +340,10 @@ impl State {
 
     /// The future was dropped, but the task has yet to wait for others. A wake that came meanwhile is for the future.
     pub(crate) fn linger(self) -> Self {
-        debug_assert!(self.is_running());
+        assert!(
+            self.is_running(),
+            "only the end of a future lets its task linger"
+        );
         self.without(RUNNING | CARRIES | SCHEDULED).with(LINGERS)
     }
 
@@ -430,6 +445,22 @@ mod tests {
                 (after, OnWake::Nothing),
                 "a second wake does nothing"
             );
+        }
+    }
+
+    /// What must not come to pass panics in release builds, too.
+    fn panics<T>(f: impl FnOnce() -> T + std::panic::UnwindSafe) -> bool {
+        std::panic::catch_unwind(f).is_err()
+    }
+
+    #[test]
+    fn nothing_is_polled_twice_at_once_or_after_its_end_and_nothing_ends_twice() {
+        for state in reachable() {
+            let may_start = !state.is_done() && !state.is_running();
+            assert_eq!(panics(|| state.start()), !may_start, "{state:?}");
+            assert_eq!(panics(|| state.finish()), state.is_done(), "{state:?}");
+            assert_eq!(panics(|| state.linger()), !state.is_running(), "{state:?}");
+            assert_eq!(panics(|| state.start_carrying()), !may_start, "{state:?}");
         }
     }
 

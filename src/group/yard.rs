@@ -206,7 +206,7 @@ impl Pen<Hub> for Yard {
         }
         if self.must_wait(task) {
             // Not scheduled any more, so that a cancellation brings it here again.
-            task.start(task.state());
+            task.start();
             let woken = task.clone().suspend();
             debug_assert!(woken.is_none(), "nothing ran in between");
             self.limit.borrow_mut().hold(number);

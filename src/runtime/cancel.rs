@@ -151,8 +151,7 @@ impl Core {
             Some(cancelled) => self.abort(task, cancelled),
             None => {
                 self.look_after_poll().set(true);
-                let state = task.state();
-                let woken = self.run(task, state);
+                let woken = self.run(task);
                 woken.into_iter().for_each(|woken| self.enqueue(woken));
             }
         }
@@ -217,7 +216,7 @@ impl Core {
             let number = task.by_ref().number();
             let wait = self.lingering().borrow_mut().remove(&number);
             drop(wait);
-            task.start(task.state());
+            task.start();
             return self.end_lingering(task);
         }
         let mut wait = Awaited::default();
@@ -251,7 +250,7 @@ impl Core {
             .borrow_mut()
             .remove(&number)
             .unwrap_or_default();
-        task.start(task.state());
+        task.start();
         if let Some(cancelled) = task.take_cancel() {
             wait.cancel_again(&cancelled);
         }

@@ -206,8 +206,8 @@ impl Core {
 
     /// Polls a task as a carrier.
     fn poll_carrier(&self, task: Task) {
-        task.start_carrying();
-        let ended = self.carrying(|| self.poll_as(&task, || task.poll()));
+        let started = task.start_carrying();
+        let ended = self.carrying(|| self.poll_as(&task, || started.poll()));
         if let Some(pending) = self.end_unless_pending(task, ended) {
             pending.end_carrying();
         }

@@ -23,7 +23,7 @@ use super::signals::Signals;
 use super::table::Table;
 use super::waits::Waits;
 use super::{Owner, Pen, Task};
-use crate::cell::{Current, Pool, State, empty};
+use crate::cell::{Current, Pool, empty};
 use crate::error::Cancelled;
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
@@ -348,11 +348,11 @@ impl Core {
         number
     }
 
-    /// Runs a task that came out of the queue, with the word `state`: polls it once. Returned if it must go back there.
+    /// Runs a task that came out of the queue: polls it once. Returned if it must go back there.
     #[inline(always)] // once a poll: its frame would cost as much as its work
-    pub(super) fn run(&self, task: Task, state: State) -> Option<Task> {
-        task.start(state);
-        let ended = self.poll_as(&task, || task.poll());
+    pub(super) fn run(&self, task: Task) -> Option<Task> {
+        let started = task.start();
+        let ended = self.poll_as(&task, || started.poll());
         match self.look_after.get() {
             false => task.settle(ended, self.current_cell()),
             true => self.look_after(task, ended),

@@ -93,7 +93,7 @@ impl<'a> MainTask<'a> {
         future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
         let outcome = if let Some((cancelled, wait)) = self.ending.take() {
-            task.start(task.state());
+            task.start();
             self.wait_on(&task, cancelled, wait)
         } else {
             self.turn(&task, future)
@@ -114,7 +114,7 @@ impl<'a> MainTask<'a> {
         let cancelled = task.take_cancel();
         let uncaught =
             cancelled.filter(|cancelled| self.core.deliver(task, cancelled) == Delivered::Uncaught);
-        task.start(task.state());
+        task.start();
         match uncaught {
             Some(cancelled) => self.cut_down(task, cancelled, future),
             None => self.advance(task, future),

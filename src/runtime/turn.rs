@@ -84,9 +84,8 @@ impl Core {
                 None => self.queue().pop()?,
             };
             self.polls_left().set(self.polls_left().get() - 1);
-            let state = task.state();
-            match state.errand() {
-                Errand::Poll => woken = self.run(task, state),
+            match task.state().errand() {
+                Errand::Poll => woken = self.run(task),
                 Errand::Main => return Some(MainTurn::Own(task)),
                 Errand::Other => {
                     if let Some(carried) = self.run_out_of_order(task) {

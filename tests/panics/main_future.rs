@@ -1,7 +1,8 @@
 //! Panics of the main future, and what a main future leaves behind: the tasks and the runtime are unharmed.
 
-use std::future::{pending, ready};
+use std::future::{pending, poll_fn, ready};
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::common::{
@@ -194,4 +195,31 @@ fn a_resume_that_is_polled_in_a_destructor_ends_no_other_task() {
 fn assert_another_task_is_unharmed(runtime: &Runtime) {
     let task = runtime.block_on(async { spawn(turns(5)) });
     runtime.block_on(task).unwrap();
+}
+
+/// A main that was cancelled while it awaited a task that cleans up, and whose destructor woke it, was started a second time.
+#[test]
+fn a_main_that_is_woken_by_its_own_destructor_waits_for_the_task_that_it_was_awaiting() {
+    let trace = Trace::new();
+    let said = trace.clone();
+    let ended = try_run(async move {
+        let task = spawn(async move {
+            catch_cancel(pending::<()>()).await.unwrap_err();
+            turns(3).await;
+            said.note("cleaned up");
+        });
+        let main = task::current().cancel_handle();
+        let mut wakes = None;
+        drop(spawn(async move { assert!(main.cancel()) }));
+        poll_fn(|cx| {
+            let waker = cx.waker().clone();
+            wakes.get_or_insert_with(|| OnDrop::new(move || waker.wake()));
+            Poll::Ready(())
+        })
+        .await;
+        drop(task.await);
+        drop(wakes);
+    });
+    assert!(ended.is_err());
+    trace.expect(["cleaned up"]);
 }

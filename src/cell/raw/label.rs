@@ -55,22 +55,21 @@ impl Label {
         self.0.addr().get() & NAMED != 0
     }
 
-    /// The address without the bit, of a label with a name.
-    fn heap(&self) -> NonNull<Named> {
-        debug_assert!(self.is_named());
+    /// The address without the bit, if there is a name.
+    fn heap(&self) -> Option<NonNull<Named>> {
+        if !self.is_named() {
+            return None;
+        }
         let clear = |address: NonZero<usize>| {
             NonZero::new(address.get() & !NAMED).expect("a box is not at address zero")
         };
-        self.0.map_addr(clear).cast()
+        Some(self.0.map_addr(clear).cast())
     }
 
     /// The name with what belongs to it.
     fn get_named(&self) -> Option<&Named> {
-        match self.is_named() {
-            // SAFETY: the invariant; the box lives as long as the label, and is only read.
-            true => Some(unsafe { self.heap().as_ref() }),
-            false => None,
-        }
+        // SAFETY: the invariant; the box lives as long as the label, and is only read.
+        self.heap().map(|named| unsafe { named.as_ref() })
     }
 
     /// Where the task was spawned.
@@ -91,9 +90,9 @@ impl Label {
 impl Drop for Label {
     #[inline]
     fn drop(&mut self) {
-        if self.is_named() {
+        if let Some(named) = self.heap() {
             // SAFETY: the invariant; the box belongs to this label, which ends here.
-            drop(unsafe { Box::from_raw(self.heap().as_ptr()) });
+            drop(unsafe { Box::from_raw(named.as_ptr()) });
         }
     }
 }

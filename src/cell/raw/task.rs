@@ -222,18 +222,19 @@ impl<H: Home> Task<H> {
         result
     }
 
-    /// Marks the task as running: the loop took it out of the queue, and found its word to be `state`.
+    /// Marks the task as running: the loop took it out of the queue.
     #[inline]
-    pub(crate) fn start(&self, state: State) {
-        debug_assert_eq!(state, self.state());
-        self.header().state.set(state.start());
+    pub(crate) fn start(&self) -> Started<'_, H> {
+        self.header()
+            .state
+            .advance(|state| (state.start(), Started(self)))
     }
 
     /// Marks the task as running for the sake of a task further in.
-    pub(crate) fn start_carrying(&self) {
+    pub(crate) fn start_carrying(&self) -> Started<'_, H> {
         self.header()
             .state
-            .step(|state| (state.start_carrying(), ()));
+            .advance(|state| (state.start_carrying(), Started(self)))
     }
 
     /// Ends such a poll, which was pending.
@@ -264,18 +265,6 @@ impl<H: Home> Task<H> {
             })
     }
 
-    /// Polls the started task once; `true` when it ended. [`settle`](Task::settle) is due in either case.
-    pub(crate) fn poll(&self) -> bool {
-        debug_assert!(self.state().is_running() && !self.state().is_main());
-        let ptr = self.0.ptr();
-        let data = ptr.as_ptr().cast_const().cast();
-        // SAFETY: the data is the counted reference `self`, which outlives this waker; it is never dropped.
-        let waker = ManuallyDrop::new(unsafe { Waker::new(data, waker_vtable::<H>()) });
-        let mut cx = Context::from_waker(&waker);
-        // SAFETY: rule 3; here, started, and started only once at a time.
-        unsafe { (self.header().vtable.poll)(ptr, &mut cx) }
-    }
-
     /// Draws the consequence of a poll: the task gives its output, or rests. Returned if it must go back into the
     /// queue.
     #[inline]
@@ -304,7 +293,7 @@ impl<H: Home> Task<H> {
     pub(crate) fn abort(&self, error: JoinError) {
         assert!(!self.state().is_done() && !self.state().is_main());
         if !self.state().is_running() {
-            self.start(self.state());
+            self.start();
         }
         // SAFETY: rule 3; here, not done, and marked as running by ourselves: nobody polls it.
         unsafe { (self.header().vtable.abort)(self.0.ptr(), error) };
@@ -359,11 +348,29 @@ impl<H: Home> Task<H> {
 
     /// Ends the cell of a main future; its value goes straight to the caller of `block_on`.
     pub(crate) fn end_main(self) {
-        debug_assert!(self.state().is_main());
-        let duty = self.header().state.advance(State::finish);
-        debug_assert_eq!(duty, OnFinish::Discard, "a main future has no handle");
+        assert!(self.state().is_main() && !self.state().has_handle());
+        // Nobody can ask for a result, so there is none to write.
+        _ = self.header().state.advance(State::finish);
         drop(self.header().extra.take());
         self.give_up();
+    }
+}
+
+/// A task that was started: it may be polled, once. (A main future is polled by whoever drives it.)
+pub(crate) struct Started<'a, H: Home>(&'a Task<H>);
+
+impl<H: Home> Started<'_, H> {
+    /// Polls the task; `true` when it ended. [`settle`](Task::settle) is due in either case.
+    #[inline]
+    pub(crate) fn poll(self) -> bool {
+        let task = self.0;
+        let ptr = task.0.ptr();
+        let data = ptr.as_ptr().cast_const().cast();
+        // SAFETY: the data is the counted reference `task`, which outlives this waker; it is never dropped.
+        let waker = ManuallyDrop::new(unsafe { Waker::new(data, waker_vtable::<H>()) });
+        let mut cx = Context::from_waker(&waker);
+        // SAFETY: rule 3; here, and started, which is refused until the poll is over.
+        unsafe { (task.header().vtable.poll)(ptr, &mut cx) }
     }
 }
 
