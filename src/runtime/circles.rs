@@ -30,11 +30,6 @@ pub(crate) struct HeldOff {
 }
 
 impl HeldOff {
-    /// Returns `true` if there is none.
-    fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
-    }
-
     /// Adds a task.
     fn add(&mut self, task: &TaskRef) {
         if !self
@@ -76,25 +71,33 @@ impl Core {
         let holds = task.scope();
         if holds.is_some_and(|root| self.scopes().borrow().is_holding(root)) {
             self.held_off().borrow_mut().add(task.by_ref());
+            self.is_any_held_off().set(true);
             self.break_circles();
         }
     }
 
-    /// The task that runs, if a shield is around the code.
-    pub(super) fn shielded_task(&self) -> Option<Id> {
+    /// The code that runs begins to await a task; returns its own task, if a shield is around it.
+    #[inline]
+    pub(super) fn await_begins(&self) -> Option<Id> {
+        if self.here().get() == Here::Task && !self.is_any_held_off().get() {
+            return None;
+        }
+        self.await_begins_inside()
+    }
+
+    /// [`await_begins`](Core::await_begins) in a scope, or while a task is held off. Apart, so that
+    /// every other await pays for two comparisons only.
+    #[cold]
+    #[inline(never)]
+    fn await_begins_inside(&self) -> Option<Id> {
+        if self.is_any_held_off().get() {
+            self.break_circles();
+        }
         let (Here::Node(at) | Here::Lazy(Some(at), _)) = self.here().get() else {
             return None;
         };
         let is_shielded = self.scopes().borrow().is_shielded(at);
         self.current_id().filter(|_| is_shielded)
-    }
-
-    /// A task begins to await another one.
-    #[inline]
-    pub(super) fn await_begins(&self) {
-        if !self.held_off().borrow().is_empty() {
-            self.break_circles();
-        }
     }
 
     /// Gives up the tasks that are held off in a circle, and wakes those who wait for them.
@@ -103,6 +106,7 @@ impl Core {
         let ended = self.held_off().borrow_mut().take_ended();
         drop(ended);
         let candidates = self.held_off().borrow().tasks.clone();
+        self.is_any_held_off().set(!candidates.is_empty());
         if candidates.is_empty() {
             return;
         }

@@ -194,12 +194,8 @@ unsafe impl Home for Hub {
     }
 
     #[inline]
-    fn await_begins() {
-        try_with(Core::await_begins).ok();
-    }
-
-    fn shielded_task() -> Option<Id> {
-        try_with(Core::shielded_task).ok().flatten()
+    fn await_begins() -> Option<Id> {
+        try_with(Core::await_begins).ok().flatten()
     }
 
     fn is_home_thread(&self) -> bool {

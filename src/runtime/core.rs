@@ -85,6 +85,8 @@ pub(crate) struct Core {
     waits: RefCell<Waits>,
     /// The tasks that are waited for while they hold a cancellation off.
     held_off: RefCell<HeldOff>,
+    /// Whether there are any.
+    is_any_held_off: Cell<bool>,
     /// What the tasks that linger wait for, by their numbers.
     lingering: RefCell<BTreeMap<u64, Awaited>>,
     /// The number of the task that was spawned last.
@@ -136,6 +138,7 @@ impl Core {
             collector: RefCell::default(),
             waits: RefCell::default(),
             held_off: RefCell::default(),
+            is_any_held_off: Cell::new(false),
             lingering: RefCell::default(),
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
@@ -228,6 +231,12 @@ impl Core {
     /// The tasks that are waited for while they hold a cancellation off.
     pub(super) fn held_off(&self) -> &RefCell<HeldOff> {
         &self.held_off
+    }
+
+    /// Whether any task is waited for while it holds a cancellation off.
+    #[inline]
+    pub(super) fn is_any_held_off(&self) -> &Cell<bool> {
+        &self.is_any_held_off
     }
 
     /// What the tasks that linger wait for.

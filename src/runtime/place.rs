@@ -46,6 +46,10 @@ impl Place {
                 let key = core.scopes().borrow_mut().open(parent, kind);
                 place.node = Some((key, core.hub().number()));
                 is_new = true;
+                if kind == Kind::Mask && place.has_arrived() {
+                    // It holds that only if it is polled again (C26): told, as by a delivery.
+                    return waker.wake_by_ref();
+                }
                 core.refresh_waker(key, waker);
             }
         });

@@ -481,6 +481,36 @@ fn c26_one_that_is_polled_at_each_turn_with_a_waker_of_others_hears_of_it() {
 }
 
 #[test]
+fn c26_a_shield_that_takes_over_what_waited_and_is_not_polled_again_is_passed_by() {
+    testing::run(async {
+        let trace = Trace::new();
+        let notes = trace.clone();
+        let task = spawn(async move {
+            shield(sleep(ms(10))).await; // holds the cancellation off
+            let _kept = begun(Stop::Shield, &notes).await;
+            pending::<()>().await;
+        });
+        turns(2).await;
+        task.cancel();
+        let start = time::now();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!(time::now() - start, ms(10));
+    });
+    testing::run(async {
+        let task = spawn(async {
+            shield(sleep(ms(10))).await;
+            shield(sleep(ms(10))).await; // holds it on, if it is polled
+            pending::<()>().await;
+        });
+        turns(2).await;
+        task.cancel();
+        let start = time::now();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_eq!(time::now() - start, ms(20));
+    });
+}
+
+#[test]
 fn c26_one_with_a_waker_that_wakes_nobody_is_passed_by_at_the_deadline() {
     for_each_stop(async |stop, trace| {
         let start = time::now();

@@ -206,11 +206,15 @@ impl<T, H: Home> Join<T, H> {
 
     /// Has circles of awaits looked for. A combinator's waker does not say which task awaits: that
     /// is noted, where only that could tell of a circle.
+    #[inline]
     fn begin_await(&self, waker: &Waker) {
-        if number_of(waker, self.header().home()).is_none() {
-            self.note_awaiter(H::shielded_task());
+        if let Some(awaiter) = H::await_begins()
+            && number_of(waker, self.header().home()).is_none()
+        {
+            self.note_awaiter(Some(awaiter));
+            // What is known now may close a circle.
+            H::await_begins();
         }
-        H::await_begins();
     }
 
     /// Notes which task awaits this one, for the report of a deadlock.

@@ -69,11 +69,9 @@ pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
     /// The task's handle was dropped by who awaited it: cancels the task. Called at home.
     fn awaiter_gone(task: Task<Self>);
 
-    /// The code that runs here begins to await a task.
-    fn await_begins();
-
-    /// The task that runs here, if a shield is around the code.
-    fn shielded_task() -> Option<Id>;
+    /// The code that runs here begins to await a task; returns its own task, if a shield is around
+    /// it.
+    fn await_begins() -> Option<Id>;
 
     /// True on the thread that made the runtime, whether it is driven there at this moment or not.
     fn is_home_thread(&self) -> bool;
