@@ -223,9 +223,12 @@ fn files_and_programs() {
         fs::remove_file(&path).await.unwrap();
         // A read that is cancelled fills the buffer, from which small reads are ready at once.
         let mut large = vec![0; 8 * MOST];
-        // A thread that is quick ends it before it can be cancelled.
+        // A thread that is quick ends it before it can be cancelled. Each try is in a poll of its own,
+        // so that pending means that the thread reads, and not that the task gives way.
+        yield_now().await;
         while futures::poll!(file.read(&mut large)).is_ready() {
             file.seek(SeekFrom::Start(0)).await.unwrap();
+            yield_now().await;
         }
         file.read_exact(&mut [0]).await.unwrap();
         gives_way("a buffered read", async || {
