@@ -254,7 +254,7 @@ impl<E> GroupError<E> {
     ///
     /// async fn fetch_all() -> Result<(), String> {
     ///     let outcome = task_group(async |g| {
-    ///         g.spawn(async { Err("no such page".to_owned()) });
+    ///         g.spawn(async { Err::<(), _>("no such page".to_owned()) });
     ///         Ok(())
     ///     });
     ///     outcome.await.map_err(|error| error.into_first().unwrap_or_else(|| "stopped".into()))
