@@ -25,7 +25,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -63,7 +62,7 @@ pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
         receiver: WakerSlot::default(),
         sender: WakerSlot::default(),
         location: Location::caller(),
-        note: ManuallyDrop::default(),
+        note: Note::default(),
     });
     let receiver = Receiver(Rc::clone(&shared));
     (Sender(shared), receiver)
@@ -83,9 +82,8 @@ struct Shared<T> {
     sender: WakerSlot,
     /// Where it was made.
     location: &'static Location<'static>,
-    /// Says which task waits for the value, in the report of a deadlock. Cleared with the receiver's
-    /// waker, so that only a oneshot that is waited for pays for it.
-    note: ManuallyDrop<Note>,
+    /// Says which task waits for the value, in the report of a deadlock.
+    note: Note,
 }
 
 impl<T> Shared<T> {
@@ -177,9 +175,7 @@ impl<T> Drop for Sender<T> {
     #[inline]
     fn drop(&mut self) {
         self.0.sender_gone.set(true);
-        if self.0.receiver.wake() {
-            self.0.note.clear();
-        }
+        self.0.receiver.wake();
     }
 }
 
@@ -281,6 +277,7 @@ impl<T> Future for Receiver<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.0.is_settled() {
             ready!(budget::poll_spend(cx.waker()));
+            self.0.note.over();
             return Poll::Ready(self.0.take());
         }
         self.0.receiver.register(cx.waker());
@@ -298,11 +295,10 @@ impl<T> Drop for Receiver<T> {
     #[inline]
     fn drop(&mut self) {
         self.0.receiver_gone.set(true);
+        self.0.note.over();
         let value = self.0.value.take();
         self.0.sender.wake();
-        if self.0.receiver.clear() {
-            self.0.note.clear();
-        }
+        self.0.receiver.clear();
         // The last: its destructor may panic.
         drop(value);
     }

@@ -26,24 +26,20 @@ impl WakerSlot {
         drop_quietly((old, other));
     }
 
-    /// Wakes the task that waits; `false` if none does. A waker that panics does so on its own account.
+    /// Wakes the task that waits. A waker that panics does so on its own account.
     #[inline]
-    pub(super) fn wake(&self) -> bool {
-        let Some(waker) = self.0.take() else {
-            return false;
-        };
-        wake_quietly(waker);
-        true
+    pub(super) fn wake(&self) {
+        if let Some(waker) = self.0.take() {
+            wake_quietly(waker);
+        }
     }
 
-    /// Forgets the waker: nobody waits any more. `false` if nobody did.
+    /// Forgets the waker: nobody waits any more.
     #[inline]
-    pub(super) fn clear(&self) -> bool {
-        let Some(waker) = self.0.take() else {
-            return false;
-        };
-        drop_quietly(waker);
-        true
+    pub(super) fn clear(&self) {
+        if let Some(waker) = self.0.take() {
+            drop_quietly(waker);
+        }
     }
 }
 

@@ -38,14 +38,6 @@ impl Note {
         }
     }
 
-    /// Nobody waits any more.
-    #[inline]
-    pub(crate) fn clear(&self) {
-        if self.number() != 0 {
-            super::origin::forget(self.number());
-        }
-    }
-
     /// Calls [`over`](Self::over) when it is dropped: for a wait that is a future of its own.
     pub(crate) fn until_dropped(&self) -> Over<'_> {
         Over(self)
@@ -89,7 +81,9 @@ fn place_of(who: Option<Id>) -> u32 {
 impl Drop for Note {
     #[inline]
     fn drop(&mut self) {
-        self.clear();
+        if self.number() != 0 {
+            super::origin::forget(self.number());
+        }
     }
 }
 
