@@ -295,7 +295,7 @@ mod tests {
             for _ in 0..20_000 {
                 // A task joins, and is gone when it is woken.
                 world.poll(&Waker::from(Arc::new(Somebody)));
-                if world.ready.len() > 0 {
+                if !world.ready.is_empty() {
                     let waits = |waker: &Waker| tasks.iter().any(|task| task.will_wake(waker));
                     world.ready.retain(waits);
                 }
