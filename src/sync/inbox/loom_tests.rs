@@ -1,7 +1,7 @@
 //! No item and no end is missed, whatever the threads do.
 
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -24,7 +24,7 @@ fn receive<T>(receiver: &Receiver<T>) -> Vec<T> {
     let mut items = Vec::new();
     loop {
         let before = counter.0.load(Ordering::Acquire);
-        match receiver.0.poll(&waker) {
+        match receiver.0.poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(Ok(item)) => items.push(item),
             Poll::Ready(Err(_)) => return items,
             Poll::Pending => {
@@ -67,8 +67,8 @@ fn loom_a_blocked_sender_hears_of_room_and_of_the_end() {
             let first = sender.send(1).is_ok();
             (first, sender.send(2).is_ok())
         });
-        let waker = Waker::noop();
-        let got = receiver.0.poll(waker).is_ready();
+        let mut cx = Context::from_waker(Waker::noop());
+        let got = receiver.0.poll(&mut cx).is_ready();
         drop(receiver);
         let (first, second) = thread.join().expect("it ends well");
         assert!(!got || first);
