@@ -1,6 +1,6 @@
 //! [`as_completed()`]: outputs in the order in which they come.
 
-use super::crew::Crew;
+use super::join_all::JoinAll;
 use super::list::List;
 use crate::util::{budget, caught};
 use futures_core::{FusedStream, Stream};
@@ -60,7 +60,7 @@ where
     I::Item: IntoFuture,
 {
     AsCompleted {
-        crew: Crew::new(List::new(futures)),
+        join_all: JoinAll::new(List::new(futures)),
         arrived: VecDeque::new(),
     }
 }
@@ -69,7 +69,7 @@ where
 #[must_use = "streams do nothing unless polled"]
 pub struct AsCompleted<F: Future> {
     /// The futures, and the outputs that wait to be fetched.
-    crew: Crew<List<F>>,
+    join_all: JoinAll<List<F>>,
     /// Which futures those outputs belong to, in the order in which they came.
     arrived: VecDeque<usize>,
 }
@@ -93,10 +93,10 @@ impl<F: Future> AsCompleted<F> {
     /// Returns the number of outputs that were not returned yet.
     #[must_use]
     pub fn len(&self) -> usize {
-        if self.crew.has_ended() {
+        if self.join_all.has_ended() {
             return self.arrived.len();
         }
-        let (_, left) = self.crew.counts();
+        let (_, left) = self.join_all.counts();
         self.arrived.len() + left
     }
 
@@ -108,16 +108,16 @@ impl<F: Future> AsCompleted<F> {
 
     /// Fetches an output; if none is there, polls the futures that were woken.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
-        if self.arrived.is_empty() && !self.crew.has_ended() {
+        if self.arrived.is_empty() && !self.join_all.has_ended() {
             self.poll_futures(cx);
         }
-        if self.crew.has_passed() {
+        if self.join_all.has_passed() {
             // The cancellation is on its way outwards: the code around must not go on.
-            return self.crew.wait_to_be_dropped();
+            return self.join_all.wait_to_be_dropped();
         }
         match self.arrived.pop_front() {
-            Some(index) => Poll::Ready(Some(Pin::new(&mut self.crew).set().at(index).take())),
-            None if self.crew.has_ended() => Poll::Ready(None),
+            Some(index) => Poll::Ready(Some(Pin::new(&mut self.join_all).set().at(index).take())),
+            None if self.join_all.has_ended() => Poll::Ready(None),
             None => Poll::Pending,
         }
     }
@@ -126,15 +126,15 @@ impl<F: Future> AsCompleted<F> {
     /// outputs, and the notes with them; so does a cancellation that goes on outwards. The parent's
     /// waker, too, may panic: then the notes stay.
     fn poll_futures(&mut self, cx: &mut Context<'_>) {
-        let Self { crew, arrived } = self;
-        let mut crew = Pin::new(crew);
+        let Self { join_all, arrived } = self;
+        let mut join_all = Pin::new(join_all);
         let polled = caught(|| {
-            crew.as_mut().poll(cx, |_, index| {
+            join_all.as_mut().poll(cx, |_, index| {
                 arrived.push_back(index);
                 ControlFlow::Continue(())
             })
         });
-        if crew.has_passed() || (polled.is_err() && crew.has_ended()) {
+        if join_all.has_passed() || (polled.is_err() && join_all.has_ended()) {
             arrived.clear();
         }
         if let Err(panic) = polled {
@@ -149,8 +149,8 @@ struct Watched<'a, F: Future>(&'a mut AsCompleted<F>);
 
 impl<F: Future> Drop for Watched<'_, F> {
     fn drop(&mut self) {
-        self.0.crew.set_aside();
-        self.0.crew.be_over();
+        self.0.join_all.set_aside();
+        self.0.join_all.be_over();
     }
 }
 
@@ -160,7 +160,7 @@ impl<F: Future> Stream for AsCompleted<F> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let polled = budget::counted(cx, |cx| self.poll_output(cx));
         if polled.is_ready() {
-            self.crew.set_aside();
+            self.join_all.set_aside();
         }
         polled
     }

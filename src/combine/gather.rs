@@ -1,7 +1,7 @@
 //! [`gather()`]: all outputs, in argument order.
 
 use super::Branches;
-use super::crew::Crew;
+use super::join_all::JoinAll;
 use super::slot::Set;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -61,7 +61,7 @@ use std::task::{Context, Poll, ready};
 #[doc(alias = "join_all")]
 pub fn gather<B: Branches>(branches: B) -> Gather<B> {
     Gather {
-        crew: Crew::new(branches.into_set()),
+        join_all: JoinAll::new(branches.into_set()),
     }
 }
 
@@ -70,7 +70,7 @@ pin_project! {
     #[must_use = "futures do nothing unless awaited"]
     pub struct Gather<B: Branches> {
         #[pin]
-        crew: Crew<B::Set>,
+        join_all: JoinAll<B::Set>,
     }
 }
 
@@ -93,7 +93,7 @@ impl<B: Branches> Gather<B> {
     /// ```
     #[doc(alias = "buffer_unordered")]
     pub fn limit(mut self, limit: usize) -> Self {
-        self.crew.set_limit("gather", limit);
+        self.join_all.set_limit("gather", limit);
         self
     }
 }
@@ -102,20 +102,20 @@ impl<B: Branches> Future for Gather<B> {
     type Output = B::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
-        let mut crew = self.project().crew;
+        let mut join_all = self.project().join_all;
         assert!(
-            crew.has_passed() || !crew.has_ended(),
+            join_all.has_passed() || !join_all.has_ended(),
             "`gather` was polled again after it had ended"
         );
-        let ended = ready!(crew.as_mut().poll(cx, |_, _| ControlFlow::Continue(())));
+        let ended = ready!(join_all.as_mut().poll(cx, |_, _| ControlFlow::Continue(())));
         debug_assert!(ended.is_continue(), "nobody breaks it off");
-        Poll::Ready(crew.disband().take())
+        Poll::Ready(join_all.into_set().take())
     }
 }
 
 impl<B: Branches> fmt::Debug for Gather<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (futures, left) = self.crew.counts();
+        let (futures, left) = self.join_all.counts();
         f.debug_struct("Gather")
             .field("futures", &futures)
             .field("left", &left)

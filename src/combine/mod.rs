@@ -54,9 +54,10 @@
 //                      queue   who was woken, in order
 
 mod as_completed;
-mod crew;
+mod branch_scopes;
 mod engine;
 mod gather;
+mod join_all;
 mod joinable;
 mod list;
 mod node;
@@ -67,7 +68,6 @@ mod try_gather;
 mod tuple;
 mod wait;
 mod watch;
-mod winding;
 
 #[cfg(test)]
 mod tests;

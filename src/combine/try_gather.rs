@@ -1,7 +1,7 @@
 //! [`try_gather()`]: all values, or the first error.
 
 use super::Branches;
-use super::crew::Crew;
+use super::join_all::JoinAll;
 use super::slot::TrySet;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -60,7 +60,7 @@ where
     B::Set: TrySet,
 {
     TryGather {
-        crew: Crew::new(branches.into_set()),
+        join_all: JoinAll::new(branches.into_set()),
         error: None,
     }
 }
@@ -73,7 +73,7 @@ pin_project! {
         B::Set: TrySet,
     {
         #[pin]
-        crew: Crew<B::Set>,
+        join_all: JoinAll<B::Set>,
         // Of the future that failed first, while the others end.
         error: Option<Error<B>>,
     }
@@ -89,7 +89,7 @@ where
     ///
     /// If `limit` is 0.
     pub fn limit(mut self, limit: usize) -> Self {
-        self.crew.set_limit("try_gather", limit);
+        self.join_all.set_limit("try_gather", limit);
         self
     }
 }
@@ -108,13 +108,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut crew = this.crew;
+        let mut join_all = this.join_all;
         assert!(
-            crew.has_passed() || !crew.has_ended(),
+            join_all.has_passed() || !join_all.has_ended(),
             "`try_gather` was polled again after it had ended"
         );
         let error = this.error;
-        let ended = ready!(crew.as_mut().poll(cx, |set, index| {
+        let ended = ready!(join_all.as_mut().poll(cx, |set, index| {
             *error = set.take_error(index);
             match error {
                 Some(_) => ControlFlow::Break(()),
@@ -123,7 +123,7 @@ where
         }));
         Poll::Ready(match (ended, error.take()) {
             (ControlFlow::Break(()), Some(error)) => Err(error),
-            _ => Ok(crew.disband().take_values()),
+            _ => Ok(join_all.into_set().take_values()),
         })
     }
 }
@@ -133,7 +133,7 @@ where
     B::Set: TrySet,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (futures, left) = self.crew.counts();
+        let (futures, left) = self.join_all.counts();
         f.debug_struct("TryGather")
             .field("futures", &futures)
             .field("left", &left)

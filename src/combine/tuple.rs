@@ -104,9 +104,9 @@ tuple!(Set12, 12, A TA a 0, B TB b 1, C TC c 2, D TD d 3, F TF f 4, G TG g 5, H 
 /// No children.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Nobody;
+pub struct EmptySet;
 
-impl Set for Nobody {
+impl Set for EmptySet {
     type Output = ();
 
     fn count(&self) -> usize {
@@ -124,7 +124,7 @@ impl Set for Nobody {
     fn take(self: Pin<&mut Self>) {}
 }
 
-impl TrySet for Nobody {
+impl TrySet for EmptySet {
     type Values = ();
     type Error = Infallible;
 
@@ -137,9 +137,9 @@ impl TrySet for Nobody {
 
 impl Branches for () {
     type Output = ();
-    type Set = Nobody;
+    type Set = EmptySet;
 
-    fn into_set(self) -> Nobody {
-        Nobody
+    fn into_set(self) -> EmptySet {
+        EmptySet
     }
 }

@@ -12,29 +12,29 @@ impl<E> TaskGroup<'_, '_, E> {
         self.cancelled
             .borrow_mut()
             .get_or_insert_with(|| gone.clone());
-        self.yard.close();
+        self.children.close();
         gone
     }
 
     /// Drops the children, and what their destructors spawn.
     pub(super) fn drop_children(&self, gone: &Cancelled) {
         loop {
-            let members = self.yard.take_members();
+            let members = self.children.take_members();
             if members.is_empty() {
                 return;
             }
             for task in members {
                 drop_child(&task, gone);
-                self.yard.one_less(&task);
+                self.children.one_less(&task);
             }
         }
     }
 }
 
 /// While a body is made that may spawn, and panic, before there is a driver of it.
-pub(super) struct Unmanned<'a, 'scope, 'env, E>(pub(super) &'a TaskGroup<'scope, 'env, E>);
+pub(super) struct AbortOnDrop<'a, 'scope, 'env, E>(pub(super) &'a TaskGroup<'scope, 'env, E>);
 
-impl<E> Drop for Unmanned<'_, '_, '_, E> {
+impl<E> Drop for AbortOnDrop<'_, '_, '_, E> {
     fn drop(&mut self) {
         let gone = self.0.abandon();
         self.0.drop_children(&gone);

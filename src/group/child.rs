@@ -123,14 +123,14 @@ fn take_in<T, E>(
         join,
     } = spawned;
     let task = queued.clone();
-    group.yard.add(task.clone());
-    core.admit_penned(owner, queued, Rc::clone(&group.yard) as _);
+    group.children.add(task.clone());
+    core.admit_penned(owner, queued, Rc::clone(&group.children) as _);
     if let Some(cancelled) = group.cancelled() {
         task.cancel(cancelled);
     }
     if task.state().is_done() {
         // The runtime is closed: it was dropped at once.
-        group.yard.one_less(&task);
+        group.children.one_less(&task);
     }
     JoinHandle::new(join)
 }

@@ -20,8 +20,8 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 
 use super::TaskGroup;
+use super::child_set::Call;
 use super::output::GroupOutput;
-use super::yard::Call;
 use crate::error::{Cancelled, GroupError};
 use crate::runtime::{Awaited, Core, Lazy, Outgoing, OwnTurn, Place, Task, with};
 use crate::scope::Kind;
@@ -101,7 +101,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         Self {
             body: Some(body),
             group,
-            state: State::new(group.yard.body_waker()),
+            state: State::new(group.children.body_waker()),
         }
     }
 
@@ -116,7 +116,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         );
         let join = &mut this.state.join;
         let is_first = join.open(Kind::Join, waker);
-        this.group.yard.visit(core, waker, join.node());
+        this.group.children.visit(core, waker, join.node());
         is_first
     }
 
@@ -154,7 +154,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         let this = self.as_mut().project();
         let body = this.body.as_pin_mut()?;
         let state = this.state;
-        let was_woken = this.group.yard.waker().take_body_wake();
+        let was_woken = this.group.children.waker().take_body_wake();
         let waker = &state.body_waker;
         state.branch.refresh(waker);
         let polled = if state.branch.has_arrived() {
@@ -163,7 +163,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             let lazy = Lazy::Branch(state.join.node());
             let mut cx = Context::from_waker(waker);
             let poll = || caught(|| body.poll(&mut cx));
-            let pen = Rc::clone(&this.group.yard) as _;
+            let pen = Rc::clone(&this.group.children) as _;
             let branch = &mut state.branch;
             core.in_body_of(pen, || branch.inside_lazily(lazy, waker, poll))
         } else {
@@ -171,7 +171,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         };
         match polled {
             Ok(Poll::Pending) => {
-                if was_woken && !carries && !this.group.yard.waker().is_body_woken() {
+                if was_woken && !carries && !this.group.children.waker().is_body_woken() {
                     // What was delivered inside, and not heard by this poll, ends the body (C26).
                     state.branch.pass_by();
                 }
@@ -224,7 +224,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             }
             Call::Passage(Some(task)) => {
                 if core.carry_penned(&task) {
-                    self.group.yard.one_less(&task);
+                    self.group.children.one_less(&task);
                 }
                 self.tell(core);
             }
@@ -237,9 +237,9 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
 
     /// Gives the children a turn that are next in the run queue.
     fn run_next_children(mut self: Pin<&mut Self>, core: &Core) {
-        let yard = &self.group.yard;
-        while core.next_turn_in(&**yard)
-            && let Some(Call::Turn(task)) = yard.take_call()
+        let children = &self.group.children;
+        while core.next_turn_in(&**children)
+            && let Some(Call::Turn(task)) = children.take_call()
         {
             self.as_mut().run_child(core, &task);
         }
@@ -248,14 +248,14 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     /// Gives those children a turn that had theirs while the group was not polled. The first of them in any case, so that
     /// there is an end to it; the others while the batch lasts.
     fn run_backlog(mut self: Pin<&mut Self>, core: &Core) {
-        let yard = &self.group.yard;
+        let children = &self.group.children;
         let mut may_go_on = true;
-        while may_go_on && let Some(task) = yard.next_in_backlog() {
+        while may_go_on && let Some(task) = children.next_in_backlog() {
             self.as_mut().run_child(core, &task);
             may_go_on = core.spend_poll();
         }
-        if yard.has_backlog() {
-            yard.waker().wake_outer();
+        if children.has_backlog() {
+            children.waker().wake_outer();
         }
     }
 
@@ -265,7 +265,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             return;
         }
         if core.run_penned(task) {
-            self.group.yard.one_less(task);
+            self.group.children.one_less(task);
         }
         self.as_mut().tell(core);
     }
@@ -282,12 +282,12 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
 
     /// Whether there is something to do for the group itself.
     fn is_due(&self) -> bool {
-        let yard = &self.group.yard;
+        let children = &self.group.children;
         let is_body_due = match self.body {
-            Some(_) => yard.waker().is_body_woken(),
-            None => yard.living() == 0,
+            Some(_) => children.waker().is_body_woken(),
+            None => children.living() == 0,
         };
-        is_body_due || yard.has_backlog() || self.state.join.has_arrived()
+        is_body_due || children.has_backlog() || self.state.join.has_arrived()
     }
 
     /// A poll that is for the group itself.
@@ -308,7 +308,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         }
         self.as_mut().tell(core);
         self.as_mut().run_backlog(core);
-        if self.body.is_some() || self.group.yard.living() > 0 {
+        if self.body.is_some() || self.group.children.living() > 0 {
             return Poll::Pending;
         }
         ready!(self.as_mut().project().state.awaited.poll(cx.waker()));
@@ -340,7 +340,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
                 .cut_body(arrived.as_ref().unwrap_or(cancelled));
         }
         let group = self.group;
-        for task in group.yard.members() {
+        for task in group.children.members() {
             if task.state().lingers() {
                 // Its future is gone; those that it waits for hear of this one, too (C9).
                 core.drop_along(&task, cancelled);
@@ -356,7 +356,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             if let Some(cancelled) = uncaught
                 && core.abort_penned(&task, &cancelled)
             {
-                group.yard.one_less(&task);
+                group.children.one_less(&task);
             }
         }
     }
@@ -411,7 +411,7 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
                 return outgoing.poll();
             }
             let is_first = self.as_mut().enter(core, cx.waker());
-            match self.group.yard.take_call() {
+            match self.group.children.take_call() {
                 Some(call) => self.as_mut().carry(core, call),
                 None if !is_first && self.as_mut().project().state.own_turn.is_passed_over() => {}
                 None => return self.visit(core, cx, is_first),

@@ -25,12 +25,12 @@
 mod abandon;
 #[allow(unsafe_code, reason = "door: a future that borrows becomes a task")]
 mod child;
+mod child_set;
 mod driver;
 mod limit;
 mod members;
 mod output;
 mod waker;
-mod yard;
 
 pub use output::{ChildOutput, GroupOutput};
 
@@ -45,9 +45,9 @@ use crate::error::{Cancelled, GroupError, JoinError, Panic, Reason};
 use crate::runtime::with;
 use crate::task::{Id, JoinHandle, try_current};
 use crate::util::{Payload, drop_quietly};
-use abandon::Unmanned;
+use abandon::AbortOnDrop;
+use child_set::ChildSet;
 use driver::Driver;
-use yard::Yard;
 
 /// Runs `body` with a group in which it may spawn children, and ends when all of them have (asyncio: `TaskGroup`).
 ///
@@ -152,7 +152,7 @@ where
     B: for<'scope> AsyncFnOnce(&'scope TaskGroup<'scope, 'env, R::Error>) -> R,
 {
     let group = TaskGroup::new();
-    let unmanned = Unmanned(&group);
+    let unmanned = AbortOnDrop(&group);
     let body = body(&group);
     forget(unmanned);
     Driver::new(&group, body).await
@@ -166,7 +166,7 @@ where
 #[doc(alias = "TaskTracker")]
 pub struct TaskGroup<'scope, 'env: 'scope, E: 'env> {
     /// The children.
-    yard: Rc<Yard>,
+    children: Rc<ChildSet>,
     /// What members failed with, in the order in which it came.
     errors: RefCell<Vec<E>>,
     /// The first panic of a member.
@@ -183,7 +183,7 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     /// A group without children.
     fn new() -> Self {
         Self {
-            yard: Rc::default(),
+            children: Rc::default(),
             errors: RefCell::default(),
             panic: RefCell::default(),
             cancelled: RefCell::default(),
@@ -270,7 +270,7 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
             limit > 0,
             "task_group: `limit(0)` would never start a child; ask for at least 1"
         );
-        self.yard.set_limit(limit);
+        self.children.set_limit(limit);
         self
     }
 
@@ -298,13 +298,13 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     #[doc(alias = "cancel_scope")]
     pub fn cancel(&self) {
         self.cancel_for(Reason::GroupCancelled);
-        self.yard.waker().wake_outer();
+        self.children.waker().wake_outer();
     }
 
     /// Counts the children that have not ended.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.yard.living()
+        self.children.living()
     }
 
     /// Tells whether all children have ended.
@@ -331,7 +331,7 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         let is_new = self.cancelled.borrow().is_none();
         if is_new {
             self.cancelled.replace(Some(Cancelled::new(reason, by)));
-            self.yard.announce_end();
+            self.children.announce_end();
         }
     }
 
@@ -353,7 +353,7 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
 
     /// The child that is being polled is to be ended with this.
     fn end_child_with(&self, error: JoinError) {
-        self.yard.end_child_with(error);
+        self.children.end_child_with(error);
     }
 }
 

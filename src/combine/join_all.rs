@@ -20,9 +20,9 @@
 //! A crew is a `Join` in the tree of scopes and its children are branches of it, opened when something in a child opens a
 //! catch point. One in which nobody does pays nothing for that, and a cancellation drops it whole.
 
+use super::branch_scopes::{BranchScopes, Exit};
 use super::engine::Engine;
 use super::slot::Set;
-use super::winding::{End, Family};
 use crate::error::Panic;
 use crate::runtime::{Place, Promise};
 use crate::util::{Payload, caught, drop_quietly, go_on};
@@ -34,24 +34,24 @@ use std::task::{Context, Poll, Waker, ready};
 
 pin_project! {
     /// Children and their engine.
-    #[project = CrewProj]
-    pub(super) struct Crew<S: Set> {
+    #[project = JoinAllProj]
+    pub(super) struct JoinAll<S: Set> {
         // The children.
         #[pin]
         set: S,
         // Who is polled when.
         engine: Engine,
         // Whether futures or outputs may be left in the set.
-        manned: bool,
+        live: bool,
         // Whether nothing is polled any more.
         finished: bool,
         // Their places in the tree of scopes, and how it will end. After the set, so that it closes last.
-        family: Family,
+        branch_scopes: BranchScopes,
     }
 
-    impl<S: Set> PinnedDrop for Crew<S> {
+    impl<S: Set> PinnedDrop for JoinAll<S> {
         fn drop(this: Pin<&mut Self>) {
-            let dismissed = this.dismiss();
+            let dismissed = this.clear();
             if let Err(panic) = dismissed {
                 go_on(panic);
             }
@@ -59,16 +59,16 @@ pin_project! {
     }
 }
 
-impl<S: Set> Crew<S> {
+impl<S: Set> JoinAll<S> {
     /// A crew that has not begun.
     pub(super) fn new(set: S) -> Self {
         let engine = Engine::new(set.count());
         Self {
             set,
             engine,
-            manned: true,
+            live: true,
             finished: false,
-            family: Family::default(),
+            branch_scopes: BranchScopes::default(),
         }
     }
 
@@ -93,7 +93,7 @@ impl<S: Set> Crew<S> {
 
     /// Whether a cancellation has gone on outwards, so that whoever polls must wait to be dropped.
     pub(super) fn has_passed(&self) -> bool {
-        self.family.has_passed()
+        self.branch_scopes.has_passed()
     }
 
     /// A cancellation has gone on outwards: waits to be dropped.
@@ -101,18 +101,18 @@ impl<S: Set> Crew<S> {
     /// # Panics
     /// If the cancellation was given out.
     pub(super) fn wait_to_be_dropped<T>(&self) -> Poll<T> {
-        self.family.wait_to_be_dropped()
+        self.branch_scopes.wait_to_be_dropped()
     }
 
     /// Whoever polled has been dropped: one in which a cancellation has gone on outwards is over for whoever comes next.
     pub(super) fn be_over(&mut self) {
-        self.family.be_over();
+        self.branch_scopes.be_over();
     }
 
     /// The children, all of which have ended, for the driver to take every output.
-    pub(super) fn disband(self: Pin<&mut Self>) -> Pin<&mut S> {
+    pub(super) fn into_set(self: Pin<&mut Self>) -> Pin<&mut S> {
         let this = self.project();
-        *this.manned = false;
+        *this.live = false;
         this.set
     }
 
@@ -123,7 +123,7 @@ impl<S: Set> Crew<S> {
 
     /// Nobody will poll it until the next poll: what is delivered inside would not be heard.
     pub(super) fn set_aside(&mut self) {
-        self.family.join.set_aside();
+        self.branch_scopes.join.set_aside();
     }
 
     /// Polls the children that were woken; `judge` sees each that has just ended, and may break the whole off.
@@ -135,58 +135,58 @@ impl<S: Set> Crew<S> {
         cx: &mut Context<'_>,
         mut judge: impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
     ) -> Poll<ControlFlow<()>> {
-        if self.family.has_passed() {
-            return self.family.wait_to_be_dropped();
+        if self.branch_scopes.has_passed() {
+            return self.branch_scopes.wait_to_be_dropped();
         }
         while !self.engine.has_ended() {
             let mut this = self.as_mut().project();
-            if this.family.hear(cx.waker()) {
-                drop_uncaught(this.set.as_mut(), this.engine, this.family);
+            if this.branch_scopes.hear(cx.waker()) {
+                drop_uncaught(this.set.as_mut(), this.engine, this.branch_scopes);
             }
             match this.round(cx, &mut judge) {
                 Poll::Pending if self.as_mut().project().rests(cx.waker()) => {
                     return Poll::Pending;
                 }
                 Poll::Pending | Poll::Ready(ControlFlow::Continue(())) => {}
-                Poll::Ready(ControlFlow::Break(end)) => self.as_mut().wind_up(end),
+                Poll::Ready(ControlFlow::Break(end)) => self.as_mut().begin_exit(end),
             }
         }
         self.finish(cx)
     }
 
     /// Begins to end, for a reason that lies inside.
-    fn wind_up(self: Pin<&mut Self>, end: End) {
+    fn begin_exit(self: Pin<&mut Self>, end: Exit) {
         let this = self.project();
-        this.family.wind_up(end);
-        drop_uncaught(this.set, this.engine, this.family);
+        this.branch_scopes.begin_exit(end);
+        drop_uncaught(this.set, this.engine, this.branch_scopes);
     }
 
     /// All have ended: draws the consequence.
     fn finish(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
         let this = self.as_mut().project();
-        let family = this.family;
-        if !family.awaited.is_over() {
+        let branch_scopes = this.branch_scopes;
+        if !branch_scopes.awaited.is_over() {
             // A shield that was the last to end has let out what the crew knows: nobody else is to hear of that.
-            family.hear(cx.waker());
+            branch_scopes.hear(cx.waker());
         }
-        ready!(family.awaited.poll(cx.waker()));
+        ready!(branch_scopes.awaited.poll(cx.waker()));
         *this.finished = true;
-        family.close();
-        let Some(end) = family.end.take() else {
+        branch_scopes.close();
+        let Some(end) = branch_scopes.end.take() else {
             return Poll::Ready(ControlFlow::Continue(()));
         };
-        let dismissed = self.as_mut().dismiss();
+        let dismissed = self.as_mut().clear();
         match (end, dismissed) {
-            (End::Panicked(panic), dismissed) => {
+            (Exit::Panicked(panic), dismissed) => {
                 drop_quietly(dismissed);
                 panic.resume()
             }
             (_, Err(panic)) => resume_unwind(panic),
-            (End::Cancelled(cancelled), Ok(())) => {
-                self.project().family.pass(cancelled, cx.waker());
+            (Exit::Cancelled(cancelled), Ok(())) => {
+                self.project().branch_scopes.pass(cancelled, cx.waker());
                 Poll::Pending
             }
-            (End::Broken, Ok(())) => Poll::Ready(ControlFlow::Break(())),
+            (Exit::Broken, Ok(())) => Poll::Ready(ControlFlow::Break(())),
         }
     }
 
@@ -197,11 +197,11 @@ impl<S: Set> Crew<S> {
     /// # Errors
     ///
     /// The first panic of a destructor.
-    fn dismiss(self: Pin<&mut Self>) -> Result<(), Payload> {
+    fn clear(self: Pin<&mut Self>) -> Result<(), Payload> {
         let this = self.project();
         let mut set = this.set;
         this.engine.close();
-        let count = match std::mem::take(this.manned) {
+        let count = match std::mem::take(this.live) {
             true => set.count(),
             false => 0,
         };
@@ -231,7 +231,7 @@ struct Turn<'a, 'p, S> {
 #[inline]
 fn step<S: Set>(
     turn: Turn<'_, '_, S>,
-    family: &mut Family,
+    branch_scopes: &mut BranchScopes,
     cx: &mut Context<'_>,
     judge: &mut impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
 ) -> Poll<ControlFlow<()>> {
@@ -240,20 +240,20 @@ fn step<S: Set>(
         index,
         promise,
     } = turn;
-    if family.has_places() && family.has_arrived_at(index) {
-        return end_of(set, index, family);
+    if branch_scopes.has_places() && branch_scopes.has_arrived_at(index) {
+        return end_of(set, index, branch_scopes);
     }
-    let polled = family.visit(index, cx, promise, |cx| set.as_mut().poll_child(index, cx));
+    let polled = branch_scopes.visit(index, cx, promise, |cx| set.as_mut().poll_child(index, cx));
     if polled.is_pending() {
-        return match family.has_places() {
-            true => end_of(set, index, family),
+        return match branch_scopes.has_places() {
+            true => end_of(set, index, branch_scopes),
             false => Poll::Pending,
         };
     }
-    if family.has_places() {
-        family.leave(index);
+    if branch_scopes.has_places() {
+        branch_scopes.leave(index);
     }
-    match family.end {
+    match branch_scopes.end {
         Some(_) => Poll::Ready(ControlFlow::Continue(())),
         None => Poll::Ready(judge(set, index)),
     }
@@ -261,23 +261,27 @@ fn step<S: Set>(
 
 /// Drops a child that is pending, if a cancellation ends it.
 #[cold]
-fn end_of<S: Set>(set: Pin<&mut S>, index: usize, family: &mut Family) -> Poll<ControlFlow<()>> {
-    let Some(cancelled) = family.arrived_at(index) else {
+fn end_of<S: Set>(
+    set: Pin<&mut S>,
+    index: usize,
+    branch_scopes: &mut BranchScopes,
+) -> Poll<ControlFlow<()>> {
+    let Some(cancelled) = branch_scopes.arrived_at(index) else {
         return Poll::Pending;
     };
-    family.cut(index, &cancelled, set);
-    if family.expects(&cancelled) {
+    branch_scopes.cut(index, &cancelled, set);
+    if branch_scopes.expects(&cancelled) {
         return Poll::Ready(ControlFlow::Continue(()));
     }
-    family.resumed = Some(cancelled);
+    branch_scopes.resumed = Some(cancelled);
     Poll::Ready(ControlFlow::Break(()))
 }
 
-impl<S: Set> CrewProj<'_, S> {
+impl<S: Set> JoinAllProj<'_, S> {
     /// Ends a poll in which nothing more can be done; `false` when there is something to be heard
     /// yet.
     fn rests(self, waker: &Waker) -> bool {
-        self.family.rest(waker, self.engine)
+        self.branch_scopes.rest(waker, self.engine)
     }
 
     /// Polls the children that were woken, until one of them says stop.
@@ -285,15 +289,15 @@ impl<S: Set> CrewProj<'_, S> {
         self,
         cx: &mut Context<'_>,
         judge: &mut impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
-    ) -> Poll<ControlFlow<End>> {
+    ) -> Poll<ControlFlow<Exit>> {
         let Self {
             mut set,
             engine,
-            family,
+            branch_scopes,
             ..
         } = self;
         let polled = caught(|| {
-            Place::with_branches(family.join.node(), |promise| {
+            Place::with_branches(branch_scopes.join.node(), |promise| {
                 engine.poll(cx, |index, cx| {
                     let set = set.as_mut();
                     let turn = Turn {
@@ -301,14 +305,14 @@ impl<S: Set> CrewProj<'_, S> {
                         index,
                         promise,
                     };
-                    step(turn, family, cx, judge)
+                    step(turn, branch_scopes, cx, judge)
                 })
             })
         });
         match polled {
             Ok(Poll::Ready(ControlFlow::Break(()))) => {
-                let resumed = family.resumed.take();
-                let end = resumed.map_or(End::Broken, End::Cancelled);
+                let resumed = branch_scopes.resumed.take();
+                let end = resumed.map_or(Exit::Broken, Exit::Cancelled);
                 Poll::Ready(ControlFlow::Break(end))
             }
             Ok(Poll::Ready(ControlFlow::Continue(()))) => Poll::Ready(ControlFlow::Continue(())),
@@ -317,8 +321,8 @@ impl<S: Set> CrewProj<'_, S> {
                 let Some(index) = engine.go_on_after_panic() else {
                     resume_unwind(panic);
                 };
-                family.cut(index, &family.reason(), set);
-                let end = End::Panicked(Panic::new(panic));
+                branch_scopes.cut(index, &branch_scopes.reason(), set);
+                let end = Exit::Panicked(Panic::new(panic));
                 Poll::Ready(ControlFlow::Break(end))
             }
         }
@@ -326,14 +330,18 @@ impl<S: Set> CrewProj<'_, S> {
 }
 
 /// Drops the children in which nobody catches, in argument order, and those that never began.
-fn drop_uncaught<S: Set>(mut set: Pin<&mut S>, engine: &mut Engine, family: &mut Family) {
+fn drop_uncaught<S: Set>(
+    mut set: Pin<&mut S>,
+    engine: &mut Engine,
+    branch_scopes: &mut BranchScopes,
+) {
     let never_begun = engine.begin_no_more();
     for index in 0..never_begun.end {
         let is_running = engine.is_running(index);
-        if !(is_running || never_begun.contains(&index)) || family.has_place(index) {
+        if !(is_running || never_begun.contains(&index)) || branch_scopes.has_place(index) {
             continue;
         }
-        family.cut(index, &family.reason(), set.as_mut());
+        branch_scopes.cut(index, &branch_scopes.reason(), set.as_mut());
         if is_running {
             engine.end(index);
         }

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 /// Why a crew ends before its time.
-pub(super) enum End {
+pub(super) enum Exit {
     /// The driver broke it off.
     Broken,
     /// A cancellation, which goes on outwards.
@@ -26,13 +26,13 @@ pub(super) enum End {
 
 /// The places of a crew and its children.
 #[derive(Default)]
-pub(super) struct Family {
+pub(super) struct BranchScopes {
     /// The crew's own.
     pub(super) join: Place,
     /// Those of children in which something opened a node.
     branches: BTreeMap<usize, Place>,
     /// Set while it winds up.
-    pub(super) end: Option<End>,
+    pub(super) end: Option<Exit>,
     /// A cancellation that a child resumed, and that was not sent into the crew.
     pub(super) resumed: Option<Cancelled>,
     /// What was sent into the crew for a reason that lies inside.
@@ -45,7 +45,7 @@ pub(super) struct Family {
     passed: Option<Outgoing>,
 }
 
-impl Family {
+impl BranchScopes {
     /// Begins a poll of the crew; `true` when a cancellation has come, so that who does not catch it is to be dropped.
     pub(super) fn hear(&mut self, waker: &Waker) -> bool {
         self.join.visit(waker);
@@ -56,18 +56,18 @@ impl Family {
             return false;
         }
         // The first one may come again, out of a shield at the end of a branch: that is no second cancellation.
-        if !matches!(&self.end, Some(End::Cancelled(first)) if first.is_same(&cancelled)) {
+        if !matches!(&self.end, Some(Exit::Cancelled(first)) if first.is_same(&cancelled)) {
             self.awaited.cancel_again(&cancelled);
             self.heard = Some(cancelled.clone());
         }
         // A panic goes before anything; of two cancellations the first stands, unless the second is from further out.
         let goes_on = match &self.end {
-            Some(End::Panicked(_)) => false,
-            Some(End::Cancelled(first)) => self.join.outranks(&cancelled, first),
-            Some(End::Broken) | None => true,
+            Some(Exit::Panicked(_)) => false,
+            Some(Exit::Cancelled(first)) => self.join.outranks(&cancelled, first),
+            Some(Exit::Broken) | None => true,
         };
         if goes_on {
-            self.end = Some(End::Cancelled(cancelled));
+            self.end = Some(Exit::Cancelled(cancelled));
         }
         true
     }
@@ -93,18 +93,17 @@ impl Family {
     }
 
     /// Begins to end for a reason that lies inside: the others are cancelled.
-    pub(super) fn wind_up(&mut self, end: End) {
+    pub(super) fn begin_exit(&mut self, end: Exit) {
         let news = match &end {
             // It is not the crew's own, so what is sent into that is another one.
-            End::Cancelled(resumed) => resumed.renewed(),
+            Exit::Cancelled(resumed) => resumed.renewed(),
             _ => failed(),
         };
         match (&self.end, end) {
-            (Some(End::Panicked(_)), end) => drop_end(end),
-            (Some(End::Cancelled(_)), end @ End::Panicked(_)) | (None | Some(End::Broken), end) => {
-                self.end = Some(end)
-            }
-            (Some(End::Cancelled(_)), end) => drop_end(end),
+            (Some(Exit::Panicked(_)), end) => drop_end(end),
+            (Some(Exit::Cancelled(_)), end @ Exit::Panicked(_))
+            | (None | Some(Exit::Broken), end) => self.end = Some(end),
+            (Some(Exit::Cancelled(_)), end) => drop_end(end),
         }
         let sent = self.sent.get_or_insert(news);
         self.join.cancel(sent);
@@ -169,7 +168,7 @@ impl Family {
 
     /// Whether a cancellation that ends a child is one that was sent into the crew, or comes too late to count.
     pub(super) fn expects(&self, cancelled: &Cancelled) -> bool {
-        let is_decided = matches!(self.end, Some(End::Cancelled(_) | End::Panicked(_)));
+        let is_decided = matches!(self.end, Some(Exit::Cancelled(_) | Exit::Panicked(_)));
         is_decided || self.join.owns(cancelled)
     }
 
@@ -189,8 +188,8 @@ impl Family {
         self.awaited.join(awaited);
         if let Err(panic) = dropped {
             match self.end {
-                Some(End::Panicked(_)) => drop_quietly(panic),
-                _ => self.end = Some(End::Panicked(Panic::new(panic))),
+                Some(Exit::Panicked(_)) => drop_quietly(panic),
+                _ => self.end = Some(Exit::Panicked(Panic::new(panic))),
             }
         }
     }
@@ -199,7 +198,7 @@ impl Family {
     /// as its own where it comes back by way of a task's handle.
     pub(super) fn reason(&self) -> Cancelled {
         let resumed = match &self.end {
-            Some(End::Cancelled(cancelled)) => Some(cancelled),
+            Some(Exit::Cancelled(cancelled)) => Some(cancelled),
             _ => None,
         };
         let reason = self.heard.as_ref().or(resumed);
@@ -247,8 +246,8 @@ fn failed() -> Cancelled {
 }
 
 /// Drops an end that another one has come before.
-fn drop_end(end: End) {
-    if let End::Panicked(panic) = end {
+fn drop_end(end: Exit) {
+    if let Exit::Panicked(panic) = end {
         drop_quietly(panic);
     }
 }

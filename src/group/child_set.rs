@@ -41,7 +41,7 @@ pub(super) enum Call {
 
 /// The children of one group.
 #[derive(Default)]
-pub(super) struct Yard {
+pub(super) struct ChildSet {
     /// Those that have not ended.
     members: RefCell<Members>,
     /// How many those are.
@@ -68,7 +68,7 @@ pub(super) struct Yard {
     closed: Cell<bool>,
 }
 
-impl Yard {
+impl ChildSet {
     /// How many children have not ended.
     pub(super) fn living(&self) -> usize {
         self.living.get()
@@ -198,7 +198,7 @@ fn id_of(task: &Task) -> Id {
     Id::new(task.by_ref().home().number(), task.by_ref().number())
 }
 
-impl Pen<Hub> for Yard {
+impl Pen<Hub> for ChildSet {
     fn admit(&self, task: &Task) -> bool {
         let number = task.by_ref().number();
         if self.closed.get() {
