@@ -27,8 +27,8 @@ use super::waker::GroupWaker;
 use crate::error::JoinError;
 use crate::runtime::{Core, Hub, Pen, Task, TaskRef, try_with};
 use crate::util::Id;
-use crate::util::ledger::{self, Kind};
 use crate::util::slab::Key;
+use crate::util::wait_graph::{self, Kind};
 
 /// What a poll of the group is for, if not for the group itself.
 #[derive(Debug)]
@@ -210,7 +210,7 @@ impl Pen<Hub> for ChildSet {
             let woken = task.clone().suspend();
             debug_assert!(woken.is_none(), "nothing ran in between");
             self.limit.borrow_mut().hold(number);
-            ledger::task_waits(id_of(task), Kind::Limit);
+            wait_graph::task_waits(id_of(task), Kind::Limit);
             return false;
         }
         self.limit.borrow_mut().begin(number);

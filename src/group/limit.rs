@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::util::ledger;
+use crate::util::wait_graph;
 
 /// The limit of a group, and the children that it concerns, by number.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl Limit {
 
     /// A child begins, or ends without having begun; `true` when it had not begun before.
     pub(super) fn begin(&mut self, number: u64) -> bool {
-        ledger::task_goes_on(number);
+        wait_graph::task_goes_on(number);
         self.unbegun.remove(&number)
     }
 

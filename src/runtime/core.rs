@@ -18,7 +18,7 @@ use super::clock::Clock;
 use super::here::Here;
 use super::hub::Hub;
 use super::queue::Queue;
-use super::report::find_book;
+use super::report::find_wait_graph;
 use super::signals::Signals;
 use super::table::Table;
 use super::waits::Waits;
@@ -27,8 +27,8 @@ use crate::cell::{Current, Pool, empty};
 use crate::error::Cancelled;
 use crate::reactor::{Access, Reactor};
 use crate::scope::Tree;
-use crate::util::ledger::Book;
 use crate::util::vars::Vars;
+use crate::util::wait_graph::WaitGraph;
 use crate::util::{Id, budget};
 use crate::wheel::Wheel;
 
@@ -58,7 +58,7 @@ pub(crate) struct Core {
     /// Whether any are.
     are_vars_set: Cell<bool>,
     /// Who waits for what, and who holds it, for the report of a deadlock: on virtual time.
-    book: Option<Book>,
+    book: Option<WaitGraph>,
     /// What time it is.
     clock: Clock,
     /// The timers, with whom they wake.
@@ -124,7 +124,7 @@ impl Core {
             current: Current::new(),
             vars: Cell::default(),
             are_vars_set: Cell::new(false),
-            book: clock.is_virtual().then(|| Book::open(find_book)),
+            book: clock.is_virtual().then(|| WaitGraph::open(find_wait_graph)),
             clock,
             wheel: RefCell::new(Wheel::new()),
             last_fired: Cell::new(0),
@@ -162,7 +162,7 @@ impl Core {
     }
 
     /// Who waits for what, and who holds it, if that is written down.
-    pub(super) fn book(&self) -> Option<&Book> {
+    pub(super) fn book(&self) -> Option<&WaitGraph> {
         self.book.as_ref()
     }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::hub::InFlight;
 use super::{Core, Hub, TaskRef, try_with};
 use crate::error::{Cancelled, JoinError, Reason};
-use crate::util::ledger::{Kind, Note};
+use crate::util::wait_graph::{Kind, Note};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
 /// The two ends of a reply from the runtime of `hub`.

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use super::core::{Core, Phase};
 use super::{Task, try_with};
 use crate::util::Id;
-use crate::util::ledger::{Book, Hold, Thing, Wait};
+use crate::util::wait_graph::{Hold, ResourceLabel, Wait, WaitGraph};
 
 /// Shows the book of the runtime that this thread drives, and which of its tasks runs.
-pub(super) fn find_book(work: &mut dyn FnMut(&Book, Option<Id>)) {
+pub(super) fn find_wait_graph(work: &mut dyn FnMut(&WaitGraph, Option<Id>)) {
     let show = |core: &Core| {
         if let Some(book) = core.book() {
             work(book, core.current_id());
@@ -99,8 +99,11 @@ impl Picture {
         let lingering = lingering.iter();
         Self {
             tasks: core.running(),
-            waits: core.book().map(Book::all_waits).unwrap_or_default(),
-            holds: core.book().map(Book::holds_in_demand).unwrap_or_default(),
+            waits: core.book().map(WaitGraph::all_waits).unwrap_or_default(),
+            holds: core
+                .book()
+                .map(WaitGraph::holds_in_demand)
+                .unwrap_or_default(),
             lingering: lingering
                 .map(|(task, wait)| (*task, wait.numbers()))
                 .collect(),
@@ -138,7 +141,7 @@ impl Picture {
     }
 
     /// Who has a thing, in words; nothing, for what nobody can have.
-    fn keepers(&self, thing: &Thing) -> Option<String> {
+    fn keepers(&self, thing: &ResourceLabel) -> Option<String> {
         if !thing.kind.is_held() {
             return None;
         }
@@ -159,7 +162,7 @@ impl Picture {
     }
 
     /// The numbers of the tasks that have a thing.
-    fn holders(&self, thing: &Thing) -> Vec<u64> {
+    fn holders(&self, thing: &ResourceLabel) -> Vec<u64> {
         let holds = self
             .holds
             .iter()

@@ -21,8 +21,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::BrokenBarrier;
-use crate::util::ledger::Kind;
-use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
+use crate::util::wait_graph::Kind;
+use crate::util::wait_queue::{self, Resource, Wait, WaitQueue, Wakes, update};
 
 /// A barrier: a given number of tasks wait for each other, then all continue (asyncio: `Barrier`).
 ///
@@ -41,13 +41,13 @@ use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
 ///     assert_eq!(numbers, [0, 1, 2]);
 /// });
 /// ```
-pub struct Barrier(RefCell<Gate>);
+pub struct Barrier(RefCell<BarrierState>);
 
 /// What comes out of a wait.
 type Passed = Result<Arrival, BrokenBarrier>;
 
 /// The state of a barrier.
-struct Gate {
+struct BarrierState {
     /// How many a round takes.
     parties: usize,
     /// Whether it was aborted and not reset since.
@@ -56,22 +56,22 @@ struct Gate {
     queue: WaitQueue<(), Passed>,
 }
 
-impl Gate {
+impl BarrierState {
     /// Lets everybody go with this error.
     fn turn_away(&mut self, error: BrokenBarrier, wakes: &mut Wakes) {
         self.queue.serve_many(usize::MAX, &Err(error), wakes);
     }
 }
 
-impl Desk for Gate {
-    type Want = ();
+impl Resource for BarrierState {
+    type Request = ();
     type Grant = Passed;
 
     fn queue(&mut self) -> &mut WaitQueue<(), Passed> {
         &mut self.queue
     }
 
-    fn ask(&mut self, (): (), wakes: &mut Wakes) -> Result<Passed, ()> {
+    fn try_grant(&mut self, (): (), wakes: &mut Wakes) -> Result<Passed, ()> {
         if self.broken {
             return Ok(Err(BrokenBarrier::Aborted));
         }
@@ -86,7 +86,7 @@ impl Desk for Gate {
     }
 
     /// The round has passed without it.
-    fn returned(&mut self, passed: Passed, _wakes: &mut Wakes) -> Option<Passed> {
+    fn take_back(&mut self, passed: Passed, _wakes: &mut Wakes) -> Option<Passed> {
         Some(passed)
     }
 }
@@ -100,7 +100,7 @@ impl Barrier {
     #[track_caller]
     pub const fn new(parties: usize) -> Self {
         assert!(parties > 0, "a barrier needs at least one party");
-        Self(RefCell::new(Gate {
+        Self(RefCell::new(BarrierState {
             parties,
             broken: false,
             queue: WaitQueue::new(Kind::Barrier),
@@ -145,7 +145,7 @@ impl Barrier {
     /// # Examples
     /// See [`abort`](Barrier::abort).
     pub fn reset(&self) {
-        attend(&self.0, |gate, wakes| {
+        update(&self.0, |gate, wakes| {
             gate.broken = false;
             gate.turn_away(BrokenBarrier::Reset, wakes);
         });
@@ -167,7 +167,7 @@ impl Barrier {
     /// });
     /// ```
     pub fn abort(&self) {
-        attend(&self.0, |gate, wakes| {
+        update(&self.0, |gate, wakes| {
             gate.broken = true;
             gate.turn_away(BrokenBarrier::Aborted, wakes);
         });
@@ -230,7 +230,7 @@ impl Arrival {
 /// The future of [`Barrier::wait`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct BarrierWaitFuture<'a>(Wait<'a, Gate>);
+pub struct BarrierWaitFuture<'a>(Wait<'a, BarrierState>);
 
 impl Future for BarrierWaitFuture<'_> {
     type Output = Result<Arrival, BrokenBarrier>;

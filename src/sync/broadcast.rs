@@ -37,8 +37,8 @@ use std::task::{Context, Poll};
 
 use crate::error::{BroadcastError, TryBroadcastError, Undelivered};
 use crate::util::drop_quietly;
-use crate::util::ledger::Kind;
-use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+use crate::util::wait_graph::Kind;
+use crate::util::wait_queue::{Resource, WaitQueue, Waiter, Wakes, update};
 
 /// Creates a channel that delivers every item to every receiver, and keeps at most `capacity` items
 /// for the slow ones.
@@ -66,7 +66,7 @@ use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 #[track_caller]
 pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a broadcast was bounded to 0 items");
-    let ring = Rc::new(RefCell::new(Ring {
+    let ring = Rc::new(RefCell::new(BroadcastState {
         items: VecDeque::new(),
         first: 0,
         capacity,
@@ -88,7 +88,7 @@ struct Entry<T> {
 }
 
 /// What all sides share.
-struct Ring<T> {
+struct BroadcastState<T> {
     /// The latest items.
     items: VecDeque<Entry<T>>,
     /// The number of the first of them: how many were sent before it.
@@ -103,7 +103,7 @@ struct Ring<T> {
     waits: WaitQueue<u64, ()>,
 }
 
-impl<T> Ring<T> {
+impl<T> BroadcastState<T> {
     /// The number of the item that will be sent next.
     fn end(&self) -> u64 {
         self.first + self.items.len() as u64
@@ -160,29 +160,32 @@ impl<T> Ring<T> {
     }
 }
 
-impl<T> Desk for Ring<T> {
-    type Want = u64;
+impl<T> Resource for BroadcastState<T> {
+    type Request = u64;
     type Grant = ();
 
     fn queue(&mut self) -> &mut WaitQueue<u64, ()> {
         &mut self.waits
     }
 
-    fn ask(&mut self, next: u64, _: &mut Wakes) -> Result<(), u64> {
+    fn try_grant(&mut self, next: u64, _: &mut Wakes) -> Result<(), u64> {
         match next < self.end() || self.senders == 0 {
             true => Ok(()),
             false => Err(next),
         }
     }
 
-    fn returned(&mut self, (): (), _: &mut Wakes) -> Option<()> {
+    fn take_back(&mut self, (): (), _: &mut Wakes) -> Option<()> {
         None
     }
 }
 
 /// Changes the ring, and wakes everybody who waits for an item.
-fn announce<T, R>(ring: &RefCell<Ring<T>>, change: impl FnOnce(&mut Ring<T>) -> R) -> R {
-    attend(ring, |ring, wakes| {
+fn announce<T, R>(
+    ring: &RefCell<BroadcastState<T>>,
+    change: impl FnOnce(&mut BroadcastState<T>) -> R,
+) -> R {
+    update(ring, |ring, wakes| {
         let result = change(ring);
         ring.waits.serve_many(usize::MAX, &(), wakes);
         result
@@ -190,7 +193,7 @@ fn announce<T, R>(ring: &RefCell<Ring<T>>, change: impl FnOnce(&mut Ring<T>) -> 
 }
 
 /// A sending side of a [`broadcast()`]. The channel is closed when the last clone is dropped.
-pub struct Sender<T>(Rc<RefCell<Ring<T>>>);
+pub struct Sender<T>(Rc<RefCell<BroadcastState<T>>>);
 
 impl<T: Clone> Sender<T> {
     /// Sends an item to all present receivers, and returns their number.
@@ -278,7 +281,7 @@ impl<T> fmt::Debug for Sender<T> {
 /// yet.
 pub struct Receiver<T> {
     /// What all sides share.
-    ring: Rc<RefCell<Ring<T>>>,
+    ring: Rc<RefCell<BroadcastState<T>>>,
     /// The number of the item that it wants next.
     next: u64,
 }
@@ -394,7 +397,7 @@ impl<T> fmt::Debug for RecvFuture<'_, T> {
 }
 
 /// Shows one side.
-fn show<T>(name: &str, ring: &Ring<T>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn show<T>(name: &str, ring: &BroadcastState<T>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.debug_struct(name)
         .field("len", &ring.items.len())
         .field("senders", &ring.senders)

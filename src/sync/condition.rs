@@ -15,8 +15,8 @@ use std::pin::Pin;
 
 use super::lock::{Lock, LockGuard};
 use crate::util::budget;
-use crate::util::ledger::Kind;
-use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
+use crate::util::wait_graph::Kind;
+use crate::util::wait_queue::{self, Resource, Wait, WaitQueue, Wakes, update};
 
 /// A condition variable: waits, with the guard of a [`Lock`], until the value has changed (asyncio:
 /// `Condition`).
@@ -47,10 +47,10 @@ use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes, attend};
 /// ```
 #[doc(alias = "Condvar")]
 #[doc(alias = "Notify")]
-pub struct Condition(RefCell<Line>);
+pub struct Condition(RefCell<ConditionState>);
 
 /// Those who wait.
-struct Line(WaitQueue<(), Notice>);
+struct ConditionState(WaitQueue<(), Notice>);
 
 /// What somebody was woken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +61,15 @@ enum Notice {
     All,
 }
 
-impl Line {
+impl ConditionState {
     /// Tells the first `count`.
     fn notify(&mut self, count: usize, notice: Notice, wakes: &mut Wakes) {
         self.0.serve_many(count, &notice, wakes);
     }
 }
 
-impl Desk for Line {
-    type Want = ();
+impl Resource for ConditionState {
+    type Request = ();
     type Grant = Notice;
 
     // Nor may it: the lock is given up after the first poll.
@@ -80,11 +80,11 @@ impl Desk for Line {
     }
 
     /// Only a notice that comes later counts.
-    fn ask(&mut self, (): (), _wakes: &mut Wakes) -> Result<Notice, ()> {
+    fn try_grant(&mut self, (): (), _wakes: &mut Wakes) -> Result<Notice, ()> {
         Err(())
     }
 
-    fn returned(&mut self, notice: Notice, wakes: &mut Wakes) -> Option<Notice> {
+    fn take_back(&mut self, notice: Notice, wakes: &mut Wakes) -> Option<Notice> {
         if notice == Notice::One {
             self.notify(1, notice, wakes);
         }
@@ -97,7 +97,9 @@ impl Condition {
     #[must_use]
     #[track_caller]
     pub const fn new() -> Self {
-        Self(RefCell::new(Line(WaitQueue::new(Kind::Condition))))
+        Self(RefCell::new(ConditionState(WaitQueue::new(
+            Kind::Condition,
+        ))))
     }
 
     /// Names the condition, for the report of a deadlock: see
@@ -196,7 +198,7 @@ impl Condition {
     #[doc(alias = "notify_n")]
     #[doc(alias = "notify_one")]
     pub fn notify(&self, count: usize) {
-        attend(&self.0, |line, wakes| {
+        update(&self.0, |line, wakes| {
             line.notify(count, Notice::One, wakes);
         });
     }
@@ -204,7 +206,7 @@ impl Condition {
     /// Wakes all waiting tasks.
     #[doc(alias = "notify_waiters")]
     pub fn notify_all(&self) {
-        attend(&self.0, |line, wakes| {
+        update(&self.0, |line, wakes| {
             line.notify(usize::MAX, Notice::All, wakes);
         });
     }
@@ -220,8 +222,8 @@ struct Unused<'a> {
 
 impl Drop for Unused<'_> {
     fn drop(&mut self) {
-        attend(&self.condition.0, |line, wakes| {
-            line.returned(self.notice, wakes)
+        update(&self.condition.0, |line, wakes| {
+            line.take_back(self.notice, wakes)
         });
     }
 }

@@ -13,8 +13,8 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::util::ledger::Kind;
-use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes};
+use crate::util::wait_graph::Kind;
+use crate::util::wait_queue::{self, Resource, Wait, WaitQueue, Wakes};
 
 /// A flag that any number of tasks can wait for (asyncio: `Event`).
 ///
@@ -39,10 +39,10 @@ use crate::util::wait_queue::{self, Desk, Wait, WaitQueue, Wakes};
 /// });
 /// ```
 #[doc(alias = "Notify")]
-pub struct Event(RefCell<Flag>);
+pub struct Event(RefCell<EventState>);
 
 /// The state of an event.
-struct Flag {
+struct EventState {
     /// Whether it is set.
     set: bool,
     /// Those who wait.
@@ -54,7 +54,7 @@ struct Flag {
 /// A buffer for more than this is not kept.
 const KEPT: usize = 256;
 
-impl Flag {
+impl EventState {
     /// Sets the flag, and gives those who are to be woken.
     fn set(&mut self) -> Wakes {
         self.set = true;
@@ -67,8 +67,8 @@ impl Flag {
     }
 }
 
-impl Desk for Flag {
-    type Want = ();
+impl Resource for EventState {
+    type Request = ();
     type Grant = ();
 
     fn queue(&mut self) -> &mut WaitQueue<(), ()> {
@@ -76,12 +76,12 @@ impl Desk for Flag {
     }
 
     #[inline]
-    fn ask(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
+    fn try_grant(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
         if self.set { Ok(()) } else { Err(()) }
     }
 
     /// Everybody else was told, too.
-    fn returned(&mut self, (): (), _wakes: &mut Wakes) -> Option<()> {
+    fn take_back(&mut self, (): (), _wakes: &mut Wakes) -> Option<()> {
         None
     }
 }
@@ -91,7 +91,7 @@ impl Event {
     #[must_use]
     #[track_caller]
     pub const fn new() -> Self {
-        Self(RefCell::new(Flag {
+        Self(RefCell::new(EventState {
             set: false,
             queue: WaitQueue::new(Kind::Event),
             buffer: Vec::new(),
@@ -175,7 +175,7 @@ impl fmt::Debug for Event {
 /// The future of [`Event::wait`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct EventWaitFuture<'a>(Wait<'a, Flag>);
+pub struct EventWaitFuture<'a>(Wait<'a, EventState>);
 
 impl Future for EventWaitFuture<'_> {
     type Output = ();

@@ -34,8 +34,8 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use crate::error::{Closed, GetError, PutError, Undelivered};
-use crate::util::ledger::{Kind, Note};
 use crate::util::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::util::wait_graph::{Kind, Note};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
 /// Creates a channel for any number of items. Sending never waits.

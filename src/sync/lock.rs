@@ -16,8 +16,8 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::util::ledger::{self, Kind};
-use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
+use crate::util::wait_graph::{self, Kind};
+use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 
 /// A mutual exclusion lock: one task at a time uses the value, also across awaits (asyncio:
 /// `Lock`).
@@ -47,20 +47,20 @@ use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 #[doc(alias = "Mutex")]
 pub struct Lock<T: ?Sized> {
     /// Whose turn it is.
-    desk: RefCell<Door>,
+    resource: RefCell<LockState>,
     /// Borrowed while a guard lives.
     value: RefCell<T>,
 }
 
 /// The state of a lock.
-struct Door {
+struct LockState {
     /// Whether a guard lives, or somebody was handed the lock and has not taken it yet.
     locked: bool,
     /// Those who wait.
     queue: WaitQueue<(), ()>,
 }
 
-impl Door {
+impl LockState {
     /// Hands the lock to the first who waits, or frees it.
     #[inline]
     fn release(&mut self, wakes: &mut Wakes) {
@@ -68,8 +68,8 @@ impl Door {
     }
 }
 
-impl Desk for Door {
-    type Want = ();
+impl Resource for LockState {
+    type Request = ();
     type Grant = ();
 
     #[inline]
@@ -78,7 +78,7 @@ impl Desk for Door {
     }
 
     #[inline]
-    fn ask(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
+    fn try_grant(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
         match self.locked {
             true => Err(()),
             false => {
@@ -88,7 +88,7 @@ impl Desk for Door {
         }
     }
 
-    fn returned(&mut self, (): (), wakes: &mut Wakes) -> Option<()> {
+    fn take_back(&mut self, (): (), wakes: &mut Wakes) -> Option<()> {
         self.release(wakes);
         None
     }
@@ -98,12 +98,12 @@ impl<T> Lock<T> {
     /// Creates a lock that is free.
     #[track_caller]
     pub const fn new(value: T) -> Self {
-        let door = Door {
+        let door = LockState {
             locked: false,
             queue: WaitQueue::new(Kind::Lock),
         };
         Self {
-            desk: RefCell::new(door),
+            resource: RefCell::new(door),
             value: RefCell::new(value),
         }
     }
@@ -116,7 +116,7 @@ impl<T> Lock<T> {
     /// ```
     #[must_use]
     pub fn named(mut self, name: impl AsRef<str>) -> Self {
-        wait_queue::name(&mut self.desk, name.as_ref());
+        wait_queue::name(&mut self.resource, name.as_ref());
         self
     }
 
@@ -169,7 +169,7 @@ impl<T: ?Sized> Lock<T> {
     #[doc(alias = "acquire_nowait")]
     #[inline]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
-        let mut door = self.desk.borrow_mut();
+        let mut door = self.resource.borrow_mut();
         if door.locked {
             return None;
         }
@@ -182,7 +182,7 @@ impl<T: ?Sized> Lock<T> {
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.desk.borrow().locked
+        self.resource.borrow().locked
     }
 
     /// Borrows the value without locking, which the exclusive borrow of the lock makes safe.
@@ -200,7 +200,7 @@ impl<T: ?Sized> Lock<T> {
     /// The guard of whoever has got the lock.
     #[inline]
     fn guard(&self) -> LockGuard<'_, T> {
-        match ledger::is_kept() {
+        match wait_graph::is_enabled() {
             false => self.unnoted_guard(),
             true => self.noted_guard(),
         }
@@ -211,7 +211,7 @@ impl<T: ?Sized> Lock<T> {
     #[cold]
     #[inline(never)]
     fn noted_guard(&self) -> LockGuard<'_, T> {
-        wait_queue::note_taken(&self.desk);
+        wait_queue::note_taken(&self.resource);
         self.unnoted_guard()
     }
 
@@ -220,7 +220,7 @@ impl<T: ?Sized> Lock<T> {
     fn unnoted_guard(&self) -> LockGuard<'_, T> {
         LockGuard {
             value: self.value.borrow_mut(),
-            hold: Hold(self),
+            hold: ReleaseOnDrop(self),
         }
     }
 }
@@ -248,7 +248,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
         };
         shown
             .field("locked", &self.is_locked())
-            .field("waiting", &self.desk.borrow().queue.waiting())
+            .field("waiting", &self.resource.borrow().queue.waiting())
             .finish()
     }
 }
@@ -268,7 +268,7 @@ impl<'a, T: ?Sized> Future for LockFuture<'a, T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LockGuard<'a, T>> {
         let lock = self.lock;
-        ready!(self.waiter.poll(&lock.desk, cx));
+        ready!(self.waiter.poll(&lock.resource, cx));
         Poll::Ready(lock.guard())
     }
 }
@@ -276,7 +276,7 @@ impl<'a, T: ?Sized> Future for LockFuture<'a, T> {
 impl<T: ?Sized> Drop for LockFuture<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.waiter.leave(&self.lock.desk);
+        self.waiter.leave(&self.lock.resource);
     }
 }
 
@@ -293,16 +293,16 @@ pub struct LockGuard<'a, T: ?Sized> {
     /// Before the hold, so that the value is free when the lock is given back.
     value: RefMut<'a, T>,
     /// Gives the lock back.
-    hold: Hold<'a, T>,
+    hold: ReleaseOnDrop<'a, T>,
 }
 
 /// Gives a lock back when it is dropped.
-struct Hold<'a, T: ?Sized>(&'a Lock<T>);
+struct ReleaseOnDrop<'a, T: ?Sized>(&'a Lock<T>);
 
-impl<T: ?Sized> Drop for Hold<'_, T> {
+impl<T: ?Sized> Drop for ReleaseOnDrop<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        attend(&self.0.desk, Door::release);
+        update(&self.0.resource, LockState::release);
     }
 }
 

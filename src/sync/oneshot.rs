@@ -33,7 +33,7 @@ use std::task::{Context, Poll, ready};
 use super::slot::WakerSlot;
 use crate::error::{Closed, GetError, Undelivered};
 use crate::util::budget;
-use crate::util::ledger::{Kind, Note};
+use crate::util::wait_graph::{Kind, Note};
 
 /// Creates a channel for one value (asyncio: `loop.create_future()`).
 ///

@@ -5,7 +5,7 @@ use std::mem;
 use std::rc::Rc;
 
 use super::semaphore::Semaphore;
-use crate::util::ledger::{self, Held};
+use crate::util::wait_graph::{self, Held};
 
 /// One or more permits of a [`Semaphore`], which it borrows; gives them back when it is dropped.
 #[doc(alias = "SemaphorePermit")]
@@ -56,7 +56,7 @@ impl fmt::Debug for Permit<'_> {
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        match ledger::is_kept() {
+        match wait_graph::is_enabled() {
             false => self.semaphore.put_back(self.count),
             true => self.semaphore.let_go(self.count),
         }

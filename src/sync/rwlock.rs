@@ -20,8 +20,8 @@ use std::task::{Context, Poll, ready};
 
 pub use guard::{ReadGuard, WriteGuard};
 
-use crate::util::ledger::Kind;
-use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
+use crate::util::wait_graph::Kind;
+use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 
 /// A reader-writer lock: many tasks read the value at once, or one task writes it, also across
 /// awaits.
@@ -46,7 +46,7 @@ use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
 /// ```
 pub struct RwLock<T: ?Sized> {
     /// Whose turn it is.
-    desk: RefCell<Room>,
+    resource: RefCell<RwLockState>,
     /// Borrowed while guards live.
     value: RefCell<T>,
 }
@@ -61,7 +61,7 @@ enum Access {
 }
 
 /// The state of the lock.
-struct Room {
+struct RwLockState {
     /// How many read, or were handed that.
     readers: usize,
     /// Whether somebody writes, or was handed that.
@@ -70,7 +70,7 @@ struct Room {
     queue: WaitQueue<Access, Access>,
 }
 
-impl Room {
+impl RwLockState {
     /// Whether there is room for one more.
     fn admits(&self, access: Access) -> bool {
         match access {
@@ -107,8 +107,8 @@ impl Room {
     }
 }
 
-impl Desk for Room {
-    type Want = Access;
+impl Resource for RwLockState {
+    type Request = Access;
     type Grant = Access;
 
     fn queue(&mut self) -> &mut WaitQueue<Access, Access> {
@@ -116,7 +116,7 @@ impl Desk for Room {
     }
 
     #[inline]
-    fn ask(&mut self, access: Access, _wakes: &mut Wakes) -> Result<Access, Access> {
+    fn try_grant(&mut self, access: Access, _wakes: &mut Wakes) -> Result<Access, Access> {
         if !self.queue.is_empty() || !self.admits(access) {
             return Err(access);
         }
@@ -129,7 +129,7 @@ impl Desk for Room {
         self.let_in(wakes);
     }
 
-    fn returned(&mut self, access: Access, wakes: &mut Wakes) -> Option<Access> {
+    fn take_back(&mut self, access: Access, wakes: &mut Wakes) -> Option<Access> {
         self.leave(access, wakes);
         None
     }
@@ -139,13 +139,13 @@ impl<T> RwLock<T> {
     /// Creates a lock that is free.
     #[track_caller]
     pub const fn new(value: T) -> Self {
-        let room = Room {
+        let room = RwLockState {
             readers: 0,
             writer: false,
             queue: WaitQueue::new(Kind::RwLock),
         };
         Self {
-            desk: RefCell::new(room),
+            resource: RefCell::new(room),
             value: RefCell::new(value),
         }
     }
@@ -158,7 +158,7 @@ impl<T> RwLock<T> {
     /// ```
     #[must_use]
     pub fn named(mut self, name: impl AsRef<str>) -> Self {
-        wait_queue::name(&mut self.desk, name.as_ref());
+        wait_queue::name(&mut self.resource, name.as_ref());
         self
     }
 
@@ -229,14 +229,16 @@ impl<T: ?Sized> RwLock<T> {
 
     /// Asks without a wait.
     fn try_enter(&self, access: Access) -> Option<Access> {
-        attend(&self.desk, |room, wakes| room.ask(access, wakes).ok())
+        update(&self.resource, |room, wakes| {
+            room.try_grant(access, wakes).ok()
+        })
     }
 
     /// Returns `true` if a guard lives, or if the lock was handed to a waiting task.
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        !self.desk.borrow().admits(Access::Write)
+        !self.resource.borrow().admits(Access::Write)
     }
 
     /// Borrows the value without locking, which the exclusive borrow of the lock makes safe.
@@ -266,7 +268,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
             Ok(value) => shown.field("value", &&*value),
             Err(_) => shown.field("value", &format_args!("<locked>")),
         };
-        let room = self.desk.borrow();
+        let room = self.resource.borrow();
         shown
             .field("readers", &room.readers)
             .field("writer", &room.writer)
@@ -292,14 +294,14 @@ impl<'a, T: ?Sized> Entering<'a, T> {
 
     /// Ready with the lock when it was let in.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<&'a RwLock<T>> {
-        ready!(self.waiter.poll(&self.lock.desk, cx));
+        ready!(self.waiter.poll(&self.lock.resource, cx));
         Poll::Ready(self.lock)
     }
 }
 
 impl<T: ?Sized> Drop for Entering<'_, T> {
     fn drop(&mut self) {
-        self.waiter.leave(&self.lock.desk);
+        self.waiter.leave(&self.lock.resource);
     }
 }
 

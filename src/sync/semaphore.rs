@@ -20,8 +20,8 @@ use std::task::{Context, Poll, ready};
 
 use super::permit::{OwnedPermit, Permit};
 use crate::error::TooManyPermits;
-use crate::util::ledger::{Held, Kind};
-use crate::util::wait_queue::{self, Desk, WaitQueue, Waiter, Wakes, attend};
+use crate::util::wait_graph::{Held, Kind};
+use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 
 /// A semaphore: bounds how many tasks do something at once (asyncio: `Semaphore`,
 /// `BoundedSemaphore`).
@@ -53,11 +53,11 @@ pub struct Semaphore {
     /// How many permits there may be, free or held.
     bound: usize,
     /// Those that there are.
-    stock: RefCell<Stock>,
+    stock: RefCell<SemaphoreState>,
 }
 
 /// The state of a semaphore.
-struct Stock {
+struct SemaphoreState {
     /// How many permits are free.
     free: usize,
     /// How many there are, free or held.
@@ -66,7 +66,7 @@ struct Stock {
     queue: WaitQueue<usize, usize>,
 }
 
-impl Stock {
+impl SemaphoreState {
     /// Puts permits back, and serves from the front as far as they go.
     #[inline]
     fn put_back(&mut self, count: usize, wakes: &mut Wakes) {
@@ -96,8 +96,8 @@ impl Stock {
     }
 }
 
-impl Desk for Stock {
-    type Want = usize;
+impl Resource for SemaphoreState {
+    type Request = usize;
     type Grant = usize;
 
     fn queue(&mut self) -> &mut WaitQueue<usize, usize> {
@@ -105,7 +105,7 @@ impl Desk for Stock {
     }
 
     #[inline]
-    fn ask(&mut self, count: usize, _wakes: &mut Wakes) -> Result<usize, usize> {
+    fn try_grant(&mut self, count: usize, _wakes: &mut Wakes) -> Result<usize, usize> {
         if !self.queue.is_empty() || count > self.free {
             return Err(count);
         }
@@ -118,7 +118,7 @@ impl Desk for Stock {
         self.serve(wakes);
     }
 
-    fn returned(&mut self, count: usize, wakes: &mut Wakes) -> Option<usize> {
+    fn take_back(&mut self, count: usize, wakes: &mut Wakes) -> Option<usize> {
         self.put_back(count, wakes);
         None
     }
@@ -153,7 +153,7 @@ impl Semaphore {
     /// With so many free permits and that bound.
     #[track_caller]
     const fn with_bound(permits: usize, bound: usize) -> Self {
-        let stock = Stock {
+        let stock = SemaphoreState {
             free: permits,
             total: permits,
             queue: WaitQueue::new(Kind::Semaphore),
@@ -327,7 +327,9 @@ impl Semaphore {
     /// Takes permits without a wait.
     #[inline]
     fn try_take(&self, count: usize) -> Option<usize> {
-        attend(&self.stock, |stock, wakes| stock.ask(count, wakes).ok())
+        update(&self.stock, |stock, wakes| {
+            stock.try_grant(count, wakes).ok()
+        })
     }
 
     /// Adds `count` new permits, which waiting tasks get first (asyncio: `release` without
@@ -353,7 +355,7 @@ impl Semaphore {
     /// See [`bounded`](Semaphore::bounded).
     pub fn try_add_permits(&self, count: usize) -> Result<(), TooManyPermits> {
         let bound = self.bound;
-        attend(&self.stock, |stock, wakes| stock.add(count, bound, wakes)).map_err(|total| {
+        update(&self.stock, |stock, wakes| stock.add(count, bound, wakes)).map_err(|total| {
             TooManyPermits {
                 bound,
                 total,
@@ -380,7 +382,7 @@ impl Semaphore {
     /// Takes held permits back.
     #[inline]
     pub(super) fn put_back(&self, count: usize) {
-        attend(&self.stock, |stock, wakes| stock.put_back(count, wakes));
+        update(&self.stock, |stock, wakes| stock.put_back(count, wakes));
     }
 
     /// Notes that permits are held, where a book is kept. Those that borrow the semaphore rarely

@@ -29,8 +29,8 @@ use std::task::{Context, Poll};
 
 use crate::error::{Closed, Undelivered};
 use crate::util::budget;
-use crate::util::ledger::{Kind, Note};
-use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
+use crate::util::wait_graph::{Kind, Note};
+use crate::util::wait_queue::{Resource, WaitQueue, Waiter, Wakes, update};
 
 /// Creates a channel for the latest value, at first `value`, which counts as seen by the receiver.
 ///
@@ -55,7 +55,7 @@ use crate::util::wait_queue::{Desk, WaitQueue, Waiter, Wakes, attend};
 pub fn watch<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         value: RefCell::new(Rc::new(value)),
-        desk: RefCell::new(News {
+        resource: RefCell::new(WatchState {
             version: 0,
             sender_gone: false,
             waits: WaitQueue::new(Kind::Watch),
@@ -75,7 +75,7 @@ struct Shared<T> {
     /// The latest value. Behind an `Rc`, so that one can be sent while another is looked at.
     value: RefCell<Rc<T>>,
     /// Who waits for the next.
-    desk: RefCell<News>,
+    resource: RefCell<WatchState>,
     /// How many receivers there are.
     receivers: Cell<usize>,
     /// Who waits until there is none.
@@ -90,7 +90,7 @@ impl<T> Shared<T> {
 }
 
 /// Where receivers ask for another version than the one they have seen.
-struct News {
+struct WatchState {
     /// How often a value was sent.
     version: u64,
     /// None will be sent any more.
@@ -99,7 +99,7 @@ struct News {
     waits: WaitQueue<u64, ()>,
 }
 
-impl News {
+impl WatchState {
     /// Whether there is news for whoever has seen version `seen`: a value, or that there will be
     /// none.
     fn has_news(&self, seen: u64) -> Option<Result<(), Closed>> {
@@ -110,26 +110,26 @@ impl News {
     }
 }
 
-impl Desk for News {
-    type Want = u64;
+impl Resource for WatchState {
+    type Request = u64;
     type Grant = ();
 
     fn queue(&mut self) -> &mut WaitQueue<u64, ()> {
         &mut self.waits
     }
 
-    fn ask(&mut self, seen: u64, _: &mut Wakes) -> Result<(), u64> {
+    fn try_grant(&mut self, seen: u64, _: &mut Wakes) -> Result<(), u64> {
         self.has_news(seen).map(drop).ok_or(seen)
     }
 
-    fn returned(&mut self, (): (), _: &mut Wakes) -> Option<()> {
+    fn take_back(&mut self, (): (), _: &mut Wakes) -> Option<()> {
         None
     }
 }
 
 /// Changes the news, and wakes everybody who waits for some.
-fn announce(desk: &RefCell<News>, change: impl FnOnce(&mut News)) {
-    attend(desk, |news, wakes| {
+fn announce(resource: &RefCell<WatchState>, change: impl FnOnce(&mut WatchState)) {
+    update(resource, |news, wakes| {
         change(news);
         news.waits.serve_many(usize::MAX, &(), wakes);
     });
@@ -176,7 +176,7 @@ impl<T> Sender<T> {
     /// ```
     pub fn send_replace(&self, value: T) -> Ref<T> {
         let old = self.0.value.replace(Rc::new(value));
-        announce(&self.0.desk, |news| news.version += 1);
+        announce(&self.0.resource, |news| news.version += 1);
         Ref(old)
     }
 
@@ -196,7 +196,7 @@ impl<T> Sender<T> {
     /// ```
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
-        let seen = self.0.desk.borrow().version;
+        let seen = self.0.resource.borrow().version;
         Receiver::new(&self.0, seen)
     }
 
@@ -229,7 +229,7 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        announce(&self.0.desk, |news| news.sender_gone = true);
+        announce(&self.0.resource, |news| news.sender_gone = true);
     }
 }
 
@@ -256,7 +256,7 @@ impl<T> Future for ClosedFuture<'_, T> {
             return Poll::Ready(());
         }
         self.1.waits(|| {
-            let news = self.0.0.desk.borrow_mut();
+            let news = self.0.0.resource.borrow_mut();
             let location = news.waits.origin().location();
             (Kind::WatchGone, Some(location), None)
         });
@@ -306,7 +306,7 @@ impl<T> Receiver<T> {
     /// See [`is_changed`](Receiver::is_changed).
     #[must_use]
     pub fn borrow_and_update(&mut self) -> Ref<T> {
-        self.seen = self.shared.desk.borrow().version;
+        self.seen = self.shared.resource.borrow().version;
         self.shared.value()
     }
 
@@ -327,7 +327,7 @@ impl<T> Receiver<T> {
     /// ```
     #[doc(alias = "has_changed")]
     pub fn is_changed(&self) -> Result<bool, Closed> {
-        match self.shared.desk.borrow().has_news(self.seen) {
+        match self.shared.resource.borrow().has_news(self.seen) {
             None => Ok(false),
             Some(news) => news.map(|()| true),
         }
@@ -388,9 +388,9 @@ impl<T> Future for ChangedFuture<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let desk = &this.receiver.shared.desk;
-        std::task::ready!(this.waiter.poll(desk, cx));
-        let news = desk.borrow();
+        let resource = &this.receiver.shared.resource;
+        std::task::ready!(this.waiter.poll(resource, cx));
+        let news = resource.borrow();
         // Whatever it was woken for, the latest counts.
         let outcome = news.has_news(this.receiver.seen).unwrap_or(Ok(()));
         this.receiver.seen = news.version;
@@ -400,7 +400,7 @@ impl<T> Future for ChangedFuture<'_, T> {
 
 impl<T> Drop for ChangedFuture<'_, T> {
     fn drop(&mut self) {
-        self.waiter.leave(&self.receiver.shared.desk);
+        self.waiter.leave(&self.receiver.shared.resource);
     }
 }
 

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::runtime::{Core, Hub, Message, to_instant, to_nanos, try_with, with};
-use crate::util::{budget, drop_quietly, ledger};
+use crate::util::{budget, drop_quietly, wait_graph};
 use crate::wheel::Key;
 
 /// Sleeps for a time (asyncio: `asyncio.sleep`, in seconds).
@@ -183,7 +183,7 @@ impl Sleep {
             let key = core.wheel().borrow_mut().insert(self.deadline, waker);
             self.stage = Stage::Set(key, core.hub().number());
             if self.deadline == NEVER {
-                ledger::never_fires(key.to_bits());
+                wait_graph::never_fires(key.to_bits());
             }
         });
     }
@@ -204,7 +204,7 @@ impl Sleep {
         let here =
             try_with(|core| (core.hub().number() == runtime).then(|| core.forget_timer(key)));
         if self.deadline == NEVER {
-            ledger::never_fires_no_more(key.to_bits());
+            wait_graph::never_fires_no_more(key.to_bits());
         }
         match here {
             // The waker, somebody else's perhaps, is dropped with no borrow alive, and this may be part of an unwinding.

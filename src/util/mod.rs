@@ -2,7 +2,6 @@
 
 pub(crate) mod budget;
 mod id;
-pub(crate) mod ledger;
 mod quiet;
 #[allow(
     unsafe_code,
@@ -12,6 +11,7 @@ mod shown;
 pub(crate) mod slab;
 pub(crate) mod sync;
 pub(crate) mod vars;
+pub(crate) mod wait_graph;
 pub(crate) mod wait_queue;
 pub(crate) mod waiting_io;
 

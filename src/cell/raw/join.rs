@@ -15,7 +15,7 @@ use super::{Header, Home, Label, Letter, Task, TaskRef};
 use crate::cell::away::Release;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError};
-use crate::util::{Id, budget, drop_quietly, ledger};
+use crate::util::{Id, budget, drop_quietly, wait_graph};
 
 /// What a handle says when its result is asked for a second time.
 #[cold]
@@ -189,7 +189,7 @@ impl<T, H: Home> Join<T, H> {
         }
         self.awaited |= owns;
         drop(old);
-        if ledger::is_kept() && !self.is_done() {
+        if wait_graph::is_enabled() && !self.is_done() {
             self.note();
         }
         Poll::Pending
@@ -221,7 +221,7 @@ impl<T, H: Home> Join<T, H> {
     #[cold]
     #[inline(never)]
     fn note(&self) {
-        self.note_awaiter(ledger::who());
+        self.note_awaiter(wait_graph::who());
     }
 
     /// Notes which task awaits this one, if that is known.

@@ -3,7 +3,7 @@
 //! Its methods change numbers and gather wakers. They run no foreign code, and leave the items
 //! alone, which may be away.
 
-use crate::util::ledger::Kind;
+use crate::util::wait_graph::Kind;
 use crate::util::wait_queue::{Ticket, WaitQueue, Wakes};
 
 /// What somebody waits for.

@@ -5,11 +5,11 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use super::{Access, RwLock};
-use crate::util::ledger::Held;
-use crate::util::wait_queue::{self, attend};
+use crate::util::wait_graph::Held;
+use crate::util::wait_queue::{self, update};
 
 /// Counts one out when it is dropped.
-struct Stay<'a, T: ?Sized> {
+struct ReleaseOnDrop<'a, T: ?Sized> {
     /// Of which lock.
     lock: &'a RwLock<T>,
     /// What it is there for.
@@ -18,20 +18,20 @@ struct Stay<'a, T: ?Sized> {
     _held: Held,
 }
 
-impl<'a, T: ?Sized> Stay<'a, T> {
+impl<'a, T: ?Sized> ReleaseOnDrop<'a, T> {
     /// The stay of one that was let in.
     fn new(lock: &'a RwLock<T>, access: Access) -> Self {
         Self {
             lock,
             access,
-            _held: wait_queue::held(&lock.desk),
+            _held: wait_queue::held(&lock.resource),
         }
     }
 }
 
-impl<T: ?Sized> Drop for Stay<'_, T> {
+impl<T: ?Sized> Drop for ReleaseOnDrop<'_, T> {
     fn drop(&mut self) {
-        attend(&self.lock.desk, |room, wakes| {
+        update(&self.lock.resource, |room, wakes| {
             room.leave(self.access, wakes);
         });
     }
@@ -45,7 +45,7 @@ pub struct ReadGuard<'a, T: ?Sized> {
     /// Before the stay, so that the value is free when the lock is given back.
     value: Ref<'a, T>,
     /// Gives the lock back.
-    _stay: Stay<'a, T>,
+    _stay: ReleaseOnDrop<'a, T>,
 }
 
 impl<'a, T: ?Sized> ReadGuard<'a, T> {
@@ -53,7 +53,7 @@ impl<'a, T: ?Sized> ReadGuard<'a, T> {
     pub(super) fn of(lock: &'a RwLock<T>) -> Self {
         Self {
             value: lock.value.borrow(),
-            _stay: Stay::new(lock, Access::Read),
+            _stay: ReleaseOnDrop::new(lock, Access::Read),
         }
     }
 }
@@ -79,7 +79,7 @@ pub struct WriteGuard<'a, T: ?Sized> {
     /// Before the stay, so that the value is free when the lock is given back.
     value: RefMut<'a, T>,
     /// Gives the lock back.
-    stay: Stay<'a, T>,
+    stay: ReleaseOnDrop<'a, T>,
 }
 
 impl<'a, T: ?Sized> WriteGuard<'a, T> {
@@ -87,7 +87,7 @@ impl<'a, T: ?Sized> WriteGuard<'a, T> {
     pub(super) fn of(lock: &'a RwLock<T>) -> Self {
         Self {
             value: lock.value.borrow_mut(),
-            stay: Stay::new(lock, Access::Write),
+            stay: ReleaseOnDrop::new(lock, Access::Write),
         }
     }
 
@@ -113,7 +113,7 @@ impl<'a, T: ?Sized> WriteGuard<'a, T> {
             value: lock.value.borrow(),
             _stay: stay,
         };
-        attend(&lock.desk, |room, wakes| {
+        update(&lock.resource, |room, wakes| {
             room.enter(Access::Read);
             room.leave(Access::Write, wakes);
         });

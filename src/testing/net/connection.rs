@@ -22,7 +22,7 @@ use super::map::{HostId, Way};
 use crate::runtime::require_runtime;
 use crate::time::{Sleep, now, sleep_until};
 use crate::util::budget;
-use crate::util::ledger::{Kind, Note};
+use crate::util::wait_graph::{Kind, Note};
 
 /// Which end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

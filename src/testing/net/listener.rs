@@ -14,7 +14,7 @@ use super::bell::Bell;
 use super::connection::may_go_on;
 use super::stream::Stream;
 use crate::net::{Incoming, Listen};
-use crate::util::ledger::{Kind, Note};
+use crate::util::wait_graph::{Kind, Note};
 
 /// What a listener and its network share. The network does not own it: a connection that waits here owns the network.
 #[derive(Debug)]

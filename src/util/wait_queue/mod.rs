@@ -4,24 +4,24 @@
 //!
 //! - [`WaitQueue`]: pure data. Entries in the order in which they came, each with what its waiter wants and, once it was
 //!   served, what it was handed. It wakes nobody, and clones and drops no waker.
-//! - [`Desk`]: what a primitive says about itself, that is, who is served when. [`Waiter`] is one wait at a desk: a state,
+//! - [`Resource`]: what a primitive says about itself, that is, who is served when. [`Waiter`] is one wait at a desk: a state,
 //!   a `poll` and a `leave`, for futures that hold their primitive in their own way (an `Rc`, a handle).
 //! - [`Wait`]: such a future, for primitives that are borrowed.
 //!
-//! It is not a lock and no channel, and it knows no task. Where a book is kept, it tells the [`ledger`](super::ledger) who waits. Floor
+//! It is not a lock and no channel, and it knows no task. Where a book is kept, it tells the [`wait_graph`](super::wait_graph) who waits. Floor
 //! F0.
 //!
 //! # One wait
 //!
 //! ```text
-//!             poll: Desk::ask grants
+//!             poll: Resource::ask grants
 //!   new ───────────────────────────────────────────────────▶ done
 //!    │                                                        ▲
-//!    │ poll: Desk::ask declines, WaitQueue::enter             │ poll: WaitQueue::claim
+//!    │ poll: Resource::ask declines, WaitQueue::enter             │ poll: WaitQueue::claim
 //!    ▼                                                        │
 //!   waiting ─────────────────────────────────────────────▶ served
 //!    │                 WaitQueue::serve, by others            │
-//!    │ drop: WaitQueue::leave, Desk::left                     │ drop: WaitQueue::leave, Desk::returned
+//!    │ drop: WaitQueue::leave, Resource::left                     │ drop: WaitQueue::leave, Resource::returned
 //!    ▼                                                        ▼
 //!   gone: those behind may be served now                     gone: what it was handed goes to the next
 //! ```
@@ -41,14 +41,16 @@
 //!
 //! - A wait that is leaked stays in the queue; should its turn come, it keeps what it was handed for ever.
 
-mod desk;
 mod entries;
 mod queue;
+mod resource;
 mod wakes;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use desk::{Desk, Wait, Waiter, attend, held, name, note_held, note_let_go, note_taken};
 pub(crate) use queue::{Left, Ticket, WaitQueue};
+pub(crate) use resource::{
+    Resource, Wait, Waiter, held, name, note_held, note_let_go, note_taken, update,
+};
 pub(crate) use wakes::Wakes;

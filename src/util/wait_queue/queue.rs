@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use super::entries::{Entries, Entry};
 use super::wakes::Wakes;
-use crate::util::ledger::{self, Kind, Origin};
+use crate::util::wait_graph::{self, Kind, ResourceInfo};
 
 /// Names one entry of one queue. It is no copy: whoever has it is the one who waits, and gives it back by
 /// [`leave`](WaitQueue::leave).
@@ -35,7 +35,7 @@ pub(crate) struct WaitQueue<W, G> {
     /// The entries.
     entries: Entries<W, G>,
     /// What is waited for.
-    origin: Origin,
+    origin: ResourceInfo,
 }
 
 impl<W, G> WaitQueue<W, G> {
@@ -44,12 +44,12 @@ impl<W, G> WaitQueue<W, G> {
     pub(crate) const fn new(kind: Kind) -> Self {
         Self {
             entries: Entries::new(),
-            origin: Origin::here(kind),
+            origin: ResourceInfo::here(kind),
         }
     }
 
     /// What is waited for.
-    pub(crate) fn origin(&self) -> &Origin {
+    pub(crate) fn origin(&self) -> &ResourceInfo {
         &self.origin
     }
 
@@ -60,8 +60,8 @@ impl<W, G> WaitQueue<W, G> {
 
     /// Writes down what becomes of the one at this place, where a book is kept.
     #[inline(always)]
-    fn note(&self, place: u32, line: impl FnOnce(&Origin, u32)) {
-        if ledger::is_kept() {
+    fn note(&self, place: u32, line: impl FnOnce(&ResourceInfo, u32)) {
+        if wait_graph::is_enabled() {
             line(&self.origin, place);
         }
     }
@@ -94,7 +94,7 @@ impl<W, G> WaitQueue<W, G> {
     /// need to wait.
     pub(crate) fn enter(&mut self, want: W, waker: Waker) -> Ticket {
         let place = self.entries.append(want, waker);
-        self.note(place, Origin::waits);
+        self.note(place, ResourceInfo::waits);
         Ticket(place)
     }
 
@@ -108,7 +108,7 @@ impl<W, G> WaitQueue<W, G> {
         if self.is_empty() {
             return Err(grant);
         }
-        if ledger::is_kept() {
+        if wait_graph::is_enabled() {
             self.note_served();
         }
         let first = self.entries.serve_first(grant)?;
@@ -160,7 +160,7 @@ impl<W, G> WaitQueue<W, G> {
     /// nothing is borrowed: the old one, or this one if the holder was served meanwhile.
     #[must_use = "drop it while nothing is borrowed"]
     pub(crate) fn set_waker(&mut self, ticket: &Ticket, waker: Waker) -> Waker {
-        self.note(ticket.0, Origin::waits_on);
+        self.note(ticket.0, ResourceInfo::waits_on);
         match self.entries.at(ticket.0) {
             Entry::Waiting(waiting) => mem::replace(&mut waiting.waker, waker),
             _ => waker,
@@ -170,7 +170,7 @@ impl<W, G> WaitQueue<W, G> {
     /// Takes the holder of the ticket out, wherever it stands.
     #[inline]
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Left<W, G> {
-        self.note(ticket.0, Origin::left);
+        self.note(ticket.0, ResourceInfo::left);
         match self.entries.remove(ticket.0) {
             Entry::Waiting(waiting) => Left::Waiting(waiting.want, waiting.waker),
             Entry::Served(grant) => Left::Served(grant),

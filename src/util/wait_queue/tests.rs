@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::queue::{Left, Ticket};
 use super::*;
-use crate::util::ledger::Kind;
+use crate::util::wait_graph::Kind;
 
 /// A waker that counts.
 #[derive(Debug, Default)]
@@ -194,57 +194,57 @@ impl Coins {
     }
 }
 
-impl Desk for Coins {
-    type Want = ();
+impl Resource for Coins {
+    type Request = ();
     type Grant = ();
 
     fn queue(&mut self) -> &mut WaitQueue<(), ()> {
         &mut self.queue
     }
 
-    fn ask(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
+    fn try_grant(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
         self.left = self.left.checked_sub(1).ok_or(())?;
         Ok(())
     }
 
-    fn returned(&mut self, (): (), wakes: &mut Wakes) -> Option<()> {
+    fn take_back(&mut self, (): (), wakes: &mut Wakes) -> Option<()> {
         self.add(wakes);
         None
     }
 }
 
-fn poll<D: Desk>(wait: &mut Wait<'_, D>, waker: &Waker) -> Poll<D::Grant> {
+fn poll<D: Resource>(wait: &mut Wait<'_, D>, waker: &Waker) -> Poll<D::Grant> {
     Pin::new(wait).poll(&mut Context::from_waker(waker))
 }
 
 #[test]
 fn a_wait_that_was_served_and_is_dropped_passes_it_on() {
-    let desk = Coins::new(0);
+    let resource = Coins::new(0);
     let (one, first) = Counter::new();
     let (two, second) = Counter::new();
-    let mut waits = [Wait::new(&desk, ()), Wait::new(&desk, ())];
+    let mut waits = [Wait::new(&resource, ()), Wait::new(&resource, ())];
     assert!(poll(&mut waits[0], &first).is_pending());
     assert!(poll(&mut waits[1], &second).is_pending());
-    attend(&desk, Coins::add);
+    update(&resource, Coins::add);
     assert_eq!((one.wakes(), two.wakes()), (1, 0));
     let [dropped, mut kept] = waits;
     drop(dropped);
     assert_eq!((one.wakes(), two.wakes()), (1, 1));
     assert!(poll(&mut kept, &second).is_ready());
     drop(kept);
-    assert_eq!(desk.borrow().left, 0);
+    assert_eq!(resource.borrow().left, 0);
 }
 
 #[test]
 fn a_wait_that_moves_to_another_waker_is_woken_by_that() {
-    let desk = Coins::new(0);
+    let resource = Coins::new(0);
     let (one, first) = Counter::new();
     let (two, second) = Counter::new();
-    let mut wait = Wait::new(&desk, ());
+    let mut wait = Wait::new(&resource, ());
     assert!(poll(&mut wait, &first).is_pending());
     assert!(poll(&mut wait, &second).is_pending());
     assert_eq!(Arc::strong_count(&one), 2, "the old waker is dropped");
-    attend(&desk, Coins::add);
+    update(&resource, Coins::add);
     assert_eq!((one.wakes(), two.wakes()), (0, 1));
     assert!(poll(&mut wait, &first).is_ready());
 }
@@ -265,21 +265,21 @@ thread_local! {
 
 #[test]
 fn a_waker_that_panics_or_comes_back_to_the_desk_keeps_nobody_from_their_turn() {
-    let desk = DESK.with(Rc::clone);
+    let resource = DESK.with(Rc::clone);
     let back = Waker::from(Arc::new(Acting(|| {
-        DESK.with(|desk| attend(desk, Coins::add))
+        DESK.with(|resource| update(resource, Coins::add))
     })));
     let bad = Waker::from(Arc::new(Acting(|| {
         std::panic::resume_unwind(Box::new("bad"))
     })));
     let (good, last) = Counter::new();
-    let mut waits = [(); 3].map(|()| Wait::new(&desk, ()));
+    let mut waits = [(); 3].map(|()| Wait::new(&resource, ()));
     for (wait, waker) in waits.iter_mut().zip([&bad, &back, &last]) {
         assert!(poll(wait, waker).is_pending());
     }
-    attend(&desk, |desk, wakes| {
-        desk.add(wakes);
-        desk.add(wakes);
+    update(&resource, |resource, wakes| {
+        resource.add(wakes);
+        resource.add(wakes);
     });
     assert_eq!(good.wakes(), 1, "the second waker served the third");
     for wait in &mut waits {
@@ -290,9 +290,9 @@ fn a_waker_that_panics_or_comes_back_to_the_desk_keeps_nobody_from_their_turn() 
 #[test]
 #[should_panic = "polled after it was done"]
 fn a_wait_that_is_done_panics_when_it_is_polled() {
-    let desk = Coins::new(1);
+    let resource = Coins::new(1);
     let (_counter, waker) = Counter::new();
-    let mut wait = Wait::new(&desk, ());
+    let mut wait = Wait::new(&resource, ());
     assert!(poll(&mut wait, &waker).is_ready());
     assert!(poll(&mut wait, &waker).is_pending(), "unreachable");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
 
-use super::{BOOKS, FINDER, Finder, Thing};
+use super::{FINDER, Finder, ResourceLabel, WAIT_GRAPHS};
 use crate::util::Id;
 
 /// Somebody who waits for something.
@@ -14,16 +14,16 @@ pub(crate) struct Wait {
     /// Which task; nothing, outside of a task.
     pub(crate) task: Option<Id>,
     /// For what.
-    pub(crate) thing: Thing,
+    pub(crate) thing: ResourceLabel,
     /// Whether it was handed that, and has not taken it.
     pub(crate) is_served: bool,
 }
 
 /// Something, and which task has it; none, for what was taken outside of a task.
-pub(crate) type Hold = (Thing, Option<Id>);
+pub(crate) type Hold = (ResourceLabel, Option<Id>);
 
 /// Who waits for what, and who holds it.
-pub(crate) struct Book(RefCell<Lines>);
+pub(crate) struct WaitGraph(RefCell<Lines>);
 
 /// What is written in it.
 #[derive(Default)]
@@ -37,16 +37,16 @@ struct Lines {
     holds: BTreeMap<u32, Hold>,
 }
 
-impl Book {
+impl WaitGraph {
     /// Opens a book that is found by `finder`. Whoever keeps one uses the same.
     pub(crate) fn open(finder: Finder) -> Self {
         FINDER.get_or_init(|| finder);
-        BOOKS.fetch_add(1, Ordering::Relaxed);
+        WAIT_GRAPHS.fetch_add(1, Ordering::Relaxed);
         Self(RefCell::default())
     }
 
     /// A task waits.
-    pub(super) fn waits(&self, thing: Thing, place: u32, task: Option<Id>) {
+    pub(super) fn waits(&self, thing: ResourceLabel, place: u32, task: Option<Id>) {
         let wait = Wait {
             task,
             thing,
@@ -76,7 +76,7 @@ impl Book {
     }
 
     /// A task has something, alone.
-    pub(super) fn taken(&self, thing: Thing, task: Option<Id>) {
+    pub(super) fn taken(&self, thing: ResourceLabel, task: Option<Id>) {
         let number = thing.number;
         self.0.borrow_mut().takers.insert(number, (thing, task));
     }
@@ -89,7 +89,7 @@ impl Book {
     }
 
     /// A task holds something, with others perhaps.
-    pub(super) fn holds(&self, thing: Thing, number: u32, task: Option<Id>) {
+    pub(super) fn holds(&self, thing: ResourceLabel, number: u32, task: Option<Id>) {
         self.0.borrow_mut().holds.insert(number, (thing, task));
     }
 
@@ -119,9 +119,11 @@ impl Book {
     pub(crate) fn holds_in_demand(&self) -> Vec<Hold> {
         let lines = self.0.borrow();
         let waits = || lines.waits.values();
-        let is_wanted = |thing: &Thing| waits().any(|wait| wait.thing.number == thing.number);
-        let was_handed_on =
-            |thing: &Thing| waits().any(|wait| wait.is_served && wait.thing.number == thing.number);
+        let is_wanted =
+            |thing: &ResourceLabel| waits().any(|wait| wait.thing.number == thing.number);
+        let was_handed_on = |thing: &ResourceLabel| {
+            waits().any(|wait| wait.is_served && wait.thing.number == thing.number)
+        };
         let takers = lines.takers.values();
         let takers = takers.filter(|(thing, _)| !was_handed_on(thing));
         let all = takers.chain(lines.holds.values());
@@ -129,13 +131,13 @@ impl Book {
     }
 }
 
-impl Drop for Book {
+impl Drop for WaitGraph {
     fn drop(&mut self) {
-        BOOKS.fetch_sub(1, Ordering::Relaxed);
+        WAIT_GRAPHS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl fmt::Debug for Book {
+impl fmt::Debug for WaitGraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = self.0.borrow();
         f.debug_struct("Book")

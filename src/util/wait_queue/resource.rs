@@ -8,16 +8,16 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::queue::{Left, Ticket, WaitQueue};
 use super::wakes::Wakes;
-use crate::util::ledger::{self, Held};
+use crate::util::wait_graph::{self, Held};
 use crate::util::{budget, drop_quietly};
 
 /// What a primitive says about itself: its state and its queue, in one [`RefCell`].
 ///
 /// Its methods change data and gather wakers. They run no foreign code: they drop no value of a user, wake nobody and do
 /// not panic after they have begun to change something.
-pub(crate) trait Desk {
+pub(crate) trait Resource {
     /// What somebody asks for.
-    type Want;
+    type Request;
     /// What somebody is handed.
     type Grant;
 
@@ -26,13 +26,17 @@ pub(crate) trait Desk {
     const MAY_SERVE_AT_ONCE: bool = true;
 
     /// The queue.
-    fn queue(&mut self) -> &mut WaitQueue<Self::Want, Self::Grant>;
+    fn queue(&mut self) -> &mut WaitQueue<Self::Request, Self::Grant>;
 
     /// Serves at once, or gives back what was wanted. Whoever would overtake others is told to wait.
     ///
     /// # Errors
     /// What was wanted, if there is a need to wait.
-    fn ask(&mut self, want: Self::Want, wakes: &mut Wakes) -> Result<Self::Grant, Self::Want>;
+    fn try_grant(
+        &mut self,
+        want: Self::Request,
+        wakes: &mut Wakes,
+    ) -> Result<Self::Grant, Self::Request>;
 
     /// Somebody has left unserved: those behind may have been waiting for that alone.
     fn left(&mut self, wakes: &mut Wakes) {
@@ -41,48 +45,51 @@ pub(crate) trait Desk {
 
     /// Somebody has left with what it was handed and did not take: to be passed on. What cannot be is given back, to be
     /// dropped while nothing is borrowed.
-    fn returned(&mut self, grant: Self::Grant, wakes: &mut Wakes) -> Option<Self::Grant>;
+    fn take_back(&mut self, grant: Self::Grant, wakes: &mut Wakes) -> Option<Self::Grant>;
 }
 
 /// Notes that whoever runs now has what one at a time may have. Nothing of the desk is borrowed.
 #[cold]
 #[inline(never)]
-pub(crate) fn note_taken<D: Desk>(desk: &RefCell<D>) {
-    desk.borrow_mut().queue().origin().taken();
+pub(crate) fn note_taken<D: Resource>(resource: &RefCell<D>) {
+    resource.borrow_mut().queue().origin().taken();
 }
 
 /// Notes, where a book is kept, that whoever runs now holds what the desk gives out, until [`note_let_go`]. Nothing of it is
 /// borrowed.
 #[inline]
-pub(crate) fn note_held<D: Desk>(desk: &RefCell<D>) {
-    if ledger::is_kept() {
-        desk.borrow_mut().queue().origin().holds();
+pub(crate) fn note_held<D: Resource>(resource: &RefCell<D>) {
+    if wait_graph::is_enabled() {
+        resource.borrow_mut().queue().origin().holds();
     }
 }
 
 /// Notes that whoever runs now does not hold it any more. Nothing of the desk is borrowed.
 #[cold]
 #[inline(never)]
-pub(crate) fn note_let_go<D: Desk>(desk: &RefCell<D>) {
-    desk.borrow_mut().queue().origin().lets_go();
+pub(crate) fn note_let_go<D: Resource>(resource: &RefCell<D>) {
+    resource.borrow_mut().queue().origin().lets_go();
 }
 
 /// Notes, where a book is kept, that whoever runs now holds what the desk gives out. Nothing of it is borrowed.
 #[inline]
-pub(crate) fn held<D: Desk>(desk: &RefCell<D>) -> Held {
-    Held::noted(|| desk.borrow_mut().queue().origin().held())
+pub(crate) fn held<D: Resource>(resource: &RefCell<D>) -> Held {
+    Held::noted(|| resource.borrow_mut().queue().origin().held())
 }
 
 /// Gives what is waited for at a desk a name, for reports.
-pub(crate) fn name<D: Desk>(desk: &mut RefCell<D>, name: &str) {
-    desk.get_mut().queue().set_name(name);
+pub(crate) fn name<D: Resource>(resource: &mut RefCell<D>, name: &str) {
+    resource.get_mut().queue().set_name(name);
 }
 
 /// Changes a desk, lets go of it, and then wakes whom that concerns.
 #[inline]
-pub(crate) fn attend<D, R>(desk: &RefCell<D>, change: impl FnOnce(&mut D, &mut Wakes) -> R) -> R {
+pub(crate) fn update<D, R>(
+    resource: &RefCell<D>,
+    change: impl FnOnce(&mut D, &mut Wakes) -> R,
+) -> R {
     let mut wakes = Wakes::new();
-    let result = change(&mut desk.borrow_mut(), &mut wakes);
+    let result = change(&mut resource.borrow_mut(), &mut wakes);
     wakes.wake();
     result
 }
@@ -115,55 +122,61 @@ impl<W> Waiter<W> {
     /// # Panics
     /// When it is polled after it was done.
     #[inline]
-    pub(crate) fn poll<D>(&mut self, desk: &RefCell<D>, cx: &mut Context<'_>) -> Poll<D::Grant>
+    pub(crate) fn poll<D>(&mut self, resource: &RefCell<D>, cx: &mut Context<'_>) -> Poll<D::Grant>
     where
-        D: Desk<Want = W>,
+        D: Resource<Request = W>,
     {
         match self {
             Self::New(_) => {
                 if D::MAY_SERVE_AT_ONCE {
                     ready!(budget::poll_spend(cx.waker()));
                 }
-                match self.ask(desk, || None) {
+                match self.try_grant(resource, || None) {
                     Some(grant) => Poll::Ready(grant),
-                    None => self.enter(desk, cx.waker()),
+                    None => self.enter(resource, cx.waker()),
                 }
             }
-            Self::Queued(_) => self.look(desk, cx.waker()),
+            Self::Queued(_) => self.look(resource, cx.waker()),
             Self::Done => panic!("a wait was polled after it was done"),
         }
     }
 
     /// Asks once; with a waker, waits for the answer if there is none.
     #[inline]
-    fn ask<D: Desk<Want = W>>(
+    fn try_grant<D: Resource<Request = W>>(
         &mut self,
-        desk: &RefCell<D>,
+        resource: &RefCell<D>,
         waker: impl FnOnce() -> Option<Waker>,
     ) -> Option<D::Grant> {
         let Self::New(want) = mem::replace(self, Self::Done) else {
             unreachable!("a wait asks before it has entered");
         };
-        attend(desk, |desk, wakes| match desk.ask(want, wakes) {
-            Ok(grant) => Some(grant),
-            Err(want) => {
-                *self = match waker() {
-                    Some(waker) => Self::Queued(desk.queue().enter(want, waker)),
-                    None => Self::New(want),
-                };
-                None
+        update(resource, |resource, wakes| {
+            match resource.try_grant(want, wakes) {
+                Ok(grant) => Some(grant),
+                Err(want) => {
+                    *self = match waker() {
+                        Some(waker) => Self::Queued(resource.queue().enter(want, waker)),
+                        None => Self::New(want),
+                    };
+                    None
+                }
             }
         })
     }
 
     /// Enters the queue, unless the waker's clone has changed things so that there is no need to.
     #[cold]
-    fn enter<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Poll<D::Grant> {
+    fn enter<D: Resource<Request = W>>(
+        &mut self,
+        resource: &RefCell<D>,
+        waker: &Waker,
+    ) -> Poll<D::Grant> {
         if D::MAY_SERVE_AT_ONCE {
             budget::give_back();
         }
         let mut clone = Some(waker.clone());
-        let granted = self.ask(desk, || clone.take());
+        let granted = self.try_grant(resource, || clone.take());
         if let Some(unused) = clone {
             drop_quietly(unused);
         }
@@ -175,52 +188,60 @@ impl<W> Waiter<W> {
 
     /// Looks whether it was served, and sees to it that the right waker is there if not.
     #[inline]
-    fn look<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Poll<D::Grant> {
-        match self.claim(desk, waker) {
+    fn look<D: Resource<Request = W>>(
+        &mut self,
+        resource: &RefCell<D>,
+        waker: &Waker,
+    ) -> Poll<D::Grant> {
+        match self.claim(resource, waker) {
             Claim::Served(grant) => Poll::Ready(grant),
             Claim::Waits => Poll::Pending,
-            Claim::WaitsByAnother => self.change_waker(desk, waker),
+            Claim::WaitsByAnother => self.change_waker(resource, waker),
         }
     }
 
     /// Takes what it was handed, if it was.
     #[inline]
-    fn claim<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Claim<D::Grant> {
-        match ledger::is_kept() {
-            false => self.claim_unnoted(desk, waker),
-            true => self.claim_noted(desk, waker),
+    fn claim<D: Resource<Request = W>>(
+        &mut self,
+        resource: &RefCell<D>,
+        waker: &Waker,
+    ) -> Claim<D::Grant> {
+        match wait_graph::is_enabled() {
+            false => self.claim_unnoted(resource, waker),
+            true => self.claim_noted(resource, waker),
         }
     }
 
     /// The same, and writes it down. Apart and last, so that the usual case needs no frame for it.
     #[cold]
     #[inline(never)]
-    fn claim_noted<D>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Claim<D::Grant>
+    fn claim_noted<D>(&mut self, resource: &RefCell<D>, waker: &Waker) -> Claim<D::Grant>
     where
-        D: Desk<Want = W>,
+        D: Resource<Request = W>,
     {
         let place = match self {
             Self::Queued(ticket) => Some(ticket.place()),
             _ => None,
         };
-        let claim = self.claim_unnoted(desk, waker);
+        let claim = self.claim_unnoted(resource, waker);
         if let (Claim::Served(_), Some(place)) = (&claim, place) {
-            desk.borrow_mut().queue().note_left(place);
+            resource.borrow_mut().queue().note_left(place);
         }
         claim
     }
 
     /// The same, and writes nothing down.
     #[inline(always)]
-    fn claim_unnoted<D>(&mut self, desk: &RefCell<D>, waker: &Waker) -> Claim<D::Grant>
+    fn claim_unnoted<D>(&mut self, resource: &RefCell<D>, waker: &Waker) -> Claim<D::Grant>
     where
-        D: Desk<Want = W>,
+        D: Resource<Request = W>,
     {
         let Self::Queued(ticket) = mem::replace(self, Self::Done) else {
             unreachable!("only a wait in the queue looks");
         };
-        let mut desk = desk.borrow_mut();
-        let queue = desk.queue();
+        let mut resource = resource.borrow_mut();
+        let queue = resource.queue();
         match queue.claim(ticket) {
             Ok(grant) => Claim::Served(grant),
             Err(ticket) => {
@@ -237,18 +258,18 @@ impl<W> Waiter<W> {
     /// Puts a clone of this waker in the place of the one that is there, unless it is served meanwhile: the clone is foreign
     /// code.
     #[cold]
-    fn change_waker<D: Desk<Want = W>>(
+    fn change_waker<D: Resource<Request = W>>(
         &mut self,
-        desk: &RefCell<D>,
+        resource: &RefCell<D>,
         waker: &Waker,
     ) -> Poll<D::Grant> {
         let clone = waker.clone();
         let Self::Queued(ticket) = self else {
             unreachable!("only a wait in the queue has a waker");
         };
-        let old = desk.borrow_mut().queue().set_waker(ticket, clone);
+        let old = resource.borrow_mut().queue().set_waker(ticket, clone);
         drop_quietly(old);
-        match self.claim(desk, waker) {
+        match self.claim(resource, waker) {
             Claim::Served(grant) => Poll::Ready(grant),
             _ => Poll::Pending,
         }
@@ -256,22 +277,24 @@ impl<W> Waiter<W> {
 
     /// Ends the wait; what it was handed and did not take is passed on.
     #[inline]
-    pub(crate) fn leave<D: Desk<Want = W>>(&mut self, desk: &RefCell<D>) {
+    pub(crate) fn leave<D: Resource<Request = W>>(&mut self, resource: &RefCell<D>) {
         if let Self::Queued(ticket) = mem::replace(self, Self::Done) {
-            Self::leave_queue(ticket, desk);
+            Self::leave_queue(ticket, resource);
         }
     }
 
     /// Leaves the queue.
     #[cold]
-    fn leave_queue<D: Desk<Want = W>>(ticket: Ticket, desk: &RefCell<D>) {
+    fn leave_queue<D: Resource<Request = W>>(ticket: Ticket, resource: &RefCell<D>) {
         // Bound to a name, so that it is dropped after the borrow has gone.
-        let rest = attend(desk, |desk, wakes| match desk.queue().leave(ticket) {
-            Left::Waiting(want, waker) => {
-                desk.left(wakes);
-                Left::Waiting(want, waker)
+        let rest = update(resource, |resource, wakes| {
+            match resource.queue().leave(ticket) {
+                Left::Waiting(want, waker) => {
+                    resource.left(wakes);
+                    Left::Waiting(want, waker)
+                }
+                Left::Served(grant) => Left::Served(resource.take_back(grant, wakes)),
             }
-            Left::Served(grant) => Left::Served(desk.returned(grant, wakes)),
         });
         match rest {
             Left::Waiting(want, waker) => {
@@ -285,45 +308,45 @@ impl<W> Waiter<W> {
 
 /// A future that waits at a borrowed desk.
 #[must_use = "futures do nothing unless awaited"]
-pub(crate) struct Wait<'a, D: Desk> {
+pub(crate) struct Wait<'a, D: Resource> {
     /// The desk.
-    desk: &'a RefCell<D>,
+    resource: &'a RefCell<D>,
     /// How far it got.
-    waiter: Waiter<D::Want>,
+    waiter: Waiter<D::Request>,
 }
 
-impl<'a, D: Desk> Wait<'a, D> {
+impl<'a, D: Resource> Wait<'a, D> {
     /// A wait that has not asked yet.
     #[inline]
-    pub(crate) fn new(desk: &'a RefCell<D>, want: D::Want) -> Self {
+    pub(crate) fn new(resource: &'a RefCell<D>, want: D::Request) -> Self {
         Self {
-            desk,
+            resource,
             waiter: Waiter::New(want),
         }
     }
 }
 
 /// Nothing is pinned: the entry is found by its number.
-impl<D: Desk> Unpin for Wait<'_, D> {}
+impl<D: Resource> Unpin for Wait<'_, D> {}
 
-impl<D: Desk> Future for Wait<'_, D> {
+impl<D: Resource> Future for Wait<'_, D> {
     type Output = D::Grant;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<D::Grant> {
-        let desk = self.desk;
-        self.waiter.poll(desk, cx)
+        let resource = self.resource;
+        self.waiter.poll(resource, cx)
     }
 }
 
-impl<D: Desk> Drop for Wait<'_, D> {
+impl<D: Resource> Drop for Wait<'_, D> {
     #[inline]
     fn drop(&mut self) {
-        self.waiter.leave(self.desk);
+        self.waiter.leave(self.resource);
     }
 }
 
-impl<D: Desk> fmt::Debug for Wait<'_, D> {
+impl<D: Resource> fmt::Debug for Wait<'_, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = match self.waiter {
             Waiter::New(_) => "new",

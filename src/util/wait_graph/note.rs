@@ -11,7 +11,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Kind, Thing, is_kept, next_number, with_book};
+use super::{Kind, ResourceLabel, is_enabled, next_number, with_wait_graph};
 use crate::util::Id;
 
 /// What is waited for: what it is, where it was made, and how it is called.
@@ -25,7 +25,7 @@ impl Note {
     /// Whoever runs now waits.
     #[inline]
     pub(crate) fn waits(&self, about: impl FnOnce() -> About) {
-        if is_kept() {
+        if is_enabled() {
             self.write(about());
         }
     }
@@ -56,20 +56,20 @@ impl Note {
         if self.number() == 0 {
             self.0.store(next_number(), Ordering::Relaxed);
         }
-        let thing = Thing {
+        let thing = ResourceLabel {
             number: self.number(),
             kind,
             location,
             name: name.map(String::into_boxed_str),
         };
-        with_book(&mut |book, who| book.waits(thing.clone(), place_of(who), who));
+        with_wait_graph(&mut |book, who| book.waits(thing.clone(), place_of(who), who));
     }
 
     /// Strikes the line out.
     #[cold]
     #[inline(never)]
     fn strike_out(&self) {
-        with_book(&mut |book, who| book.left(self.number(), place_of(who)));
+        with_wait_graph(&mut |book, who| book.left(self.number(), place_of(who)));
     }
 }
 
@@ -82,7 +82,7 @@ impl Drop for Note {
     #[inline]
     fn drop(&mut self) {
         if self.number() != 0 {
-            super::origin::forget(self.number());
+            super::resource::forget(self.number());
         }
     }
 }
@@ -105,35 +105,35 @@ impl Drop for Over<'_> {
 /// A task waits for something that is its own affair, as a place in its group.
 #[inline]
 pub(crate) fn task_waits(task: Id, kind: Kind) {
-    if is_kept() {
+    if is_enabled() {
         let number = of_task(task.number());
-        with_book(&mut |book, _| book.waits(own(number, kind), 0, Some(task)));
+        with_wait_graph(&mut |book, _| book.waits(own(number, kind), 0, Some(task)));
     }
 }
 
 /// The task of this number waits no more.
 #[inline]
 pub(crate) fn task_goes_on(number: u64) {
-    if is_kept() {
-        with_book(&mut |book, _| book.left(of_task(number), 0));
+    if is_enabled() {
+        with_wait_graph(&mut |book, _| book.left(of_task(number), 0));
     }
 }
 
 /// Whoever runs now waits for a timer that never fires, by its key.
 #[cold]
 pub(crate) fn never_fires(key: u64) {
-    with_book(&mut |book, who| book.waits(own(of_timer(key), Kind::Never), 0, who));
+    with_wait_graph(&mut |book, who| book.waits(own(of_timer(key), Kind::Never), 0, who));
 }
 
 /// Nobody waits for it any more.
 #[cold]
 pub(crate) fn never_fires_no_more(key: u64) {
-    with_book(&mut |book, _| book.left(of_timer(key), 0));
+    with_wait_graph(&mut |book, _| book.left(of_timer(key), 0));
 }
 
 /// Something that was made nowhere in particular.
-fn own(number: u64, kind: Kind) -> Thing {
-    Thing {
+fn own(number: u64, kind: Kind) -> ResourceLabel {
+    ResourceLabel {
         number,
         kind,
         location: None,

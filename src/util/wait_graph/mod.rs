@@ -7,21 +7,21 @@
 //!                        the finder: the book of who runs here, and which task that is (a runtime's)
 //!                                               │
 //!                                               ▼
-//!                                             Book ──▶ waits, holds ──▶ the report
+//!                                             WaitGraph ──▶ waits, holds ──▶ the report
 //! ```
 //!
-//! It knows neither tasks nor runtimes: whoever keeps a [`Book`] says, by a function, where it is and who runs. Floor F0.
+//! It knows neither tasks nor runtimes: whoever keeps a [`WaitGraph`] says, by a function, where it is and who runs. Floor F0.
 //!
 //! What is written down has no consequence: a line that is missed, because a lock was taken before the book was opened, or
 //! outside of a task, is missing in the report, and that is all.
 
-mod book;
+mod graph;
 mod note;
-mod origin;
+mod resource;
 
-pub(crate) use book::{Book, Hold, Wait};
+pub(crate) use graph::{Hold, Wait, WaitGraph};
 pub(crate) use note::{Note, never_fires, never_fires_no_more, task_goes_on, task_waits};
-pub(crate) use origin::{Held, Kind, Origin, Thing};
+pub(crate) use resource::{Held, Kind, ResourceInfo, ResourceLabel};
 
 use std::sync::OnceLock;
 // Not from `util::sync`: it says whether something is to be written down, and nobody relies on when a thread sees it.
@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use super::Id;
 
 /// How many books are kept in the process.
-static BOOKS: AtomicUsize = AtomicUsize::new(0);
+static WAIT_GRAPHS: AtomicUsize = AtomicUsize::new(0);
 
 /// The last number that was given to a thing.
 static THINGS: AtomicU64 = AtomicU64::new(0);
@@ -39,28 +39,28 @@ static THINGS: AtomicU64 = AtomicU64::new(0);
 static HOLDS: AtomicU32 = AtomicU32::new(0);
 
 /// Shows the book of whoever runs on this thread, and which task that is, where there is one.
-pub(crate) type Finder = fn(&mut dyn FnMut(&Book, Option<Id>));
+pub(crate) type Finder = fn(&mut dyn FnMut(&WaitGraph, Option<Id>));
 
 /// How books are found.
 static FINDER: OnceLock<Finder> = OnceLock::new();
 
 /// True while somebody, perhaps on another thread, keeps a book.
 #[inline]
-pub(crate) fn is_kept() -> bool {
-    BOOKS.load(Ordering::Relaxed) != 0
+pub(crate) fn is_enabled() -> bool {
+    WAIT_GRAPHS.load(Ordering::Relaxed) != 0
 }
 
 /// Which task runs here, where a book is kept.
 #[cold]
 pub(crate) fn who() -> Option<Id> {
     let mut found = None;
-    with_book(&mut |_, who| found = who);
+    with_wait_graph(&mut |_, who| found = who);
     found
 }
 
 /// Does something with the book of whoever runs here, if there is one.
 #[cold]
-fn with_book(work: &mut dyn FnMut(&Book, Option<Id>)) {
+fn with_wait_graph(work: &mut dyn FnMut(&WaitGraph, Option<Id>)) {
     if let Some(find) = FINDER.get() {
         find(work);
     }

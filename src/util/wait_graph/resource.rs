@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 
-use super::{is_kept, next_hold, next_number, with_book};
+use super::{is_enabled, next_hold, next_number, with_wait_graph};
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Kind {
 }
 
 /// What a lock, a queue and so on knows about itself.
-pub(crate) struct Origin {
+pub(crate) struct ResourceInfo {
     /// What it is.
     kind: Kind,
     /// Where it was made.
@@ -99,7 +99,7 @@ pub(crate) struct Origin {
     number: Cell<u64>,
 }
 
-impl Origin {
+impl ResourceInfo {
     /// That of something which the caller makes.
     #[track_caller]
     pub(crate) const fn here(kind: Kind) -> Self {
@@ -130,8 +130,8 @@ impl Origin {
     }
 
     /// It as a book has it.
-    pub(super) fn thing(&self) -> Thing {
-        Thing {
+    pub(super) fn thing(&self) -> ResourceLabel {
+        ResourceLabel {
             number: self.number(),
             kind: self.kind,
             location: Some(self.location),
@@ -143,35 +143,35 @@ impl Origin {
     #[cold]
     #[inline(never)]
     pub(crate) fn waits(&self, place: u32) {
-        with_book(&mut |book, who| book.waits(self.thing(), place, who));
+        with_wait_graph(&mut |book, who| book.waits(self.thing(), place, who));
     }
 
     /// Whoever waits at this place does so as another task, perhaps.
     #[cold]
     #[inline(never)]
     pub(crate) fn waits_on(&self, place: u32) {
-        with_book(&mut |book, who| book.waits_on(self.number(), place, who));
+        with_wait_graph(&mut |book, who| book.waits_on(self.number(), place, who));
     }
 
     /// Whoever waits at this place was served.
     #[cold]
     #[inline(never)]
     pub(crate) fn served(&self, place: u32) {
-        with_book(&mut |book, _| book.served(self.number(), place));
+        with_wait_graph(&mut |book, _| book.served(self.number(), place));
     }
 
     /// Nobody waits at this place any more.
     #[cold]
     #[inline(never)]
     pub(crate) fn left(&self, place: u32) {
-        with_book(&mut |book, _| book.left(self.number(), place));
+        with_wait_graph(&mut |book, _| book.left(self.number(), place));
     }
 
     /// Whoever runs now has it, alone, until the next one has it.
     #[cold]
     #[inline(never)]
     pub(crate) fn taken(&self) {
-        with_book(&mut |book, who| book.taken(self.thing(), who));
+        with_wait_graph(&mut |book, who| book.taken(self.thing(), who));
     }
 
     /// Whoever runs now holds it, with others perhaps, until what this gives is dropped.
@@ -179,7 +179,7 @@ impl Origin {
     #[inline(never)]
     pub(crate) fn held(&self) -> Held {
         let number = next_hold();
-        with_book(&mut |book, who| book.holds(self.thing(), number, who));
+        with_wait_graph(&mut |book, who| book.holds(self.thing(), number, who));
         Held(number)
     }
 
@@ -187,18 +187,18 @@ impl Origin {
     #[cold]
     #[inline(never)]
     pub(crate) fn holds(&self) {
-        with_book(&mut |book, who| book.holds(self.thing(), next_hold(), who));
+        with_wait_graph(&mut |book, who| book.holds(self.thing(), next_hold(), who));
     }
 
     /// Whoever runs now has let go of it: one of its own holds is over, or, if it has none, the oldest of anybody's.
     #[cold]
     #[inline(never)]
     pub(crate) fn lets_go(&self) {
-        with_book(&mut |book, who| book.lets_go(self.number(), who));
+        with_wait_graph(&mut |book, who| book.lets_go(self.number(), who));
     }
 }
 
-impl Drop for Origin {
+impl Drop for ResourceInfo {
     fn drop(&mut self) {
         if self.number.get() != 0 {
             forget(self.number.get());
@@ -206,7 +206,7 @@ impl Drop for Origin {
     }
 }
 
-impl fmt::Debug for Origin {
+impl fmt::Debug for ResourceInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.thing())
     }
@@ -214,7 +214,7 @@ impl fmt::Debug for Origin {
 
 /// Something that is waited for or held.
 #[derive(Clone, Debug)]
-pub(crate) struct Thing {
+pub(crate) struct ResourceLabel {
     /// Its number.
     pub(crate) number: u64,
     /// What it is.
@@ -225,7 +225,7 @@ pub(crate) struct Thing {
     pub(super) name: Option<Box<str>>,
 }
 
-impl Thing {
+impl ResourceLabel {
     /// How it is called, or where it was made.
     pub(crate) fn short(&self) -> String {
         let noun = self.kind.noun();
@@ -237,7 +237,7 @@ impl Thing {
     }
 }
 
-impl fmt::Display for Thing {
+impl fmt::Display for ResourceLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.name, self.location) {
             (Some(_), Some(location)) => write!(f, "{}, made at {location}", self.short()),
@@ -253,7 +253,7 @@ impl Held {
     /// Notes a hold, where a book is kept.
     #[inline]
     pub(crate) fn noted(note: impl FnOnce() -> Self) -> Self {
-        match is_kept() {
+        match is_enabled() {
             false => Self(0),
             true => apart(note),
         }
@@ -286,12 +286,12 @@ fn apart<R>(work: impl FnOnce() -> R) -> R {
 #[cold]
 #[inline(never)]
 pub(super) fn forget(number: u64) {
-    with_book(&mut |book, _| book.forget(number));
+    with_wait_graph(&mut |book, _| book.forget(number));
 }
 
 /// A hold has ended.
 #[cold]
 #[inline(never)]
 fn strike_out(number: u32) {
-    with_book(&mut |book, _| book.let_go(number));
+    with_wait_graph(&mut |book, _| book.let_go(number));
 }
