@@ -1,7 +1,7 @@
 //! F1: which file descriptor is ready, and who must be told.
 //!
 //! The reactor joins a [`Poller`](poller) (the operating system) with a slab of [sources](source) (who waits for what)
-//! and a [`Bell`] (other threads). It is an engine and nothing more: it knows no runtime, touches no thread-local, and
+//! and a [`Unparker`] (other threads). It is an engine and nothing more: it knows no runtime, touches no thread-local, and
 //! wakes no one; all that is to be woken is handed to the caller, who wakes after letting go of the reactor.
 //!
 //! ```text
@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The life of the bits is drawn in [`readiness`], the life of a waiter in [`source`] and
-//! [`line`](mod@line), the sleep in [`bell`], the whole path of one operation in [`contract`].
+//! [`line`](mod@line), the sleep in [`unparker`], the whole path of one operation in [`poll_io`].
 //!
 //! # Guarantees
 //!
@@ -31,25 +31,25 @@
 //!   or sweep.
 //! - [`waiting`](Reactor::waiting) counts such a source too.
 
-mod bell;
-mod contract;
 mod line;
+mod poll_io;
 mod poller;
 mod readiness;
 mod source;
 #[cfg(all(test, not(wheelhouse_loom)))]
 mod tests;
+mod unparker;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::Waker;
 use std::time::Duration;
 
-pub(crate) use bell::Bell;
-pub(crate) use contract::{Access, Done, Side, poll_io};
 pub(crate) use line::Waiters;
-pub(crate) use poller::{Chime, Detacher, Punctual};
+pub(crate) use poll_io::{Access, Done, Side, poll_io};
+pub(crate) use poller::{Detacher, EventFd, Punctual};
 pub(crate) use readiness::{Direction, Readiness};
+pub(crate) use unparker::Unparker;
 
 use crate::util::slab::{Key, Slab};
 use crate::util::sync::Arc;
@@ -62,7 +62,7 @@ const BELL: u64 = u64::MAX;
 /// How one task stands with one side of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Standing {
+pub(crate) enum Interest {
     /// The system call is worth a try.
     Ready,
     /// Not ready, and the task is in line.
@@ -85,7 +85,7 @@ pub(crate) struct Reactor {
     /// How many laps the loop has made.
     lap: u64,
     /// What other threads ring.
-    bell: Arc<Bell<Chime>>,
+    unparker: Arc<Unparker<EventFd>>,
 }
 
 impl Reactor {
@@ -95,20 +95,20 @@ impl Reactor {
     /// Those of `epoll_create1`, `eventfd` and `epoll_ctl`, most likely that descriptors have run out.
     pub(crate) fn new() -> io::Result<Self> {
         let poller = Poller::new()?;
-        let chime = Chime::new()?;
-        poller.add_chime(&chime, BELL)?;
+        let event_fd = EventFd::new()?;
+        poller.add_event_fd(&event_fd, BELL)?;
         Ok(Self {
             poller,
             sources: Slab::new(),
             waiting: 0,
             lap: 0,
-            bell: Arc::new(Bell::new(chime)),
+            unparker: Arc::new(Unparker::new(event_fd)),
         })
     }
 
     /// What other threads ring to end a [`wait`](Self::wait); it outlives the reactor, and is silent then.
-    pub(crate) fn bell(&self) -> &Arc<Bell<Chime>> {
-        &self.bell
+    pub(crate) fn unparker(&self) -> &Arc<Unparker<EventFd>> {
+        &self.unparker
     }
 
     /// Returns what other threads take descriptors out of this reactor with, before they close
@@ -189,24 +189,24 @@ impl Reactor {
     }
 
     /// Tells whether `side` is ready, and if not, whether `waker` is in its line already.
-    pub(crate) fn standing(&self, side: Side, waker: &Waker) -> Standing {
+    pub(crate) fn interest(&self, side: Side, waker: &Waker) -> Interest {
         match self.sources.get(side.key) {
-            None => Standing::Gone,
-            Some(source) if source.readiness().is_ready(side.direction) => Standing::Ready,
-            Some(source) if source.waiters(side.direction).contains(waker) => Standing::Parked,
-            Some(_) => Standing::Unparked,
+            None => Interest::Gone,
+            Some(source) if source.readiness().is_ready(side.direction) => Interest::Ready,
+            Some(source) if source.waiters(side.direction).contains(waker) => Interest::Parked,
+            Some(_) => Interest::Unparked,
         }
     }
 
-    /// Puts a waker into line after [`Standing::Unparked`].
+    /// Puts a waker into line after [`Interest::Unparked`].
     ///
     /// What must be woken now goes to `woken`: the wakers of a line that is swept, or `waker`
     /// itself when the source became ready or went away while it was being cloned.
     pub(crate) fn park(&mut self, side: Side, waker: Waker, woken: &mut Vec<Waker>) {
-        match self.standing(side, &waker) {
-            Standing::Ready | Standing::Gone => woken.push(waker),
-            Standing::Parked => {}
-            Standing::Unparked => {
+        match self.interest(side, &waker) {
+            Interest::Ready | Interest::Gone => woken.push(waker),
+            Interest::Parked => {}
+            Interest::Unparked => {
                 let lap = self.lap;
                 self.edit(side.key, |source| {
                     source.waiters_mut(side.direction).join(waker, lap, woken)
@@ -285,6 +285,6 @@ impl AsFd for Reactor {
 
 impl Drop for Reactor {
     fn drop(&mut self) {
-        self.bell.close();
+        self.unparker.close();
     }
 }

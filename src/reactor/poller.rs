@@ -51,8 +51,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, getpid};
 use rustix::thread::{current_timer_slack, set_current_timer_slack};
 
-use super::bell::Strike;
 use super::readiness::Readiness;
+use super::unparker::Notify;
 
 /// How many events one wait can bring; what does not fit comes with the next. Tests see to it with few descriptors.
 pub(super) const EVENTS: usize = if cfg!(test) { 16 } else { 1024 };
@@ -125,11 +125,11 @@ impl Poller {
     }
 
     /// Listens to a chime. It is never read: each stroke is an edge of its own.
-    pub(super) fn add_chime(&self, chime: &Chime, token: u64) -> io::Result<()> {
+    pub(super) fn add_event_fd(&self, event_fd: &EventFd, token: u64) -> io::Result<()> {
         let data = EventData::new_u64(token);
         Ok(epoll::add(
             &self.epoll.fd,
-            &chime.0,
+            &event_fd.0,
             data,
             EventFlags::IN | EventFlags::ET,
         )?)
@@ -199,7 +199,7 @@ impl Poller {
 
     /// Waits for what is left of a timeout, and takes the events.
     fn second_stride(&mut self, left: Duration) -> Result<(), Errno> {
-        match self.doze(left) {
+        match self.ppoll_wait(left) {
             Ok(false) => Ok(()),
             Ok(true) => self.collect(Some(Duration::ZERO)),
             // The process may have no descriptors at all (`RLIMIT_NOFILE` is 0), so ppoll takes
@@ -210,7 +210,7 @@ impl Poller {
     }
 
     /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to collect.
-    fn doze(&self, timeout: Duration) -> Result<bool, Errno> {
+    fn ppoll_wait(&self, timeout: Duration) -> Result<bool, Errno> {
         let mut fds = [PollFd::new(&self.epoll.fd, PollFlags::IN)];
         Ok(poll(&mut fds, Some(&timespec(less_slack(timeout))))? > 0)
     }
@@ -294,9 +294,9 @@ impl Detacher {
 
 /// An eventfd, which rouses the home thread from its wait.
 #[derive(Debug)]
-pub(crate) struct Chime(OwnedFd);
+pub(crate) struct EventFd(OwnedFd);
 
-impl Chime {
+impl EventFd {
     /// Opens one.
     pub(super) fn new() -> io::Result<Self> {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
@@ -304,8 +304,8 @@ impl Chime {
     }
 }
 
-impl Strike for Chime {
-    fn strike(&self) {
+impl Notify for EventFd {
+    fn notify(&self) {
         // It could only fail after as many strokes as a u64 can count.
         let written = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
         debug_assert_eq!(written, Ok(8));

@@ -28,7 +28,7 @@ use super::ending::Ending;
 use super::offload::Jobs;
 use super::waits::Wait;
 use crate::cell::Letter;
-use crate::reactor::{Bell, Chime, Detacher, Reactor};
+use crate::reactor::{Detacher, EventFd, Reactor, Unparker};
 use crate::util::drop_quietly;
 use crate::util::slab::Key;
 use crate::util::sync;
@@ -79,7 +79,7 @@ pub(crate) struct Hub {
     /// What the home thread sent. Invariant: only the home thread pops.
     from_home: SegQueue<Message>,
     /// Ends the loop's sleep.
-    bell: sync::Arc<Bell<Chime>>,
+    unparker: sync::Arc<Unparker<EventFd>>,
     /// Takes descriptors out of the reactor.
     detacher: Detacher,
     /// Whether it has ended.
@@ -110,7 +110,7 @@ impl Hub {
             home: thread::current().id(),
             inbox: SegQueue::new(),
             from_home: SegQueue::new(),
-            bell: reactor.bell().clone(),
+            unparker: reactor.unparker().clone(),
             detacher: reactor.detacher(),
             ending: Ending::new(),
             in_flight: AtomicUsize::new(0),
@@ -131,8 +131,8 @@ impl Hub {
     }
 
     /// The bell.
-    pub(crate) fn bell(&self) -> &Bell<Chime> {
-        &self.bell
+    pub(crate) fn unparker(&self) -> &Unparker<EventFd> {
+        &self.unparker
     }
 
     /// True when nothing waits to be collected.
@@ -174,7 +174,7 @@ impl Hub {
         }
         match self.ending.is_over_after_push() {
             true => self.settle_leftovers(),
-            false => self.bell.ring(),
+            false => self.unparker.unpark(),
         }
     }
 
@@ -193,7 +193,7 @@ impl Hub {
     /// Ends the runtime: `tasks`, all of them done, are handed over to whoever still has a handle or a waker.
     pub(crate) fn end(&self, tasks: Vec<Owner>) {
         self.ending.end(|| drop(tasks));
-        self.bell.close();
+        self.unparker.close();
         hubs().remove(&self.number);
     }
 
@@ -250,7 +250,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if self.0.in_flight.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::SeqCst);
-            self.0.bell.ring();
+            self.0.unparker.unpark();
         }
     }
 }

@@ -141,14 +141,14 @@ impl Core {
 
     /// Like [`sleep`](Self::sleep), but does not begin where `over` says so. Whoever makes it so later rings the bell.
     pub(super) fn sleep_unless(&self, timeout: Option<Duration>, over: impl FnOnce() -> bool) {
-        let bell = self.hub().bell();
-        bell.prepare_sleep();
+        let unparker = self.hub().unparker();
+        unparker.prepare_park();
         let timeout = match self.hub().is_empty() && !over() {
             true => timeout,
             false => Some(Duration::ZERO),
         };
         self.wait_for_io(timeout);
-        bell.awake();
+        unparker.awake();
     }
 
     /// How long until the loop should wake for a timer; `None` without timers.

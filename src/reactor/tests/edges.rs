@@ -30,7 +30,7 @@ fn what_the_caller_believes_holds_from_the_start() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world
-        .door
+        .driver
         .borrow_mut()
         .register(own.as_fd(), Readiness::WRITABLE)
         .expect("registered");
@@ -124,7 +124,7 @@ fn the_end_that_came_with_the_data_is_found() {
     let key = world.register_tcp(&own);
     let both = Readiness::READ_CLOSED;
     while !world
-        .door
+        .driver
         .borrow()
         .sources
         .get(key)
@@ -244,7 +244,7 @@ fn urgent_data_in_the_stream_makes_no_reader_sleep_over_the_rest() {
     while got.len() < 11 {
         let mut buffer = [0; 64];
         let result = poll_io(
-            &world.door,
+            &world.driver,
             Side {
                 key,
                 direction: Reading,
@@ -272,7 +272,7 @@ fn a_listener_tells_of_connections_that_come_after_the_last_was_taken() {
         direction: Reading,
     };
     let accept = || {
-        poll_io(&world.door, side, Waker::noop(), || {
+        poll_io(&world.driver, side, Waker::noop(), || {
             listener.accept().map(Done::with)
         })
     };
@@ -331,7 +331,7 @@ fn an_error_that_was_fetched_does_not_keep_a_datagram_socket_ready() {
     };
     let mut buffer = [0; 8];
     let mut receive = || {
-        poll_io(&world.door, side, Waker::noop(), || {
+        poll_io(&world.driver, side, Waker::noop(), || {
             own.recv(&mut buffer).map(Done::with)
         })
     };
@@ -359,7 +359,7 @@ fn an_interrupted_call_is_made_once_more() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world
-        .door
+        .driver
         .borrow_mut()
         .register(own.as_fd(), Readiness::READABLE)
         .expect("registered");
@@ -368,7 +368,7 @@ fn an_interrupted_call_is_made_once_more() {
         key,
         direction: Reading,
     };
-    let result = poll_io(&world.door, side, Waker::noop(), || {
+    let result = poll_io(&world.driver, side, Waker::noop(), || {
         outcomes.pop().expect("two calls at most")
     });
     assert!(matches!(result, Poll::Ready(Ok("done"))));
@@ -379,7 +379,7 @@ fn an_error_that_is_not_about_waiting_leaves_the_side_ready() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world
-        .door
+        .driver
         .borrow_mut()
         .register(own.as_fd(), Readiness::READABLE)
         .expect("registered");
@@ -387,7 +387,7 @@ fn an_error_that_is_not_about_waiting_leaves_the_side_ready() {
         key,
         direction: Reading,
     };
-    let result = poll_io(&world.door, side, Waker::noop(), || {
+    let result = poll_io(&world.driver, side, Waker::noop(), || {
         Err::<Done<()>, _>(ErrorKind::OutOfMemory.into())
     });
     assert!(matches!(result, Poll::Ready(Err(error)) if error.kind() == ErrorKind::OutOfMemory));

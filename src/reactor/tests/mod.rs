@@ -53,7 +53,7 @@ impl Wake for Counter {
 /// A reactor behind its door, with the habits of a loop.
 struct World {
     /// The reactor.
-    door: RefCell<Reactor>,
+    driver: RefCell<Reactor>,
 }
 
 impl World {
@@ -61,13 +61,13 @@ impl World {
     fn new() -> Self {
         let reactor = Reactor::new().expect("a reactor");
         Self {
-            door: RefCell::new(reactor),
+            driver: RefCell::new(reactor),
         }
     }
 
     /// Registers something about which nothing is known.
     fn register(&self, fd: &impl AsFd) -> Key {
-        let mut reactor = self.door.borrow_mut();
+        let mut reactor = self.driver.borrow_mut();
         reactor
             .register(fd.as_fd(), Readiness::NONE)
             .expect("registered")
@@ -75,7 +75,7 @@ impl World {
 
     /// Registers a TCP connection, of which short counts prove something.
     fn register_tcp(&self, stream: &TcpStream) -> Key {
-        let mut reactor = self.door.borrow_mut();
+        let mut reactor = self.driver.borrow_mut();
         reactor
             .register(stream.as_fd(), Readiness::SHORT_COUNTS)
             .expect("registered")
@@ -84,9 +84,9 @@ impl World {
     /// One wait as the loop makes it: gathers, lets go, wakes.
     fn turn(&self, timeout: Duration) -> usize {
         let mut woken = Vec::new();
-        self.door.borrow_mut().begin_lap();
+        self.driver.borrow_mut().begin_lap();
         let events = self
-            .door
+            .driver
             .borrow_mut()
             .wait(Some(timeout), &mut woken)
             .expect("waited");
@@ -101,14 +101,14 @@ impl World {
 
     /// Whether a call would be tried.
     fn is_ready(&self, key: Key, direction: Direction) -> bool {
-        self.standing(key, direction) == Standing::Ready
+        self.interest(key, direction) == Interest::Ready
     }
 
     /// How no one in particular stands with a source.
-    fn standing(&self, key: Key, direction: Direction) -> Standing {
-        self.door
+    fn interest(&self, key: Key, direction: Direction) -> Interest {
+        self.driver
             .borrow()
-            .standing(Side { key, direction }, Waker::noop())
+            .interest(Side { key, direction }, Waker::noop())
     }
 
     /// Waits until a direction is ready.
@@ -128,7 +128,7 @@ impl World {
     ) -> (Poll<io::Result<usize>>, usize) {
         let (mut calls, mut buffer) = (0, vec![0; room]);
         let result = poll_io(
-            &self.door,
+            &self.driver,
             Side {
                 key,
                 direction: Reading,
@@ -152,7 +152,7 @@ impl World {
     ) -> (Poll<io::Result<usize>>, usize) {
         let mut calls = 0;
         let result = poll_io(
-            &self.door,
+            &self.driver,
             Side {
                 key,
                 direction: Writing,
@@ -172,7 +172,7 @@ impl World {
         let mut buffer = vec![0; room];
         loop {
             let result = poll_io(
-                &self.door,
+                &self.driver,
                 Side {
                     key,
                     direction: Reading,

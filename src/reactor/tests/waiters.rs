@@ -23,7 +23,7 @@ fn each_direction_wakes_its_own() {
     let sum = fill(&world, key, &own, &writing);
     assert!(world.read(key, &own, 8, &reading).0.is_pending());
     assert_eq!(
-        world.door.borrow().waiting(),
+        world.driver.borrow().waiting(),
         1,
         "one source, though two wait for it"
     );
@@ -39,7 +39,7 @@ fn each_direction_wakes_its_own() {
         assert!(world.turn(LONG) > 0);
     }
     assert_eq!((reader.count(), writer.count()), (1, 1));
-    assert_eq!(world.door.borrow().waiting(), 0);
+    assert_eq!(world.driver.borrow().waiting(), 0);
 }
 
 #[test]
@@ -111,7 +111,10 @@ fn parking_at_a_source_that_became_ready_gives_the_waker_back() {
         direction: Writing,
     };
     let mut owed = Vec::new();
-    world.door.borrow_mut().park(side, waker.clone(), &mut owed);
+    world
+        .driver
+        .borrow_mut()
+        .park(side, waker.clone(), &mut owed);
     assert!(owed.len() == 1 && owed[0].will_wake(&waker));
 }
 
@@ -128,13 +131,13 @@ fn the_end_of_a_source_gives_back_all_who_wait() {
     }
     let mut woken = Vec::new();
     let done = world
-        .door
+        .driver
         .borrow_mut()
         .deregister(key, own.as_fd(), &mut woken);
     assert!(done.is_ok());
     assert_eq!(woken.len(), 3);
     assert_eq!(
-        (world.door.borrow().len(), world.door.borrow().waiting()),
+        (world.driver.borrow().len(), world.driver.borrow().waiting()),
         (0, 0)
     );
 }
@@ -147,7 +150,7 @@ fn a_stale_key_finds_nothing_though_its_slot_lives_again() {
     let stale = world.register(&first);
     assert!(
         world
-            .door
+            .driver
             .borrow_mut()
             .deregister(stale, first.as_fd(), &mut Vec::new())
             .is_ok()
@@ -162,16 +165,19 @@ fn a_stale_key_finds_nothing_though_its_slot_lives_again() {
         key: stale,
         direction: Reading,
     };
-    assert_eq!(world.door.borrow().standing(side, &waker), Standing::Gone);
+    assert_eq!(world.driver.borrow().interest(side, &waker), Interest::Gone);
     let mut owed = Vec::new();
-    world.door.borrow_mut().park(side, waker.clone(), &mut owed);
+    world
+        .driver
+        .borrow_mut()
+        .park(side, waker.clone(), &mut owed);
     assert_eq!(owed.len(), 1);
-    world.door.borrow_mut().drained(side);
-    world.door.borrow_mut().blocked(side);
-    assert!(!world.door.borrow_mut().remove(stale, &mut Vec::new()));
+    world.driver.borrow_mut().drained(side);
+    world.driver.borrow_mut().blocked(side);
+    assert!(!world.driver.borrow_mut().remove(stale, &mut Vec::new()));
     assert!(
         world
-            .door
+            .driver
             .borrow_mut()
             .deregister(stale, second.as_fd(), &mut Vec::new())
             .is_ok()
@@ -197,8 +203,8 @@ fn events_of_a_removed_source_that_lives_on_elsewhere_concern_no_one() {
     assert!(world.read(stale, &own, 8, &waker).0.is_pending());
     let mut woken = Vec::new();
     drop(own);
-    assert!(world.door.borrow_mut().remove(stale, &mut woken));
-    assert_eq!((woken.len(), world.door.borrow().waiting()), (1, 0));
+    assert!(world.driver.borrow_mut().remove(stale, &mut woken));
+    assert_eq!((woken.len(), world.driver.borrow().waiting()), (1, 0));
 
     let (other, _other_peer) = unix_pair();
     let fresh = world.register(&other);
@@ -220,7 +226,7 @@ fn what_was_detached_elsewhere_is_not_told_of_though_a_copy_lives_on() {
     world.catch_up();
     let (counter, waker) = Counter::new();
     assert!(world.read(key, &own, 8, &waker).0.is_pending());
-    let detacher = world.door.borrow().detacher();
+    let detacher = world.driver.borrow().detacher();
     let elsewhere = std::thread::spawn(move || {
         detacher.detach(own.as_fd());
         drop(own);
@@ -229,7 +235,7 @@ fn what_was_detached_elsewhere_is_not_told_of_though_a_copy_lives_on() {
     peer.write_all(b"x").expect("written");
     assert_eq!(world.turn(Duration::ZERO), 0);
     let mut woken = Vec::new();
-    assert!(world.door.borrow_mut().remove(key, &mut woken));
+    assert!(world.driver.borrow_mut().remove(key, &mut woken));
     assert_eq!((woken.len(), counter.count()), (1, 0));
     drop(copy);
 }
@@ -239,7 +245,7 @@ fn a_detacher_outlives_its_reactor() {
     let (own, _peer) = unix_pair();
     let world = World::new();
     world.register(&own);
-    let detacher = world.door.borrow().detacher();
+    let detacher = world.driver.borrow().detacher();
     drop(world);
     detacher.detach(own.as_fd());
 }
@@ -250,14 +256,14 @@ fn a_descriptor_is_registered_once_at_a_time() {
     let (own, _peer) = unix_pair();
     let key = world.register(&own);
     let again = world
-        .door
+        .driver
         .borrow_mut()
         .register(own.as_fd(), Readiness::NONE);
     assert_eq!(again.expect_err("twice").kind(), ErrorKind::AlreadyExists);
-    assert_eq!(world.door.borrow().len(), 1);
+    assert_eq!(world.driver.borrow().len(), 1);
     assert!(
         world
-            .door
+            .driver
             .borrow_mut()
             .deregister(key, own.as_fd(), &mut Vec::new())
             .is_ok()
@@ -270,14 +276,14 @@ fn a_plain_file_is_refused_and_leaves_nothing_behind() {
     let world = World::new();
     let file = std::fs::File::open("/proc/self/exe").expect("a file");
     let refused = world
-        .door
+        .driver
         .borrow_mut()
         .register(file.as_fd(), Readiness::NONE);
     assert_eq!(
         refused.expect_err("refused").kind(),
         ErrorKind::PermissionDenied
     );
-    assert_eq!(world.door.borrow().len(), 0);
+    assert_eq!(world.driver.borrow().len(), 0);
 }
 
 thread_local! {
@@ -292,7 +298,7 @@ impl Wake for Intruder {
     fn wake(self: Arc<Self>) {
         WORLD.with(|world| {
             self.0
-                .store(world.door.borrow_mut().len(), Ordering::Relaxed)
+                .store(world.driver.borrow_mut().len(), Ordering::Relaxed)
         });
     }
 }
@@ -331,7 +337,7 @@ fn a_call_may_end_its_own_source() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world
-        .door
+        .driver
         .borrow_mut()
         .register(own.as_fd(), Readiness::READABLE)
         .expect("registered");
@@ -339,8 +345,8 @@ fn a_call_may_end_its_own_source() {
         key,
         direction: Reading,
     };
-    let result = poll_io(&world.door, side, Waker::noop(), || {
-        world.door.borrow_mut().remove(key, &mut Vec::new());
+    let result = poll_io(&world.driver, side, Waker::noop(), || {
+        world.driver.borrow_mut().remove(key, &mut Vec::new());
         Err::<Done<()>, _>(ErrorKind::WouldBlock.into())
     });
     assert!(matches!(result, Poll::Ready(Err(error)) if error.kind() == ErrorKind::NotConnected));
@@ -351,7 +357,7 @@ struct Exhausted<'a>(&'a World);
 
 impl Access for Exhausted<'_> {
     fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R {
-        self.0.door.with_reactor(work)
+        self.0.driver.with_reactor(work)
     }
 
     fn may_call(&self) -> bool {

@@ -9,9 +9,9 @@ use super::*;
 
 /// Sleeps as the loop does, with an empty queue.
 fn sleep(reactor: &mut Reactor, timeout: Option<Duration>) -> usize {
-    reactor.bell().prepare_sleep();
+    reactor.unparker().prepare_park();
     let events = reactor.wait(timeout, &mut Vec::new()).expect("waited");
-    reactor.bell().awake();
+    reactor.unparker().awake();
     events
 }
 
@@ -31,15 +31,15 @@ fn no_wait_ends_early() {
             assert_eq!(sleep(&mut reactor, Some(timeout)), 0);
             assert!(start.elapsed() >= timeout, "{timeout:?}");
             // A stroke makes the reactor expect that events end its waits, not the clock.
-            reactor.bell().prepare_sleep();
-            reactor.bell().ring();
+            reactor.unparker().prepare_park();
+            reactor.unparker().unpark();
             assert_eq!(
                 reactor
                     .wait(Some(timeout), &mut Vec::new())
                     .expect("waited"),
                 1
             );
-            reactor.bell().awake();
+            reactor.unparker().awake();
         }
     }
 }
@@ -64,10 +64,10 @@ fn an_event_ends_a_wait_of_any_length() {
 fn a_ring_before_the_sleep_has_begun_ends_it_at_once() {
     let mut reactor = Reactor::new().expect("a reactor");
     for timeout in [None, Some(Duration::MAX), Some(Duration::from_micros(900))] {
-        reactor.bell().prepare_sleep();
-        reactor.bell().ring();
+        reactor.unparker().prepare_park();
+        reactor.unparker().unpark();
         assert_eq!(reactor.wait(timeout, &mut Vec::new()).expect("waited"), 1);
-        reactor.bell().awake();
+        reactor.unparker().awake();
     }
 }
 
@@ -75,12 +75,12 @@ fn a_ring_before_the_sleep_has_begun_ends_it_at_once() {
 fn many_rings_are_one_event() {
     let mut reactor = Reactor::new().expect("a reactor");
     for _ in 0..3 {
-        reactor.bell().prepare_sleep();
+        reactor.unparker().prepare_park();
         for _ in 0..100 {
-            reactor.bell().ring();
+            reactor.unparker().unpark();
         }
         assert_eq!(reactor.wait(None, &mut Vec::new()).expect("waited"), 1);
-        reactor.bell().awake();
+        reactor.unparker().awake();
         assert_eq!(
             sleep(&mut reactor, Some(Duration::ZERO)),
             0,
@@ -92,33 +92,33 @@ fn many_rings_are_one_event() {
 #[test]
 fn a_ring_at_a_busy_loop_is_no_event() {
     let mut reactor = Reactor::new().expect("a reactor");
-    reactor.bell().ring();
+    reactor.unparker().unpark();
     assert_eq!(sleep(&mut reactor, Some(Duration::ZERO)), 0);
 }
 
 #[test]
 fn a_wait_without_a_timeout_lasts_until_another_thread_rings() {
     let mut reactor = Reactor::new().expect("a reactor");
-    let bell = Arc::clone(reactor.bell());
+    let unparker = Arc::clone(reactor.unparker());
     let (work, queue) = mpsc::channel();
     let ringer = thread::spawn(move || {
         for number in 0..1_000 {
             work.send(number).expect("home is alive");
-            bell.ring();
+            unparker.unpark();
         }
     });
     let mut taken = 0;
     while taken < 1_000 {
-        reactor.bell().prepare_sleep();
+        reactor.unparker().prepare_park();
         // The queue is looked at after the announcement, and again after each sleep.
         if let Ok(number) = queue.try_recv() {
-            reactor.bell().awake();
+            reactor.unparker().awake();
             assert_eq!(number, taken);
             taken += 1;
             continue;
         }
         reactor.wait(None, &mut Vec::new()).expect("waited");
-        reactor.bell().awake();
+        reactor.unparker().awake();
     }
     ringer.join().expect("the ringer does not panic");
 }
@@ -126,10 +126,12 @@ fn a_wait_without_a_timeout_lasts_until_another_thread_rings() {
 #[test]
 fn the_bell_of_a_reactor_that_is_gone_is_silent() {
     let reactor = Reactor::new().expect("a reactor");
-    let bell = Arc::clone(reactor.bell());
-    bell.prepare_sleep();
+    let unparker = Arc::clone(reactor.unparker());
+    unparker.prepare_park();
     drop(reactor);
-    thread::spawn(move || bell.ring()).join().expect("no panic");
+    thread::spawn(move || unparker.unpark())
+        .join()
+        .expect("no panic");
 }
 
 /// Names the test that runs in a process of its own.
@@ -158,12 +160,12 @@ fn descriptors_are_back_at_the_start_level() {
         let world = World::new();
         let (own, _peer) = unix_pair();
         let key = world.register(&own);
-        bells.push(Arc::clone(world.door.borrow().bell()));
+        bells.push(Arc::clone(world.driver.borrow().unparker()));
         assert_eq!(count(), before + 4);
         if bells.len() % 2 == 0 {
             assert!(
                 world
-                    .door
+                    .driver
                     .borrow_mut()
                     .deregister(key, own.as_fd(), &mut Vec::new())
                     .is_ok()

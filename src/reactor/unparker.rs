@@ -3,9 +3,9 @@
 //! What to do stands in a queue that is not part of this file; the bell only answers whether someone must be roused.
 //!
 //! ```text
-//!                 prepare_sleep (home)               ring (anyone): strikes the chime
+//!                 prepare_park (home)               ring (anyone): strikes the chime
 //!     ┌───────┐ ──────────────────────► ┌────────┐ ──────────────────────► ┌──────┐
-//!     │ AWAKE │                         │ ASLEEP │                         │ RUNG │
+//!     │ AWAKE │                         │ ASLEEP │                         │ NOTIFIED │
 //!     └───────┘ ◄────────────────────── └────────┘                         └──────┘
 //!       │   ▲     awake (home)                                                │ │ ▲
 //!       └───┘     ▲                                          awake (home)     │ └─┘ ring: nothing
@@ -16,13 +16,13 @@
 //!
 //! ```text
 //!   home                                   elsewhere
-//!   state = ASLEEP      (prepare_sleep)    push to the queue
-//!   fence SeqCst        (prepare_sleep)    fence SeqCst          (ring)
+//!   state = ASLEEP      (prepare_park)    push to the queue
+//!   fence SeqCst        (prepare_park)    fence SeqCst          (ring)
 //!   is the queue empty?                    is the state ASLEEP?  (ring)
 //! ```
 //!
 //! Were both answers to miss the other's write, each fence would have to come before the other in the one order that
-//! all `SeqCst` fences have. So either home sees the entry and calls [`awake`](Bell::awake) in place of sleeping, or
+//! all `SeqCst` fences have. So either home sees the entry and calls [`awake`](Unparker::awake) in place of sleeping, or
 //! the other thread sees `ASLEEP` and strikes; when both happen, one sleep ends early and finds nothing, which is
 //! harmless. The chime keeps a stroke that comes between the look at the queue and the sleep.
 
@@ -30,9 +30,9 @@ use crate::util::sync::atomic::{AtomicU8, Ordering, fence};
 use crate::util::sync::{Mutex, MutexGuard};
 
 /// Something that ends the home thread's wait, also one that has not begun yet.
-pub(crate) trait Strike {
+pub(crate) trait Notify {
     /// Ends it.
-    fn strike(&self);
+    fn notify(&self);
 }
 
 /// Home is busy and will look at the queue before it sleeps.
@@ -40,28 +40,28 @@ const AWAKE: u8 = 0;
 /// Home sleeps, or is about to.
 const ASLEEP: u8 = 1;
 /// Home was asleep and has been struck awake.
-const RUNG: u8 = 2;
+const NOTIFIED: u8 = 2;
 
 /// The shared bell.
 #[derive(Debug)]
-pub(crate) struct Bell<C> {
-    /// One of [`AWAKE`], [`ASLEEP`], [`RUNG`].
+pub(crate) struct Unparker<C> {
+    /// One of [`AWAKE`], [`ASLEEP`], [`NOTIFIED`].
     state: AtomicU8,
     /// What makes the noise, until [`close`](Self::close). Locked only for a stroke that is really needed.
-    chime: Mutex<Option<C>>,
+    event_fd: Mutex<Option<C>>,
 }
 
-impl<C: Strike> Bell<C> {
+impl<C: Notify> Unparker<C> {
     /// A bell in an awake house.
-    pub(crate) fn new(chime: C) -> Self {
+    pub(crate) fn new(event_fd: C) -> Self {
         Self {
             state: AtomicU8::new(AWAKE),
-            chime: Mutex::new(Some(chime)),
+            event_fd: Mutex::new(Some(event_fd)),
         }
     }
 
     /// Home: says that it will sleep, unless the queue, looked at *after* this call, has something.
-    pub(crate) fn prepare_sleep(&self) {
+    pub(crate) fn prepare_park(&self) {
         self.state.store(ASLEEP, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
@@ -74,10 +74,10 @@ impl<C: Strike> Bell<C> {
     /// Any thread: makes sure that home looks at the queue, into which the caller has *already* put something.
     ///
     /// After [`close`](Self::close) it does nothing.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn unpark(&self) {
         fence(Ordering::SeqCst);
         if self.state.load(Ordering::Relaxed) == ASLEEP && self.claim() {
-            self.strike();
+            self.notify();
         }
     }
 
@@ -86,27 +86,27 @@ impl<C: Strike> Bell<C> {
     fn claim(&self) -> bool {
         let claimed =
             self.state
-                .compare_exchange(ASLEEP, RUNG, Ordering::Relaxed, Ordering::Relaxed);
+                .compare_exchange(ASLEEP, NOTIFIED, Ordering::Relaxed, Ordering::Relaxed);
         claimed.is_ok()
     }
 
     /// Home, at its end: silences the bell for good and gives the chime's resources back.
     pub(crate) fn close(&self) {
-        let chime = self.lock().take();
-        drop(chime);
+        let event_fd = self.lock().take();
+        drop(event_fd);
     }
 
     /// Makes the noise.
     #[cold]
-    fn strike(&self) {
-        if let Some(chime) = &*self.lock() {
-            chime.strike();
+    fn notify(&self) {
+        if let Some(event_fd) = &*self.lock() {
+            event_fd.notify();
         }
     }
 
     /// The lock; a panic elsewhere cannot have left the option half changed.
     fn lock(&self) -> MutexGuard<'_, Option<C>> {
-        self.chime
+        self.event_fd
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -122,8 +122,8 @@ mod tests {
     #[derive(Default)]
     struct Counter(Cell<u32>);
 
-    impl Strike for &Counter {
-        fn strike(&self) {
+    impl Notify for &Counter {
+        fn notify(&self) {
             self.0.set(self.0.get() + 1);
         }
     }
@@ -131,37 +131,37 @@ mod tests {
     #[test]
     fn many_rings_in_one_sleep_strike_once() {
         let counter = Counter::default();
-        let bell = Bell::new(&counter);
-        bell.prepare_sleep();
+        let unparker = Unparker::new(&counter);
+        unparker.prepare_park();
         for _ in 0..10 {
-            bell.ring();
+            unparker.unpark();
         }
         assert_eq!(counter.0.get(), 1);
-        bell.awake();
-        bell.prepare_sleep();
-        bell.ring();
+        unparker.awake();
+        unparker.prepare_park();
+        unparker.unpark();
         assert_eq!(counter.0.get(), 2);
     }
 
     #[test]
     fn a_ring_at_an_awake_home_strikes_nothing() {
         let counter = Counter::default();
-        let bell = Bell::new(&counter);
-        bell.ring();
-        bell.prepare_sleep();
-        bell.awake();
-        bell.ring();
+        let unparker = Unparker::new(&counter);
+        unparker.unpark();
+        unparker.prepare_park();
+        unparker.awake();
+        unparker.unpark();
         assert_eq!(counter.0.get(), 0);
     }
 
     #[test]
     fn a_ring_after_the_close_does_nothing() {
         let counter = Counter::default();
-        let bell = Bell::new(&counter);
-        bell.prepare_sleep();
-        bell.close();
-        bell.ring();
-        bell.close();
+        let unparker = Unparker::new(&counter);
+        unparker.prepare_park();
+        unparker.close();
+        unparker.unpark();
+        unparker.close();
         assert_eq!(counter.0.get(), 0);
     }
 }
@@ -176,12 +176,12 @@ mod loom_tests {
 
     /// Stands for the eventfd: keeps a stroke until someone waits, and counts.
     #[derive(Clone)]
-    struct Chime {
+    struct EventFd {
         stroke: Arc<Notify>,
         strokes: Arc<AtomicUsize>,
     }
 
-    impl Chime {
+    impl EventFd {
         fn new() -> Self {
             Self {
                 stroke: Arc::new(Notify::new()),
@@ -190,8 +190,8 @@ mod loom_tests {
         }
     }
 
-    impl Strike for Chime {
-        fn strike(&self) {
+    impl Notify for EventFd {
+        fn notify(&self) {
             self.strokes.fetch_add(1, Relaxed);
             self.stroke.notify();
         }
@@ -201,7 +201,12 @@ mod loom_tests {
     struct Queue(AtomicUsize);
 
     /// The home thread: works until it has seen `expected` entries; gives how often it set out to sleep.
-    fn home(bell: &Bell<Chime>, queue: &Queue, chime: &Chime, expected: usize) -> usize {
+    fn home(
+        unparker: &Unparker<EventFd>,
+        queue: &Queue,
+        event_fd: &EventFd,
+        expected: usize,
+    ) -> usize {
         let (mut seen, mut prepared) = (0, 0);
         loop {
             seen += queue.0.swap(0, Relaxed);
@@ -209,33 +214,33 @@ mod loom_tests {
                 return prepared;
             }
             prepared += 1;
-            bell.prepare_sleep();
+            unparker.prepare_park();
             if queue.0.load(Relaxed) == 0 {
-                chime.stroke.wait();
+                event_fd.stroke.wait();
             }
-            bell.awake();
+            unparker.awake();
         }
     }
 
     /// Runs the model with some threads that each push and ring once.
     fn check(ringers: usize) {
         loom::model(move || {
-            let chime = Chime::new();
-            let shared = Arc::new((Bell::new(chime.clone()), Queue(AtomicUsize::new(0))));
+            let event_fd = EventFd::new();
+            let shared = Arc::new((Unparker::new(event_fd.clone()), Queue(AtomicUsize::new(0))));
             let threads: Vec<_> = (0..ringers)
                 .map(|_| {
                     let shared = Arc::clone(&shared);
                     thread::spawn(move || {
                         shared.1.0.fetch_add(1, Relaxed);
-                        shared.0.ring();
+                        shared.0.unpark();
                     })
                 })
                 .collect();
-            let prepared = home(&shared.0, &shared.1, &chime, ringers);
+            let prepared = home(&shared.0, &shared.1, &event_fd, ringers);
             for thread in threads {
                 thread.join().expect("no ringer panics");
             }
-            assert!(chime.strokes.load(Relaxed) <= prepared.min(ringers));
+            assert!(event_fd.strokes.load(Relaxed) <= prepared.min(ringers));
         });
     }
 
@@ -252,24 +257,24 @@ mod loom_tests {
     #[test]
     fn a_ring_while_the_house_closes_strikes_at_most_once() {
         loom::model(|| {
-            let chime = Chime::new();
-            let bell = Arc::new(Bell::new(chime.clone()));
-            bell.prepare_sleep();
+            let event_fd = EventFd::new();
+            let unparker = Arc::new(Unparker::new(event_fd.clone()));
+            unparker.prepare_park();
             let ringers: Vec<_> = (0..2)
                 .map(|_| {
-                    let bell = Arc::clone(&bell);
-                    thread::spawn(move || bell.ring())
+                    let unparker = Arc::clone(&unparker);
+                    thread::spawn(move || unparker.unpark())
                 })
                 .collect();
-            bell.close();
+            unparker.close();
             for ringer in ringers {
                 ringer.join().expect("no ringer panics");
             }
-            assert!(chime.strokes.load(Relaxed) <= 1);
-            bell.awake();
-            bell.prepare_sleep();
-            bell.ring();
-            assert!(chime.strokes.load(Relaxed) <= 1);
+            assert!(event_fd.strokes.load(Relaxed) <= 1);
+            unparker.awake();
+            unparker.prepare_park();
+            unparker.unpark();
+            assert!(event_fd.strokes.load(Relaxed) <= 1);
         });
     }
 
@@ -278,16 +283,16 @@ mod loom_tests {
     #[should_panic(expected = "deadlock")]
     fn the_model_notices_a_missing_fence() {
         loom::model(|| {
-            let chime = Chime::new();
-            let shared = Arc::new((Bell::new(chime.clone()), Queue(AtomicUsize::new(0))));
+            let event_fd = EventFd::new();
+            let shared = Arc::new((Unparker::new(event_fd.clone()), Queue(AtomicUsize::new(0))));
             let other = Arc::clone(&shared);
             let ringer = thread::spawn(move || {
                 other.1.0.fetch_add(1, Relaxed);
                 if other.0.state.load(Relaxed) == ASLEEP && other.0.claim() {
-                    other.0.strike();
+                    other.0.notify();
                 }
             });
-            home(&shared.0, &shared.1, &chime, 1);
+            home(&shared.0, &shared.1, &event_fd, 1);
             ringer.join().expect("the ringer does not panic");
         });
     }

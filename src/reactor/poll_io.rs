@@ -18,7 +18,7 @@
 use std::io::{self, ErrorKind};
 use std::task::{Poll, Waker};
 
-use super::{Direction, Reactor, Standing};
+use super::{Direction, Interest, Reactor};
 use crate::util::slab::Key;
 use crate::util::wake_quietly;
 
@@ -79,34 +79,34 @@ impl Done<usize> {
 // Many kinds of sockets use it, so the compiler would not by itself; it costs an echo 136 instructions if it does not.
 #[inline]
 pub(crate) fn poll_io<T>(
-    door: &impl Access,
+    driver: &impl Access,
     side: Side,
     waker: &Waker,
     mut call: impl FnMut() -> io::Result<Done<T>>,
 ) -> Poll<io::Result<T>> {
     loop {
-        match door.with_reactor(|reactor| reactor.standing(side, waker)) {
-            Standing::Ready if door.may_call() => {}
-            Standing::Ready => {
+        match driver.with_reactor(|reactor| reactor.interest(side, waker)) {
+            Interest::Ready if driver.may_call() => {}
+            Interest::Ready => {
                 waker.wake_by_ref();
                 return Poll::Pending;
             }
-            Standing::Parked => return Poll::Pending,
-            Standing::Unparked => {
-                park(door, side, waker);
+            Interest::Parked => return Poll::Pending,
+            Interest::Unparked => {
+                park(driver, side, waker);
                 return Poll::Pending;
             }
-            Standing::Gone => return Poll::Ready(Err(gone())),
+            Interest::Gone => return Poll::Ready(Err(gone())),
         }
         match call() {
             Ok(done) => {
                 if done.drained {
-                    door.with_reactor(|reactor| reactor.drained(side));
+                    driver.with_reactor(|reactor| reactor.drained(side));
                 }
                 return Poll::Ready(Ok(done.value));
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                door.with_reactor(|reactor| reactor.blocked(side));
+                driver.with_reactor(|reactor| reactor.blocked(side));
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Poll::Ready(Err(error)),
@@ -116,9 +116,9 @@ pub(crate) fn poll_io<T>(
 
 /// Puts a clone of `waker` into the line, and wakes those that the line gives back.
 #[cold]
-fn park(door: &impl Access, side: Side, waker: &Waker) {
+fn park(driver: &impl Access, side: Side, waker: &Waker) {
     let (own, mut woken) = (waker.clone(), Vec::new());
-    door.with_reactor(|reactor| reactor.park(side, own, &mut woken));
+    driver.with_reactor(|reactor| reactor.park(side, own, &mut woken));
     woken.into_iter().for_each(wake_quietly);
 }
 
