@@ -44,10 +44,10 @@ const MAIN: u32 = 1 << 6;
 const SCOPED: u32 = 1 << 7;
 
 /// The task is polled by its pen, a group, and not by the loop.
-const PENNED: u32 = 1 << 8;
+const CHILD: u32 = 1 << 8;
 
 /// The future is gone and the output written; the task waits for others before it ends.
-const LINGERS: u32 = 1 << 9;
+const DRAINING: u32 = 1 << 9;
 
 /// Context variables were set where the task was spawned.
 const VARS: u32 = 1 << 10;
@@ -115,7 +115,7 @@ pub(crate) enum OnHandleGone {
 
 /// Why a task stands at the front of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Errand {
+pub(crate) enum Dispatch {
     /// To be polled.
     Poll,
     /// It is a main future: to be polled by whoever drives it.
@@ -126,11 +126,11 @@ pub(crate) enum Errand {
 
 impl State {
     /// Why the task stands at the front of the queue.
-    pub(crate) fn errand(self) -> Errand {
-        match self.0 & (DONE | CANCEL | MAIN | SCOPED | PENNED | LINGERS | VARS) {
-            0 => Errand::Poll,
-            bits if bits & (DONE | MAIN) == MAIN => Errand::Main,
-            _ => Errand::Other,
+    pub(crate) fn dispatch(self) -> Dispatch {
+        match self.0 & (DONE | CANCEL | MAIN | SCOPED | CHILD | DRAINING | VARS) {
+            0 => Dispatch::Poll,
+            bits if bits & (DONE | MAIN) == MAIN => Dispatch::Main,
+            _ => Dispatch::Other,
         }
     }
 
@@ -255,7 +255,7 @@ impl State {
 
     /// True when the task can be polled for the sake of a task further in.
     pub(crate) fn can_carry(self) -> bool {
-        self.0 & (DONE | RUNNING | LINGERS) == 0
+        self.0 & (DONE | RUNNING | DRAINING) == 0
     }
 
     /// The word of a task whose wakes have no effect, since it is about to be polled.
@@ -284,7 +284,7 @@ impl State {
     pub(crate) fn finish(self) -> (Self, OnFinish) {
         assert!(!self.is_done(), "a task ends once");
         let done = self
-            .without(SCHEDULED | RUNNING | CARRIES | CANCEL | LINGERS)
+            .without(SCHEDULED | RUNNING | CARRIES | CANCEL | DRAINING)
             .with(DONE);
         match self.has_handle() {
             true => (done.with(OUTPUT), OnFinish::Deliver),
@@ -324,32 +324,32 @@ impl State {
     }
 
     /// The task is given to a pen.
-    pub(crate) fn penned(self) -> Self {
-        self.with(PENNED)
+    pub(crate) fn into_child(self) -> Self {
+        self.with(CHILD)
     }
 
     /// True when a pen polls it.
-    pub(crate) fn is_penned(self) -> bool {
-        self.has(PENNED)
+    pub(crate) fn is_child(self) -> bool {
+        self.has(CHILD)
     }
 
     /// True while a pen has the future, which nobody else may poll or drop.
-    pub(crate) fn is_kept_in_pen(self) -> bool {
-        self.has(PENNED) && self.0 & (LINGERS | DONE) == 0
+    pub(crate) fn is_held_by_parent(self) -> bool {
+        self.has(CHILD) && self.0 & (DRAINING | DONE) == 0
     }
 
     /// The future was dropped, but the task has yet to wait for others. A wake that came meanwhile is for the future.
-    pub(crate) fn linger(self) -> Self {
+    pub(crate) fn begin_draining(self) -> Self {
         assert!(
             self.is_running(),
             "only the end of a future lets its task linger"
         );
-        self.without(RUNNING | CARRIES | SCHEDULED).with(LINGERS)
+        self.without(RUNNING | CARRIES | SCHEDULED).with(DRAINING)
     }
 
     /// True while it waits for others, its future gone.
-    pub(crate) fn lingers(self) -> bool {
-        self.has(LINGERS)
+    pub(crate) fn is_draining(self) -> bool {
+        self.has(DRAINING)
     }
 
     /// The handle takes the result.
@@ -402,11 +402,11 @@ mod tests {
         }
         if !state.is_done() {
             all.push(state.finish().0);
-            all.extend([state.penned(), state.with_vars()]);
+            all.extend([state.into_child(), state.with_vars()]);
             if state.is_running() && state.has(CARRIES) {
-                all.extend([state.end_carrying(), state.linger()]);
+                all.extend([state.end_carrying(), state.begin_draining()]);
             } else if state.is_running() {
-                all.extend([state.suspend().0, state.linger()]);
+                all.extend([state.suspend().0, state.begin_draining()]);
             } else if state.is_scheduled() {
                 all.push(state.start());
             }
@@ -459,7 +459,11 @@ mod tests {
             let may_start = !state.is_done() && !state.is_running();
             assert_eq!(panics(|| state.start()), !may_start, "{state:?}");
             assert_eq!(panics(|| state.finish()), state.is_done(), "{state:?}");
-            assert_eq!(panics(|| state.linger()), !state.is_running(), "{state:?}");
+            assert_eq!(
+                panics(|| state.begin_draining()),
+                !state.is_running(),
+                "{state:?}"
+            );
             assert_eq!(panics(|| state.start_carrying()), !may_start, "{state:?}");
         }
     }
@@ -485,7 +489,7 @@ mod tests {
     #[test]
     fn only_what_is_being_polled_carries() {
         for state in reachable().into_iter().filter(|state| state.has(CARRIES)) {
-            assert!(state.is_running() && !state.is_done() && !state.lingers());
+            assert!(state.is_running() && !state.is_done() && !state.is_draining());
         }
     }
 

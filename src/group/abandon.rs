@@ -51,16 +51,16 @@ fn drop_child(task: &Task, gone: &Cancelled) {
     let inside = try_with(|core| {
         let is_here = core.hub().number() == home.number();
         if is_here {
-            core.drop_penned(task, gone);
+            core.drop_child(task, gone);
         }
         is_here
     });
-    if inside == Ok(true) || task.state().lingers() || home.wait_for_the_end() {
+    if inside == Ok(true) || task.state().is_draining() || home.wait_for_the_end() {
         // After the runtime's end another thread may have the handle: the child is leaked.
         return;
     }
     // The runtime is not driven now, and this is its thread. The task ends when it is driven next, or at its end.
     abort_outside(task, JoinError::Cancelled(gone.clone()));
-    task.linger();
+    task.begin_draining();
     task.waker().wake();
 }

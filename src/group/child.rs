@@ -104,7 +104,7 @@ where
     };
     let label = Label::new(label.0, label.1);
     let number = core.next_number();
-    // SAFETY: the task is given to the yard by `admit_penned`, before it is put into a queue, and only `Driver` polls what
+    // SAFETY: the task is given to the yard by `admit_child`, before it is put into a queue, and only `Driver` polls what
     // is in the yard. `Driver` borrows the group for `'scope`, is pinned, and drops every child's future before it is gone
     // itself; if it is leaked, nobody polls or drops them any more. So no child's future is touched after `'scope`.
     let spawned = unsafe { spawn_scoped(core.hub(), number, label, child) };
@@ -124,7 +124,7 @@ fn take_in<T, E>(
     } = spawned;
     let task = queued.clone();
     group.children.add(task.clone());
-    core.admit_penned(owner, queued, Rc::clone(&group.children) as _);
+    core.admit_child(owner, queued, Rc::clone(&group.children) as _);
     if let Some(cancelled) = group.cancelled() {
         task.cancel(cancelled);
     }

@@ -163,9 +163,9 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             let lazy = Lazy::Branch(state.join.node());
             let mut cx = Context::from_waker(waker);
             let poll = || caught(|| body.poll(&mut cx));
-            let pen = Rc::clone(&this.group.children) as _;
+            let parent = Rc::clone(&this.group.children) as _;
             let branch = &mut state.branch;
-            core.in_body_of(pen, || branch.inside_lazily(lazy, waker, poll))
+            core.in_body_of(parent, || branch.inside_lazily(lazy, waker, poll))
         } else {
             return None;
         };
@@ -261,10 +261,10 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
 
     /// Gives one child a turn.
     fn run_child(mut self: Pin<&mut Self>, core: &Core, task: &Task) {
-        if !task.state().is_kept_in_pen() {
+        if !task.state().is_held_by_parent() {
             return;
         }
-        if core.run_penned(task) {
+        if core.poll_child(task) {
             self.group.children.one_less(task);
         }
         self.as_mut().tell(core);
@@ -341,11 +341,11 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         }
         let group = self.group;
         for task in group.children.members() {
-            if task.state().lingers() {
+            if task.state().is_draining() {
                 // Its future is gone; those that it waits for hear of this one, too (C9).
                 core.drop_along(&task, cancelled);
             }
-            if !task.state().is_kept_in_pen() {
+            if !task.state().is_held_by_parent() {
                 continue;
             }
             // One that has a place in the tree has been told there.
@@ -354,7 +354,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
                 Some(_) => core.let_out(&task),
             };
             if let Some(cancelled) = uncaught
-                && core.abort_penned(&task, &cancelled)
+                && core.abort_child(&task, &cancelled)
             {
                 group.children.one_less(&task);
             }

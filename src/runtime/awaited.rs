@@ -258,7 +258,7 @@ impl Core {
         let mut next = self.current();
         while let Some(task) = next {
             waiters.push(task.by_ref().number());
-            let owner = task.pen().and_then(|pen| pen.owner());
+            let owner = task.parent().and_then(|parent| parent.owner());
             next = owner.and_then(|owner| owner.at_home().ok());
         }
         waiters

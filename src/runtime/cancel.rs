@@ -68,13 +68,15 @@ impl Core {
         if task.state().is_done() {
             return None;
         }
-        match task.pen() {
+        match task.parent() {
             None => self.run_scoped(task),
-            Some(pen) if task.state().is_kept_in_pen() => return self.give_turn(task, pen),
-            Some(pen) => {
+            Some(parent) if task.state().is_held_by_parent() => {
+                return self.give_turn(task, parent);
+            }
+            Some(parent) => {
                 self.run_scoped(task.clone());
                 if task.state().is_done() {
-                    pen.ended(&task);
+                    parent.ended(&task);
                 }
             }
         }
@@ -82,14 +84,14 @@ impl Core {
     }
 
     /// Runs a task of a pen, from inside the poll of the task that polls the pen. `true` when it has ended.
-    pub(crate) fn run_penned(&self, task: &Task) -> bool {
+    pub(crate) fn poll_child(&self, task: &Task) -> bool {
         self.nested(|| self.run_scoped(task.clone()));
         task.state().is_done()
     }
 
     /// Drops the future of a task of a pen, for a cancellation. `true` when it has ended; if not, it lingers, and the pen
     /// is told.
-    pub(crate) fn abort_penned(&self, task: &Task, cancelled: &Cancelled) -> bool {
+    pub(crate) fn abort_child(&self, task: &Task, cancelled: &Cancelled) -> bool {
         self.nested(|| {
             self.with_vars_of(task, || self.abort(task.clone(), cancelled.clone()));
         });
@@ -97,10 +99,10 @@ impl Core {
     }
 
     /// Drops the future of a task of a pen which is dropped itself: whoever drops that waits until the task has ended.
-    pub(crate) fn drop_penned(&self, task: &Task, cancelled: &Cancelled) {
-        match task.state().lingers() {
+    pub(crate) fn drop_child(&self, task: &Task, cancelled: &Cancelled) {
+        match task.state().is_draining() {
             true => self.drop_along(task, cancelled),
-            false => drop(self.abort_penned(task, cancelled)),
+            false => drop(self.abort_child(task, cancelled)),
         }
         if !task.state().is_done() {
             self.wait_for(task.by_ref());
@@ -140,7 +142,7 @@ impl Core {
         if task.state().is_done() {
             return;
         }
-        if task.state().lingers() {
+        if task.state().is_draining() {
             return self.wait_on(task);
         }
         let uncaught = task
@@ -170,7 +172,7 @@ impl Core {
             self.end_poll(&task);
             return task.settle(true, self.current_cell());
         }
-        let failure = task.pen().and_then(|pen| pen.failure_of_child());
+        let failure = task.parent().and_then(|parent| parent.failure_of_child());
         if let Some(error) = failure {
             // It has ended, though with nothing that its handle could give: that stands (C4).
             self.current_cell().during(&task, || task.abort(error));
@@ -212,12 +214,12 @@ impl Core {
     /// Drops a task's future and ends the task as cancelled, when the tasks that it was awaiting have ended.
     #[cold]
     pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
-        if task.state().lingers() {
+        if task.state().is_draining() {
             let number = task.by_ref().number();
-            let wait = self.lingering().borrow_mut().remove(&number);
+            let wait = self.draining().borrow_mut().remove(&number);
             drop(wait);
             task.start();
-            return self.end_lingering(task);
+            return self.end_draining(task);
         }
         let mut wait = Awaited::default();
         self.aborting_for(&task, &cancelled, || {
@@ -228,25 +230,25 @@ impl Core {
         if wait.is_over() {
             return self.settle(task, true);
         }
-        self.linger(task, wait);
+        self.begin_draining(task, wait);
     }
 
     /// Lets a task whose future is gone wait for others before it ends.
-    fn linger(&self, task: Task, mut wait: Awaited) {
-        task.linger();
+    fn begin_draining(&self, task: Task, mut wait: Awaited) {
+        task.begin_draining();
         // If they have ended already, the wake makes the loop look at once.
         if wait.poll(&task.waker()).is_ready() {
             task.clone().wake();
         }
         let number = task.by_ref().number();
-        self.lingering().borrow_mut().insert(number, wait);
+        self.draining().borrow_mut().insert(number, wait);
     }
 
     /// A task that lingers was woken: ends it, if those that it waits for have ended.
     fn wait_on(&self, task: Task) {
         let number = task.by_ref().number();
         let mut wait = self
-            .lingering()
+            .draining()
             .borrow_mut()
             .remove(&number)
             .unwrap_or_default();
@@ -255,14 +257,14 @@ impl Core {
             wait.cancel_again(&cancelled);
         }
         if wait.poll(&task.waker()).is_ready() {
-            return self.end_lingering(task);
+            return self.end_draining(task);
         }
-        self.lingering().borrow_mut().insert(number, wait);
+        self.draining().borrow_mut().insert(number, wait);
         self.settle(task, false);
     }
 
     /// Ends a task that lingered.
-    fn end_lingering(&self, task: Task) {
+    fn end_draining(&self, task: Task) {
         // Open still if its future was dropped while nobody drove the runtime.
         self.close_root(&task);
         self.settle(task, true);
@@ -333,7 +335,7 @@ impl Core {
                 "`Cancelled::resume` was awaited outside of a task, where there is nothing that it could end"
             );
         };
-        if self.here().get() == Here::Task && task.scope().is_none() && task.pen().is_none() {
+        if self.here().get() == Here::Task && task.scope().is_none() && task.parent().is_none() {
             return self.raise(&task, cancelled);
         }
         let from = self.node_here();

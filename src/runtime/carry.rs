@@ -29,7 +29,7 @@ use std::rc::Rc;
 use super::context::set_carrying;
 use super::core::Core;
 use super::hub::Hub;
-use super::{Pen, Task};
+use super::{ParentScheduler, Task};
 
 /// A turn that is being carried inwards. When it is dropped, the turn is over.
 #[derive(Debug)]
@@ -50,14 +50,14 @@ impl Carried {
 /// The pens between a task whose turn has come and the outermost carrier.
 struct Path {
     /// The one that polls the task.
-    innermost: Rc<dyn Pen<Hub>>,
+    innermost: Rc<dyn ParentScheduler<Hub>>,
     /// Those around it, from the inside out.
-    others: Vec<Rc<dyn Pen<Hub>>>,
+    others: Vec<Rc<dyn ParentScheduler<Hub>>>,
 }
 
 impl Path {
     /// All of them, from the inside out.
-    fn pens(&self) -> impl Iterator<Item = &Rc<dyn Pen<Hub>>> {
+    fn pens(&self) -> impl Iterator<Item = &Rc<dyn ParentScheduler<Hub>>> {
         std::iter::once(&self.innermost).chain(&self.others)
     }
 }
@@ -65,15 +65,15 @@ impl Path {
 impl Drop for Path {
     fn drop(&mut self) {
         let was_reached = self.innermost.retract();
-        for pen in &self.others {
+        for parent in &self.others {
             // What it carried is not a turn of its own.
-            let _was_polled = pen.retract();
+            let _was_polled = parent.retract();
         }
         if !was_reached {
-            for pen in self.pens() {
-                pen.wake();
+            for parent in self.pens() {
+                parent.wake();
                 // A waker on the path may have been used up while its task was deaf.
-                pen.owner().into_iter().for_each(|owner| owner.wake());
+                parent.owner().into_iter().for_each(|owner| owner.wake());
             }
         }
     }
@@ -88,13 +88,17 @@ impl fmt::Debug for Path {
 }
 
 impl Core {
-    /// The turn of a task has come that `pen` polls. Returned if main has to carry it.
-    pub(super) fn give_turn(&self, task: Task, pen: Rc<dyn Pen<Hub>>) -> Option<Carried> {
-        if !pen.admit(&task) {
+    /// The turn of a task has come that `parent` polls. Returned if main has to carry it.
+    pub(super) fn give_turn(
+        &self,
+        task: Task,
+        parent: Rc<dyn ParentScheduler<Hub>>,
+    ) -> Option<Carried> {
+        if !parent.admit(&task) {
             return None;
         }
         drop(task);
-        let carried = Self::find_carrier(pen)?;
+        let carried = Self::find_carrier(parent)?;
         if carried.by.state().is_main() {
             return Some(carried);
         }
@@ -104,14 +108,14 @@ impl Core {
 
     /// Takes up the next turn, if that is of another task of the same pen: what was polled to carry the last one can
     /// carry this one, too.
-    pub(crate) fn next_turn_in(&self, pen: &dyn Pen<Hub>) -> bool {
+    pub(crate) fn next_turn_in(&self, parent: &dyn ParentScheduler<Hub>) -> bool {
         if self.polls_left().get() == 0 {
             return false;
         }
-        let thin = std::ptr::from_ref(pen).cast();
+        let thin = std::ptr::from_ref(parent).cast();
         while let Some(task) = self.queue().pop_if(|task| task.is_in(thin)) {
             let _spent = self.spend_poll();
-            if pen.admit(&task) {
+            if parent.admit(&task) {
                 return true;
             }
         }
@@ -120,21 +124,21 @@ impl Core {
 
     /// Tells all pens around a task whose turn has come, and marks what lies between them. `None` where the way ends at
     /// a task that cannot be polled.
-    fn find_carrier(innermost: Rc<dyn Pen<Hub>>) -> Option<Carried> {
+    fn find_carrier(innermost: Rc<dyn ParentScheduler<Hub>>) -> Option<Carried> {
         let mut path = Path {
             innermost,
             others: Vec::new(),
         };
         loop {
-            let pen = path.others.last().unwrap_or(&path.innermost);
-            let owner = pen.owner()?.at_home().ok()?;
+            let parent = path.others.last().unwrap_or(&path.innermost);
+            let owner = parent.owner()?.at_home().ok()?;
             if !owner.state().can_carry() {
                 return None;
             }
-            owner.while_deaf(|| pen.mark_path());
-            let (outer, carrier) = match (pen.around(), owner.pen()) {
+            owner.while_deaf(|| parent.mark_path());
+            let (outer, carrier) = match (parent.around(), owner.parent()) {
                 (Some(around), _) => (around, None),
-                (None, Some(pen)) => (pen, Some(owner)),
+                (None, Some(parent)) => (parent, Some(owner)),
                 (None, None) => {
                     return Some(Carried {
                         by: owner,
@@ -185,23 +189,27 @@ impl Core {
     }
 
     /// Runs `poll`, which polls the body of a group.
-    pub(crate) fn in_body_of<R>(&self, pen: Rc<dyn Pen<Hub>>, poll: impl FnOnce() -> R) -> R {
+    pub(crate) fn in_body_of<R>(
+        &self,
+        parent: Rc<dyn ParentScheduler<Hub>>,
+        poll: impl FnOnce() -> R,
+    ) -> R {
         /// Puts back what was around, also when the poll panics.
-        struct Back<'a>(&'a Core, Option<Rc<dyn Pen<Hub>>>);
+        struct Back<'a>(&'a Core, Option<Rc<dyn ParentScheduler<Hub>>>);
         impl Drop for Back<'_> {
             fn drop(&mut self) {
                 drop(self.0.body_here().replace(self.1.take()));
             }
         }
-        let _back = Back(self, self.body_here().replace(Some(pen)));
+        let _back = Back(self, self.body_here().replace(Some(parent)));
         poll()
     }
 
     /// The group inside of whose body the code runs, directly in a task.
-    pub(crate) fn group_here(&self) -> Option<Rc<dyn Pen<Hub>>> {
-        let pen = self.body_here().take();
-        self.body_here().set(pen.clone());
-        pen
+    pub(crate) fn group_here(&self) -> Option<Rc<dyn ParentScheduler<Hub>>> {
+        let parent = self.body_here().take();
+        self.body_here().set(parent.clone());
+        parent
     }
 
     /// Polls a task as a carrier.

@@ -145,7 +145,7 @@ impl Core {
         let mut waiting = self.waits().borrow().waiters_for(number);
         if let Some(task) = tasks.get(&number) {
             waiting.extend(task.awaited_by());
-            let owner = task.pen().and_then(|pen| pen.owner());
+            let owner = task.parent().and_then(|parent| parent.owner());
             waiting.extend(owner.map(|owner| owner.number()));
         }
         waiting

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::hub::{Hub, Message};
-use super::{Owner, Task};
-use crate::cell::{Class, Home, Letter};
+use super::{OwnedRef, Task};
+use crate::cell::{Class, Schedule, TaskMessage};
 use crate::error::NoRuntime;
 use crate::util::{Id, budget};
 
@@ -158,7 +158,7 @@ fn unreachable(task: Task) {
 }
 
 // SAFETY: `hub` is set only by `enter`, on the thread of the core, which is not `Send`, so no other thread sees it.
-unsafe impl Home for Hub {
+unsafe impl Schedule for Hub {
     #[inline]
     fn is_here(&self) -> bool {
         HERE.with(|here| ptr::eq(here.hub.get(), self))
@@ -171,8 +171,8 @@ unsafe impl Home for Hub {
     }
 
     #[inline]
-    fn retire(slot: u32) -> Option<Owner> {
-        try_with(|core| core.retire(slot)).ok().flatten()
+    fn remove(slot: u32) -> Option<OwnedRef> {
+        try_with(|core| core.remove(slot)).ok().flatten()
     }
 
     #[inline]
@@ -206,7 +206,7 @@ unsafe impl Home for Hub {
         self.wait_for_the_end()
     }
 
-    fn post(&self, letter: Letter<Self>) {
+    fn send(&self, letter: TaskMessage<Self>) {
         self.send(Message::Task(letter));
     }
 }

@@ -22,7 +22,7 @@ use super::report::find_wait_graph;
 use super::signals::Signals;
 use super::table::Table;
 use super::waits::Waits;
-use super::{Owner, Pen, Task};
+use super::{OwnedRef, ParentScheduler, Task};
 use crate::cell::{Current, Pool, empty};
 use crate::error::Cancelled;
 use crate::reactor::{Access, Reactor};
@@ -76,7 +76,7 @@ pub(crate) struct Core {
     /// Where in that tree the code runs now.
     here: Cell<Here>,
     /// The group whose body is being polled.
-    body_here: Cell<Option<Rc<dyn Pen<Hub>>>>,
+    body_here: Cell<Option<Rc<dyn ParentScheduler<Hub>>>>,
     /// The number of the last poll that carried another task's turn.
     last_carried: Cell<u32>,
     /// The tasks that a future which is being dropped for a cancellation was awaiting; `None` while none is.
@@ -88,7 +88,7 @@ pub(crate) struct Core {
     /// Whether there are any.
     is_any_held_off: Cell<bool>,
     /// What the tasks that linger wait for, by their numbers.
-    lingering: RefCell<BTreeMap<u64, Awaited>>,
+    draining: RefCell<BTreeMap<u64, Awaited>>,
     /// The number of the task that was spawned last.
     last_number: Cell<u64>,
     /// Where the runtime stands in its life.
@@ -139,7 +139,7 @@ impl Core {
             waits: RefCell::default(),
             held_off: RefCell::default(),
             is_any_held_off: Cell::new(false),
-            lingering: RefCell::default(),
+            draining: RefCell::default(),
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
             drivers: Cell::new(0),
@@ -209,7 +209,7 @@ impl Core {
     }
 
     /// The group whose body is being polled.
-    pub(super) fn body_here(&self) -> &Cell<Option<Rc<dyn Pen<Hub>>>> {
+    pub(super) fn body_here(&self) -> &Cell<Option<Rc<dyn ParentScheduler<Hub>>>> {
         &self.body_here
     }
 
@@ -240,8 +240,8 @@ impl Core {
     }
 
     /// What the tasks that linger wait for.
-    pub(super) fn lingering(&self) -> &RefCell<BTreeMap<u64, Awaited>> {
-        &self.lingering
+    pub(super) fn draining(&self) -> &RefCell<BTreeMap<u64, Awaited>> {
+        &self.draining
     }
 
     /// The context variables that are set now.
@@ -320,7 +320,7 @@ impl Core {
 
     /// Takes a task out of the table.
     #[inline]
-    pub(super) fn retire(&self, slot: u32) -> Option<Owner> {
+    pub(super) fn remove(&self, slot: u32) -> Option<OwnedRef> {
         self.table.remove(slot)
     }
 

@@ -142,9 +142,11 @@ impl Core {
                 (Some(Around::Shielded), _) | (_, None) => return false,
                 (_, Some(inner)) if inner.state().cancel_waits() => return true,
                 (_, Some(inner)) => {
-                    let Some(pen) = inner.pen() else { return false };
-                    at = pen.node();
-                    task = pen.owner().and_then(|owner| owner.at_home().ok());
+                    let Some(parent) = inner.parent() else {
+                        return false;
+                    };
+                    at = parent.node();
+                    task = parent.owner().and_then(|owner| owner.at_home().ok());
                 }
             }
         }
@@ -161,7 +163,7 @@ impl Core {
         if let Some(root) = task.scope() {
             return root;
         }
-        let around = task.pen().and_then(|pen| pen.node());
+        let around = task.parent().and_then(|parent| parent.node());
         let root = self.scopes().borrow_mut().open(around, Kind::Task);
         task.set_scope(root);
         self.set_look_after();

@@ -12,7 +12,7 @@
 //! settles what lies in the common inbox.
 //!
 //! Why no message is left behind says [`ending`](super::ending). What is settled after the end may touch task cells, which have
-//! been handed over by then (see [`Owner`]).
+//! been handed over by then (see [`OwnedRef`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,11 +23,11 @@ use std::thread::{self, ThreadId};
 
 use crossbeam_queue::SegQueue;
 
-use super::Owner;
+use super::OwnedRef;
 use super::ending::Ending;
 use super::offload::Jobs;
 use super::waits::Wait;
-use crate::cell::Letter;
+use crate::cell::TaskMessage;
 use crate::reactor::{Detacher, EventFd, Reactor, Unparker};
 use crate::util::drop_quietly;
 use crate::util::slab::Key;
@@ -36,7 +36,7 @@ use crate::util::sync;
 /// What other threads, and the home thread while it does not drive, tell a runtime.
 pub(crate) enum Message {
     /// Something about one task.
-    Task(Letter<Hub>),
+    Task(TaskMessage<Hub>),
     /// Run this inside the runtime. Dropped unrun when the runtime has ended.
     Call(Box<dyn FnOnce() + Send>),
     /// A sleep was dropped away from home: forget its timer.
@@ -56,7 +56,7 @@ impl Message {
     /// Deals with a message that nobody will collect.
     fn settle_after_the_end(self) {
         match self {
-            Self::Task(Letter::HandleGone(handle)) => handle.settle_after_the_end(),
+            Self::Task(TaskMessage::HandleGone(handle)) => handle.settle_after_the_end(),
             Self::Task(letter) => drop(letter),
             Self::Call(call) => drop_quietly(call),
             Self::SourceGone(_)
@@ -191,7 +191,7 @@ impl Hub {
     }
 
     /// Ends the runtime: `tasks`, all of them done, are handed over to whoever still has a handle or a waker.
-    pub(crate) fn end(&self, tasks: Vec<Owner>) {
+    pub(crate) fn end(&self, tasks: Vec<OwnedRef>) {
         self.ending.end(|| drop(tasks));
         self.unparker.close();
         hubs().remove(&self.number);

@@ -82,13 +82,13 @@ pub(crate) type Task = crate::cell::Task<Hub>;
 /// A counted reference to one of our tasks, anywhere.
 pub(crate) type TaskRef = crate::cell::TaskRef<Hub>;
 /// The table's reference to one of our tasks.
-pub(crate) type Owner = crate::cell::Owner<Hub>;
+pub(crate) type OwnedRef = crate::cell::OwnedRef<Hub>;
 /// The handle's reference to one of our tasks.
 pub(crate) type Join<T> = crate::cell::Join<T, Hub>;
 /// What a task's references send home.
-pub(crate) type Letter = crate::cell::Letter<Hub>;
+pub(crate) type TaskMessage = crate::cell::TaskMessage<Hub>;
 /// Who polls a task that the loop must not poll.
-pub(crate) use crate::cell::Pen;
+pub(crate) use crate::cell::ParentScheduler;
 
 /// The timer slack of a thread while it drives a runtime: the kernel's own, 50 µs, would make every sleep late.
 const SLACK: Duration = Duration::from_nanos(1);

@@ -21,7 +21,7 @@ use pin_project_lite::pin_project;
 use super::hub::InFlight;
 use super::reply::{RemoteHandle, Sender, reply};
 use super::{Hub, Message, try_with, with};
-use crate::cell::{Home, Label};
+use crate::cell::{Label, Schedule};
 use crate::error::{JoinError, Panic};
 use crate::util::{caught, drop_quietly};
 
@@ -123,7 +123,7 @@ impl Remote {
     /// Returns `true` if the runtime has ended and takes no more work.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        Home::has_ended(&**self.home.hub())
+        Schedule::has_ended(&**self.home.hub())
     }
 
     /// Sends `answer` home, with the sending end of a new handle.

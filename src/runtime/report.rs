@@ -71,7 +71,7 @@ struct Picture {
     /// Who holds what somebody waits for.
     holds: Vec<Hold>,
     /// Who has been cancelled, and waits for whom before it ends.
-    lingering: Vec<(u64, Vec<u64>)>,
+    draining: Vec<(u64, Vec<u64>)>,
 }
 
 /// Why a task does not go on, and whose turn it is, by numbers.
@@ -95,8 +95,8 @@ struct Stop {
 impl Picture {
     /// The runtime as it is.
     fn of(core: &Core) -> Self {
-        let lingering = core.lingering().borrow();
-        let lingering = lingering.iter();
+        let draining = core.draining().borrow();
+        let draining = draining.iter();
         Self {
             tasks: core.running(),
             waits: core.book().map(WaitGraph::all_waits).unwrap_or_default(),
@@ -104,7 +104,7 @@ impl Picture {
                 .book()
                 .map(WaitGraph::holds_in_demand)
                 .unwrap_or_default(),
-            lingering: lingering
+            draining: draining
                 .map(|(task, wait)| (*task, wait.numbers()))
                 .collect(),
         }
@@ -182,11 +182,11 @@ impl Picture {
         };
         let awaited = numbers(&|task| task.state().has_handle() && is(task.awaiter(), number));
         let children = numbers(&|task| {
-            let owner = task.pen().and_then(|pen| pen.owner());
+            let owner = task.parent().and_then(|parent| parent.owner());
             owner.is_some_and(|owner| owner.number() == number)
         });
-        let lingering = self.lingering.iter().filter(|(task, _)| *task == number);
-        let before_end = lingering.flat_map(|(_, whom)| whom.clone()).collect();
+        let draining = self.draining.iter().filter(|(task, _)| *task == number);
+        let before_end = draining.flat_map(|(_, whom)| whom.clone()).collect();
         let edges = [
             edge("awaits", awaited),
             edge("has a group with", children),

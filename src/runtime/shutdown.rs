@@ -37,7 +37,7 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
     core.collect_all();
     // Those in groups are cancelled by their groups.
     let tasks = core.running();
-    for task in tasks.into_iter().filter(|task| !task.state().is_penned()) {
+    for task in tasks.into_iter().filter(|task| !task.state().is_child()) {
         task.cancel(shutdown());
     }
     // It panics where virtual time finds a deadlock; the end comes all the same.
@@ -158,7 +158,7 @@ impl Core {
 /// Returns `true` if the end may drop the future of a task in this state. What is left of those in groups was leaked with its
 /// group: what their futures borrow may be gone. What is being polled, as a main future always is, lies on the stack.
 fn may_be_dropped(state: State) -> bool {
-    !(state.is_kept_in_pen() || state.is_running() || state.is_main())
+    !(state.is_held_by_parent() || state.is_running() || state.is_main())
 }
 
 /// Names the tasks that a bounded shutdown had to drop.

@@ -1,7 +1,7 @@
 //! How tasks come in: spawned, by a group, or as the cell of a main future.
 //!
 //! ```text
-//!   spawn, admit_penned ─▶ admit: into the table, with its context variables ─┬─ open ──────────▶ queued
+//!   spawn, admit_child ─▶ admit: into the table, with its context variables ─┬─ open ──────────▶ queued
 //!                                                                             ├─ shutting down ─▶ queued; cancelled, if no group has it
 //!   admit_main ─▶ into the table, queued                                      └─ closed ────────▶ dropped at once
 //! ```
@@ -10,8 +10,8 @@ use std::rc::Rc;
 
 use super::core::{Core, Phase};
 use super::hub::Hub;
-use super::{Join, Owner, Task};
-use crate::cell::{Label, Pen, spawn, spawn_main};
+use super::{Join, OwnedRef, Task};
+use crate::cell::{Label, ParentScheduler, spawn, spawn_main};
 use crate::error::{Cancelled, Reason};
 
 impl Core {
@@ -24,7 +24,7 @@ impl Core {
 
     /// Takes a new task in.
     #[inline(always)] // once a task: its frame would cost as much as its work
-    fn admit(&self, owner: Owner, task: Task) {
+    fn admit(&self, owner: OwnedRef, task: Task) {
         self.table().insert(owner);
         if self.are_vars_set() {
             self.hand_vars_down(&task);
@@ -42,7 +42,7 @@ impl Core {
         match self.phase() {
             Phase::Closed => self.with_vars_of(&task.clone(), || self.abort(task, cancelled)),
             // A group that still spawns cleans up, or is shielded: else it were cancelled, and what it spawns with it.
-            _ if task.state().is_penned() => self.enqueue(task),
+            _ if task.state().is_child() => self.enqueue(task),
             _ => {
                 task.cancel(cancelled);
                 self.enqueue(task);
@@ -51,8 +51,13 @@ impl Core {
     }
 
     /// Takes a new task in that a pen polls.
-    pub(crate) fn admit_penned(&self, owner: Owner, task: Task, pen: Rc<dyn Pen<Hub>>) {
-        task.put_into(pen);
+    pub(crate) fn admit_child(
+        &self,
+        owner: OwnedRef,
+        task: Task,
+        parent: Rc<dyn ParentScheduler<Hub>>,
+    ) {
+        task.put_into(parent);
         self.admit(owner, task);
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Owner, Task};
+use super::{OwnedRef, Task};
 
 /// The tasks that have not been given up, each at a slot of its own.
 #[derive(Debug, Default)]
@@ -12,7 +12,7 @@ pub(crate) struct Table(RefCell<Slots>);
 #[derive(Debug, Default)]
 struct Slots {
     /// The tasks; a slot is empty when its task was given up.
-    owners: Vec<Option<Owner>>,
+    owners: Vec<Option<OwnedRef>>,
     /// The empty slots, the last one emptied on top.
     free: Vec<u32>,
 }
@@ -20,7 +20,7 @@ struct Slots {
 impl Table {
     /// Takes a task in and tells it its slot.
     #[inline]
-    pub(crate) fn insert(&self, owner: Owner) {
+    pub(crate) fn insert(&self, owner: OwnedRef) {
         if let Ok(mut slots) = self.0.try_borrow_mut()
             && let Some(slot) = slots.free.pop()
             && let Some(place) = slots.owners.get_mut(slot as usize)
@@ -37,7 +37,7 @@ impl Table {
     /// Takes a task in where no slot is free. Apart, so that the usual case needs no frame.
     #[cold]
     #[inline(never)]
-    fn insert_at_the_end(&self, owner: Owner) {
+    fn insert_at_the_end(&self, owner: OwnedRef) {
         let owners = &mut self.0.borrow_mut().owners;
         let slot = u32::try_from(owners.len()).expect("more than four billion tasks at once");
         owner.set_slot(slot);
@@ -46,7 +46,7 @@ impl Table {
 
     /// Takes a task out.
     #[inline]
-    pub(crate) fn remove(&self, slot: u32) -> Option<Owner> {
+    pub(crate) fn remove(&self, slot: u32) -> Option<OwnedRef> {
         if let Ok(mut slots) = self.0.try_borrow_mut()
             && slots.free.len() < slots.free.capacity()
         {
@@ -58,12 +58,12 @@ impl Table {
     /// Takes a task out where there is no room to note its slot. Apart, so that the usual case needs no frame.
     #[cold]
     #[inline(never)]
-    fn remove_and_grow(&self, slot: u32) -> Option<Owner> {
+    fn remove_and_grow(&self, slot: u32) -> Option<OwnedRef> {
         self.0.borrow_mut().remove(slot)
     }
 
     /// Takes every task out.
-    pub(crate) fn take_all(&self) -> Vec<Owner> {
+    pub(crate) fn take_all(&self) -> Vec<OwnedRef> {
         let slots = self.0.take();
         slots.owners.into_iter().flatten().collect()
     }
@@ -77,7 +77,7 @@ impl Table {
         let states = owners.map(|owner| owner.task().state());
         states
             .into_iter()
-            .any(|state| !(state.is_done() || state.is_kept_in_pen() || state.lingers()))
+            .any(|state| !(state.is_done() || state.is_held_by_parent() || state.is_draining()))
     }
 
     /// The tasks that have not ended, in the order of their spawning.
@@ -96,7 +96,7 @@ impl Table {
 impl Slots {
     /// Empties a slot.
     #[inline]
-    fn remove(&mut self, slot: u32) -> Option<Owner> {
+    fn remove(&mut self, slot: u32) -> Option<OwnedRef> {
         let place = self.owners.get_mut(slot as usize)?;
         if place.is_some() {
             self.free.push(slot);

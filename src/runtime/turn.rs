@@ -25,8 +25,8 @@ use std::time::Duration;
 use super::carry::Carried;
 use super::core::{Core, Phase};
 use super::hub::{Hub, Message};
-use super::{Letter, Task};
-use crate::cell::{Errand, GoneHandle};
+use super::{Task, TaskMessage};
+use crate::cell::{Dispatch, GoneHandle};
 use crate::reactor::Reactor;
 use crate::util::{budget, caught, drop_quietly, wake_quietly};
 
@@ -84,10 +84,10 @@ impl Core {
                 None => self.queue().pop()?,
             };
             self.polls_left().set(self.polls_left().get() - 1);
-            match task.state().errand() {
-                Errand::Poll => woken = self.run(task),
-                Errand::Main => return Some(MainTurn::Own(task)),
-                Errand::Other => {
+            match task.state().dispatch() {
+                Dispatch::Poll => woken = self.run(task),
+                Dispatch::Main => return Some(MainTurn::Own(task)),
+                Dispatch::Other => {
                     if let Some(carried) = self.run_out_of_order(task) {
                         return Some(MainTurn::Carries(carried));
                     }
@@ -216,9 +216,11 @@ impl Core {
     /// Does what one message says.
     fn receive(&self, message: Message) {
         match message {
-            Message::Task(Letter::HandleGone(handle)) => self.settle_gone(handle),
-            Message::Task(Letter::Wake(task)) => drop(task.at_home().map(Task::wake_collected)),
-            Message::Task(Letter::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
+            Message::Task(TaskMessage::HandleGone(handle)) => self.settle_gone(handle),
+            Message::Task(TaskMessage::Wake(task)) => {
+                drop(task.at_home().map(Task::wake_collected))
+            }
+            Message::Task(TaskMessage::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
             // Nothing is run any more; the handle gives the shutdown.
             Message::Call(call) if self.phase() == Phase::Closed => drop_quietly(call),
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),

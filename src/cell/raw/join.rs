@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::refs::{free_merged, reference};
 use super::waker::number_of;
-use super::{Header, Home, Label, Letter, Task, TaskRef};
-use crate::cell::away::Release;
+use super::{Header, Label, Schedule, Task, TaskMessage, TaskRef};
+use crate::cell::shared_refs::Release;
 use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::{Id, budget, drop_quietly, wait_graph};
@@ -32,11 +32,11 @@ fn already_taken(number: u64, label: &Label) -> ! {
 }
 
 /// What a handle says when it is awaited on a foreign thread.
-const AWAY: &str = "a JoinHandle was awaited away from its runtime: await it on the thread, and inside the runtime, \
+const AWAY: &str = "a JoinHandle was awaited shared_refs from its runtime: await it on the thread, and inside the runtime, \
                     that runs its task; from other threads use `Remote::spawn`";
 
 /// The handle's reference.
-pub(crate) struct Join<T, H: Home> {
+pub(crate) struct Join<T, H: Schedule> {
     /// The cell.
     header: NonNull<Header<H>>,
     /// True once somebody awaited the task through this handle: then dropping it cancels the task.
@@ -47,13 +47,13 @@ pub(crate) struct Join<T, H: Home> {
 
 // SAFETY: rules 2 and 3; away from home the handle looks at the state word, posts letters, and takes the output of a
 // finished task, which `T: Send` allows. `'static`, since a posted removal may run after anything borrowed has gone.
-unsafe impl<T: Send + 'static, H: Home> Send for Join<T, H> {}
+unsafe impl<T: Send + 'static, H: Schedule> Send for Join<T, H> {}
 // SAFETY: as above; through a shared reference there is no way to the output.
-unsafe impl<T: Send + 'static, H: Home> Sync for Join<T, H> {}
+unsafe impl<T: Send + 'static, H: Schedule> Sync for Join<T, H> {}
 
-impl<T, H: Home> Unpin for Join<T, H> {}
+impl<T, H: Schedule> Unpin for Join<T, H> {}
 
-impl<T, H: Home> Join<T, H> {
+impl<T, H: Schedule> Join<T, H> {
     /// The handle of a new task.
     ///
     /// # Safety
@@ -234,7 +234,7 @@ impl<T, H: Home> Join<T, H> {
     }
 }
 
-impl<T, H: Home> Drop for Join<T, H> {
+impl<T, H: Schedule> Drop for Join<T, H> {
     fn drop(&mut self) {
         let gone = GoneHandle {
             header: self.header,
@@ -250,7 +250,7 @@ impl<T, H: Home> Drop for Join<T, H> {
     }
 }
 
-impl<T, H: Home> fmt::Debug for Join<T, H> {
+impl<T, H: Schedule> fmt::Debug for Join<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.header(), f)
     }
@@ -258,15 +258,15 @@ impl<T, H: Home> fmt::Debug for Join<T, H> {
 
 /// Gives up the task at a slot of the table.
 #[inline]
-fn give_up<H: Home>(slot: u32) {
-    if let Some(owner) = H::retire(slot) {
+fn give_up<H: Schedule>(slot: u32) {
+    if let Some(owner) = H::remove(slot) {
         owner.end_here();
     }
 }
 
 /// A handle that was dropped, on its way home. It keeps the cell as the handle did, so it must be settled, once.
 #[must_use]
-pub(crate) struct GoneHandle<H: Home> {
+pub(crate) struct GoneHandle<H: Schedule> {
     /// The cell.
     header: NonNull<Header<H>>,
     /// Whether dropping it cancels the task.
@@ -275,9 +275,9 @@ pub(crate) struct GoneHandle<H: Home> {
 
 // SAFETY: a handle that other threads may not have is dropped on the home thread, whose letters only the home thread
 // reads (see `runtime::hub`); any other handle was itself `Send`.
-unsafe impl<H: Home> Send for GoneHandle<H> {}
+unsafe impl<H: Schedule> Send for GoneHandle<H> {}
 
-impl<H: Home> GoneHandle<H> {
+impl<H: Schedule> GoneHandle<H> {
     /// The task, on the home thread, if it has ended: dropping its output is all that is left to do.
     pub(crate) fn ended(&self) -> Option<Task<H>> {
         // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
@@ -318,9 +318,9 @@ impl<H: Home> GoneHandle<H> {
         if home.has_ended() {
             return self.settle_after_the_end();
         }
-        // SAFETY: rule 1, as above. The home thread may settle it, and free the cell, before `post` returns.
+        // SAFETY: rule 1, as above. The home thread may settle it, and free the cell, before `send` returns.
         let keep = unsafe { reference(self.header) };
-        keep.home().post(Letter::HandleGone(self));
+        keep.home().send(TaskMessage::HandleGone(self));
     }
 
     /// The task has ended and its output was never taken.
@@ -356,14 +356,14 @@ impl<H: Home> GoneHandle<H> {
             // or was sent by the home thread, whose letters only that thread reads.
             unsafe { (header.vtable.drop_output)(self.header) };
         }
-        if header.away.release() == Release::Last {
+        if header.shared_refs.release() == Release::Last {
             // SAFETY: rules 1 and 4; the end merged the counts, and the handle's was the last.
             unsafe { free_merged(self.header) };
         }
     }
 }
 
-impl<H: Home> fmt::Debug for GoneHandle<H> {
+impl<H: Schedule> fmt::Debug for GoneHandle<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GoneHandle")
             .field("awaited", &self.awaited)

@@ -10,16 +10,16 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Header, Home, Label};
-use crate::cell::away::Away;
+use super::{Header, Label, Schedule};
 use crate::cell::pool::{Class, Pool};
+use crate::cell::shared_refs::SharedRefs;
 use crate::cell::state::State;
 use crate::cell::word::Word;
 use crate::error::{JoinError, Panic};
 use crate::util::{Payload, caught, drop_quietly};
 
 /// What is done to a cell by somebody who does not know its future's type.
-pub(super) struct VTable<H: Home> {
+pub(super) struct VTable<H: Schedule> {
     /// Polls the future; `true` when it ended and its output was written.
     pub(super) poll: unsafe fn(NonNull<Header<H>>, &mut Context<'_>) -> bool,
     /// Drops the future and writes the error as its output.
@@ -47,7 +47,7 @@ union Stage<F: Future> {
 
 /// One task's allocation.
 #[repr(C)]
-struct TaskCell<F: Future, H: Home> {
+struct TaskCell<F: Future, H: Schedule> {
     /// First, so that a pointer to the cell is a pointer to its header.
     header: Header<H>,
     /// The future or the output (rule 3).
@@ -55,7 +55,7 @@ struct TaskCell<F: Future, H: Home> {
 }
 
 /// What a new cell starts with.
-pub(crate) struct Seed {
+pub(crate) struct NewTask {
     /// The first state word.
     pub(crate) state: State,
     /// How many references the maker is about to hand out at home.
@@ -67,9 +67,9 @@ pub(crate) struct Seed {
 }
 
 /// Allocates a cell. The caller makes `seed.refs` references of the pointer.
-pub(super) fn allocate<F: Future, H: Home>(
+pub(super) fn allocate<F: Future, H: Schedule>(
     home: &Arc<H>,
-    seed: Seed,
+    seed: NewTask,
     future: F,
 ) -> NonNull<Header<H>> {
     // First of all, so that header and future are written where they stay.
@@ -77,14 +77,14 @@ pub(super) fn allocate<F: Future, H: Home>(
     let header = Header {
         vtable: &const { vtable::<F, H>() },
         home: home_pointer(home),
-        away: Away::new(),
+        shared_refs: SharedRefs::new(),
         refs: Cell::new(seed.refs),
         state: Word::new(seed.state),
         slot: Cell::new(u32::MAX),
         number: seed.number,
         label: seed.label,
         joiner: Cell::new(None),
-        extra: Cell::new(None),
+        cold_state: Cell::new(None),
     };
     let stage = UnsafeCell::new(Stage {
         future: ManuallyDrop::new(future),
@@ -95,7 +95,7 @@ pub(super) fn allocate<F: Future, H: Home>(
 }
 
 /// A block for a cell: one that the runtime kept, or a new one.
-fn obtain<H: Home>(layout: Layout) -> NonNull<u8> {
+fn obtain<H: Schedule>(layout: Layout) -> NonNull<u8> {
     let class = Class::of(layout);
     if let Some(block) = class.and_then(H::take_block) {
         return block;
@@ -107,7 +107,7 @@ fn obtain<H: Home>(layout: Layout) -> NonNull<u8> {
 }
 
 /// Gives the block of a cell back: to the runtime, if `here` is its thread, or to the allocator.
-fn give_back<H: Home>(layout: Layout, block: NonNull<u8>, here: bool) {
+fn give_back<H: Schedule>(layout: Layout, block: NonNull<u8>, here: bool) {
     match Class::of(layout) {
         None => dealloc_block(layout, block),
         Some(class) if here => H::keep_block(class, block, dealloc_class),
@@ -140,7 +140,7 @@ fn home_pointer<H>(home: &Arc<H>) -> NonNull<H> {
 }
 
 /// The table for one type of future.
-const fn vtable<F: Future, H: Home>() -> VTable<H> {
+const fn vtable<F: Future, H: Schedule>() -> VTable<H> {
     VTable {
         poll: poll::<F, H>,
         abort: abort::<F, H>,
@@ -156,7 +156,7 @@ const fn vtable<F: Future, H: Home>() -> VTable<H> {
 ///
 /// # Safety
 /// `ptr` points to a living `TaskCell<F, H>` (rule 1).
-unsafe fn stage<F: Future, H: Home>(ptr: NonNull<Header<H>>) -> *mut Stage<F> {
+unsafe fn stage<F: Future, H: Schedule>(ptr: NonNull<Header<H>>) -> *mut Stage<F> {
     let cell = ptr.cast::<TaskCell<F, H>>().as_ptr();
     // SAFETY: the caller vouches for the cell; only the address of a field is formed.
     let stage = unsafe { &raw const (*cell).stage };
@@ -167,7 +167,7 @@ unsafe fn stage<F: Future, H: Home>(ptr: NonNull<Header<H>>) -> *mut Stage<F> {
 ///
 /// # Safety
 /// Rule 1; on the home thread, with the future in the stage and the state word at `RUNNING` (rule 3).
-unsafe fn poll<F: Future, H: Home>(ptr: NonNull<Header<H>>, cx: &mut Context<'_>) -> bool {
+unsafe fn poll<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, cx: &mut Context<'_>) -> bool {
     // SAFETY: the caller's rule 1.
     let future = unsafe { stage::<F, H>(ptr) }.cast::<F>();
     let polled = caught(|| {
@@ -191,7 +191,7 @@ unsafe fn poll<F: Future, H: Home>(ptr: NonNull<Header<H>>, cx: &mut Context<'_>
 ///
 /// # Safety
 /// Rule 1; on the home thread, with the future in the stage and nobody polling it (rule 3).
-unsafe fn abort<F: Future, H: Home>(ptr: NonNull<Header<H>>, error: JoinError) {
+unsafe fn abort<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, error: JoinError) {
     // SAFETY: the caller's duties are the same.
     unsafe { settle::<F, H>(ptr, Err(error)) };
 }
@@ -200,7 +200,7 @@ unsafe fn abort<F: Future, H: Home>(ptr: NonNull<Header<H>>, error: JoinError) {
 ///
 /// # Safety
 /// As for [`abort`].
-unsafe fn settle<F: Future, H: Home>(
+unsafe fn settle<F: Future, H: Schedule>(
     ptr: NonNull<Header<H>>,
     outcome: Result<F::Output, JoinError>,
 ) {
@@ -234,7 +234,7 @@ fn verdict<T>(outcome: Result<T, JoinError>, dropped: Result<(), Payload>) -> Re
 ///
 /// # Safety
 /// Rule 1; the caller owns the output (rule 3); `target` has room for a `Result<F::Output, JoinError>`.
-unsafe fn take_output<F: Future, H: Home>(ptr: NonNull<Header<H>>, target: NonNull<()>) {
+unsafe fn take_output<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, target: NonNull<()>) {
     // SAFETY: the caller's rule 1.
     let stage = unsafe { stage::<F, H>(ptr) };
     // SAFETY: rule 3, the output is there and the caller's; it is never read again.
@@ -247,7 +247,7 @@ unsafe fn take_output<F: Future, H: Home>(ptr: NonNull<Header<H>>, target: NonNu
 ///
 /// # Safety
 /// Rule 1; the caller owns the output (rule 3).
-unsafe fn has_failed<F: Future, H: Home>(ptr: NonNull<Header<H>>) -> bool {
+unsafe fn has_failed<F: Future, H: Schedule>(ptr: NonNull<Header<H>>) -> bool {
     // SAFETY: the caller's rule 1.
     let stage = unsafe { stage::<F, H>(ptr) };
     // SAFETY: rule 3, the output is there and the caller's.
@@ -259,7 +259,7 @@ unsafe fn has_failed<F: Future, H: Home>(ptr: NonNull<Header<H>>) -> bool {
 ///
 /// # Safety
 /// Rule 1; the caller owns the output (rule 3), and may drop it on this thread.
-unsafe fn drop_output<F: Future, H: Home>(ptr: NonNull<Header<H>>) {
+unsafe fn drop_output<F: Future, H: Schedule>(ptr: NonNull<Header<H>>) {
     // SAFETY: the caller's rule 1.
     let stage = unsafe { stage::<F, H>(ptr) };
     let result = caught(|| {
@@ -275,7 +275,7 @@ unsafe fn drop_output<F: Future, H: Home>(ptr: NonNull<Header<H>>) {
 ///
 /// # Safety
 /// No reference is left, and future and output are gone.
-unsafe fn free<F: Future, H: Home>(ptr: NonNull<Header<H>>, here: bool) {
+unsafe fn free<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, here: bool) {
     // SAFETY: the cell is ours, and alive until its block is given back.
     if unsafe { ptr.as_ref() }.has_something_to_drop() {
         // SAFETY: the stage is empty, so the header is all there is to drop; nobody else has it.

@@ -13,7 +13,7 @@
 mod join;
 mod label;
 mod memory;
-mod owner;
+mod owned_ref;
 mod refs;
 mod task;
 mod waker;
@@ -21,7 +21,7 @@ mod waker;
 pub(crate) use join::{GoneHandle, Join};
 pub(crate) use label::Label;
 pub(crate) use memory::empty;
-pub(crate) use owner::{Owner, Spawned, spawn, spawn_main, spawn_scoped};
+pub(crate) use owned_ref::{OwnedRef, Spawned, spawn, spawn_main, spawn_scoped};
 pub(crate) use refs::TaskRef;
 pub(crate) use task::{Current, Task};
 
@@ -30,9 +30,9 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::task::Waker;
 
-use super::away::Away;
-use super::extra::Extra;
+use super::cold_state::ColdState;
 use super::pool::Class;
+use super::shared_refs::SharedRefs;
 use super::state::State;
 use super::word::Word;
 use crate::error::Cancelled;
@@ -42,12 +42,12 @@ use memory::VTable;
 /// The runtime as its tasks see it. Wakers reach it from every thread.
 ///
 /// # Safety
-/// - [`is_here`](Home::is_here) is true on at most one thread at a time, and only on the thread that made the runtime;
+/// - [`is_here`](Schedule::is_here) is true on at most one thread at a time, and only on the thread that made the runtime;
 ///   the cell's unsynchronised fields rest on it (rule 2).
-/// - [`retire`](Home::retire) gives the owner of the very task that was told the slot, or none.
-/// - [`has_ended`](Home::has_ended) is true only when every owner of this runtime has been dropped: what is settled
+/// - [`remove`](Schedule::remove) gives the owner of the very task that was told the slot, or none.
+/// - [`has_ended`](Schedule::has_ended) is true only when every owner of this runtime has been dropped: what is settled
 ///   afterwards relies on merged counts.
-pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
+pub(crate) unsafe trait Schedule: Send + Sync + Sized + 'static {
     /// True on the thread that drives the runtime at this moment.
     fn is_here(&self) -> bool;
 
@@ -55,7 +55,7 @@ pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
     fn schedule(task: Task<Self>);
 
     /// Takes a task out of the table of the runtime that is driven here, its own.
-    fn retire(slot: u32) -> Option<Owner<Self>>;
+    fn remove(slot: u32) -> Option<OwnedRef<Self>>;
 
     /// True when the runtime has ended; waits for an end that is under way, so that afterwards every cell is merged.
     fn has_ended(&self) -> bool;
@@ -77,11 +77,11 @@ pub(crate) unsafe trait Home: Send + Sync + Sized + 'static {
     fn is_home_thread(&self) -> bool;
 
     /// Sends a letter to the home thread; after the runtime's end, deals with it here.
-    fn post(&self, letter: Letter<Self>);
+    fn send(&self, letter: TaskMessage<Self>);
 }
 
 /// What other threads tell the home thread about a task.
-pub(crate) enum Letter<H: Home> {
+pub(crate) enum TaskMessage<H: Schedule> {
     /// Somebody woke it.
     Wake(TaskRef<H>),
     /// Its handle was dropped.
@@ -92,13 +92,13 @@ pub(crate) enum Letter<H: Home> {
 
 /// The part of a task's cell whose layout is the same for all futures.
 #[repr(C)]
-pub(crate) struct Header<H: Home> {
+pub(crate) struct Header<H: Schedule> {
     /// What depends on the future's type.
     vtable: &'static VTable<H>,
     /// The runtime the task belongs to (rule 4).
     home: NonNull<H>,
     /// References counted away from home.
-    away: Away,
+    shared_refs: SharedRefs,
     /// References counted at home, or [`MERGED`](refs::MERGED). Home only (rule 2).
     refs: Cell<i32>,
     /// The state word.
@@ -112,10 +112,10 @@ pub(crate) struct Header<H: Home> {
     /// Who awaits the task: the waker of the joiner, which for a task of ours names the awaiting task. Home only.
     joiner: Cell<Option<Waker>>,
     /// What few tasks have. Home only.
-    extra: Cell<Option<Box<Extra<H>>>>,
+    cold_state: Cell<Option<Box<ColdState<H>>>>,
 }
 
-impl<H: Home> Header<H> {
+impl<H: Schedule> Header<H> {
     /// The state word's value.
     #[inline]
     fn state(&self) -> State {
@@ -136,7 +136,7 @@ impl<H: Home> Header<H> {
     }
 }
 
-impl<H: Home> fmt::Debug for Header<H> {
+impl<H: Schedule> fmt::Debug for Header<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Header")
             .field("number", &self.number)

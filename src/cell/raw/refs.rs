@@ -5,23 +5,23 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Header, Home, Label, Letter, Task};
-use crate::cell::away::{HOME_LIMIT, Release};
+use super::{Header, Label, Schedule, Task, TaskMessage};
+use crate::cell::shared_refs::{HOME_LIMIT, Release};
 use crate::error::Cancelled;
 
-/// The home count of a task whose references are all counted away (see [`Away`](crate::cell::away::Away)). Below zero, so
+/// The home count of a task whose references are all counted away (see [`SharedRefs`](crate::cell::shared_refs::SharedRefs)). Below zero, so
 /// that one comparison finds it and the count that has nothing left.
 pub(super) const MERGED: i32 = -1;
 
 /// A counted reference that any thread may hold.
-pub(crate) struct TaskRef<H: Home>(NonNull<Header<H>>);
+pub(crate) struct TaskRef<H: Schedule>(NonNull<Header<H>>);
 
 // SAFETY: its methods touch only what rule 2 allows to every thread, and the home's fields where `is_here`.
-unsafe impl<H: Home> Send for TaskRef<H> {}
+unsafe impl<H: Schedule> Send for TaskRef<H> {}
 // SAFETY: as above; none of them needs exclusive access.
-unsafe impl<H: Home> Sync for TaskRef<H> {}
+unsafe impl<H: Schedule> Sync for TaskRef<H> {}
 
-impl<H: Home> TaskRef<H> {
+impl<H: Schedule> TaskRef<H> {
     /// The reference that has been counted for `ptr`.
     ///
     /// # Safety
@@ -75,10 +75,10 @@ impl<H: Home> TaskRef<H> {
 
     /// Sends the wake home, unless one is on its way or the task has ended.
     pub(super) fn wake_from_away(self) {
-        if !self.is_done() && self.header().away.post() {
-            // The home thread may read the letter and drop its reference before `post` returns.
+        if !self.is_done() && self.header().shared_refs.send() {
+            // The home thread may read the letter and drop its reference before `send` returns.
             let keep = self.clone();
-            keep.home().post(Letter::Wake(self));
+            keep.home().send(TaskMessage::Wake(self));
         }
     }
 
@@ -90,7 +90,9 @@ impl<H: Home> TaskRef<H> {
         match self.clone().at_home() {
             Ok(task) => task.cancel(cancelled),
             Err(task) => {
-                self.header().home().post(Letter::Cancel(task, cancelled));
+                self.header()
+                    .home()
+                    .send(TaskMessage::Cancel(task, cancelled));
                 true
             }
         }
@@ -117,21 +119,21 @@ impl<H: Home> TaskRef<H> {
     }
 }
 
-impl<H: Home> Clone for TaskRef<H> {
+impl<H: Schedule> Clone for TaskRef<H> {
     fn clone(&self) -> Self {
         retain(self.header());
         Self(self.0)
     }
 }
 
-impl<H: Home> Drop for TaskRef<H> {
+impl<H: Schedule> Drop for TaskRef<H> {
     fn drop(&mut self) {
         // SAFETY: the count is this reference's, which ends here.
         unsafe { release(self.0) };
     }
 }
 
-impl<H: Home> fmt::Debug for TaskRef<H> {
+impl<H: Schedule> fmt::Debug for TaskRef<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.header(), f)
     }
@@ -141,7 +143,7 @@ impl<H: Home> fmt::Debug for TaskRef<H> {
 ///
 /// # Safety
 /// Something else keeps the cell at this moment (rule 1).
-pub(super) unsafe fn reference<H: Home>(ptr: NonNull<Header<H>>) -> TaskRef<H> {
+pub(super) unsafe fn reference<H: Schedule>(ptr: NonNull<Header<H>>) -> TaskRef<H> {
     // SAFETY: the caller's duty.
     retain(unsafe { ptr.as_ref() });
     TaskRef(ptr)
@@ -149,20 +151,20 @@ pub(super) unsafe fn reference<H: Home>(ptr: NonNull<Header<H>>) -> TaskRef<H> {
 
 /// Counts one more reference, at home if it can be done without an atomic.
 #[inline]
-fn retain<H: Home>(header: &Header<H>) {
+fn retain<H: Schedule>(header: &Header<H>) {
     match header.home().is_here() {
         true => retain_here(header),
-        false => header.away.retain(),
+        false => header.shared_refs.retain(),
     }
 }
 
 /// Counts one more reference on the home thread.
 #[inline]
-pub(super) fn retain_here<H: Home>(header: &Header<H>) {
+pub(super) fn retain_here<H: Schedule>(header: &Header<H>) {
     let refs = header.refs.get();
     match (0..HOME_LIMIT).contains(&refs) {
         true => header.refs.set(refs + 1),
-        false => header.away.retain(),
+        false => header.shared_refs.retain(),
     }
 }
 
@@ -170,7 +172,7 @@ pub(super) fn retain_here<H: Home>(header: &Header<H>) {
 ///
 /// # Safety
 /// The count is the caller's, who does not touch the cell afterwards (rule 1).
-unsafe fn release<H: Home>(ptr: NonNull<Header<H>>) {
+unsafe fn release<H: Schedule>(ptr: NonNull<Header<H>>) {
     // SAFETY: rule 1, the reference that is given up still counts.
     let header = unsafe { ptr.as_ref() };
     match header.home().is_here() {
@@ -186,7 +188,7 @@ unsafe fn release<H: Home>(ptr: NonNull<Header<H>>) {
 /// # Safety
 /// As for [`release`]; on the home thread (rule 2).
 #[inline]
-pub(super) unsafe fn release_here<H: Home>(ptr: NonNull<Header<H>>) {
+pub(super) unsafe fn release_here<H: Schedule>(ptr: NonNull<Header<H>>) {
     // SAFETY: rule 1, the reference that is given up still counts.
     let header = unsafe { ptr.as_ref() };
     let refs = header.refs.get();
@@ -203,10 +205,10 @@ pub(super) unsafe fn release_here<H: Home>(ptr: NonNull<Header<H>>) {
 /// # Safety
 /// As for [`release`].
 #[cold]
-unsafe fn release_away<H: Home>(ptr: NonNull<Header<H>>) {
+unsafe fn release_away<H: Schedule>(ptr: NonNull<Header<H>>) {
     // SAFETY: rule 1, the reference that is given up still counts.
     let header = unsafe { ptr.as_ref() };
-    if header.away.release() == Release::Last {
+    if header.shared_refs.release() == Release::Last {
         // SAFETY: a merged count reached zero with ours.
         unsafe { free_merged(ptr) };
     }
@@ -216,7 +218,7 @@ unsafe fn release_away<H: Home>(ptr: NonNull<Header<H>>) {
 ///
 /// # Safety
 /// The last reference to a cell whose count was merged has just been given up (rules 1 and 4).
-pub(super) unsafe fn free_merged<H: Home>(ptr: NonNull<Header<H>>) {
+pub(super) unsafe fn free_merged<H: Schedule>(ptr: NonNull<Header<H>>) {
     // SAFETY: the caller's duty, so the cell is ours.
     let header = unsafe { ptr.as_ref() };
     let home = header.home;
@@ -230,9 +232,9 @@ pub(super) unsafe fn free_merged<H: Home>(ptr: NonNull<Header<H>>) {
 ///
 /// # Safety
 /// The last reference has just been given up, and its task is done (rules 1 and 3).
-pub(super) unsafe fn free<H: Home>(ptr: NonNull<Header<H>>, here: bool) {
+pub(super) unsafe fn free<H: Schedule>(ptr: NonNull<Header<H>>, here: bool) {
     // SAFETY: the caller's duty, so the cell is ours.
     let vtable = unsafe { ptr.as_ref() }.vtable;
-    // SAFETY: a task gives up its last owner only when future and output are gone (see `Owner` and `Join`).
+    // SAFETY: a task gives up its last owner only when future and output are gone (see `OwnedRef` and `Join`).
     unsafe { (vtable.free)(ptr, here) };
 }

@@ -10,8 +10,8 @@ use std::task::{Context, Waker};
 
 use super::refs::{release_here, retain_here};
 use super::waker::{number_of, waker_vtable};
-use super::{Header, Home, TaskRef};
-use crate::cell::extra::{Extra, Pen};
+use super::{Header, Schedule, TaskRef};
+use crate::cell::cold_state::{ColdState, ParentScheduler};
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::Id;
@@ -20,9 +20,9 @@ use crate::util::vars::Vars;
 use crate::util::{drop_quietly, wake_quietly};
 
 /// A counted reference at home: it may use the home's fields.
-pub(crate) struct Task<H: Home>(ManuallyDrop<TaskRef<H>>, PhantomData<*const ()>);
+pub(crate) struct Task<H: Schedule>(ManuallyDrop<TaskRef<H>>, PhantomData<*const ()>);
 
-impl<H: Home> Task<H> {
+impl<H: Schedule> Task<H> {
     /// `task` as a reference at home.
     ///
     /// # Safety
@@ -77,7 +77,7 @@ impl<H: Home> Task<H> {
 
     /// A wake from another thread has come home.
     pub(crate) fn wake_collected(self) {
-        self.header().away.collect();
+        self.header().shared_refs.collect();
         self.wake();
     }
 
@@ -88,7 +88,7 @@ impl<H: Home> Task<H> {
             OnCancel::Refuse => false,
             OnCancel::Merge => true,
             OnCancel::Record => {
-                self.with_extra(|extra| extra.cancel.set(Some(cancelled)));
+                self.with_extra(|cold_state| cold_state.cancel.set(Some(cancelled)));
                 self.wake_by_ref();
                 true
             }
@@ -102,46 +102,46 @@ impl<H: Home> Task<H> {
             return None;
         }
         self.header().state.step(|state| (state.take_cancel(), ()));
-        self.with_extra(|extra| extra.cancel.take())
+        self.with_extra(|cold_state| cold_state.cancel.take())
     }
 
     /// The root of the task's catch points, if it has had one.
     #[inline]
     pub(crate) fn scope(&self) -> Option<Key> {
-        let extra = self.header().extra.take()?;
-        let scope = extra.scope.get();
-        self.header().extra.set(Some(extra));
+        let cold_state = self.header().cold_state.take()?;
+        let scope = cold_state.scope.get();
+        self.header().cold_state.set(Some(cold_state));
         scope
     }
 
     /// Keeps the root of the task's catch points.
     pub(crate) fn set_scope(&self, root: Key) {
         self.header().state.step(|state| (state.scoped(), ()));
-        self.with_extra(|extra| extra.scope.set(Some(root)));
+        self.with_extra(|cold_state| cold_state.scope.set(Some(root)));
     }
 
     /// Gives the task to a pen: from now on that polls it, and not the loop.
-    pub(crate) fn put_into(&self, pen: Rc<dyn Pen<H>>) {
-        self.header().state.step(|state| (state.penned(), ()));
-        self.with_extra(|extra| extra.pen.set(Some(pen)));
+    pub(crate) fn put_into(&self, parent: Rc<dyn ParentScheduler<H>>) {
+        self.header().state.step(|state| (state.into_child(), ()));
+        self.with_extra(|cold_state| cold_state.parent.set(Some(parent)));
     }
 
     /// Who polls the task, if not the loop.
-    pub(crate) fn pen(&self) -> Option<Rc<dyn Pen<H>>> {
-        if !self.state().is_penned() {
+    pub(crate) fn parent(&self) -> Option<Rc<dyn ParentScheduler<H>>> {
+        if !self.state().is_child() {
             return None;
         }
-        self.with_extra(|extra| {
-            let pen = extra.pen.take();
-            extra.pen.set(pen.clone());
-            pen
+        self.with_extra(|cold_state| {
+            let parent = cold_state.parent.take();
+            cold_state.parent.set(parent.clone());
+            parent
         })
     }
 
     /// Gives a new task the context variables of where it was spawned.
     pub(crate) fn give_vars(&self, vars: Vars) {
         self.header().state.step(|state| (state.with_vars(), ()));
-        self.with_extra(|extra| extra.vars.set(vars));
+        self.with_extra(|cold_state| cold_state.vars.set(vars));
     }
 
     /// The context variables that the task was spawned with.
@@ -149,16 +149,16 @@ impl<H: Home> Task<H> {
         if !self.state().has_vars() {
             return None;
         }
-        self.with_extra(|extra| {
-            let vars = extra.vars.take();
-            extra.vars.set(vars.clone());
+        self.with_extra(|cold_state| {
+            let vars = cold_state.vars.take();
+            cold_state.vars.set(vars.clone());
             vars
         })
     }
 
     /// Notes which task awaits this one.
     pub(super) fn note_awaiter(&self, awaiter: Option<Id>) {
-        self.with_extra(|extra| extra.awaiter.set(awaiter));
+        self.with_extra(|cold_state| cold_state.awaiter.set(awaiter));
     }
 
     /// The number of the task that awaits this one: the joiner's waker is that task's, or else it
@@ -173,14 +173,14 @@ impl<H: Home> Task<H> {
 
     /// Takes out whom to wake when the task ends, besides the joiner: they do not wait any longer.
     pub(crate) fn take_at_end(&self) -> Vec<Waker> {
-        self.with_extra(|extra| extra.at_end.take())
+        self.with_extra(|cold_state| cold_state.at_end.take())
     }
 
     /// Which task awaited this one last, where that was noted.
     pub(crate) fn awaiter(&self) -> Option<Id> {
-        let extra = self.header().extra.take()?;
-        let awaiter = extra.awaiter.get();
-        self.header().extra.set(Some(extra));
+        let cold_state = self.header().cold_state.take()?;
+        let awaiter = cold_state.awaiter.get();
+        self.header().cold_state.set(Some(cold_state));
         awaiter
     }
 
@@ -192,8 +192,8 @@ impl<H: Home> Task<H> {
         if self.state().is_done() {
             return false;
         }
-        let spare = self.with_extra(|extra| {
-            let mut list = extra.at_end.take();
+        let spare = self.with_extra(|cold_state| {
+            let mut list = cold_state.at_end.take();
             let known = list.iter().any(|known| known.will_wake(&waker));
             let spare = match known {
                 true => Some(waker),
@@ -202,7 +202,7 @@ impl<H: Home> Task<H> {
                     None
                 }
             };
-            extra.at_end.set(list);
+            cold_state.at_end.set(list);
             spare
         });
         drop(spare);
@@ -210,15 +210,17 @@ impl<H: Home> Task<H> {
     }
 
     /// The future is gone and the output written, but the task has yet to wait before it may end.
-    pub(crate) fn linger(&self) {
-        self.header().state.step(|state| (state.linger(), ()));
+    pub(crate) fn begin_draining(&self) {
+        self.header()
+            .state
+            .step(|state| (state.begin_draining(), ()));
     }
 
     /// Lets `look` see what few tasks have, making room for it if need be. `look` must not use the task.
-    fn with_extra<R>(&self, look: impl FnOnce(&Extra<H>) -> R) -> R {
-        let extra = self.header().extra.take().unwrap_or_default();
-        let result = look(&extra);
-        self.header().extra.set(Some(extra));
+    fn with_extra<R>(&self, look: impl FnOnce(&ColdState<H>) -> R) -> R {
+        let cold_state = self.header().cold_state.take().unwrap_or_default();
+        let result = look(&cold_state);
+        self.header().cold_state.set(Some(cold_state));
         result
     }
 
@@ -252,15 +254,15 @@ impl<H: Home> Task<H> {
         }
     }
 
-    /// Whether `pen` polls the task.
-    pub(crate) fn is_in(&self, pen: *const ()) -> bool {
-        self.state().is_kept_in_pen()
-            && self.with_extra(|extra| {
-                let its = extra.pen.take();
+    /// Whether `parent` polls the task.
+    pub(crate) fn is_in(&self, parent: *const ()) -> bool {
+        self.state().is_held_by_parent()
+            && self.with_extra(|cold_state| {
+                let its = cold_state.parent.take();
                 let is_in = its
                     .as_ref()
-                    .is_some_and(|its| Rc::as_ptr(its).cast() == pen);
-                extra.pen.set(its);
+                    .is_some_and(|its| Rc::as_ptr(its).cast() == parent);
+                cold_state.parent.set(its);
                 is_in
             })
     }
@@ -303,7 +305,10 @@ impl<H: Home> Task<H> {
     fn conclude(self, current: &Current<H>) {
         let header = self.header();
         let duty = header.state.advance(State::finish);
-        let at_end = header.extra.take().map(|extra| whom_to_wake(&extra));
+        let at_end = header
+            .cold_state
+            .take()
+            .map(|cold_state| whom_to_wake(&cold_state));
         match duty {
             OnFinish::Deliver => self.deliver(),
             OnFinish::Discard => self.discard(current),
@@ -339,7 +344,7 @@ impl<H: Home> Task<H> {
     /// alone, if no waker is left, and no atomic is paid.
     #[inline]
     fn give_up(self) {
-        let owner = H::retire(self.header().slot.get());
+        let owner = H::remove(self.header().slot.get());
         drop(self);
         if let Some(owner) = owner {
             owner.end_here();
@@ -351,15 +356,15 @@ impl<H: Home> Task<H> {
         assert!(self.state().is_main() && !self.state().has_handle());
         // Nobody can ask for a result, so there is none to write.
         _ = self.header().state.advance(State::finish);
-        drop(self.header().extra.take());
+        drop(self.header().cold_state.take());
         self.give_up();
     }
 }
 
 /// A task that was started: it may be polled, once. (A main future is polled by whoever drives it.)
-pub(crate) struct Started<'a, H: Home>(&'a Task<H>);
+pub(crate) struct Started<'a, H: Schedule>(&'a Task<H>);
 
-impl<H: Home> Started<'_, H> {
+impl<H: Schedule> Started<'_, H> {
     /// Polls the task; `true` when it ended. [`settle`](Task::settle) is due in either case.
     #[inline]
     pub(crate) fn poll(self) -> bool {
@@ -376,7 +381,7 @@ impl<H: Home> Started<'_, H> {
 
 /// Puts a task into the run queue. Apart, so that the wake of a running task, a yield, needs no frame.
 #[inline(never)]
-fn schedule_apart<H: Home>(task: Task<H>) {
+fn schedule_apart<H: Schedule>(task: Task<H>) {
     H::schedule(task);
 }
 
@@ -388,13 +393,13 @@ fn wake_joiner(joiner: Waker) {
 
 /// Who waits for the end of a task that has what few have. Apart, so that those who have nothing do not pay for the call.
 #[cold]
-fn whom_to_wake<H: Home>(extra: &Extra<H>) -> Vec<Waker> {
+fn whom_to_wake<H: Schedule>(cold_state: &ColdState<H>) -> Vec<Waker> {
     // Their values' destructors are somebody else's code.
-    drop_quietly(extra.vars.take());
-    extra.at_end.take()
+    drop_quietly(cold_state.vars.take());
+    cold_state.at_end.take()
 }
 
-impl<H: Home> Clone for Task<H> {
+impl<H: Schedule> Clone for Task<H> {
     #[inline]
     fn clone(&self) -> Self {
         retain_here(self.header());
@@ -404,7 +409,7 @@ impl<H: Home> Clone for Task<H> {
     }
 }
 
-impl<H: Home> Drop for Task<H> {
+impl<H: Schedule> Drop for Task<H> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the count is this reference's, which ends here, and rule 2: it never left the home thread.
@@ -412,25 +417,25 @@ impl<H: Home> Drop for Task<H> {
     }
 }
 
-impl<H: Home> fmt::Debug for Task<H> {
+impl<H: Schedule> fmt::Debug for Task<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
     }
 }
 
 /// Puts the outer task back, also when the inner code panics.
-struct Restore<'a, H: Home>(&'a Current<H>, Option<NonNull<Header<H>>>);
+struct Restore<'a, H: Schedule>(&'a Current<H>, Option<NonNull<Header<H>>>);
 
-impl<H: Home> Drop for Restore<'_, H> {
+impl<H: Schedule> Drop for Restore<'_, H> {
     fn drop(&mut self) {
         self.0.0.set(self.1);
     }
 }
 
 /// Which task is being polled.
-pub(crate) struct Current<H: Home>(Cell<Option<NonNull<Header<H>>>>);
+pub(crate) struct Current<H: Schedule>(Cell<Option<NonNull<Header<H>>>>);
 
-impl<H: Home> Current<H> {
+impl<H: Schedule> Current<H> {
     /// None yet.
     pub(crate) fn new() -> Self {
         Self(Cell::new(None))
@@ -446,8 +451,8 @@ impl<H: Home> Current<H> {
     #[inline]
     pub(crate) fn during_poll<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
         /// Leaves no task current, also when `f` panics.
-        struct Clear<'a, H: Home>(&'a Current<H>);
-        impl<H: Home> Drop for Clear<'_, H> {
+        struct Clear<'a, H: Schedule>(&'a Current<H>);
+        impl<H: Schedule> Drop for Clear<'_, H> {
             fn drop(&mut self) {
                 self.0.0.set(None);
             }
@@ -481,7 +486,7 @@ impl<H: Home> Current<H> {
     }
 }
 
-impl<H: Home> fmt::Debug for Current<H> {
+impl<H: Schedule> fmt::Debug for Current<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Current")
             .field(&self.0.get().is_some())

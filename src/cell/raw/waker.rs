@@ -4,10 +4,10 @@ use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-use super::{Header, Home, Task, TaskRef};
+use super::{Header, Schedule, Task, TaskRef};
 
 /// The functions behind a task's wakers.
-pub(super) fn waker_vtable<H: Home>() -> &'static RawWakerVTable {
+pub(super) fn waker_vtable<H: Schedule>() -> &'static RawWakerVTable {
     &const {
         RawWakerVTable::new(
             waker_clone::<H>,
@@ -19,7 +19,7 @@ pub(super) fn waker_vtable<H: Home>() -> &'static RawWakerVTable {
 }
 
 /// The number of the task that a waker wakes; `None` if it is not one of the runtime at `home`.
-pub(super) fn number_of<H: Home>(waker: &Waker, home: &H) -> Option<u64> {
+pub(super) fn number_of<H: Schedule>(waker: &Waker, home: &H) -> Option<u64> {
     if !ptr::eq(waker.vtable(), waker_vtable::<H>()) {
         return None;
     }
@@ -32,7 +32,7 @@ pub(super) fn number_of<H: Home>(waker: &Waker, home: &H) -> Option<u64> {
 ///
 /// # Safety
 /// `data` came from [`TaskRef::into_raw`], and its count passes to the result.
-unsafe fn from_raw<H: Home>(data: *const ()) -> TaskRef<H> {
+unsafe fn from_raw<H: Schedule>(data: *const ()) -> TaskRef<H> {
     let ptr = data.cast_mut().cast::<Header<H>>();
     // SAFETY: it came from a NonNull.
     let ptr = unsafe { NonNull::new_unchecked(ptr) };
@@ -44,7 +44,7 @@ unsafe fn from_raw<H: Home>(data: *const ()) -> TaskRef<H> {
 ///
 /// # Safety
 /// As for [`from_raw`], but the count stays with the waker.
-unsafe fn borrow_raw<H: Home>(data: *const ()) -> ManuallyDrop<TaskRef<H>> {
+unsafe fn borrow_raw<H: Schedule>(data: *const ()) -> ManuallyDrop<TaskRef<H>> {
     // SAFETY: the caller's duty; ManuallyDrop leaves the count where it is.
     ManuallyDrop::new(unsafe { from_raw(data) })
 }
@@ -53,7 +53,7 @@ unsafe fn borrow_raw<H: Home>(data: *const ()) -> ManuallyDrop<TaskRef<H>> {
 ///
 /// # Safety
 /// `data` is a waker's.
-unsafe fn waker_clone<H: Home>(data: *const ()) -> RawWaker {
+unsafe fn waker_clone<H: Schedule>(data: *const ()) -> RawWaker {
     // SAFETY: the caller's duty; the waker keeps its count.
     let task = unsafe { borrow_raw::<H>(data) };
     RawWaker::new(TaskRef::clone(&task).into_raw(), waker_vtable::<H>())
@@ -63,7 +63,7 @@ unsafe fn waker_clone<H: Home>(data: *const ()) -> RawWaker {
 ///
 /// # Safety
 /// `data` is a waker's, which ends here.
-unsafe fn waker_wake<H: Home>(data: *const ()) {
+unsafe fn waker_wake<H: Schedule>(data: *const ()) {
     // SAFETY: the caller's duty; the waker's count passes to us.
     unsafe { from_raw::<H>(data) }.wake();
 }
@@ -72,7 +72,7 @@ unsafe fn waker_wake<H: Home>(data: *const ()) {
 ///
 /// # Safety
 /// `data` is a waker's.
-unsafe fn waker_wake_by_ref<H: Home>(data: *const ()) {
+unsafe fn waker_wake_by_ref<H: Schedule>(data: *const ()) {
     // SAFETY: the caller's duty; the waker keeps its count.
     let task = unsafe { borrow_raw::<H>(data) };
     match task.is_here() {
@@ -89,7 +89,7 @@ unsafe fn waker_wake_by_ref<H: Home>(data: *const ()) {
 ///
 /// # Safety
 /// `data` is a waker's, which ends here.
-unsafe fn waker_drop<H: Home>(data: *const ()) {
+unsafe fn waker_drop<H: Schedule>(data: *const ()) {
     // SAFETY: the caller's duty; the waker's count passes to us and is given up.
     drop(unsafe { from_raw::<H>(data) });
 }

@@ -47,14 +47,14 @@ pub(crate) enum Release {
 
 /// The shared word.
 #[derive(Debug)]
-pub(crate) struct Away(AtomicI32);
+pub(crate) struct SharedRefs(AtomicI32);
 
 /// True when no further reference may be counted on a word.
 const fn is_too_many(word: i32) -> bool {
     word >= LIMIT * ONE
 }
 
-impl Away {
+impl SharedRefs {
     /// No reference away from home, nothing posted, not merged.
     pub(crate) fn new() -> Self {
         Self(AtomicI32::new(0))
@@ -100,9 +100,9 @@ impl Away {
         Release::Last
     }
 
-    /// True for the first wake since the last [`collect`](Away::collect): it must be sent home, the others ride
+    /// True for the first wake since the last [`collect`](SharedRefs::collect): it must be sent home, the others ride
     /// along. Release, so that what a rider wrote before is seen by the poll that follows.
-    pub(crate) fn post(&self) -> bool {
+    pub(crate) fn send(&self) -> bool {
         self.0.fetch_or(POSTED, Ordering::AcqRel) & POSTED == 0
     }
 
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_reference_made_away_and_dropped_at_home_balances_when_merged() {
-        let word = Away::new();
+        let word = SharedRefs::new();
         word.retain();
         assert!(!word.is_idle());
         assert_eq!(word.merge(-1), Release::Last);
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn references_made_at_home_and_dropped_away_balance_when_merged() {
-        let word = Away::new();
+        let word = SharedRefs::new();
         assert_eq!(word.release(), Release::Others);
         assert_eq!(word.release(), Release::Others);
         assert_eq!(word.merge(2), Release::Last);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn after_the_merge_the_last_release_frees() {
-        let word = Away::new();
+        let word = SharedRefs::new();
         assert_eq!(word.merge(2), Release::Others);
         assert_eq!(word.release(), Release::Others);
         assert_eq!(word.release(), Release::Last);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_word_that_home_has_merged_into_at_its_limit_holds() {
-        let word = Away(AtomicI32::new((LIMIT - 1) * ONE));
+        let word = SharedRefs(AtomicI32::new((LIMIT - 1) * ONE));
         word.retain();
         assert_eq!(word.merge(HOME_LIMIT), Release::Others);
         assert_eq!(word.release(), Release::Others);
@@ -157,11 +157,11 @@ mod tests {
 
     #[test]
     fn wakes_between_two_collections_post_once() {
-        let word = Away::new();
-        assert!(word.post());
-        assert!(!word.post());
+        let word = SharedRefs::new();
+        assert!(word.send());
+        assert!(!word.send());
         word.collect();
-        assert!(word.post());
+        assert!(word.send());
     }
 }
 
@@ -173,14 +173,14 @@ mod loom_tests {
 
     /// A word and how often somebody was told to free the cell.
     struct Cell {
-        word: Away,
+        word: SharedRefs,
         freed: AtomicUsize,
     }
 
     impl Cell {
         fn new() -> Arc<Self> {
             Arc::new(Self {
-                word: Away::new(),
+                word: SharedRefs::new(),
                 freed: AtomicUsize::new(0),
             })
         }
@@ -231,7 +231,7 @@ mod loom_tests {
                     let (cell, data, posts) = (cell.clone(), data.clone(), posts.clone());
                     loom::thread::spawn(move || {
                         data[index].store(1, Ordering::Relaxed);
-                        if cell.word.post() {
+                        if cell.word.send() {
                             posts.fetch_add(1, Ordering::Release);
                         }
                     })

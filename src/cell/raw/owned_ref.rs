@@ -6,17 +6,17 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::memory::{Seed, allocate};
+use super::memory::{NewTask, allocate};
 use super::refs::{MERGED, free, free_merged};
-use super::{Header, Home, Join, Label, Task, TaskRef};
-use crate::cell::away::Release;
+use super::{Header, Join, Label, Schedule, Task, TaskRef};
+use crate::cell::shared_refs::Release;
 use crate::cell::state::State;
 
 /// The reference that the runtime's table holds. Dropping it gives the task up: the cell is freed, or its
 /// references are merged so that whoever drops the last one frees it.
-pub(crate) struct Owner<H: Home>(ManuallyDrop<Task<H>>);
+pub(crate) struct OwnedRef<H: Schedule>(ManuallyDrop<Task<H>>);
 
-impl<H: Home> Owner<H> {
+impl<H: Schedule> OwnedRef<H> {
     /// The task.
     pub(crate) fn task(&self) -> &Task<H> {
         &self.0
@@ -45,7 +45,7 @@ impl<H: Home> Owner<H> {
             return;
         }
         let others = header.refs.get() - 1 + i32::from(state.has_handle());
-        match others == 0 && header.away.is_idle() {
+        match others == 0 && header.shared_refs.is_idle() {
             // SAFETY: rules 1 and 3; done, and the table's reference, which ends here, is the last.
             true => unsafe { free(ptr, here) },
             false => self.merge(others),
@@ -59,30 +59,30 @@ impl<H: Home> Owner<H> {
         // SAFETY: rule 4, the home is alive and this count becomes the cell's; `free_merged` gives it back.
         unsafe { Arc::increment_strong_count(header.home.as_ptr()) };
         header.refs.set(MERGED);
-        if header.away.merge(others) == Release::Last {
+        if header.shared_refs.merge(others) == Release::Last {
             // SAFETY: rules 1 and 4; just merged, and no other reference is left.
             unsafe { free_merged(ptr) };
         }
     }
 }
 
-impl<H: Home> Drop for Owner<H> {
+impl<H: Schedule> Drop for OwnedRef<H> {
     fn drop(&mut self) {
         let here = self.0.header().home().is_here();
         self.end(here);
     }
 }
 
-impl<H: Home> fmt::Debug for Owner<H> {
+impl<H: Schedule> fmt::Debug for OwnedRef<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&*self.0, f)
     }
 }
 
 /// A task that was just made: for the table, for the run queue, for the caller.
-pub(crate) struct Spawned<T, H: Home> {
+pub(crate) struct Spawned<T, H: Schedule> {
     /// For the table.
-    pub(crate) owner: Owner<H>,
+    pub(crate) owner: OwnedRef<H>,
     /// For the run queue: the state word says that it stands there.
     pub(crate) queued: Task<H>,
     /// For the caller; dropped here at once for the cell of a main future.
@@ -90,7 +90,7 @@ pub(crate) struct Spawned<T, H: Home> {
 }
 
 /// Makes a task. Called at home.
-pub(crate) fn spawn<F: Future + 'static, H: Home>(
+pub(crate) fn spawn<F: Future + 'static, H: Schedule>(
     home: &Arc<H>,
     number: u64,
     label: Label,
@@ -105,13 +105,13 @@ pub(crate) fn spawn<F: Future + 'static, H: Home>(
 /// # Safety
 /// Before the task is put into a queue, it is given to a pen ([`Task::put_into`]) which polls it, and sees to it that its
 /// future is dropped or leaked before anything that it borrows has gone.
-pub(crate) unsafe fn spawn_scoped<F: Future, H: Home>(
+pub(crate) unsafe fn spawn_scoped<F: Future, H: Schedule>(
     home: &Arc<H>,
     number: u64,
     label: Label,
     future: F,
 ) -> Spawned<F::Output, H> {
-    let seed = Seed {
+    let seed = NewTask {
         state: State::spawned(true),
         refs: 2,
         number,
@@ -128,8 +128,12 @@ pub(crate) unsafe fn spawn_scoped<F: Future, H: Home>(
 }
 
 /// Makes the cell of a main future, which lies on its caller's stack: the cell holds none.
-pub(crate) fn spawn_main<H: Home>(home: &Arc<H>, number: u64, label: Label) -> (Owner<H>, Task<H>) {
-    let seed = Seed {
+pub(crate) fn spawn_main<H: Schedule>(
+    home: &Arc<H>,
+    number: u64,
+    label: Label,
+) -> (OwnedRef<H>, Task<H>) {
+    let seed = NewTask {
         state: State::main(),
         refs: 2,
         number,
@@ -140,7 +144,7 @@ pub(crate) fn spawn_main<H: Home>(home: &Arc<H>, number: u64, label: Label) -> (
 }
 
 /// The two references that a new cell is made with.
-fn both<H: Home>(ptr: NonNull<Header<H>>) -> (Owner<H>, Task<H>) {
+fn both<H: Schedule>(ptr: NonNull<Header<H>>) -> (OwnedRef<H>, Task<H>) {
     // SAFETY: the seed counted two references; this is the first.
     let owner = unsafe { TaskRef::counted(ptr) };
     // SAFETY: rule 2, the cell was made here.
@@ -149,5 +153,5 @@ fn both<H: Home>(ptr: NonNull<Header<H>>) -> (Owner<H>, Task<H>) {
     let queued = unsafe { TaskRef::counted(ptr) };
     // SAFETY: rule 2, the cell was made here.
     let queued = unsafe { Task::new(queued) };
-    (Owner(ManuallyDrop::new(owner)), queued)
+    (OwnedRef(ManuallyDrop::new(owner)), queued)
 }

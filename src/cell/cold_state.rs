@@ -4,14 +4,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::task::Waker;
 
-use super::{Home, Task, TaskRef};
+use super::{Schedule, Task, TaskRef};
 use crate::error::{Cancelled, JoinError};
 use crate::util::Id;
 use crate::util::slab::Key;
 use crate::util::vars::Vars;
 
 /// Who polls a task that the loop must not poll: a group polls its own, since they borrow what outlives the group only.
-pub(crate) trait Pen<H: Home> {
+pub(crate) trait ParentScheduler<H: Schedule> {
     /// The turn of a task has come. `true` when the next poll of the pen is to be for this task alone; otherwise it has to
     /// wait, and the pen sees to that.
     fn admit(&self, task: &Task<H>) -> bool;
@@ -30,7 +30,7 @@ pub(crate) trait Pen<H: Home> {
     fn mark_path(&self);
 
     /// The pen inside of whose body this one is polled, by the same task.
-    fn around(&self) -> Option<Rc<dyn Pen<H>>>;
+    fn around(&self) -> Option<Rc<dyn ParentScheduler<H>>>;
 
     /// The node in the tree of scopes inside of which the task's root is to be opened.
     fn node(&self) -> Option<Key>;
@@ -46,13 +46,13 @@ pub(crate) trait Pen<H: Home> {
 }
 
 /// The cold part of a task. Home only.
-pub(crate) struct Extra<H: Home> {
+pub(crate) struct ColdState<H: Schedule> {
     /// The cancellation that waits to be delivered.
     pub(crate) cancel: Cell<Option<Cancelled>>,
     /// The root of the task's catch points in the tree of scopes.
     pub(crate) scope: Cell<Option<Key>>,
     /// Who polls it, if not the loop.
-    pub(crate) pen: Cell<Option<Rc<dyn Pen<H>>>>,
+    pub(crate) parent: Cell<Option<Rc<dyn ParentScheduler<H>>>>,
     /// Whom to wake when the task has ended, besides the joiner.
     pub(crate) at_end: Cell<Vec<Waker>>,
     /// The context variables that were set where it was spawned.
@@ -61,12 +61,12 @@ pub(crate) struct Extra<H: Home> {
     pub(crate) awaiter: Cell<Option<Id>>,
 }
 
-impl<H: Home> Default for Extra<H> {
+impl<H: Schedule> Default for ColdState<H> {
     fn default() -> Self {
         Self {
             cancel: Cell::default(),
             scope: Cell::default(),
-            pen: Cell::default(),
+            parent: Cell::default(),
             at_end: Cell::default(),
             vars: Cell::default(),
             awaiter: Cell::default(),
