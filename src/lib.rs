@@ -100,7 +100,7 @@
 //!   sync                         F3  locks, events, channels, queues: no runtime needed
 //!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
 //!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
-//!   util   error                 F0  slab, wait queue, ledger of waits, quiet calls, every public error
+//!   util   error                 F0  slab, wait queue, graph of waits, quiet calls, every public error
 //! ```
 //!
 //! A module imports only from floors below it.

@@ -8,7 +8,7 @@
 use super::engine::Engine;
 use super::slot::Set;
 use crate::error::{Cancelled, Panic, Reason};
-use crate::runtime::{Awaited, Core, Outgoing, Place, Promise, try_with};
+use crate::runtime::{Core, DeferredOpen, Outgoing, PendingJoins, ScopeHandle, try_with};
 use crate::util::{caught, drop_quietly};
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -28,9 +28,9 @@ pub(super) enum Exit {
 #[derive(Default)]
 pub(super) struct BranchScopes {
     /// The crew's own.
-    pub(super) join: Place,
+    pub(super) join: ScopeHandle,
     /// Those of children in which something opened a node.
-    branches: BTreeMap<usize, Place>,
+    branches: BTreeMap<usize, ScopeHandle>,
     /// Set while it winds up.
     pub(super) end: Option<Exit>,
     /// A cancellation that a child resumed, and that was not sent into the crew.
@@ -40,7 +40,7 @@ pub(super) struct BranchScopes {
     /// What came from outside last.
     heard: Option<Cancelled>,
     /// The tasks that dropped children were awaiting.
-    pub(super) awaited: Awaited,
+    pub(super) awaited: PendingJoins,
     /// A cancellation that has been sent on outwards: nothing will come of this crew.
     passed: Option<Outgoing>,
 }
@@ -115,7 +115,7 @@ impl BranchScopes {
         &mut self,
         index: usize,
         cx: &mut Context<'_>,
-        promise: Option<&Promise<'_>>,
+        promise: Option<&DeferredOpen<'_>>,
         poll: impl FnOnce(&mut Context<'_>) -> R,
     ) -> R {
         let waker = cx.waker();
@@ -136,7 +136,7 @@ impl BranchScopes {
 
     /// Keeps the branch of a child, and learns of the crew's own place with the first one.
     #[cold]
-    fn keep(&mut self, index: usize, branch: Place, promise: &Promise<'_>) {
+    fn keep(&mut self, index: usize, branch: ScopeHandle, promise: &DeferredOpen<'_>) {
         if self.join.node().is_none() {
             self.join = branch.around().unwrap_or_default();
             promise.know(&self.join);
@@ -158,7 +158,9 @@ impl BranchScopes {
 
     /// Whether a cancellation ends a child.
     pub(super) fn has_arrived_at(&self, index: usize) -> bool {
-        self.branches.get(&index).is_some_and(Place::has_arrived)
+        self.branches
+            .get(&index)
+            .is_some_and(ScopeHandle::has_arrived)
     }
 
     /// The cancellation that ends a child, once.
@@ -182,7 +184,7 @@ impl BranchScopes {
     pub(super) fn cut<S: Set>(&mut self, index: usize, why: &Cancelled, mut set: Pin<&mut S>) {
         let branch = self.branches.remove(&index).unwrap_or_default();
         let mut dropped = Ok(());
-        let awaited = Awaited::of(why, || {
+        let awaited = PendingJoins::of(why, || {
             dropped = branch.inside(|| caught(|| set.as_mut().clear_child(index)));
         });
         self.awaited.join(awaited);

@@ -24,7 +24,7 @@ use super::branch_scopes::{BranchScopes, Exit};
 use super::engine::Engine;
 use super::slot::Set;
 use crate::error::Panic;
-use crate::runtime::{Place, Promise};
+use crate::runtime::{DeferredOpen, ScopeHandle};
 use crate::util::{Payload, caught, drop_quietly, go_on};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
@@ -224,7 +224,7 @@ struct Turn<'a, 'p, S> {
     /// Which of them.
     index: usize,
     /// What stands for the branches that are not open.
-    promise: Option<&'a Promise<'p>>,
+    promise: Option<&'a DeferredOpen<'p>>,
 }
 
 /// Polls a child once, and sees what has become of it. Breaks off when the driver does, or with a cancellation in `resumed`.
@@ -297,7 +297,7 @@ impl<S: Set> JoinAllProj<'_, S> {
             ..
         } = self;
         let polled = caught(|| {
-            Place::with_branches(branch_scopes.join.node(), |promise| {
+            ScopeHandle::with_branches(branch_scopes.join.node(), |promise| {
                 engine.poll(cx, |index, cx| {
                     let set = set.as_mut();
                     let turn = Turn {

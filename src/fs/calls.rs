@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::runtime::{AtTheEnd, Offload, require_runtime};
+use crate::runtime::{Offload, OnShutdown, require_runtime};
 
 /// A call, to be made elsewhere.
 type Call<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
@@ -44,7 +44,7 @@ impl<T: Send + 'static, Given> FsFuture<T, Given> {
         call: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Self {
         Self {
-            call: Offload::new(Box::new(call), AtTheEnd::Wait(location)),
+            call: Offload::new(Box::new(call), OnShutdown::Wait(location)),
             given: Some(given),
         }
     }

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::FsFuture;
-use crate::runtime::{AtTheEnd, Blocking, Unblocked};
+use crate::runtime::{Blocking, BlockingStream, OnShutdown};
 use crate::util::budget;
 use crate::util::waiting_io::{WaitFor, until_done, write_all};
 
@@ -52,7 +52,7 @@ use crate::util::waiting_io::{WaitFor, until_done, write_all};
 #[derive(Debug)]
 pub struct File {
     /// What makes the calls.
-    stream: Unblocked<Shared>,
+    stream: BlockingStream<Shared>,
 }
 
 /// The file, which the thread of a call that is under way has, too.
@@ -79,8 +79,8 @@ impl Blocking for Shared {
         (&*self.file).seek(to)
     }
 
-    fn at_the_end(&self) -> AtTheEnd {
-        AtTheEnd::Wait(self.location)
+    fn at_the_end(&self) -> OnShutdown {
+        OnShutdown::Wait(self.location)
     }
 }
 
@@ -122,7 +122,7 @@ impl File {
     fn opened_at(location: &'static Location<'static>, file: std::fs::File) -> Self {
         let file = Arc::new(file);
         Self {
-            stream: Unblocked::new(Shared { file, location }),
+            stream: BlockingStream::new(Shared { file, location }),
         }
     }
 

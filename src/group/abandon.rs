@@ -49,7 +49,7 @@ fn drop_child(task: &Task, gone: &Cancelled) {
     }
     let home = task.by_ref().home();
     let inside = try_with(|core| {
-        let is_here = core.hub().number() == home.number();
+        let is_here = core.shared().number() == home.number();
         if is_here {
             core.drop_child(task, gone);
         }

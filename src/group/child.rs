@@ -20,7 +20,7 @@ use super::TaskGroup;
 use super::output::ChildOutput;
 use crate::cell::{Label, Spawned, spawn_scoped};
 use crate::error::{JoinError, Panic};
-use crate::runtime::{Core, Hub};
+use crate::runtime::{Core, Shared};
 use crate::task::JoinHandle;
 use crate::util::{Payload, caught};
 
@@ -107,7 +107,7 @@ where
     // SAFETY: the task is given to the yard by `admit_child`, before it is put into a queue, and only `Driver` polls what
     // is in the yard. `Driver` borrows the group for `'scope`, is pinned, and drops every child's future before it is gone
     // itself; if it is leaked, nobody polls or drops them any more. So no child's future is touched after `'scope`.
-    let spawned = unsafe { spawn_scoped(core.hub(), number, label, child) };
+    let spawned = unsafe { spawn_scoped(core.shared(), number, label, child) };
     take_in(core, group, spawned)
 }
 
@@ -115,7 +115,7 @@ where
 fn take_in<T, E>(
     core: &Core,
     group: &TaskGroup<'_, '_, E>,
-    spawned: Spawned<T, Hub>,
+    spawned: Spawned<T, Shared>,
 ) -> JoinHandle<T> {
     let Spawned {
         owner,

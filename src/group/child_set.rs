@@ -25,7 +25,7 @@ use super::limit::Limit;
 use super::members::Members;
 use super::waker::GroupWaker;
 use crate::error::JoinError;
-use crate::runtime::{Core, Hub, ParentScheduler, Task, TaskRef, try_with};
+use crate::runtime::{Core, ParentScheduler, Shared, Task, TaskRef, try_with};
 use crate::util::Id;
 use crate::util::slab::Key;
 use crate::util::wait_graph::{self, Kind};
@@ -59,7 +59,7 @@ pub(super) struct ChildSet {
     /// The task that polls the group.
     owner: RefCell<Option<TaskRef>>,
     /// The group inside of whose body that polls this one.
-    around: RefCell<Option<Rc<dyn ParentScheduler<Hub>>>>,
+    around: RefCell<Option<Rc<dyn ParentScheduler<Shared>>>>,
     /// The group's node in the tree of scopes.
     node: Cell<Option<Key>>,
     /// How the child that is being polled has failed.
@@ -198,7 +198,7 @@ fn id_of(task: &Task) -> Id {
     Id::new(task.by_ref().home().number(), task.by_ref().number())
 }
 
-impl ParentScheduler<Hub> for ChildSet {
+impl ParentScheduler<Shared> for ChildSet {
     fn admit(&self, task: &Task) -> bool {
         let number = task.by_ref().number();
         if self.closed.get() {
@@ -249,7 +249,7 @@ impl ParentScheduler<Hub> for ChildSet {
         }
     }
 
-    fn around(&self) -> Option<Rc<dyn ParentScheduler<Hub>>> {
+    fn around(&self) -> Option<Rc<dyn ParentScheduler<Shared>>> {
         self.around.borrow().clone()
     }
 

@@ -23,7 +23,7 @@ use super::TaskGroup;
 use super::child_set::Call;
 use super::output::GroupOutput;
 use crate::error::{Cancelled, GroupError};
-use crate::runtime::{Awaited, Core, Lazy, Outgoing, OwnTurn, Place, Task, with};
+use crate::runtime::{Core, Outgoing, OwnTurn, PendingJoins, ScopeHandle, Task, Unopened, with};
 use crate::scope::Kind;
 use crate::util::{caught, drop_quietly};
 
@@ -52,9 +52,9 @@ struct State<V> {
     /// What the body gave.
     value: Option<V>,
     /// The group's place in the tree of scopes, and the body's.
-    join: Place,
+    join: ScopeHandle,
     /// The body's.
-    branch: Place,
+    branch: ScopeHandle,
     /// The body's waker.
     body_waker: Waker,
     /// The runtime it is polled in, from the first poll on.
@@ -64,7 +64,7 @@ struct State<V> {
     /// A cancellation that came from outside, or that the body resumed.
     outer: Option<Cancelled>,
     /// The tasks that the body was awaiting when it was cut.
-    awaited: Awaited,
+    awaited: PendingJoins,
     /// A cancellation that it has sent on outwards; it waits to be dropped.
     passed: Option<Outgoing>,
     /// What it does for itself waits for its owner's turn.
@@ -76,13 +76,13 @@ impl<V> State<V> {
     fn new(body_waker: Waker) -> Self {
         Self {
             value: None,
-            join: Place::default(),
-            branch: Place::default(),
+            join: ScopeHandle::default(),
+            branch: ScopeHandle::default(),
             body_waker,
             runtime: None,
             told: false,
             outer: None,
-            awaited: Awaited::default(),
+            awaited: PendingJoins::default(),
             passed: None,
             own_turn: OwnTurn::default(),
         }
@@ -108,7 +108,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     /// Begins a poll: notes who polls. Tells whether it is the first one.
     fn enter(self: Pin<&mut Self>, core: &Core, waker: &Waker) -> bool {
         let this = self.project();
-        let here = core.hub().number();
+        let here = core.shared().number();
         let home = *this.state.runtime.get_or_insert(here);
         assert!(
             home == here,
@@ -160,12 +160,12 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         let polled = if state.branch.has_arrived() {
             Ok(Poll::Pending)
         } else if was_woken || carries {
-            let lazy = Lazy::Branch(state.join.node());
+            let lazy = Unopened::Branch(state.join.node());
             let mut cx = Context::from_waker(waker);
             let poll = || caught(|| body.poll(&mut cx));
             let parent = Rc::clone(&this.group.children) as _;
             let branch = &mut state.branch;
-            core.in_body_of(parent, || branch.inside_lazily(lazy, waker, poll))
+            core.in_body_of(parent, || branch.inside_unopened(lazy, waker, poll))
         } else {
             return None;
         };
@@ -208,7 +208,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
 
     /// Drops the body, which is cancelled, and has the tasks waited for that it was awaiting.
     fn cut_body(mut self: Pin<&mut Self>, cancelled: &Cancelled) {
-        let awaited = Awaited::of(cancelled, || self.as_mut().drop_body());
+        let awaited = PendingJoins::of(cancelled, || self.as_mut().drop_body());
         self.project().state.awaited.join(awaited);
     }
 
@@ -343,7 +343,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         for task in group.children.members() {
             if task.state().is_draining() {
                 // Its future is gone; those that it waits for hear of this one, too (C9).
-                core.drop_along(&task, cancelled);
+                core.cancel_dropped(&task, cancelled);
             }
             if !task.state().is_held_by_parent() {
                 continue;
@@ -351,7 +351,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             // One that has a place in the tree has been told there.
             let uncaught = match task.scope() {
                 None => Some(cancelled.clone()),
-                Some(_) => core.let_out(&task),
+                Some(_) => core.take_uncaught(&task),
             };
             if let Some(cancelled) = uncaught
                 && core.abort_child(&task, &cancelled)

@@ -12,7 +12,7 @@ use std::net::{
 use sealed::Named;
 pub(crate) use sealed::Target;
 
-use crate::runtime::{AtTheEnd, Offload, require_runtime};
+use crate::runtime::{Offload, OnShutdown, require_runtime};
 
 /// What [`TcpListener::bind`](super::TcpListener::bind) and [`TcpStream::connect`](super::TcpStream::connect) take.
 ///
@@ -67,7 +67,7 @@ async fn look_up(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     require_runtime()?;
     let asked = name.clone();
     let ask = move || (asked, port).to_socket_addrs().map(Vec::from_iter);
-    let found = Offload::new(ask, AtTheEnd::Leave).await;
+    let found = Offload::new(ask, OnShutdown::Leave).await;
     let found = found.unwrap_or_else(|failure| Err(failure.into_error()));
     found.map_err(|error| io::Error::new(error.kind(), format!("looking up `{name}`: {error}")))
 }

@@ -47,7 +47,7 @@ use std::time::Duration;
 
 pub(crate) use line::Waiters;
 pub(crate) use poll_io::{Access, Done, Side, poll_io};
-pub(crate) use poller::{Detacher, EventFd, Punctual};
+pub(crate) use poller::{Detacher, EventFd, TimerSlackGuard};
 pub(crate) use readiness::{Direction, Readiness};
 pub(crate) use unparker::Unparker;
 

@@ -317,14 +317,14 @@ impl Notify for EventFd {
 /// The kernel lets each wait end late by the slack, 50 µs unless told otherwise, to serve several timers by one
 /// interrupt. Lower means more punctual and more wake-ups.
 #[derive(Debug)]
-pub(crate) struct Punctual {
+pub(crate) struct TimerSlackGuard {
     /// What to go back to.
     before: Option<NonZeroU64>,
     /// The slack belongs to the thread, so the value stays on it.
     _home: PhantomData<*const ()>,
 }
 
-impl Punctual {
+impl TimerSlackGuard {
     /// Lowers the slack to `slack`, at least a nanosecond; gives `None` where the system does not allow that.
     pub(crate) fn new(slack: Duration) -> Option<Self> {
         let before = NonZeroU64::new(current_timer_slack().ok()?);
@@ -337,7 +337,7 @@ impl Punctual {
     }
 }
 
-impl Drop for Punctual {
+impl Drop for TimerSlackGuard {
     fn drop(&mut self) {
         // What was read from the kernel can be written back to it.
         let restored = set_current_timer_slack(self.before);
@@ -414,7 +414,7 @@ mod tests {
     #[test]
     fn the_timer_slack_is_lowered_and_restored() {
         let before = current_timer_slack().expect("readable");
-        let punctual = Punctual::new(Duration::from_micros(1)).expect("allowed");
+        let punctual = TimerSlackGuard::new(Duration::from_micros(1)).expect("allowed");
         assert_eq!(current_timer_slack(), Ok(1_000));
         drop(punctual);
         assert_eq!(current_timer_slack(), Ok(before));

@@ -16,12 +16,12 @@
 use std::task::Waker;
 
 use super::Task;
-use super::awaited::Awaited;
 use super::carry::Carried;
 use super::context::set_carrying;
 use super::core::Core;
-use super::here::Here;
 use super::outgoing::{Outgoing, Stop};
+use super::pending_joins::PendingJoins;
+use super::position::Position;
 use crate::error::{Cancelled, JoinError};
 use crate::scope::{Duty, Identity, Raise};
 use crate::util::slab::Key;
@@ -101,7 +101,7 @@ impl Core {
     /// Drops the future of a task of a pen which is dropped itself: whoever drops that waits until the task has ended.
     pub(crate) fn drop_child(&self, task: &Task, cancelled: &Cancelled) {
         match task.state().is_draining() {
-            true => self.drop_along(task, cancelled),
+            true => self.cancel_dropped(task, cancelled),
             false => drop(self.abort_child(task, cancelled)),
         }
         if !task.state().is_done() {
@@ -149,7 +149,7 @@ impl Core {
             .take_cancel()
             .filter(|cancelled| self.deliver(&task, cancelled) == Delivered::Uncaught);
         // Where the task has a root, another one may have waited there, and this one has joined it (C10).
-        match self.let_out(&task).or(uncaught) {
+        match self.take_uncaught(&task).or(uncaught) {
             Some(cancelled) => self.abort(task, cancelled),
             None => {
                 self.look_after_poll().set(true);
@@ -199,7 +199,7 @@ impl Core {
             self.look_for_shields(task);
         }
         // Where the task has a root, the tree has decided between what was resumed and what waited there.
-        self.let_out(task).or(raised)
+        self.take_uncaught(task).or(raised)
     }
 
     /// Clears up behind a task whose last poll has returned, or whose future was dropped.
@@ -221,9 +221,9 @@ impl Core {
             task.start();
             return self.end_draining(task);
         }
-        let mut wait = Awaited::default();
+        let mut wait = PendingJoins::default();
         self.aborting_for(&task, &cancelled, || {
-            wait = Awaited::of(&cancelled, || {
+            wait = PendingJoins::of(&cancelled, || {
                 task.abort(JoinError::Cancelled(cancelled.clone()));
             });
         });
@@ -234,7 +234,7 @@ impl Core {
     }
 
     /// Lets a task whose future is gone wait for others before it ends.
-    fn begin_draining(&self, task: Task, mut wait: Awaited) {
+    fn begin_draining(&self, task: Task, mut wait: PendingJoins) {
         task.begin_draining();
         // If they have ended already, the wake makes the loop look at once.
         if wait.poll(&task.waker()).is_ready() {
@@ -272,7 +272,7 @@ impl Core {
 
     /// What waits at the root of `task`: nobody inside catches it, or a catch point let it out when foreign code dropped it.
     /// Also sees to it that the task is woken for the next such case.
-    pub(crate) fn let_out(&self, task: &Task) -> Option<Cancelled> {
+    pub(crate) fn take_uncaught(&self, task: &Task) -> Option<Cancelled> {
         let root = task.scope()?;
         if self.scopes().borrow().waker(root).is_none() {
             let waker = task.waker();
@@ -335,7 +335,8 @@ impl Core {
                 "`Cancelled::resume` was awaited outside of a task, where there is nothing that it could end"
             );
         };
-        if self.here().get() == Here::Task && task.scope().is_none() && task.parent().is_none() {
+        if self.here().get() == Position::Task && task.scope().is_none() && task.parent().is_none()
+        {
             return self.raise(&task, cancelled);
         }
         let from = self.node_here();

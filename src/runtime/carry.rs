@@ -28,7 +28,7 @@ use std::rc::Rc;
 
 use super::context::set_carrying;
 use super::core::Core;
-use super::hub::Hub;
+use super::shared::Shared;
 use super::{ParentScheduler, Task};
 
 /// A turn that is being carried inwards. When it is dropped, the turn is over.
@@ -50,14 +50,14 @@ impl Carried {
 /// The pens between a task whose turn has come and the outermost carrier.
 struct Path {
     /// The one that polls the task.
-    innermost: Rc<dyn ParentScheduler<Hub>>,
+    innermost: Rc<dyn ParentScheduler<Shared>>,
     /// Those around it, from the inside out.
-    others: Vec<Rc<dyn ParentScheduler<Hub>>>,
+    others: Vec<Rc<dyn ParentScheduler<Shared>>>,
 }
 
 impl Path {
     /// All of them, from the inside out.
-    fn pens(&self) -> impl Iterator<Item = &Rc<dyn ParentScheduler<Hub>>> {
+    fn pens(&self) -> impl Iterator<Item = &Rc<dyn ParentScheduler<Shared>>> {
         std::iter::once(&self.innermost).chain(&self.others)
     }
 }
@@ -92,7 +92,7 @@ impl Core {
     pub(super) fn give_turn(
         &self,
         task: Task,
-        parent: Rc<dyn ParentScheduler<Hub>>,
+        parent: Rc<dyn ParentScheduler<Shared>>,
     ) -> Option<Carried> {
         if !parent.admit(&task) {
             return None;
@@ -108,7 +108,7 @@ impl Core {
 
     /// Takes up the next turn, if that is of another task of the same pen: what was polled to carry the last one can
     /// carry this one, too.
-    pub(crate) fn next_turn_in(&self, parent: &dyn ParentScheduler<Hub>) -> bool {
+    pub(crate) fn next_turn_in(&self, parent: &dyn ParentScheduler<Shared>) -> bool {
         if self.polls_left().get() == 0 {
             return false;
         }
@@ -124,7 +124,7 @@ impl Core {
 
     /// Tells all pens around a task whose turn has come, and marks what lies between them. `None` where the way ends at
     /// a task that cannot be polled.
-    fn find_carrier(innermost: Rc<dyn ParentScheduler<Hub>>) -> Option<Carried> {
+    fn find_carrier(innermost: Rc<dyn ParentScheduler<Shared>>) -> Option<Carried> {
         let mut path = Path {
             innermost,
             others: Vec::new(),
@@ -191,11 +191,11 @@ impl Core {
     /// Runs `poll`, which polls the body of a group.
     pub(crate) fn in_body_of<R>(
         &self,
-        parent: Rc<dyn ParentScheduler<Hub>>,
+        parent: Rc<dyn ParentScheduler<Shared>>,
         poll: impl FnOnce() -> R,
     ) -> R {
         /// Puts back what was around, also when the poll panics.
-        struct Back<'a>(&'a Core, Option<Rc<dyn ParentScheduler<Hub>>>);
+        struct Back<'a>(&'a Core, Option<Rc<dyn ParentScheduler<Shared>>>);
         impl Drop for Back<'_> {
             fn drop(&mut self) {
                 drop(self.0.body_here().replace(self.1.take()));
@@ -206,7 +206,7 @@ impl Core {
     }
 
     /// The group inside of whose body the code runs, directly in a task.
-    pub(crate) fn group_here(&self) -> Option<Rc<dyn ParentScheduler<Hub>>> {
+    pub(crate) fn group_here(&self) -> Option<Rc<dyn ParentScheduler<Shared>>> {
         let parent = self.body_here().take();
         self.body_here().set(parent.clone());
         parent

@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::core::Core;
-use super::here::Here;
+use super::position::Position;
 use super::{Task, TaskRef};
 use crate::util::{Id, wake_quietly};
 
@@ -79,7 +79,7 @@ impl Core {
     /// The code that runs begins to await a task; returns its own task, if a shield is around it.
     #[inline]
     pub(super) fn await_begins(&self) -> Option<Id> {
-        if self.here().get() == Here::Task && !self.is_any_held_off().get() {
+        if self.here().get() == Position::Task && !self.is_any_held_off().get() {
             return None;
         }
         self.await_begins_inside()
@@ -93,7 +93,7 @@ impl Core {
         if self.is_any_held_off().get() {
             self.break_circles();
         }
-        let (Here::Node(at) | Here::Lazy(Some(at), _)) = self.here().get() else {
+        let (Position::Node(at) | Position::Unopened(Some(at), _)) = self.here().get() else {
             return None;
         };
         let is_shielded = self.scopes().borrow().is_shielded(at);

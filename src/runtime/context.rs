@@ -15,18 +15,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::core::Core;
-use super::hub::{Hub, Message};
+use super::shared::{Message, Shared};
 use super::{OwnedRef, Task};
 use crate::cell::{Class, Schedule, TaskMessage};
 use crate::error::NoRuntime;
 use crate::util::{Id, budget};
 
 /// The addresses of what is driven here; null outside.
-struct Here {
+struct Driven {
     /// The runtime's home part.
     core: Cell<*const Core>,
     /// The part that all threads share.
-    hub: Cell<*const Hub>,
+    shared: Cell<*const Shared>,
     /// The number of the poll that is under way, if that is the turn of another task, further in (see
     /// [`carry`](super::carry)); else 0.
     carrying: Cell<u32>,
@@ -34,9 +34,9 @@ struct Here {
 
 thread_local! {
     /// What this thread drives.
-    static HERE: Here = const { Here {
+    static HERE: Driven = const { Driven {
         core: Cell::new(ptr::null()),
-        hub: Cell::new(ptr::null()),
+        shared: Cell::new(ptr::null()),
         carrying: Cell::new(0),
     } };
 }
@@ -47,7 +47,7 @@ pub(crate) struct Entered {
     /// Keeps the core that the thread-local points to. Invariant: it is only let go after the pointer was replaced.
     core: Rc<Core>,
     /// What was driven before.
-    outer: (*const Core, *const Hub, u32),
+    outer: (*const Core, *const Shared, u32),
     /// What was left of the poll that this interrupts, if it does.
     rest: budget::Rest,
 }
@@ -57,10 +57,10 @@ pub(crate) fn enter(core: &Rc<Core>) -> Entered {
     let core = Rc::clone(core);
     core.drivers().set(core.drivers().get() + 1);
     let outer = HERE.with(|here| {
-        let hub = Arc::as_ptr(core.hub());
+        let shared = Arc::as_ptr(core.shared());
         (
             here.core.replace(Rc::as_ptr(&core)),
-            here.hub.replace(hub),
+            here.shared.replace(shared),
             here.carrying.replace(0),
         )
     });
@@ -76,7 +76,7 @@ impl Drop for Entered {
         );
         HERE.with(|here| {
             here.core.set(self.outer.0);
-            here.hub.set(self.outer.1);
+            here.shared.set(self.outer.1);
             here.carrying.set(self.outer.2);
         });
         self.core.drivers().set(self.core.drivers().get() - 1);
@@ -157,11 +157,11 @@ fn unreachable(task: Task) {
     debug_assert!(false, "scheduled away from home: {task:?}");
 }
 
-// SAFETY: `hub` is set only by `enter`, on the thread of the core, which is not `Send`, so no other thread sees it.
-unsafe impl Schedule for Hub {
+// SAFETY: `shared` is set only by `enter`, on the thread of the core, which is not `Send`, so no other thread sees it.
+unsafe impl Schedule for Shared {
     #[inline]
     fn is_here(&self) -> bool {
-        HERE.with(|here| ptr::eq(here.hub.get(), self))
+        HERE.with(|here| ptr::eq(here.shared.get(), self))
     }
 
     #[inline]

@@ -12,15 +12,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::awaited::Awaited;
 use super::circles::HeldOff;
 use super::clock::Clock;
-use super::here::Here;
-use super::hub::Hub;
+use super::owned_tasks::OwnedTasks;
+use super::pending_joins::PendingJoins;
+use super::position::Position;
 use super::queue::Queue;
 use super::report::find_wait_graph;
+use super::shared::Shared;
 use super::signals::Signals;
-use super::table::Table;
 use super::waits::Waits;
 use super::{OwnedRef, ParentScheduler, Task};
 use crate::cell::{Current, Pool, empty};
@@ -48,11 +48,11 @@ pub(crate) struct Core {
     /// The tasks that are ready, in the order in which they will run.
     queue: Queue,
     /// All tasks.
-    table: Table,
+    table: OwnedTasks,
     /// Memory of tasks that are gone.
     pool: Pool,
     /// The task that is being polled.
-    current: Current<Hub>,
+    current: Current<Shared>,
     /// The context variables that are set now.
     vars: Cell<Vars>,
     /// Whether any are.
@@ -74,13 +74,13 @@ pub(crate) struct Core {
     /// The scopes and catch points of all tasks.
     scopes: RefCell<Tree<Cancelled, Waker>>,
     /// Where in that tree the code runs now.
-    here: Cell<Here>,
+    here: Cell<Position>,
     /// The group whose body is being polled.
-    body_here: Cell<Option<Rc<dyn ParentScheduler<Hub>>>>,
+    body_here: Cell<Option<Rc<dyn ParentScheduler<Shared>>>>,
     /// The number of the last poll that carried another task's turn.
     last_carried: Cell<u32>,
     /// The tasks that a future which is being dropped for a cancellation was awaiting; `None` while none is.
-    collector: RefCell<Option<Awaited>>,
+    collector: RefCell<Option<PendingJoins>>,
     /// Who waits for such tasks.
     waits: RefCell<Waits>,
     /// The tasks that are waited for while they hold a cancellation off.
@@ -88,7 +88,7 @@ pub(crate) struct Core {
     /// Whether there are any.
     is_any_held_off: Cell<bool>,
     /// What the tasks that linger wait for, by their numbers.
-    draining: RefCell<BTreeMap<u64, Awaited>>,
+    draining: RefCell<BTreeMap<u64, PendingJoins>>,
     /// The number of the task that was spawned last.
     last_number: Cell<u64>,
     /// Where the runtime stands in its life.
@@ -106,7 +106,7 @@ pub(crate) struct Core {
     /// The cancellation for which a future is being dropped.
     aborting: RefCell<Option<Cancelled>>,
     /// The part that all threads share. Last, so that it outlives whatever the fields above still hold.
-    hub: Arc<Hub>,
+    shared: Arc<Shared>,
 }
 
 impl Core {
@@ -117,9 +117,9 @@ impl Core {
     pub(crate) fn new(clock: Clock) -> io::Result<Self> {
         let reactor = Reactor::new()?;
         Ok(Self {
-            hub: Hub::open(&reactor),
+            shared: Shared::open(&reactor),
             queue: Queue::default(),
-            table: Table::default(),
+            table: OwnedTasks::default(),
             pool: Pool::new(),
             current: Current::new(),
             vars: Cell::default(),
@@ -132,7 +132,7 @@ impl Core {
             reactor: RefCell::new(reactor),
             signals: Signals::default(),
             scopes: RefCell::new(Tree::new()),
-            here: Cell::new(Here::Task),
+            here: Cell::new(Position::Task),
             body_here: Cell::new(None),
             last_carried: Cell::new(0),
             collector: RefCell::default(),
@@ -152,8 +152,8 @@ impl Core {
     }
 
     /// The part that all threads share.
-    pub(crate) fn hub(&self) -> &Arc<Hub> {
-        &self.hub
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// The clock.
@@ -204,12 +204,12 @@ impl Core {
     }
 
     /// Where in the tree of scopes the code runs now.
-    pub(super) fn here(&self) -> &Cell<Here> {
+    pub(super) fn here(&self) -> &Cell<Position> {
         &self.here
     }
 
     /// The group whose body is being polled.
-    pub(super) fn body_here(&self) -> &Cell<Option<Rc<dyn ParentScheduler<Hub>>>> {
+    pub(super) fn body_here(&self) -> &Cell<Option<Rc<dyn ParentScheduler<Shared>>>> {
         &self.body_here
     }
 
@@ -219,7 +219,7 @@ impl Core {
     }
 
     /// The list of tasks that a future which is being dropped was awaiting.
-    pub(super) fn collector(&self) -> &RefCell<Option<Awaited>> {
+    pub(super) fn collector(&self) -> &RefCell<Option<PendingJoins>> {
         &self.collector
     }
 
@@ -240,7 +240,7 @@ impl Core {
     }
 
     /// What the tasks that linger wait for.
-    pub(super) fn draining(&self) -> &RefCell<BTreeMap<u64, Awaited>> {
+    pub(super) fn draining(&self) -> &RefCell<BTreeMap<u64, PendingJoins>> {
         &self.draining
     }
 
@@ -271,7 +271,7 @@ impl Core {
 
     /// All tasks.
     #[inline]
-    pub(super) fn table(&self) -> &Table {
+    pub(super) fn table(&self) -> &OwnedTasks {
         &self.table
     }
 
@@ -341,7 +341,7 @@ impl Core {
 
     /// The id of this runtime's task `number`.
     fn id(&self, number: u64) -> Id {
-        Id::new(self.hub.number(), number)
+        Id::new(self.shared.number(), number)
     }
 
     /// The tasks that have not ended, in the order of their spawning.
@@ -380,14 +380,14 @@ impl Core {
     #[inline]
     pub(super) fn poll_as<R>(&self, task: &Task, poll: impl FnOnce() -> R) -> R {
         budget::begin();
-        self.here.set(Here::Task);
+        self.here.set(Position::Task);
         self.current.during_poll(task, poll)
     }
 
     /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled` and does not panic.
     pub(super) fn aborting_for(&self, task: &Task, cancelled: &Cancelled, drop_it: impl FnOnce()) {
         let outer = self.aborting.replace(Some(cancelled.clone()));
-        let here = self.here.replace(Here::Task);
+        let here = self.here.replace(Position::Task);
         // A destructor is no part of a poll, and takes none of its steps.
         let rest = budget::set_aside();
         self.current.during(task, drop_it);
@@ -418,7 +418,7 @@ impl Core {
     }
 
     /// The task that is being polled.
-    pub(super) fn current_cell(&self) -> &Current<Hub> {
+    pub(super) fn current_cell(&self) -> &Current<Shared> {
         &self.current
     }
 
@@ -449,7 +449,7 @@ impl Access for Core {
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
-            .field("hub", &self.hub)
+            .field("hub", &self.shared)
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }

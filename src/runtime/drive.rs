@@ -14,10 +14,10 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::awaited::Awaited;
 use super::cancel::Delivered;
 use super::carry::Carried;
 use super::core::Core;
+use super::pending_joins::PendingJoins;
 use super::turn::MainTurn;
 use super::{Task, context};
 use crate::cell::Label;
@@ -33,7 +33,7 @@ struct MainTask<'a> {
     /// A waker of it, for all polls.
     waker: Waker,
     /// Once main was dropped for a cancellation: that, and what is waited for before it is given.
-    ending: Cell<Option<(Cancelled, Awaited)>>,
+    ending: Cell<Option<(Cancelled, PendingJoins)>>,
 }
 
 impl Drop for MainTask<'_> {
@@ -53,11 +53,11 @@ pub(super) fn drive<F: Future>(
     let _entered = context::enter(core);
     let main = MainTask::new(core, label);
     let mut future = pin!(Some(future));
-    core.begin_to_hear_ctrl_c();
+    core.watch_ctrl_c();
     // What was asked for while nobody drove, a cancellation for example, comes before the first poll.
     core.collect_all();
     loop {
-        core.hear_ctrl_c(&main.task);
+        core.deliver_ctrl_c(&main.task);
         core.begin_batch();
         while let Some(turn) = core.batch() {
             let outcome = match turn {
@@ -167,7 +167,7 @@ impl<'a> MainTask<'a> {
         &self,
         task: &Task,
         cancelled: Cancelled,
-        mut wait: Awaited,
+        mut wait: PendingJoins,
     ) -> Option<Result<T, Cancelled>> {
         if let Some(cancelled) = task.take_cancel() {
             wait.cancel_again(&cancelled);
@@ -202,9 +202,9 @@ impl<'a> MainTask<'a> {
         cancelled: Cancelled,
         mut future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
-        let (mut dropped, mut wait) = (Ok(()), Awaited::default());
+        let (mut dropped, mut wait) = (Ok(()), PendingJoins::default());
         self.core.aborting_for(task, &cancelled, || {
-            wait = Awaited::of(&cancelled, || dropped = caught(|| future.set(None)));
+            wait = PendingJoins::of(&cancelled, || dropped = caught(|| future.set(None)));
         });
         dropped.unwrap_or_else(|payload| resume_unwind(payload));
         self.wait_on(task, cancelled, wait)

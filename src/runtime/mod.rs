@@ -1,7 +1,7 @@
 //! The runtime: what drives tasks. Floor 2.
 //!
 //! ```text
-//!   Runtime ─owns─▶ Core (this thread)                          Hub (all threads)
+//!   Runtime ─owns─▶ Core (this thread)                          Shared (all threads)
 //!                   │ table: every task, owned                   │ inbox: messages from elsewhere
 //!                   │ queue: the ready ones                      │ bell: ends the loop's sleep
 //!                   │ wheel: timers      ◀── collect, each turn ─┤ ended: after that, senders
@@ -13,9 +13,9 @@
 //! ```
 //!
 //! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`], what a Ctrl-C does to
-//! main in [`signals`], what other threads do for a task in [`offload`], who waits for whom at a deadlock in [`report`].
+//! main in [`signals`], what other threads do for a task in [`blocking`], who waits for whom at a deadlock in [`report`].
 
-mod awaited;
+mod blocking;
 mod builder;
 mod cancel;
 mod carry;
@@ -26,22 +26,22 @@ mod context;
 mod core;
 mod drive;
 mod ending;
-mod here;
-mod hub;
 mod last_words;
-mod offload;
 mod order;
 mod outgoing;
-mod place;
+mod owned_tasks;
+mod pending_joins;
+mod position;
 mod queue;
 mod registered;
 mod remote;
 mod reply;
 mod report;
+mod scope_handle;
+mod shared;
 mod shutdown;
 mod signals;
 mod spawn;
-mod table;
 mod transfer;
 mod turn;
 mod variables;
@@ -54,39 +54,39 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub(crate) use awaited::Awaited;
+pub(crate) use blocking::{Blocking, BlockingStream, Offload, OnShutdown};
 pub use builder::Builder;
 pub(crate) use clock::{Clock, to_instant, to_nanos};
 pub(crate) use context::{OwnTurn, try_with, with};
 pub(crate) use core::Core;
-pub(crate) use here::Lazy;
-pub(crate) use hub::{Hub, Message};
-pub(crate) use offload::{AtTheEnd, Blocking, Offload, Unblocked};
 pub(crate) use order::{Order, Schedule, next as next_random};
 pub(crate) use outgoing::Outgoing;
-pub(crate) use place::{Place, Promise};
+pub(crate) use pending_joins::PendingJoins;
+pub(crate) use position::Unopened;
 pub(crate) use registered::{Registered, elsewhere, require_runtime};
 pub use remote::Remote;
 pub use reply::RemoteHandle;
+pub(crate) use scope_handle::{DeferredOpen, ScopeHandle};
+pub(crate) use shared::{Message, Shared};
 pub(crate) use signals::{Subscription, drain};
 pub(crate) use transfer::for_one_call;
 pub(crate) use variables::{abort_outside, replace_vars_here, vars_here};
 
 use crate::cell::Label;
 use crate::error::Cancelled;
-use crate::reactor::Punctual;
+use crate::reactor::TimerSlackGuard;
 use crate::util::{caught, drop_quietly};
 
 /// A counted reference to one of our tasks, at home.
-pub(crate) type Task = crate::cell::Task<Hub>;
+pub(crate) type Task = crate::cell::Task<Shared>;
 /// A counted reference to one of our tasks, anywhere.
-pub(crate) type TaskRef = crate::cell::TaskRef<Hub>;
+pub(crate) type TaskRef = crate::cell::TaskRef<Shared>;
 /// The table's reference to one of our tasks.
-pub(crate) type OwnedRef = crate::cell::OwnedRef<Hub>;
+pub(crate) type OwnedRef = crate::cell::OwnedRef<Shared>;
 /// The handle's reference to one of our tasks.
-pub(crate) type Join<T> = crate::cell::Join<T, Hub>;
+pub(crate) type Join<T> = crate::cell::Join<T, Shared>;
 /// What a task's references send home.
-pub(crate) type TaskMessage = crate::cell::TaskMessage<Hub>;
+pub(crate) type TaskMessage = crate::cell::TaskMessage<Shared>;
 /// Who polls a task that the loop must not poll.
 pub(crate) use crate::cell::ParentScheduler;
 
@@ -250,7 +250,7 @@ impl Runtime {
 
     /// Cleans up, and then ends the process as Ctrl-C would have.
     fn end_process(&self) -> ! {
-        let _punctual = Punctual::new(SLACK);
+        let _punctual = TimerSlackGuard::new(SLACK);
         let cleaned_up = caught(|| shutdown::shut_down(&self.core, self.shutdown_timeout));
         cleaned_up.unwrap_or_else(drop_quietly);
         signals::end_process()
@@ -258,14 +258,14 @@ impl Runtime {
 
     /// Drives the runtime until `future` is done.
     pub(crate) fn drive<F: Future>(&self, label: Label, future: F) -> Result<F::Output, Cancelled> {
-        let _punctual = Punctual::new(SLACK);
+        let _punctual = TimerSlackGuard::new(SLACK);
         drive::drive(&self.core, label, future)
     }
 
     /// Gives a handle through which other threads spawn tasks here.
     #[must_use]
     pub fn remote(&self) -> Remote {
-        Remote::new(self.core.hub())
+        Remote::new(self.core.shared())
     }
 }
 
@@ -279,7 +279,7 @@ impl Drop for Runtime {
         match std::thread::panicking() || context::is_inside() {
             true => shutdown::close(&self.core),
             false => {
-                let _punctual = Punctual::new(SLACK);
+                let _punctual = TimerSlackGuard::new(SLACK);
                 shutdown::shut_down(&self.core, self.shutdown_timeout);
             }
         }

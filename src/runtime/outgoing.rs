@@ -41,7 +41,7 @@ pub(super) enum Stop {
 impl Outgoing {
     /// Notes where a cancellation has stopped.
     pub(super) fn to(core: &Core, stop: Stop) -> Self {
-        let runtime = core.hub().number();
+        let runtime = core.shared().number();
         Self { runtime, stop }
     }
 
@@ -57,7 +57,7 @@ impl Outgoing {
 
     /// Returns `true` if the cancellation has not been taken.
     fn is_on_its_way(&self, core: &Core) -> bool {
-        core.hub().number() == self.runtime
+        core.shared().number() == self.runtime
             && match self.stop {
                 Stop::Node(key) => core.scopes().borrow().is_raised(key),
                 Stop::Task(number) => core.is_raised() && core.current_number() == Some(number),

@@ -21,7 +21,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 
-use super::{Core, Hub, try_with};
+use super::{Core, Shared, try_with};
 use crate::error::NoRuntime;
 use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
 use crate::util::slab::Key;
@@ -41,7 +41,7 @@ impl<S: AsFd> Registered<S> {
     pub(crate) fn new(socket: S, known: Readiness) -> io::Result<Self> {
         let registered = try_with(|core| {
             let key = core.reactor().borrow_mut().register(socket.as_fd(), known);
-            Ok((key?, core.hub().number()))
+            Ok((key?, core.shared().number()))
         });
         let (key, runtime) = registered.unwrap_or_else(|outside| Err(no_runtime(outside)))?;
         Ok(Self {
@@ -85,16 +85,16 @@ impl<S: AsFd> Registered<S> {
         let fd = socket.as_fd();
         let at_home = self.at_home(|core| core.forget_source(self.key, fd));
         if at_home.is_none()
-            && let Some(hub) = Hub::find(self.runtime)
+            && let Some(shared) = Shared::find(self.runtime)
         {
-            hub.detach_source(self.key, fd);
+            shared.detach_source(self.key, fd);
         }
         Some(socket)
     }
 
     /// Runs `f` with the runtime, if it runs here.
     fn at_home<R>(&self, f: impl FnOnce(&Core) -> R) -> Option<R> {
-        let here = try_with(|core| (core.hub().number() == self.runtime).then(|| f(core)));
+        let here = try_with(|core| (core.shared().number() == self.runtime).then(|| f(core)));
         here.ok().flatten()
     }
 }

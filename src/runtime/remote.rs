@@ -18,9 +18,9 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::hub::InFlight;
 use super::reply::{RemoteHandle, Sender, reply};
-use super::{Hub, Message, try_with, with};
+use super::shared::InFlight;
+use super::{Message, Shared, try_with, with};
 use crate::cell::{Label, Schedule};
 use crate::error::{JoinError, Panic};
 use crate::util::{caught, drop_quietly};
@@ -55,10 +55,10 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// A remote of the runtime of `hub`.
-    pub(crate) fn new(hub: &Arc<Hub>) -> Self {
+    /// A remote of the runtime of `shared`.
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         Self {
-            home: InFlight::new(hub),
+            home: InFlight::new(shared),
         }
     }
 
@@ -80,7 +80,7 @@ impl Remote {
     #[must_use]
     #[track_caller]
     pub fn current() -> Self {
-        with("Remote::current", |core| Self::new(core.hub()))
+        with("Remote::current", |core| Self::new(core.shared()))
     }
 
     /// Spawns a task in the runtime.
@@ -123,7 +123,7 @@ impl Remote {
     /// Returns `true` if the runtime has ended and takes no more work.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        Schedule::has_ended(&**self.home.hub())
+        Schedule::has_ended(&**self.home.shared())
     }
 
     /// Sends `answer` home, with the sending end of a new handle.
@@ -132,9 +132,9 @@ impl Remote {
         &self,
         answer: impl FnOnce(Sender<T>) + Send + 'static,
     ) -> RemoteHandle<T> {
-        let (sender, handle) = reply(self.home.hub());
+        let (sender, handle) = reply(self.home.shared());
         self.home
-            .hub()
+            .shared()
             .send(Message::Call(Box::new(move || answer(sender))));
         handle
     }
@@ -142,14 +142,14 @@ impl Remote {
 
 impl Clone for Remote {
     fn clone(&self) -> Self {
-        Self::new(self.home.hub())
+        Self::new(self.home.shared())
     }
 }
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote")
-            .field("hub", self.home.hub())
+            .field("hub", self.home.shared())
             .finish()
     }
 }

@@ -12,23 +12,23 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use super::hub::InFlight;
-use super::{Core, Hub, TaskRef, try_with};
+use super::shared::InFlight;
+use super::{Core, Shared, TaskRef, try_with};
 use crate::error::{Cancelled, JoinError, Reason};
 use crate::util::wait_graph::{Kind, Note};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
-/// The two ends of a reply from the runtime of `hub`.
+/// The two ends of a reply from the runtime of `shared`.
 #[track_caller]
-pub(super) fn reply<T>(hub: &Arc<Hub>) -> (Sender<T>, RemoteHandle<T>) {
+pub(super) fn reply<T>(shared: &Arc<Shared>) -> (Sender<T>, RemoteHandle<T>) {
     let slot = Arc::new(Slot::default());
     let sender = Sender {
         slot: Arc::clone(&slot),
     };
     let handle = RemoteHandle {
         slot,
-        home: Arc::clone(hub),
-        in_flight: Some(InFlight::new(hub)),
+        home: Arc::clone(shared),
+        in_flight: Some(InFlight::new(shared)),
         location: Location::caller(),
         note: Note::default(),
     };
@@ -155,7 +155,7 @@ pub struct RemoteHandle<T> {
     /// What the two ends share.
     slot: Arc<Slot<T>>,
     /// The runtime, whose work it waits for.
-    home: Arc<Hub>,
+    home: Arc<Shared>,
     /// Keeps a virtual clock of that from jumping, unless the handle is awaited there.
     in_flight: Option<InFlight>,
     /// Where it was asked for.
@@ -246,7 +246,7 @@ impl<T> RemoteHandle<T> {
     /// what it waits for is there, and where that is stuck, so is the awaiter.
     fn look_where_it_is_awaited(&mut self) {
         let at_home =
-            |core: &Core| Arc::ptr_eq(core.hub(), &self.home) && core.clock().is_virtual();
+            |core: &Core| Arc::ptr_eq(core.shared(), &self.home) && core.clock().is_virtual();
         match (try_with(at_home), &self.in_flight) {
             (Ok(true), Some(_)) => drop(self.in_flight.take()),
             (Ok(false) | Err(_), None) => self.in_flight = Some(InFlight::new(&self.home)),

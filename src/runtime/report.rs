@@ -180,7 +180,8 @@ impl Picture {
             what: what.to_owned(),
             whom,
         };
-        let awaited = numbers(&|task| task.state().has_handle() && is(task.awaiter(), number));
+        let pending_joins =
+            numbers(&|task| task.state().has_handle() && is(task.awaiter(), number));
         let children = numbers(&|task| {
             let owner = task.parent().and_then(|parent| parent.owner());
             owner.is_some_and(|owner| owner.number() == number)
@@ -188,7 +189,7 @@ impl Picture {
         let draining = self.draining.iter().filter(|(task, _)| *task == number);
         let before_end = draining.flat_map(|(_, whom)| whom.clone()).collect();
         let edges = [
-            edge("awaits", awaited),
+            edge("awaits", pending_joins),
             edge("has a group with", children),
             edge("was cancelled, and before it ends waits for", before_end),
         ];

@@ -48,7 +48,7 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
         Some(patience) => patience.saturating_sub(begin.elapsed()),
         None => PATIENCE_WITH_THREADS,
     };
-    report_threads(&core.hub().jobs().wait_for_none(left));
+    report_threads(&core.shared().jobs().wait_for_none(left));
     emptied.unwrap_or_else(|payload| resume_unwind(payload));
 }
 
@@ -61,9 +61,9 @@ pub(super) fn close(core: &Rc<Core>) {
     // dropped unrun.
     core.clear_out();
     let tasks = core.table().take_all();
-    core.hub().end(tasks);
+    core.shared().end(tasks);
     drop(entered);
-    core.hub().settle_leftovers();
+    core.shared().settle_leftovers();
 }
 
 /// The cancellation of a shutdown.
@@ -112,7 +112,7 @@ impl Core {
             let leaves = self.take_leaves();
             let were_leaves = !leaves.is_empty();
             leaves.into_iter().for_each(drop_quietly);
-            let were_letters = self.collect_from_home();
+            let were_letters = self.drain_home_inbox();
             if !were_leaves && !were_letters {
                 return;
             }

@@ -9,7 +9,7 @@
 use std::rc::Rc;
 
 use super::core::{Core, Phase};
-use super::hub::Hub;
+use super::shared::Shared;
 use super::{Join, OwnedRef, Task};
 use crate::cell::{Label, ParentScheduler, spawn, spawn_main};
 use crate::error::{Cancelled, Reason};
@@ -17,7 +17,7 @@ use crate::error::{Cancelled, Reason};
 impl Core {
     /// Spawns a task: it runs on a later turn.
     pub(crate) fn spawn<F: Future + 'static>(&self, label: Label, future: F) -> Join<F::Output> {
-        let spawned = spawn(self.hub(), self.next_number(), label, future);
+        let spawned = spawn(self.shared(), self.next_number(), label, future);
         self.admit(spawned.owner, spawned.queued);
         spawned.join
     }
@@ -55,7 +55,7 @@ impl Core {
         &self,
         owner: OwnedRef,
         task: Task,
-        parent: Rc<dyn ParentScheduler<Hub>>,
+        parent: Rc<dyn ParentScheduler<Shared>>,
     ) {
         task.put_into(parent);
         self.admit(owner, task);
@@ -63,7 +63,7 @@ impl Core {
 
     /// Makes the cell of a main future, queued for its first poll.
     pub(super) fn admit_main(&self, label: Label) -> Task {
-        let (owner, task) = spawn_main(self.hub(), self.next_number(), label);
+        let (owner, task) = spawn_main(self.shared(), self.next_number(), label);
         self.table().insert(owner);
         self.enqueue(task.clone());
         task

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use super::carry::Carried;
 use super::core::{Core, Phase};
-use super::hub::{Hub, Message};
+use super::shared::{Message, Shared};
 use super::{Task, TaskMessage};
 use crate::cell::{Dispatch, GoneHandle};
 use crate::reactor::Reactor;
@@ -102,7 +102,7 @@ impl Core {
     pub(super) fn between_batches(&self) {
         budget::end();
         if self.is_somebody_ready() {
-            return self.glance();
+            return self.poll_now();
         }
         self.queue().shrink();
         self.wheel().borrow_mut().shrink();
@@ -115,7 +115,7 @@ impl Core {
     }
 
     /// Looks at the sockets, the inbox and the timers without waiting.
-    pub(super) fn glance(&self) {
+    pub(super) fn poll_now(&self) {
         let has_sockets = self.reactor().borrow().len() > 0;
         if has_sockets {
             self.wait_for_io(Some(Duration::ZERO));
@@ -141,9 +141,9 @@ impl Core {
 
     /// Like [`sleep`](Self::sleep), but does not begin where `over` says so. Whoever makes it so later rings the bell.
     pub(super) fn sleep_unless(&self, timeout: Option<Duration>, over: impl FnOnce() -> bool) {
-        let unparker = self.hub().unparker();
+        let unparker = self.shared().unparker();
         unparker.prepare_park();
-        let timeout = match self.hub().is_empty() && !over() {
+        let timeout = match self.shared().is_empty() && !over() {
             true => timeout,
             false => Some(Duration::ZERO),
         };
@@ -191,9 +191,9 @@ impl Core {
 
     /// Takes in what this thread sent, and up to `most` messages of other threads.
     fn collect_up_to(&self, most: usize) {
-        self.collect_from_home();
-        for _ in 0..self.hub().len_from_others().min(most) {
-            match self.hub().pop_from_others() {
+        self.drain_home_inbox();
+        for _ in 0..self.shared().len_from_others().min(most) {
+            match self.shared().pop_from_others() {
                 Some(message) => self.receive(message),
                 None => return,
             }
@@ -202,10 +202,10 @@ impl Core {
 
     /// Takes in what this thread sent up to now; `false` when there was nothing. What the messages
     /// send again waits for the next turn.
-    pub(super) fn collect_from_home(&self) -> bool {
-        let count = self.hub().len_from_home();
+    pub(super) fn drain_home_inbox(&self) -> bool {
+        let count = self.shared().len_from_home();
         for _ in 0..count {
-            self.hub()
+            self.shared()
                 .pop_from_home()
                 .into_iter()
                 .for_each(|message| self.receive(message));
@@ -234,7 +234,7 @@ impl Core {
 
     /// Settles a handle that was dropped on another thread. The output of a task that has ended is
     /// dropped with it: its destructor is the task's code, so the task is the current one meanwhile.
-    fn settle_gone(&self, handle: GoneHandle<Hub>) {
+    fn settle_gone(&self, handle: GoneHandle<Shared>) {
         match handle.ended() {
             Some(task) => self.current_cell().during(&task, || handle.settle_here()),
             None => handle.settle_here(),
@@ -305,6 +305,6 @@ impl Core {
 
     /// True when something outside of the runtime may still wake a task.
     pub(super) fn is_something_in_flight(&self) -> bool {
-        self.hub().is_something_in_flight() || Reactor::waiting(&self.reactor().borrow()) > 0
+        self.shared().is_something_in_flight() || Reactor::waiting(&self.reactor().borrow()) > 0
     }
 }

@@ -22,7 +22,7 @@ impl Core {
         self.collect();
         // What one turn does not take of what other threads sent was sent now, and not after the
         // jump.
-        if self.is_somebody_ready() || !self.hub().is_empty() {
+        if self.is_somebody_ready() || !self.shared().is_empty() {
             return;
         }
         if self.is_something_in_flight() {

@@ -74,7 +74,7 @@ enum State {
 fn begin() -> io::Result<State> {
     let begun = try_with(|core| {
         let since = core.wait_for_ctrl_c()?;
-        let runtime = core.hub().number();
+        let runtime = core.shared().number();
         Ok(State::Waiting { runtime, since })
     });
     begun.unwrap_or_else(|outside| Err(io::Error::other(outside)))
@@ -91,7 +91,7 @@ impl Future for CtrlC {
             panic!("a ctrl_c was polled after it was done");
         };
         let polled = try_with(|core| {
-            let is_home = core.hub().number() == runtime;
+            let is_home = core.shared().number() == runtime;
             is_home.then(|| core.poll_ctrl_c(since, cx.waker()))
         });
         let result = ready!(

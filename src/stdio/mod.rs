@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::Errno;
 
-use crate::runtime::{AtTheEnd, Blocking, Unblocked};
+use crate::runtime::{Blocking, BlockingStream, OnShutdown};
 use crate::util::budget;
 use crate::util::waiting_io::{WaitFor, until_done, write_all};
 
@@ -40,7 +40,7 @@ use crate::util::waiting_io::{WaitFor, until_done, write_all};
 /// ```
 #[must_use]
 pub fn stdin() -> Stdin {
-    Stdin(Unblocked::new(Input))
+    Stdin(BlockingStream::new(Input))
 }
 
 /// Gives this process's standard output.
@@ -62,14 +62,14 @@ pub fn stdin() -> Stdin {
 #[must_use]
 #[track_caller]
 pub fn stdout() -> Stdout {
-    Stdout(Unblocked::new(Output(Location::caller())))
+    Stdout(BlockingStream::new(Output(Location::caller())))
 }
 
 /// Gives this process's standard error.
 #[must_use]
 #[track_caller]
 pub fn stderr() -> Stderr {
-    Stderr(Unblocked::new(Errors(Location::caller())))
+    Stderr(BlockingStream::new(Errors(Location::caller())))
 }
 
 /// Standard input, from [`stdin`].
@@ -77,21 +77,21 @@ pub fn stderr() -> Stderr {
 /// # Cancel safety
 /// A read that is cancelled has lost nothing: the next one of this handle finds what it read.
 #[derive(Debug)]
-pub struct Stdin(Unblocked<Input>);
+pub struct Stdin(BlockingStream<Input>);
 
 /// Standard output, from [`stdout`].
 ///
 /// # Cancel safety
 /// A write that is cancelled was either not taken, or is made to its end.
 #[derive(Debug)]
-pub struct Stdout(Unblocked<Output>);
+pub struct Stdout(BlockingStream<Output>);
 
 /// Standard error, from [`stderr`].
 ///
 /// # Cancel safety
 /// A write that is cancelled was either not taken, or is made to its end.
 #[derive(Debug)]
-pub struct Stderr(Unblocked<Errors>);
+pub struct Stderr(BlockingStream<Errors>);
 
 impl AsyncRead for Stdin {
     fn poll_read(
@@ -172,8 +172,8 @@ impl Blocking for Input {
         unsupported()
     }
 
-    fn at_the_end(&self) -> AtTheEnd {
-        AtTheEnd::Leave
+    fn at_the_end(&self) -> OnShutdown {
+        OnShutdown::Leave
     }
 }
 
@@ -195,8 +195,8 @@ impl Blocking for Output {
         unsupported()
     }
 
-    fn at_the_end(&self) -> AtTheEnd {
-        AtTheEnd::Wait(self.0)
+    fn at_the_end(&self) -> OnShutdown {
+        OnShutdown::Wait(self.0)
     }
 }
 
@@ -214,7 +214,7 @@ impl Blocking for Errors {
         unsupported()
     }
 
-    fn at_the_end(&self) -> AtTheEnd {
-        AtTheEnd::Wait(self.0)
+    fn at_the_end(&self) -> OnShutdown {
+        OnShutdown::Wait(self.0)
     }
 }

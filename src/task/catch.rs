@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 
 use crate::error::Cancelled;
-use crate::runtime::{Awaited, Place, with};
+use crate::runtime::{PendingJoins, ScopeHandle, with};
 use crate::scope::Kind;
 
 /// Runs a future and gives its output, or the cancellation that came meanwhile (asyncio: `except CancelledError`).
@@ -66,7 +66,7 @@ use crate::scope::Kind;
 pub fn catch_cancel<F: IntoFuture>(future: F) -> CatchCancel<F::IntoFuture> {
     CatchCancel {
         future: Some(future.into_future()),
-        place: Place::default(),
+        place: ScopeHandle::default(),
         caught: None,
     }
 }
@@ -82,7 +82,7 @@ pin_project! {
         // Before the place, so that it is dropped before that closes.
         #[pin]
         future: Option<F>,
-        place: Place,
+        place: ScopeHandle,
         caught: Option<Caught>,
     }
 }
@@ -93,12 +93,12 @@ struct Caught {
     /// What arrived first.
     cancelled: Cancelled,
     /// The tasks.
-    wait: Awaited,
+    wait: PendingJoins,
 }
 
 impl Caught {
     /// Waits on. What arrives meanwhile goes to the tasks again, and counts if it comes from further out.
-    fn poll(&mut self, place: &mut Place, waker: &Waker) -> Poll<Cancelled> {
+    fn poll(&mut self, place: &mut ScopeHandle, waker: &Waker) -> Poll<Cancelled> {
         if place.was_hit()
             && let Some(latest) = place.latest()
         {
@@ -135,7 +135,7 @@ impl<F: Future> Future for CatchCancel<F> {
         let Some(cancelled) = place.pending() else {
             return Poll::Pending;
         };
-        let wait = Awaited::of(&cancelled, || place.inside(|| future.set(None)));
+        let wait = PendingJoins::of(&cancelled, || place.inside(|| future.set(None)));
         place.visit(cx.waker());
         let caught = this.caught.insert(Caught { cancelled, wait });
         caught.poll(place, cx.waker()).map(Err)

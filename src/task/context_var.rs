@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::runtime::{replace_vars_here, vars_here, with};
-use crate::util::vars::{self, Copied, Frame, Reach, Vars};
+use crate::util::vars::{self, Copied, Frame, Inheritance, Vars};
 
 /// A variable whose value depends on the task that reads it (asyncio: `contextvars.ContextVar`); made by
 /// [`context_var!`](crate::context_var).
@@ -35,7 +35,7 @@ pub struct ContextVar<T: 'static> {
     /// The value where none is set.
     default: Option<fn() -> T>,
     /// Who else has what is set.
-    reach: Reach,
+    reach: Inheritance,
     /// For messages.
     name: &'static str,
 }
@@ -51,7 +51,7 @@ impl<T: 'static> ContextVar<T> {
     ) -> Self {
         Self {
             default,
-            reach: Reach { inherited, copied },
+            reach: Inheritance { inherited, copied },
             name,
         }
     }

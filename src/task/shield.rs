@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 
 use super::catch_cancel;
 use crate::error::Cancelled;
-use crate::runtime::Place;
+use crate::runtime::ScopeHandle;
 use crate::scope::Kind;
 use crate::util::{Payload, caught};
 
@@ -54,7 +54,7 @@ use crate::util::{Payload, caught};
 pub fn shield<F: IntoFuture>(future: F) -> Shield<F::IntoFuture> {
     Shield {
         future: Some(future.into_future()),
-        place: Place::default(),
+        place: ScopeHandle::default(),
     }
 }
 
@@ -69,7 +69,7 @@ pin_project! {
         // Before the place, so that it is dropped before that closes.
         #[pin]
         future: Option<F>,
-        place: Place,
+        place: ScopeHandle,
     }
 }
 

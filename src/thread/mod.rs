@@ -18,7 +18,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::runtime::{AtTheEnd, Offload, with};
+use crate::runtime::{Offload, OnShutdown, with};
 
 /// Runs a function that blocks on another thread, and gives its value (asyncio: `asyncio.to_thread`).
 ///
@@ -55,7 +55,7 @@ where
     T: Send + 'static,
 {
     with("to_thread", |_| ());
-    ToThread(Offload::with_vars(f, AtTheEnd::Wait(Location::caller())))
+    ToThread(Offload::with_vars(f, OnShutdown::Wait(Location::caller())))
 }
 
 /// The future of [`to_thread`].

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::runtime::{Core, Hub, Message, to_instant, to_nanos, try_with, with};
+use crate::runtime::{Core, Message, Shared, to_instant, to_nanos, try_with, with};
 use crate::util::{budget, drop_quietly, wait_graph};
 use crate::wheel::Key;
 
@@ -125,7 +125,7 @@ impl Sleep {
             Stage::Done => true,
             Stage::Set(key, runtime) => {
                 let set = try_with(|core| {
-                    core.hub().number() == runtime
+                    core.shared().number() == runtime
                         && core.wheel().borrow_mut().get_mut(key).is_some()
                 });
                 set == Ok(false)
@@ -181,7 +181,7 @@ impl Sleep {
         let waker = waker.clone();
         with("Sleep::poll", |core| {
             let key = core.wheel().borrow_mut().insert(self.deadline, waker);
-            self.stage = Stage::Set(key, core.hub().number());
+            self.stage = Stage::Set(key, core.shared().number());
             if self.deadline == NEVER {
                 wait_graph::never_fires(key.to_bits());
             }
@@ -202,14 +202,14 @@ impl Sleep {
             return;
         };
         let here =
-            try_with(|core| (core.hub().number() == runtime).then(|| core.forget_timer(key)));
+            try_with(|core| (core.shared().number() == runtime).then(|| core.forget_timer(key)));
         if self.deadline == NEVER {
             wait_graph::never_fires_no_more(key.to_bits());
         }
         match here {
             // The waker, somebody else's perhaps, is dropped with no borrow alive, and this may be part of an unwinding.
             Ok(Some(waker)) => drop_quietly(waker),
-            _ => drop(Hub::find(runtime).map(|hub| hub.send(Message::TimerGone(key)))),
+            _ => drop(Shared::find(runtime).map(|shared| shared.send(Message::TimerGone(key)))),
         }
     }
 }
@@ -217,7 +217,7 @@ impl Sleep {
 /// Gives the entry another deadline; returns the sleep's new stage.
 fn move_entry(key: Key, runtime: u32, deadline: u64) -> Stage {
     let at_home = try_with(|core| {
-        let is_home = core.hub().number() == runtime;
+        let is_home = core.shared().number() == runtime;
         is_home.then(|| core.move_timer(key, deadline))
     });
     match at_home.ok().flatten() {
@@ -225,8 +225,8 @@ fn move_entry(key: Key, runtime: u32, deadline: u64) -> Stage {
         // It has fired, so whoever waits was woken and polls again.
         Some(None) => Stage::New,
         None => {
-            if let Some(hub) = Hub::find(runtime) {
-                hub.send(Message::TimerReset(key));
+            if let Some(shared) = Shared::find(runtime) {
+                shared.send(Message::TimerReset(key));
             }
             Stage::New
         }
@@ -246,7 +246,7 @@ enum Entry {
 /// Looks for the entry.
 fn look(core: &Core, key: Key, runtime: u32, waker: &Waker) -> Entry {
     assert!(
-        core.hub().number() == runtime,
+        core.shared().number() == runtime,
         "a Sleep was polled in another runtime than the one that it was first polled in: make it where it is awaited"
     );
     match core.wheel().borrow_mut().get_mut(key) {

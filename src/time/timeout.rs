@@ -25,7 +25,7 @@ use pin_project_lite::pin_project;
 
 use super::{Sleep, sleep_until};
 use crate::error::{Cancelled, Elapsed, Reason};
-use crate::runtime::{Awaited, Core, Lazy, Outgoing, Place, with};
+use crate::runtime::{Core, Outgoing, PendingJoins, ScopeHandle, Unopened, with};
 use crate::util::budget;
 
 /// Runs a future for at most a time (asyncio: `wait_for`, `timeout`).
@@ -78,7 +78,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
     let sleep = with("timeout", |core| Sleep::lasting(core, duration));
     Timeout {
         future: Some(future.into_future()),
-        place: Place::default(),
+        place: ScopeHandle::default(),
         sleep,
         stage: Stage::Running,
     }
@@ -100,7 +100,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout {
         future: Some(future.into_future()),
-        place: Place::default(),
+        place: ScopeHandle::default(),
         sleep: sleep_until(deadline),
         stage: Stage::Running,
     }
@@ -117,7 +117,7 @@ pin_project! {
         // Before the place, so that it is dropped before that closes.
         #[pin]
         future: Option<F>,
-        place: Place,
+        place: ScopeHandle,
         sleep: Sleep,
         stage: Stage,
     }
@@ -131,7 +131,7 @@ enum Stage {
     /// It is, and the code inside deals with that.
     Expired,
     /// The future was dropped; the tasks that it was awaiting are waited for.
-    Cut(Awaited),
+    Cut(PendingJoins),
     /// It sent a cancellation on outwards, and waits to be dropped.
     Passed(Outgoing),
 }
@@ -153,8 +153,8 @@ impl<F: Future> Timeout<F> {
         let inner = inner.expect("a timeout was polled after it was done");
         place.visit(cx.waker());
         let refused = budget::refusals_of_spent();
-        let lazy = Lazy::Scope(this.sleep.nanos());
-        if let Poll::Ready(output) = place.inside_lazily(lazy, cx.waker(), || inner.poll(cx)) {
+        let lazy = Unopened::Scope(this.sleep.nanos());
+        if let Poll::Ready(output) = place.inside_unopened(lazy, cx.waker(), || inner.poll(cx)) {
             place.inside(|| this.future.set(None));
             place.close();
             return Some(Poll::Ready(output));
@@ -182,7 +182,7 @@ impl<F: Future> Timeout<F> {
         let place = this.place;
         let expired = || Cancelled::new(Reason::Timeout, None);
         let cancelled = place.pending().unwrap_or_else(expired);
-        let wait = Awaited::of(&cancelled, || place.inside(|| this.future.set(None)));
+        let wait = PendingJoins::of(&cancelled, || place.inside(|| this.future.set(None)));
         place.visit(waker);
         *this.stage = Stage::Cut(wait);
     }

@@ -6,7 +6,7 @@
 //!   task B: ──▶ SPAN=3         spawned by A: has what A had, and more
 //! ```
 //!
-//! A list stays on its thread. What goes to another one are copies of the values that can: [`Luggage`], unpacked where it
+//! A list stays on its thread. What goes to another one are copies of the values that can: [`SentVars`], unpacked where it
 //! [arrives](arrive), for as long as one function runs there.
 //!
 //! Floor F0: it knows neither tasks nor runtimes.
@@ -22,7 +22,7 @@ pub(crate) type Copied = fn(&dyn Any) -> Box<dyn Any + Send>;
 
 /// Who else has a value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reach {
+pub(crate) struct Inheritance {
     /// Whether tasks that are spawned here have it too.
     pub(crate) inherited: bool,
     /// How functions on other threads get it too, if they do.
@@ -36,7 +36,7 @@ pub(crate) struct Frame {
     /// Its value.
     value: Rc<dyn Any>,
     /// Who else has it.
-    reach: Reach,
+    reach: Inheritance,
     /// Whether this and all beneath are inherited.
     all_inherited: bool,
     /// What was set before.
@@ -47,7 +47,7 @@ pub(crate) struct Frame {
 pub(crate) type Vars = Option<Rc<Frame>>;
 
 /// Sets a variable, on top of what was set before.
-pub(crate) fn set(below: Vars, key: usize, value: Rc<dyn Any>, reach: Reach) -> Rc<Frame> {
+pub(crate) fn set(below: Vars, key: usize, value: Rc<dyn Any>, reach: Inheritance) -> Rc<Frame> {
     let rest = below.as_ref().is_none_or(|below| below.all_inherited);
     Rc::new(Frame {
         key,
@@ -84,12 +84,12 @@ pub(crate) fn for_child(vars: &Vars) -> Vars {
 }
 
 /// Copies of values, on their way to another thread, the earliest first.
-pub(crate) type Luggage = Vec<(usize, Reach, Box<dyn Any + Send>)>;
+pub(crate) type SentVars = Vec<(usize, Inheritance, Box<dyn Any + Send>)>;
 
 /// What a function has that is sent to another thread from where `vars` are set: copies of these, and of what came along to this
 /// thread itself.
-pub(crate) fn for_thread(vars: &Vars) -> Luggage {
-    let mut luggage = Luggage::new();
+pub(crate) fn for_thread(vars: &Vars) -> SentVars {
+    let mut luggage = SentVars::new();
     let arrived = arrived();
     for list in [vars, &arrived] {
         let mut at = list.as_ref();
@@ -102,7 +102,7 @@ pub(crate) fn for_thread(vars: &Vars) -> Luggage {
 }
 
 /// Adds a copy of a value, unless a later one hides it or it stays here.
-fn pack(luggage: &mut Luggage, frame: &Frame) {
+fn pack(luggage: &mut SentVars, frame: &Frame) {
     let copied = frame.reach.copied.filter(|_| frame.reach.inherited);
     if let Some(copied) = copied
         && luggage.iter().all(|(key, ..)| *key != frame.key)
@@ -117,7 +117,7 @@ thread_local! {
 }
 
 /// Runs a function with what it brought along.
-pub(crate) fn arrive<R>(luggage: Luggage, f: impl FnOnce() -> R) -> R {
+pub(crate) fn arrive<R>(luggage: SentVars, f: impl FnOnce() -> R) -> R {
     /// Takes the values away again, also when the function panics.
     struct Leave;
     impl Drop for Leave {
@@ -195,11 +195,11 @@ impl Drop for Frame {
 mod tests {
     use super::*;
 
-    const INHERITED: Reach = Reach {
+    const INHERITED: Inheritance = Inheritance {
         inherited: true,
         copied: Some(|value| Box::new(*value.downcast_ref::<i32>().unwrap())),
     };
-    const KEPT: Reach = Reach {
+    const KEPT: Inheritance = Inheritance {
         inherited: false,
         ..INHERITED
     };

@@ -274,7 +274,7 @@ pub(crate) struct GoneHandle<H: Schedule> {
 }
 
 // SAFETY: a handle that other threads may not have is dropped on the home thread, whose letters only the home thread
-// reads (see `runtime::hub`); any other handle was itself `Send`.
+// reads (see `runtime::shared`); any other handle was itself `Send`.
 unsafe impl<H: Schedule> Send for GoneHandle<H> {}
 
 impl<H: Schedule> GoneHandle<H> {

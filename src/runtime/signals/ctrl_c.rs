@@ -22,7 +22,7 @@ use std::task::{Poll, Waker, ready};
 
 use signal_hook::consts::SIGINT;
 
-use super::{Ear, Subscription, drain};
+use super::{SignalPipe, Subscription, drain};
 use crate::reactor::{Direction, Side, poll_io};
 use crate::runtime::Core;
 
@@ -30,7 +30,7 @@ use crate::runtime::Core;
 #[derive(Debug)]
 pub(super) struct CtrlC {
     /// Where they come in.
-    ear: Ear,
+    ear: SignalPipe,
     /// How many have come in.
     arrived: Cell<u64>,
     /// How many of these some waiter has given to its user.
@@ -64,7 +64,7 @@ impl Core {
         if place.get().is_none() {
             let (subscription, socket) = Subscription::new(SIGINT)?;
             let new = CtrlC {
-                ear: Ear::new(self, subscription, socket)?,
+                ear: SignalPipe::new(self, subscription, socket)?,
                 arrived: Cell::new(0),
                 taken: Cell::new(0),
             };

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::emulate_default_handler;
 
-use super::{Ear, Subscription, drain};
+use super::{SignalPipe, Subscription, drain};
 use crate::error::{Cancelled, Reason};
 use crate::runtime::{Core, Task, last_words};
 
@@ -31,7 +31,7 @@ use crate::runtime::{Core, Task, last_words};
 #[derive(Debug)]
 pub(super) struct Interrupt {
     /// Ends the loop's sleep.
-    ear: Ear,
+    ear: SignalPipe,
     /// A Ctrl-C came: the next one ends the process.
     came: Arc<AtomicBool>,
     /// Main was told of it.
@@ -49,7 +49,7 @@ impl Interrupt {
             actions.write()
         })?;
         Ok(Self {
-            ear: Ear::new(core, subscription, socket)?,
+            ear: SignalPipe::new(core, subscription, socket)?,
             came,
             told: Cell::new(false),
         })
@@ -90,7 +90,7 @@ impl Core {
     }
 
     /// A new main begins.
-    pub(crate) fn begin_to_hear_ctrl_c(&self) {
+    pub(crate) fn watch_ctrl_c(&self) {
         if let Some(interrupt) = self.signals().interrupt.get() {
             interrupt.forget_told();
         }
@@ -98,7 +98,7 @@ impl Core {
 
     /// Cancels `main` if a Ctrl-C came.
     #[inline]
-    pub(crate) fn hear_ctrl_c(&self, main: &Task) {
+    pub(crate) fn deliver_ctrl_c(&self, main: &Task) {
         if let Some(interrupt) = self.signals().interrupt.get()
             && interrupt.take()
         {

@@ -37,7 +37,7 @@ pub(crate) struct Signals {
 
 /// The end of a signal's way that the reactor watches. It stays there until the reactor itself goes.
 #[derive(Debug)]
-struct Ear {
+struct SignalPipe {
     /// Where the bytes arrive.
     socket: UnixStream,
     /// Its place in the reactor.
@@ -46,7 +46,7 @@ struct Ear {
     _subscription: Subscription,
 }
 
-impl Ear {
+impl SignalPipe {
     /// Has the reactor of `core` watch the socket.
     fn new(core: &Core, subscription: Subscription, socket: UnixStream) -> io::Result<Self> {
         let key = core

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   Task ── node_here: the task's root ─────────────────────────┐
-//!   Lazy ── node_here: the scope, or the gather and its branch ─┼─▶ Node, seen by whoever put the promise here
+//!   Unopened ── node_here: the scope, or the gather and its branch ─┼─▶ Node, seen by whoever put the promise here
 //!   Node ◀──────────────────────────────────────────────────────┘
 //! ```
 
@@ -16,18 +16,18 @@ use crate::util::slab::Key;
 
 /// Where the code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Here {
+pub(crate) enum Position {
     /// Directly in its task.
     Task,
     /// Directly in this node.
     Node(Key),
     /// In a scope that has not been opened, inside of this node (`None`: of the task).
-    Lazy(Option<Key>, Lazy),
+    Unopened(Option<Key>, Unopened),
 }
 
 /// A scope that is opened when something inside of it opens a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lazy {
+pub(crate) enum Unopened {
     /// A timeout that is due at this moment, in the clock's nanoseconds.
     Scope(u64),
     /// A branch of this gather or group, which may have to be opened first.
@@ -37,41 +37,41 @@ pub(crate) enum Lazy {
 impl Core {
     /// The innermost node around the code that runs now, opened if need be. `None` outside of a task.
     pub(super) fn node_here(&self) -> Option<Key> {
-        let Here::Lazy(outer, lazy) = self.here().get() else {
+        let Position::Unopened(outer, lazy) = self.here().get() else {
             return self.opened_here();
         };
         let outer = outer.or_else(|| self.root_here())?;
         let mut tree = self.scopes().borrow_mut();
         let key = match lazy {
-            Lazy::Scope(deadline) => {
+            Unopened::Scope(deadline) => {
                 let timeout = tree.open(Some(outer), Kind::Scope);
                 tree.set_end(timeout, deadline);
                 timeout
             }
-            Lazy::Branch(join) => {
+            Unopened::Branch(join) => {
                 let join = join.unwrap_or_else(|| tree.open(Some(outer), Kind::Join));
                 tree.open(Some(join), Kind::Branch)
             }
         };
-        self.here().set(Here::Node(key));
+        self.here().set(Position::Node(key));
         Some(key)
     }
 
     /// The node here, where there is no promise of one.
     fn opened_here(&self) -> Option<Key> {
         match self.here().get() {
-            Here::Node(key) => Some(key),
+            Position::Node(key) => Some(key),
             _ => self.root_here(),
         }
     }
 
     /// Where a scope is polled, and what is around it: a node, or `None` for the task itself. A promise that is here is
     /// made good, since one promise is all that can stand here.
-    fn outer_here(&self) -> (Here, Option<Key>) {
+    fn outer_here(&self) -> (Position, Option<Key>) {
         match self.here().get() {
-            Here::Task => (Here::Task, None),
-            Here::Node(key) => (Here::Node(key), Some(key)),
-            Here::Lazy(..) => {
+            Position::Task => (Position::Task, None),
+            Position::Node(key) => (Position::Node(key), Some(key)),
+            Position::Unopened(..) => {
                 let around = self.node_here();
                 (self.here().get(), around)
             }
@@ -81,24 +81,27 @@ impl Core {
     /// Promises a scope to the code that runs next; gives where it ran before, and what stands there now. `None` outside of
     /// a task.
     #[inline]
-    pub(super) fn promise(&self, lazy: Lazy) -> Option<(Here, Here)> {
+    pub(super) fn promise(&self, lazy: Unopened) -> Option<(Position, Position)> {
         self.current_number()?;
-        if !matches!((self.here().get(), lazy), (Here::Task, Lazy::Scope(_))) {
+        if !matches!(
+            (self.here().get(), lazy),
+            (Position::Task, Unopened::Scope(_))
+        ) {
             return Some(self.promise_inside(lazy));
         }
-        let promised = Here::Lazy(None, lazy);
+        let promised = Position::Unopened(None, lazy);
         self.here().set(promised);
-        Some((Here::Task, promised))
+        Some((Position::Task, promised))
     }
 
     /// [`promise`](Core::promise) where it takes more than two words to write. A call of its own, as [`restore`](Core::restore).
     #[inline(never)]
-    fn promise_inside(&self, lazy: Lazy) -> (Here, Here) {
+    fn promise_inside(&self, lazy: Unopened) -> (Position, Position) {
         let (outer, around) = match lazy {
-            Lazy::Branch(Some(join)) => (self.here().get(), Some(join)),
+            Unopened::Branch(Some(join)) => (self.here().get(), Some(join)),
             _ => self.outer_here(),
         };
-        let promised = Here::Lazy(around, lazy);
+        let promised = Position::Unopened(around, lazy);
         self.here().set(promised);
         (outer, promised)
     }
@@ -108,16 +111,16 @@ impl Core {
     /// Directly in a task, as mostly, that is one word. To move all of it would cost more than the rest of a scope that
     /// nobody opens: the processor has to wait for what was written by halves before it can read it whole.
     #[inline]
-    pub(super) fn restore(&self, outer: Here) {
+    pub(super) fn restore(&self, outer: Position) {
         match outer {
-            Here::Task => self.here().set(Here::Task),
+            Position::Task => self.here().set(Position::Task),
             outer => self.restore_inside(outer),
         }
     }
 
     /// [`restore`](Core::restore) inside of a scope.
     #[inline(never)]
-    fn restore_inside(&self, outer: Here) {
+    fn restore_inside(&self, outer: Position) {
         self.here().set(outer);
     }
 
@@ -132,8 +135,8 @@ impl Core {
         let now = self.clock().nanos();
         let mut task = self.current();
         let mut at = match self.here().get() {
-            Here::Node(key) | Here::Lazy(Some(key), _) => Some(key),
-            Here::Task | Here::Lazy(None, _) => task.as_ref().and_then(Task::scope),
+            Position::Node(key) | Position::Unopened(Some(key), _) => Some(key),
+            Position::Task | Position::Unopened(None, _) => task.as_ref().and_then(Task::scope),
         };
         loop {
             let around = at.map(|at| self.scopes().borrow().around(at, now));

@@ -24,8 +24,8 @@ use std::thread::{self, ThreadId};
 use crossbeam_queue::SegQueue;
 
 use super::OwnedRef;
+use super::blocking::BlockingTasks;
 use super::ending::Ending;
-use super::offload::Jobs;
 use super::waits::Wait;
 use crate::cell::TaskMessage;
 use crate::reactor::{Detacher, EventFd, Reactor, Unparker};
@@ -36,7 +36,7 @@ use crate::util::sync;
 /// What other threads, and the home thread while it does not drive, tell a runtime.
 pub(crate) enum Message {
     /// Something about one task.
-    Task(TaskMessage<Hub>),
+    Task(TaskMessage<Shared>),
     /// Run this inside the runtime. Dropped unrun when the runtime has ended.
     Call(Box<dyn FnOnce() + Send>),
     /// A sleep was dropped away from home: forget its timer.
@@ -69,7 +69,7 @@ impl Message {
 }
 
 /// The shared part of a runtime.
-pub(crate) struct Hub {
+pub(crate) struct Shared {
     /// Which runtime of the process this is.
     number: u32,
     /// The thread that made the runtime and drives it.
@@ -87,25 +87,25 @@ pub(crate) struct Hub {
     /// How many `Remote`s, remote handles and functions on other threads may still send work.
     in_flight: AtomicUsize,
     /// The functions that run on other threads.
-    jobs: Arc<Jobs>,
+    jobs: Arc<BlockingTasks>,
 }
 
 /// The runtimes of the process that have not ended, by number: leaf futures hold the number only, and find the way
 /// home here when they are dropped on a foreign thread.
-static HUBS: Mutex<BTreeMap<u32, Arc<Hub>>> = Mutex::new(BTreeMap::new());
+static HUBS: Mutex<BTreeMap<u32, Arc<Shared>>> = Mutex::new(BTreeMap::new());
 
 /// The number of the next runtime.
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// The registry, which no panic can leave half-changed.
-fn hubs() -> MutexGuard<'static, BTreeMap<u32, Arc<Hub>>> {
+fn hubs() -> MutexGuard<'static, BTreeMap<u32, Arc<Shared>>> {
     HUBS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Hub {
+impl Shared {
     /// A hub of a new runtime, entered in the registry.
     pub(crate) fn open(reactor: &Reactor) -> Arc<Self> {
-        let hub = Arc::new(Self {
+        let shared = Arc::new(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             home: thread::current().id(),
             inbox: SegQueue::new(),
@@ -116,8 +116,8 @@ impl Hub {
             in_flight: AtomicUsize::new(0),
             jobs: Arc::default(),
         });
-        hubs().insert(hub.number, Arc::clone(&hub));
-        hub
+        hubs().insert(shared.number, Arc::clone(&shared));
+        shared
     }
 
     /// The runtime of that number, unless it has ended.
@@ -212,7 +212,7 @@ impl Hub {
     }
 
     /// The functions of this runtime that run on other threads.
-    pub(crate) fn jobs(&self) -> Arc<Jobs> {
+    pub(crate) fn jobs(&self) -> Arc<BlockingTasks> {
         Arc::clone(&self.jobs)
     }
 }
@@ -230,17 +230,17 @@ fn settle(messages: &SegQueue<Message>) {
 
 /// Something elsewhere that may send work: while one lives, a virtual clock does not jump.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Hub>);
+pub(crate) struct InFlight(Arc<Shared>);
 
 impl InFlight {
     /// One more.
-    pub(crate) fn new(hub: &Arc<Hub>) -> Self {
-        hub.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(hub))
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        shared.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
     }
 
     /// Where the work would be sent.
-    pub(crate) fn hub(&self) -> &Arc<Hub> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
 }
@@ -255,7 +255,7 @@ impl Drop for InFlight {
     }
 }
 
-impl fmt::Debug for Hub {
+impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub")
             .field("number", &self.number)

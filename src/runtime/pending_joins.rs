@@ -1,11 +1,11 @@
 //! Tasks that a cancelled future was awaiting (C21): they are cancelled, and whoever dropped the future waits for them.
 //!
 //! ```text
-//!   Awaited::of(drop the future) ── a handle that was awaited is dropped ─▶ awaiter_gone: pass_on, collect
+//!   PendingJoins::of(drop the future) ── a handle that was awaited is dropped ─▶ awaiter_gone: pass_on, collect
 //!        │                                                  has heard of it: not cancelled ──┘        │
 //!        │                                                  would close a cycle: not collected ───────┘
 //!        ▼
-//!   Awaited ── poll: the next that has not ended wakes us ──▶ Ready
+//!   PendingJoins ── poll: the next that has not ended wakes us ──▶ Ready
 //!    │ ├─── cancel_again: the scope was hit again, so are they (C9)
 //!    │ └─── given up: the task awaits the one that waits, in a shield (see `circles`)
 //!    └─ dropped by an outer scope that collects itself: that one takes the wait over
@@ -16,14 +16,14 @@
 use std::task::{Poll, Waker};
 
 use super::core::{Core, Phase};
-use super::hub::{Hub, Message};
+use super::shared::{Message, Shared};
 use super::waits::Wait;
 use super::{Task, TaskRef, try_with};
 use crate::error::Cancelled;
 
 /// A wait for tasks to end.
 #[derive(Debug, Default)]
-pub(crate) struct Awaited {
+pub(crate) struct PendingJoins {
     /// Those that may not have ended.
     tasks: Vec<TaskRef>,
     /// What the record of waits has of it.
@@ -32,7 +32,7 @@ pub(crate) struct Awaited {
     runtime: u32,
 }
 
-impl Awaited {
+impl PendingJoins {
     /// Runs `drop_it`, which drops a future for the sake of `cancelled`, and gives the wait for what that was awaiting.
     /// Outside of a runtime there is nobody to wait for.
     pub(crate) fn of(cancelled: &Cancelled, drop_it: impl FnOnce()) -> Self {
@@ -47,7 +47,7 @@ impl Awaited {
             drop_it();
             return Self::default();
         };
-        let collecting = Collecting { outer, reason };
+        let collecting = CollectJoins { outer, reason };
         drop_it();
         collecting.finish()
     }
@@ -57,7 +57,7 @@ impl Awaited {
         Self {
             tasks: Vec::new(),
             noted: Vec::new(),
-            runtime: core.hub().number(),
+            runtime: core.shared().number(),
         }
     }
 
@@ -114,26 +114,26 @@ impl Awaited {
             return;
         }
         let here = try_with(|core| {
-            let here = core.hub().number() == self.runtime;
+            let here = core.shared().number() == self.runtime;
             if here {
                 core.forget_waits(&noted);
             }
             here
         });
         if here != Ok(true)
-            && let Some(hub) = Hub::find(self.runtime)
+            && let Some(shared) = Shared::find(self.runtime)
         {
-            hub.send(Message::WaitsGone(noted));
+            shared.send(Message::WaitsGone(noted));
         }
     }
 }
 
-impl Drop for Awaited {
+impl Drop for PendingJoins {
     fn drop(&mut self) {
         self.strike_out();
         let tasks = std::mem::take(&mut self.tasks);
         let take_over = |core: &Core| {
-            if core.hub().number() == self.runtime {
+            if core.shared().number() == self.runtime {
                 core.take_over(&tasks);
             }
         };
@@ -144,23 +144,23 @@ impl Drop for Awaited {
 }
 
 /// While it lives, dropped handles report to a list.
-struct Collecting {
+struct CollectJoins {
     /// The list of whoever collects around us.
-    outer: Option<Awaited>,
+    outer: Option<PendingJoins>,
     /// The cancellation for which they drop.
     reason: Option<Cancelled>,
 }
 
-impl Collecting {
+impl CollectJoins {
     /// Ends it, and gives the list as a wait.
-    fn finish(mut self) -> Awaited {
+    fn finish(mut self) -> PendingJoins {
         let ours = self.back();
         std::mem::forget(self);
         ours
     }
 
     /// Puts the outer list back and gives ours.
-    fn back(&mut self) -> Awaited {
+    fn back(&mut self) -> PendingJoins {
         let (outer, reason) = (self.outer.take(), self.reason.take());
         let ours = try_with(|core| {
             core.set_aborting(reason);
@@ -170,7 +170,7 @@ impl Collecting {
     }
 }
 
-impl Drop for Collecting {
+impl Drop for CollectJoins {
     /// A destructor panicked: the tasks are cancelled, and the panic does not wait.
     fn drop(&mut self) {
         drop(self.back());
@@ -185,13 +185,13 @@ impl Core {
 
     /// A handle that had been awaited was dropped before its task ended.
     pub(super) fn awaiter_gone(&self, task: &Task) {
-        self.drop_along(task, &self.gone(self.aborting().as_ref()));
+        self.cancel_dropped(task, &self.gone(self.aborting().as_ref()));
         self.wait_for(task.by_ref());
     }
 
     /// Cancels a task that goes with a future which is dropped. In a shutdown every task has been told already, and a second
     /// cancellation would only cut its clean-up.
-    pub(crate) fn drop_along(&self, task: &Task, cancelled: &Cancelled) {
+    pub(crate) fn cancel_dropped(&self, task: &Task, cancelled: &Cancelled) {
         if self.phase() != Phase::ShuttingDown {
             self.pass_on(task.by_ref(), cancelled);
         }

@@ -18,8 +18,8 @@ use std::task::{Context, Poll, Waker};
 
 use super::jobs::Leave;
 use crate::reactor::Waiters;
-use crate::runtime::hub::{Hub, InFlight};
-use crate::util::vars::{self, Luggage};
+use crate::runtime::shared::{InFlight, Shared};
+use crate::util::vars::{self, SentVars};
 use crate::util::{Payload, caught, drop_quietly, wake_quietly};
 
 /// A function, and what goes to its thread with it.
@@ -27,7 +27,7 @@ pub(super) struct Job<F> {
     /// The function.
     pub(super) f: F,
     /// Context variables.
-    pub(super) luggage: Luggage,
+    pub(super) luggage: SentVars,
     /// Has the runtime's end wait for it.
     pub(super) running: Option<Leave>,
 }
@@ -91,12 +91,12 @@ impl<F, T> Slot<F, T> {
     }
 
     /// Has the virtual clock of the runtime that awaits it now stand still, and not that of another one.
-    pub(super) fn follow(&self, hub: &Arc<Hub>) {
+    pub(super) fn follow(&self, shared: &Arc<Shared>) {
         let mut locked = self.lock();
         if let Some(in_flight) = &mut locked.in_flight
-            && !Arc::ptr_eq(in_flight.hub(), hub)
+            && !Arc::ptr_eq(in_flight.shared(), shared)
         {
-            let earlier = mem::replace(in_flight, InFlight::new(hub));
+            let earlier = mem::replace(in_flight, InFlight::new(shared));
             drop(locked);
             drop(earlier);
         }

@@ -9,7 +9,7 @@
 //!                                     value or panic ────┘ ──▶ given to the awaiter, once
 //! ```
 //!
-//! Several runtimes share the process's [`pool`]. Each runtime counts its own [`Jobs`], so that its end can wait for them, and can
+//! Several runtimes share the process's [`pool`]. Each runtime counts its own [`BlockingTasks`], so that its end can wait for them, and can
 //! name those that did not return. What the future and the thread share is a [`Slot`]. Where the pool has no thread and the system
 //! refuses one, the function is dropped uncalled and the future gives [`Failure::NoThread`].
 
@@ -29,17 +29,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 pub(crate) use failure::Failure;
-pub(crate) use jobs::Jobs;
+pub(crate) use jobs::BlockingTasks;
 use slot::{Job, Slot};
-pub(crate) use stream::{Blocking, Unblocked};
+pub(crate) use stream::{Blocking, BlockingStream};
 
-use super::hub::InFlight;
+use super::shared::InFlight;
 use super::{Core, try_with, with};
-use crate::util::vars::{self, Luggage};
+use crate::util::vars::{self, SentVars};
 
 /// Whether the end of the runtime waits, for a while, for a function that was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AtTheEnd {
+pub(crate) enum OnShutdown {
     /// It does: the function writes something, or nobody knows what it does. The place in the program is for the report of
     /// those that did not return.
     Wait(&'static Location<'static>),
@@ -51,7 +51,7 @@ pub(crate) enum AtTheEnd {
 #[derive(Clone, Copy)]
 struct Terms {
     /// Whether the runtime's end waits for it.
-    at_the_end: AtTheEnd,
+    at_the_end: OnShutdown,
     /// Whether it has the context variables of who sends it; only users' code can see them.
     has_vars: bool,
 }
@@ -94,7 +94,7 @@ where
     T: Send + 'static,
 {
     /// Will call a function of this crate on another thread, from the first poll on.
-    pub(crate) fn new(f: F, at_the_end: AtTheEnd) -> Self {
+    pub(crate) fn new(f: F, at_the_end: OnShutdown) -> Self {
         let terms = Terms {
             at_the_end,
             has_vars: false,
@@ -103,7 +103,7 @@ where
     }
 
     /// Will call a function of a user, which has the context variables.
-    pub(crate) fn with_vars(f: F, at_the_end: AtTheEnd) -> Self {
+    pub(crate) fn with_vars(f: F, at_the_end: OnShutdown) -> Self {
         let terms = Terms {
             at_the_end,
             has_vars: true,
@@ -115,19 +115,19 @@ where
     fn send(core: &Core, f: F, terms: Terms) -> State<F, T> {
         let luggage = match terms.has_vars {
             true => vars::for_thread(&core.vars()),
-            false => Luggage::new(),
+            false => SentVars::new(),
         };
         // Listed from now on, until the function has returned or is dropped uncalled.
         let running = match terms.at_the_end {
-            AtTheEnd::Wait(location) => Some(core.hub().jobs().begin(location)),
-            AtTheEnd::Leave => None,
+            OnShutdown::Wait(location) => Some(core.shared().jobs().begin(location)),
+            OnShutdown::Leave => None,
         };
         let job = Job {
             f,
             luggage,
             running,
         };
-        let slot = Arc::new(Slot::new(job, InFlight::new(core.hub())));
+        let slot = Arc::new(Slot::new(job, InFlight::new(core.shared())));
         let theirs = Arc::clone(&slot);
         match pool::submit(Box::new(move || theirs.work())) {
             Ok(()) => State::Sent(slot),
@@ -160,7 +160,7 @@ where
         let outcome = match &self.0 {
             State::Sent(slot) => {
                 let lap = try_with(|core| {
-                    slot.follow(core.hub());
+                    slot.follow(core.shared());
                     core.reactor().borrow().lap()
                 });
                 ready!(slot.poll(cx, lap.unwrap_or(0))).map_err(Failure::Panicked)

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Who runs. One per runtime, shared with the pool's threads.
 #[derive(Debug, Default)]
-pub(crate) struct Jobs {
+pub(crate) struct BlockingTasks {
     /// The list.
     list: Mutex<List>,
     /// Told when the list has become empty.
@@ -31,12 +31,12 @@ struct List {
 #[derive(Debug)]
 pub(super) struct Leave {
     /// The list.
-    jobs: Arc<Jobs>,
+    jobs: Arc<BlockingTasks>,
     /// The job.
     number: u64,
 }
 
-impl Jobs {
+impl BlockingTasks {
     /// The list, which no panic can leave half-changed.
     fn list(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   new ──┬─ open: at once ───────────────────────┬──▶ open: visited at each poll ── close, drop ──▶ new
-//!         └─ inside_lazily: when something inside │
+//!         └─ inside_unopened: when something inside │
 //!            opens a node ────────────────────────┘
 //! ```
 //!
@@ -14,8 +14,8 @@ use std::task::Waker;
 
 use super::context::hand;
 use super::core::Core;
-use super::here::{Here, Lazy};
-use super::hub::{Hub, Message};
+use super::position::{Position, Unopened};
+use super::shared::{Message, Shared};
 use super::try_with;
 use crate::error::Cancelled;
 use crate::scope::{Duty, Kind};
@@ -24,12 +24,12 @@ use crate::util::{caught, go_on, wake_quietly};
 
 /// A node of the tree that closes with its owner.
 #[derive(Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct ScopeHandle {
     /// The node and its runtime, while it is open.
     node: Option<(Key, u32)>,
 }
 
-impl Place {
+impl ScopeHandle {
     /// Begins a poll of what needs a node in any case; `true` when it was opened just now.
     pub(crate) fn open(&mut self, kind: Kind, waker: &Waker) -> bool {
         if self.node.is_some() {
@@ -44,7 +44,7 @@ impl Place {
             // Who polls a group outside of a task: its children are tasks all the same, and to be told through it.
             if parent.is_some() || kind == Kind::Join {
                 let key = core.scopes().borrow_mut().open(parent, kind);
-                place.node = Some((key, core.hub().number()));
+                place.node = Some((key, core.shared().number()));
                 is_new = true;
                 if kind == Kind::Mask && place.has_arrived() {
                     // It holds that only if it is polled again (C26): told, as by a delivery.
@@ -64,7 +64,7 @@ impl Place {
         }
     }
 
-    /// [`visit`](Place::visit) where there is a node.
+    /// [`visit`](ScopeHandle::visit) where there is a node.
     fn visit_open(&mut self, waker: &Waker) {
         self.at(|place, core| {
             place.leave_other_runtime(core);
@@ -111,7 +111,8 @@ impl Place {
             f,
             |core, f| {
                 let key = self.key(core);
-                let _back = key.map(|key| Back(core, core.here().replace(Here::Node(key))));
+                let _back =
+                    key.map(|key| RestorePosition(core, core.here().replace(Position::Node(key))));
                 f()
             },
             |f| f(),
@@ -119,9 +120,9 @@ impl Place {
     }
 
     /// Runs `f` as code inside of a scope that is opened only if something in `f` opens a node.
-    pub(crate) fn inside_lazily<R>(
+    pub(crate) fn inside_unopened<R>(
         &mut self,
-        lazy: Lazy,
+        lazy: Unopened,
         waker: &Waker,
         f: impl FnOnce() -> R,
     ) -> R {
@@ -135,7 +136,7 @@ impl Place {
                     return f();
                 };
                 // Also when `f` panics: what it opened must be closed.
-                let _kept = PickUp {
+                let _kept = AdoptOnDrop {
                     core,
                     outer,
                     place,
@@ -151,11 +152,11 @@ impl Place {
     /// something in it opens a node, and the gather with the first.
     pub(crate) fn with_branches<R>(
         join: Option<Key>,
-        f: impl FnOnce(Option<&Promise<'_>>) -> R,
+        f: impl FnOnce(Option<&DeferredOpen<'_>>) -> R,
     ) -> R {
         hand(
             f,
-            |core, f| f(Promise::make(core, Lazy::Branch(join)).as_ref()),
+            |core, f| f(DeferredOpen::make(core, Unopened::Branch(join)).as_ref()),
             |f| f(None),
         )
     }
@@ -178,7 +179,7 @@ impl Place {
             .unwrap_or(false)
     }
 
-    /// True when a cancellation has been delivered here since the last [`visit`](Place::visit).
+    /// True when a cancellation has been delivered here since the last [`visit`](ScopeHandle::visit).
     pub(crate) fn was_hit(&self) -> bool {
         self.ask(|core, key| core.scopes().borrow().waker(key).is_none())
             .unwrap_or(false)
@@ -233,7 +234,7 @@ impl Place {
     pub(crate) fn around(&self) -> Option<Self> {
         self.ask(|core, key| {
             let around = core.scopes().borrow().parent(key)?;
-            let node = Some((around, core.hub().number()));
+            let node = Some((around, core.shared().number()));
             Some(Self { node })
         })
         .flatten()
@@ -248,7 +249,7 @@ impl Place {
         }
     }
 
-    /// [`close`](Place::close) where there is a node.
+    /// [`close`](ScopeHandle::close) where there is a node.
     fn close_open(&mut self) {
         if let Some((key, runtime)) = self.node.take() {
             close(key, runtime);
@@ -258,7 +259,7 @@ impl Place {
     /// The node, if it is one of this runtime.
     fn key(&self, core: &Core) -> Option<Key> {
         self.node
-            .and_then(|(key, runtime)| (runtime == core.hub().number()).then_some(key))
+            .and_then(|(key, runtime)| (runtime == core.shared().number()).then_some(key))
     }
 
     /// Runs `f` inside of a runtime, or not at all.
@@ -279,20 +280,20 @@ impl Place {
 /// Takes a node out of the tree of its runtime.
 fn close(key: Key, runtime: u32) {
     let here = try_with(|core| {
-        let here = core.hub().number() == runtime;
+        let here = core.shared().number() == runtime;
         if here {
             core.close_node(key);
         }
         here
     });
     if here != Ok(true)
-        && let Some(hub) = Hub::find(runtime)
+        && let Some(shared) = Shared::find(runtime)
     {
-        hub.send(Message::PlaceGone(key));
+        shared.send(Message::PlaceGone(key));
     }
 }
 
-impl Drop for Place {
+impl Drop for ScopeHandle {
     #[inline]
     fn drop(&mut self) {
         self.close();
@@ -314,27 +315,27 @@ impl Core {
 }
 
 /// Puts the outer place back when the inner code returns or panics.
-struct Back<'a>(&'a Core, Here);
+struct RestorePosition<'a>(&'a Core, Position);
 
-impl Drop for Back<'_> {
+impl Drop for RestorePosition<'_> {
     fn drop(&mut self) {
         self.0.here().set(self.1);
     }
 }
 
 /// While it lives, a scope is opened when something inside opens a node.
-pub(crate) struct Promise<'a> {
+pub(crate) struct DeferredOpen<'a> {
     /// The runtime.
     core: &'a Core,
     /// Where the code ran before.
-    outer: Here,
+    outer: Position,
     /// What stands there instead, until it is made good.
-    promised: Cell<Here>,
+    promised: Cell<Position>,
 }
 
-impl<'a> Promise<'a> {
+impl<'a> DeferredOpen<'a> {
     /// Promises a scope; `None` outside of a task.
-    fn make(core: &'a Core, lazy: Lazy) -> Option<Self> {
+    fn make(core: &'a Core, lazy: Unopened) -> Option<Self> {
         let (outer, promised) = core.promise(lazy)?;
         Some(Self {
             core,
@@ -344,44 +345,44 @@ impl<'a> Promise<'a> {
     }
 
     /// The place that has been opened since this was asked last; the next one that asks gets another.
-    pub(crate) fn opened(&self, waker: &Waker) -> Option<Place> {
-        let Here::Node(key) = self.core.here().get() else {
+    pub(crate) fn opened(&self, waker: &Waker) -> Option<ScopeHandle> {
+        let Position::Node(key) = self.core.here().get() else {
             return None;
         };
         self.core.here().set(self.promised.get());
-        let node = Some((key, self.core.hub().number()));
-        let opened = Place { node };
+        let node = Some((key, self.core.shared().number()));
+        let opened = ScopeHandle { node };
         self.core.refresh_waker(key, waker);
         Some(opened)
     }
 
     /// Further branches are opened inside of `join`.
-    pub(crate) fn know(&self, join: &Place) {
-        let promised = Here::Lazy(join.node(), Lazy::Branch(join.node()));
+    pub(crate) fn know(&self, join: &ScopeHandle) {
+        let promised = Position::Unopened(join.node(), Unopened::Branch(join.node()));
         self.promised.set(promised);
         self.core.here().set(promised);
     }
 }
 
-impl Drop for Promise<'_> {
+impl Drop for DeferredOpen<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Here::Node(unclaimed) = self.core.here().replace(self.outer) {
+        if let Position::Node(unclaimed) = self.core.here().replace(self.outer) {
             self.close_unclaimed(unclaimed);
         }
     }
 }
 
-impl Promise<'_> {
+impl DeferredOpen<'_> {
     /// Closes what was opened by code that panicked, before anybody could claim it.
     #[cold]
     fn close_unclaimed(&self, key: Key) {
-        let runtime = self.core.hub().number();
-        let branch = Place {
+        let runtime = self.core.shared().number();
+        let branch = ScopeHandle {
             node: Some((key, runtime)),
         };
         let join = match self.promised.get() {
-            Here::Lazy(_, Lazy::Branch(None)) => branch.around(),
+            Position::Unopened(_, Unopened::Branch(None)) => branch.around(),
             _ => None,
         };
         drop((branch, join));
@@ -389,24 +390,24 @@ impl Promise<'_> {
 }
 
 /// Ends the promise of one scope: puts the outer place back, and gives the node that was opened to who promised it.
-struct PickUp<'a> {
+struct AdoptOnDrop<'a> {
     /// The runtime.
     core: &'a Core,
     /// Where the code ran before.
-    outer: Here,
+    outer: Position,
     /// Who promised.
-    place: &'a mut Place,
+    place: &'a mut ScopeHandle,
     /// Whom to wake for the node.
     waker: &'a Waker,
 }
 
-impl Drop for PickUp<'_> {
+impl Drop for AdoptOnDrop<'_> {
     // Mostly there is nothing to pick up. `claim` is given no reference to us, so that we live in registers.
     #[inline]
     fn drop(&mut self) {
         let here = self.core.here().get();
         self.core.restore(self.outer);
-        if let Here::Node(opened) = here {
+        if let Position::Node(opened) = here {
             claim(self.core, opened, self.place, self.waker);
         }
     }
@@ -414,9 +415,9 @@ impl Drop for PickUp<'_> {
 
 /// Gives a node that was opened to `place`.
 #[inline(never)]
-fn claim(core: &Core, key: Key, place: &mut Place, waker: &Waker) {
-    let node = Some((key, core.hub().number()));
-    let opened = Place { node };
+fn claim(core: &Core, key: Key, place: &mut ScopeHandle, waker: &Waker) {
+    let node = Some((key, core.shared().number()));
+    let opened = ScopeHandle { node };
     match caught(|| core.refresh_waker(key, waker)) {
         Ok(()) => *place = opened,
         // Somebody else's `clone`, and this may be part of an unwinding.

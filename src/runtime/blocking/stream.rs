@@ -20,7 +20,7 @@ use std::io::{self, ErrorKind, SeekFrom};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::{AtTheEnd, Offload};
+use super::{Offload, OnShutdown};
 use crate::runtime::require_runtime;
 
 /// What one call moves at most.
@@ -35,7 +35,7 @@ pub(crate) trait Blocking: Clone + Send + 'static {
     /// Moves to another place.
     fn seek(&self, to: SeekFrom) -> io::Result<u64>;
     /// Whether the runtime's end waits for a write. Reads may wait for ever, and nobody misses what they would give.
-    fn at_the_end(&self) -> AtTheEnd;
+    fn at_the_end(&self) -> OnShutdown;
 }
 
 /// What a call gives back: what was read and not given, and what came of it.
@@ -68,7 +68,7 @@ struct Busy {
     /// The call.
     call: Offload<Call, Outcome>,
     /// Whether the runtime's end waits for it.
-    at_the_end: AtTheEnd,
+    at_the_end: OnShutdown,
     /// A copy of what was read and not given, in case the call finds no thread.
     unread: Vec<u8>,
 }
@@ -106,7 +106,7 @@ impl Lost {
 }
 
 /// A stream over calls that block.
-pub(crate) struct Unblocked<B> {
+pub(crate) struct BlockingStream<B> {
     /// Who makes the calls.
     inner: B,
     /// How far it is.
@@ -119,7 +119,7 @@ pub(crate) struct Unblocked<B> {
     sought: Option<(SeekFrom, io::Result<u64>)>,
 }
 
-impl<B: Blocking> Unblocked<B> {
+impl<B: Blocking> BlockingStream<B> {
     /// A stream of which nothing was read.
     pub(crate) fn new(inner: B) -> Self {
         Self {
@@ -151,7 +151,7 @@ impl<B: Blocking> Unblocked<B> {
                 return Poll::Ready(Ok(count));
             }
             let room = into.len().min(MOST);
-            self.call(AtTheEnd::Leave, move |inner, mut bytes| {
+            self.call(OnShutdown::Leave, move |inner, mut bytes| {
                 bytes.resize(room, 0);
                 let count = inner.read(&mut bytes);
                 bytes.truncate(*count.as_ref().unwrap_or(&0));
@@ -242,7 +242,7 @@ impl<B: Blocking> Unblocked<B> {
                 Some((asked, place)) if asked == to => return Poll::Ready(place),
                 _ => {}
             }
-            self.call(AtTheEnd::Leave, move |inner, unread| {
+            self.call(OnShutdown::Leave, move |inner, unread| {
                 let from_here = match to {
                     SeekFrom::Current(by) => {
                         SeekFrom::Current(by.saturating_sub(signed(unread.len())))
@@ -302,7 +302,7 @@ impl<B: Blocking> Unblocked<B> {
     /// Begins a call, which gets the bytes that were read and not given.
     fn call(
         &mut self,
-        at_the_end: AtTheEnd,
+        at_the_end: OnShutdown,
         call: impl FnOnce(&B, Vec<u8>) -> Outcome + Send + 'static,
     ) {
         let State::Idle(buffer) = &mut self.state else {
@@ -327,19 +327,19 @@ fn signed(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-impl<B> Drop for Unblocked<B> {
+impl<B> Drop for BlockingStream<B> {
     /// What was taken to be written is written, even if no thread has taken it up yet. A read is given up.
     fn drop(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Idle(Buffer::default()));
         if let State::Busy(busy) = state
-            && busy.at_the_end != AtTheEnd::Leave
+            && busy.at_the_end != OnShutdown::Leave
         {
             busy.call.detach();
         }
     }
 }
 
-impl<B: fmt::Debug> fmt::Debug for Unblocked<B> {
+impl<B: fmt::Debug> fmt::Debug for BlockingStream<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unblocked")
             .field("inner", &self.inner)

@@ -6,7 +6,7 @@ use super::{OwnedRef, Task};
 
 /// The tasks that have not been given up, each at a slot of its own.
 #[derive(Debug, Default)]
-pub(crate) struct Table(RefCell<Slots>);
+pub(crate) struct OwnedTasks(RefCell<Slots>);
 
 /// What is in the table.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ struct Slots {
     free: Vec<u32>,
 }
 
-impl Table {
+impl OwnedTasks {
     /// Takes a task in and tells it its slot.
     #[inline]
     pub(crate) fn insert(&self, owner: OwnedRef) {
