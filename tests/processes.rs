@@ -196,6 +196,23 @@ fn signals_arrive_and_one_that_is_sent_too_late_is_no_error() {
     });
 }
 
+/// All from 32 on were refused.
+#[test]
+fn real_time_signals_arrive_but_for_those_of_the_c_library() {
+    run(async {
+        for number in [34, 40, 64] {
+            let mut child = lasting().stdin(Stdio::piped()).spawn().unwrap();
+            child.send_signal(number).unwrap();
+            assert_eq!(child.wait().await.unwrap().signal(), Some(number));
+        }
+        let mut child = lasting().spawn().unwrap();
+        for number in [i32::MIN, -1, 0, 32, 33, 65, i32::MAX] {
+            let error = child.send_signal(number).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{number}");
+        }
+    });
+}
+
 #[test]
 fn a_child_that_ignores_sigterm_is_killed_in_the_end() {
     run(async {

@@ -15,7 +15,7 @@ use super::reaper;
 use super::{ChildStderr, ChildStdin, ChildStdout};
 use crate::reactor::{Direction, Readiness};
 use crate::runtime::Registered;
-use crate::util::budget;
+use crate::util::{budget, signal_of};
 
 /// A child process, from [`Command::spawn`](super::Command::spawn) (asyncio: `asyncio.subprocess.Process`).
 ///
@@ -195,9 +195,10 @@ impl Child {
     /// Sends it a signal (asyncio: `send_signal`), by the system's number. One that has ended already is no error.
     ///
     /// # Errors
-    /// `InvalidInput`, when the system has no such signal; when it runs as another user by now.
+    /// `InvalidInput`, when the system has no such signal, or the C library keeps it for itself (32 and 33); when it runs as another
+    /// user by now.
     pub fn send_signal(&mut self, number: i32) -> io::Result<()> {
-        match Signal::from_named_raw(number) {
+        match signal_of(number) {
             Some(signal) => self.signal(signal),
             None => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,

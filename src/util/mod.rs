@@ -8,6 +8,11 @@ mod quiet;
     reason = "door: a reference to what is shown, as one to its wrapper"
 )]
 mod shown;
+#[allow(
+    unsafe_code,
+    reason = "door: what only the C library tells about signals"
+)]
+mod signals;
 pub(crate) mod slab;
 pub(crate) mod sync;
 pub(crate) mod vars;
@@ -18,3 +23,4 @@ pub(crate) mod waiting_io;
 pub use id::Id;
 pub(crate) use quiet::{Payload, caught, drop_quietly, go_on, wake_quietly};
 pub(crate) use shown::as_error;
+pub(crate) use signals::{has_default_action, signal_of};

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use rustix::process::{Resource, Rlimit, Signal as Sent, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal as Sent, getrlimit, setrlimit};
 use wheelhouse::signal::{CtrlC, Signal, SignalKind, unix};
 use wheelhouse::{Runtime, run, sleep, spawn, testing, time, timeout, yield_now};
 
@@ -167,6 +167,56 @@ fn a_listener_made_anew_hears_and_the_last_one_gives_the_default_action_back() {
     program.says(&["none is left"]);
     program.signal(Sent::USR1);
     program.ended_by(Sent::USR1, &[]);
+}
+
+/// What happens to a process that listened once, when nobody listens any more.
+fn ends_by_the_default_action(test: &str, listen_in_vain: impl FnOnce()) {
+    let program = other_half(test, || {
+        run(async {
+            listen_in_vain();
+            drop(listener());
+            say("nobody listens");
+            std::future::pending::<()>().await;
+        });
+    });
+    let Some(program) = program else { return };
+    program.says(&["nobody listens"]);
+    program.signal(Sent::USR1);
+    program.ended_by(Sent::USR1, &[]);
+}
+
+/// `/proc` could not be read then, and it was assumed for good that the signal had no default action.
+#[test]
+fn the_default_action_comes_back_where_descriptors_had_run_out_at_the_first_listening() {
+    let test = "listeners::the_default_action_comes_back_where_descriptors_had_run_out_at_the_first_listening";
+    ends_by_the_default_action(test, || {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let (few, many) = (Some(40), maximum);
+        let limit = |current| setrlimit(Resource::Nofile, Rlimit { current, maximum });
+        limit(few).unwrap();
+        let all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+        unix(SignalKind::user_defined1()).unwrap_err();
+        drop(all);
+        limit(many).unwrap();
+    });
+}
+
+#[test]
+fn the_default_action_comes_back_where_there_is_no_proc() {
+    // Only root may leave the tree of files.
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let test = "listeners::the_default_action_comes_back_where_there_is_no_proc";
+    ends_by_the_default_action(test, || {
+        let name = format!("wheelhouse-no-proc-{}", std::process::id());
+        let empty = std::env::temp_dir().join(name);
+        std::fs::create_dir(&empty).unwrap();
+        std::env::set_current_dir(&empty).unwrap();
+        std::fs::remove_dir(&empty).unwrap();
+        std::os::unix::fs::chroot(".").unwrap();
+        assert!(!std::fs::exists("/proc").unwrap());
+    });
 }
 
 #[test]

@@ -12,7 +12,6 @@
 //! before us, because the program ignored it (as Rust does SIGPIPE) or another library listens to it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +21,8 @@ use signal_hook::SigId;
 use signal_hook::consts::FORBIDDEN;
 use signal_hook::flag;
 use signal_hook::low_level::{pipe, signal_name, unregister};
+
+use crate::util::has_default_action;
 
 /// The highest number of a signal on Linux.
 const LAST: i32 = 64;
@@ -151,31 +152,15 @@ impl Drop for Actions {
 /// Prepares a signal that is listened to for the first time.
 fn know(signal: i32) -> io::Result<Known> {
     let nobody = Arc::new(AtomicBool::new(true));
+    let is_default = has_default_action(signal).map_err(|_| refused(signal))?;
     // Of a signal without a name, as the real-time ones, signal-hook does not know the default action.
-    if signal_name(signal).is_some() && has_default_action(signal) {
+    if is_default && signal_name(signal).is_some() {
         flag::register_conditional_default(signal, Arc::clone(&nobody))?;
     }
     Ok(Known {
         listeners: 0,
         nobody,
     })
-}
-
-/// True when the process neither ignores nor catches the signal. Where the system does not say, nothing is assumed.
-fn has_default_action(signal: i32) -> bool {
-    let Ok(status) = fs::read("/proc/self/status") else {
-        return false;
-    };
-    let status = String::from_utf8_lossy(&status);
-    ["SigIgn:", "SigCgt:"]
-        .iter()
-        .all(|name| mask(&status, name).is_some_and(|mask| mask & (1 << (signal - 1)) == 0))
-}
-
-/// One of the masks in `/proc/self/status`.
-fn mask(status: &str, name: &str) -> Option<u64> {
-    let hex = status.lines().find_map(|line| line.strip_prefix(name))?;
-    u64::from_str_radix(hex.trim(), 16).ok()
 }
 
 /// What asking for a signal gives that nobody can listen to.
@@ -195,25 +180,6 @@ fn refused(signal: i32) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn masks_are_read_from_the_status_file() {
-        let status = "Name:\ta\nSigIgn:\t0000000000001000\nSigCgt:\t0000000100000440\n";
-        assert_eq!(mask(status, "SigIgn:"), Some(0x1000));
-        assert_eq!(mask(status, "SigCgt:"), Some(0x1_0000_0440));
-        assert_eq!(mask(status, "SigBlk:"), None);
-    }
-
-    #[test]
-    fn what_the_program_ignores_or_catches_has_not_its_default_action() {
-        use signal_hook::consts::{SIGPIPE, SIGSEGV, SIGWINCH};
-        assert!(!has_default_action(SIGPIPE), "Rust ignores it");
-        assert!(
-            !has_default_action(SIGSEGV),
-            "Rust catches it, for overflows of the stack"
-        );
-        assert!(has_default_action(SIGWINCH));
-    }
 
     #[test]
     fn a_refusal_names_the_signal() {

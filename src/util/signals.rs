@@ -1,0 +1,68 @@
+//! What only the C library tells about signals. An unsafe module: its calls are of `libc`, and of no state but the kernel's.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use rustix::process::Signal;
+
+/// Whether the process neither ignores nor catches a signal.
+///
+/// # Errors
+/// When there is no such signal, or the C library keeps it for itself.
+pub(crate) fn has_default_action(signal: i32) -> io::Result<bool> {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action this only reads the present one, into `action`, which has room for it.
+    let outcome = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) };
+    if outcome != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: `sigaction` succeeded, and so has written all of it.
+    let action = unsafe { action.assume_init() };
+    Ok(action.sa_sigaction == libc::SIG_DFL)
+}
+
+/// The signal of a number: one that has a name, or a real-time signal that the C library does not keep for itself.
+pub(crate) fn signal_of(number: i32) -> Option<Signal> {
+    let is_real_time = (libc::SIGRTMIN()..=libc::SIGRTMAX()).contains(&number);
+    match Signal::from_named_raw(number) {
+        // SAFETY: it is not zero, and between those two the C library leaves them all to the program.
+        None if is_real_time => Some(unsafe { Signal::from_raw_unchecked(number) }),
+        named => named,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_program_ignores_or_catches_has_not_its_default_action() {
+        assert!(
+            !has_default_action(libc::SIGPIPE).unwrap(),
+            "Rust ignores it"
+        );
+        let is_caught = !has_default_action(libc::SIGSEGV).unwrap();
+        assert!(is_caught, "Rust catches it, for overflows of the stack");
+        assert!(has_default_action(libc::SIGWINCH).unwrap());
+        assert!(has_default_action(libc::SIGRTMAX()).unwrap());
+    }
+
+    #[test]
+    fn no_signal_has_an_action_where_there_is_none() {
+        for number in [-1, 0, 32, 33, 65, i32::MAX] {
+            has_default_action(number).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn numbers_are_signals_but_for_those_of_the_c_library() {
+        let known = (-70..70).filter(|number| signal_of(*number).is_some());
+        let known: Vec<_> = known.collect();
+        let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
+        assert_eq!(known, (1..=31).chain(real_time).collect::<Vec<_>>());
+        for number in known {
+            assert_eq!(signal_of(number).unwrap().as_raw(), number);
+        }
+    }
+}
