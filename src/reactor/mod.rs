@@ -47,7 +47,7 @@ use std::time::Duration;
 
 pub(crate) use line::Waiters;
 pub(crate) use poll_io::{Access, Done, Side, poll_io};
-pub(crate) use poller::{Detacher, EventFd, TimerSlackGuard};
+pub(crate) use poller::{Detacher, EventFd};
 pub(crate) use readiness::{Direction, Readiness};
 pub(crate) use unparker::Unparker;
 
@@ -115,6 +115,11 @@ impl Reactor {
     /// them; the source goes by [`remove`](Self::remove) then. It outlives the reactor.
     pub(crate) fn detacher(&self) -> Detacher {
         self.poller.detacher()
+    }
+
+    /// Reads the timer slack of this thread, which waits from now on.
+    pub(crate) fn read_slack(&mut self) {
+        self.poller.read_slack();
     }
 
     /// How many sources there are.

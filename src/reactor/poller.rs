@@ -23,9 +23,12 @@
 //! the clock, the next one most likely will: then the first stride is left out for anything but long waits, and a
 //! program that only sleeps also pays one call a sleep.
 //!
-//! The kernel lets each of these waits end late by a thousandth of its length. The first stride ends early by more than
-//! that; the second asks for a 1024th less than it wants, and so ends at the moment itself. Should it end before, as it
-//! may when another timer goes off in between, or where there is no such slack, one more stride takes the rest.
+//! The kernel lets each of these waits end late by a thousandth of its length, and by at least the timer slack of the thread,
+//! 50 µs unless told otherwise; where no other timer goes off, it ends as late as that. The first stride ends early by more; the
+//! second asks for as much less than it wants, and so ends at the moment itself. Should it end before, as it may when another
+//! timer goes off in between, one more stride takes the rest. Only a rest that is shorter than the slack is waited for with the
+//! slack lowered, which costs three more calls. To lower it for good would be simpler, but every thread and every process that
+//! a task starts would inherit that.
 //!
 //! Where the process may open no descriptor (`RLIMIT_NOFILE` is 0), ppoll takes none. The second
 //! stride is then one of whole milliseconds, too, rounded up: late by less than one, and never
@@ -100,6 +103,8 @@ pub(super) struct Poller {
     events: Vec<Event>,
     /// Whether the last wait with a timeout lasted to its end.
     ended_by_clock: bool,
+    /// The timer slack of the thread that waits.
+    slack: Duration,
 }
 
 impl Poller {
@@ -109,7 +114,13 @@ impl Poller {
             epoll: Arc::new(Instance::new()?),
             events: Vec::with_capacity(EVENTS),
             ended_by_clock: false,
+            slack: current_slack(),
         })
+    }
+
+    /// Reads the timer slack of this thread, which waits from now on.
+    pub(super) fn read_slack(&mut self) {
+        self.slack = current_slack();
     }
 
     /// Listens to all edges of `fd` from now on; what is ready already makes the first edge.
@@ -176,7 +187,7 @@ impl Poller {
     /// Takes strides until there is an event or `left`, the time up to `deadline`, has gone.
     fn wait_until(&mut self, deadline: Instant, mut left: Duration) -> Result<(), Errno> {
         while self.events.is_empty() && !left.is_zero() {
-            match first_stride(left, self.ended_by_clock) {
+            match first_stride(left, self.slack, self.ended_by_clock) {
                 Some(stride) => self.collect(Some(stride))?,
                 None => self.second_stride(left)?,
             }
@@ -212,7 +223,11 @@ impl Poller {
     /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to collect.
     fn ppoll_wait(&self, timeout: Duration) -> Result<bool, Errno> {
         let mut fds = [PollFd::new(&self.epoll.fd, PollFlags::IN)];
-        Ok(poll(&mut fds, Some(&timespec(less_slack(timeout))))? > 0)
+        let (timeout, _without_slack) = match less_slack(timeout, self.slack) {
+            Some(less) => (less, None),
+            None => (timeout, TimerSlackGuard::lower()),
+        };
+        Ok(poll(&mut fds, Some(&timespec(timeout)))? > 0)
     }
 }
 
@@ -232,8 +247,9 @@ impl fmt::Debug for Poller {
 }
 
 /// The part of a timeout to be waited for in whole milliseconds, if there is one.
-fn first_stride(timeout: Duration, clock_will_end_it: bool) -> Option<Duration> {
+fn first_stride(timeout: Duration, slack: Duration, clock_will_end_it: bool) -> Option<Duration> {
     let early = timeout.min(STRIDE) - timeout.min(STRIDE) / 512;
+    let early = early.saturating_sub(slack);
     let stride = Duration::from_millis(early.as_millis().try_into().ok()?);
     let skip = stride.is_zero() || (clock_will_end_it && timeout <= SHORT);
     (!skip).then_some(stride)
@@ -245,9 +261,11 @@ fn up_to_milliseconds(timeout: Duration) -> Duration {
     Duration::from_secs(timeout.as_secs()) + Duration::from_nanos(nanos.into())
 }
 
-/// What to ask the kernel for, which adds a thousandth of its own, to wait for `left`.
-fn less_slack(left: Duration) -> Duration {
-    left - left / 1024
+/// What to ask the kernel for, which adds a slack of its own, to wait for `left`; `None` where that
+/// would be nothing.
+fn less_slack(left: Duration, slack: Duration) -> Option<Duration> {
+    let less = left.checked_sub(slack.max(left / 1024))?;
+    (!less.is_zero()).then_some(less)
 }
 
 /// A timeout as the kernel takes it; none comes here that is longer than an hour and a bit.
@@ -312,24 +330,26 @@ impl Notify for EventFd {
     }
 }
 
-/// The timer slack of this thread, lowered for as long as the value lives.
-///
-/// The kernel lets each wait end late by the slack, 50 µs unless told otherwise, to serve several timers by one
-/// interrupt. Lower means more punctual and more wake-ups.
+/// The timer slack of this thread; the kernel's usual one where it does not say.
+fn current_slack() -> Duration {
+    current_timer_slack().map_or(Duration::from_micros(50), Duration::from_nanos)
+}
+
+/// A timer slack that is lowered to the least for as long as the value lives.
 #[derive(Debug)]
-pub(crate) struct TimerSlackGuard {
-    /// What to go back to.
-    before: Option<NonZeroU64>,
+struct TimerSlackGuard {
+    /// The slack to go back to.
+    before: NonZeroU64,
     /// The slack belongs to the thread, so the value stays on it.
     _home: PhantomData<*const ()>,
 }
 
 impl TimerSlackGuard {
-    /// Lowers the slack to `slack`, at least a nanosecond; gives `None` where the system does not allow that.
-    pub(crate) fn new(slack: Duration) -> Option<Self> {
-        let before = NonZeroU64::new(current_timer_slack().ok()?);
-        let nanos = u64::try_from(slack.as_nanos()).ok()?.max(1);
-        set_current_timer_slack(NonZeroU64::new(nanos)).ok()?;
+    /// Lowers the slack of this thread, which a task may have set since the runtime began. Returns
+    /// `None` where the system does not allow that.
+    fn lower() -> Option<Self> {
+        let before = NonZeroU64::new(current_timer_slack().ok()?)?;
+        set_current_timer_slack(Some(NonZeroU64::MIN)).ok()?;
         Some(Self {
             before,
             _home: PhantomData,
@@ -340,7 +360,7 @@ impl TimerSlackGuard {
 impl Drop for TimerSlackGuard {
     fn drop(&mut self) {
         // What was read from the kernel can be written back to it.
-        let restored = set_current_timer_slack(self.before);
+        let restored = set_current_timer_slack(Some(self.before));
         debug_assert!(restored.is_ok());
     }
 }
@@ -349,32 +369,41 @@ impl Drop for TimerSlackGuard {
 mod tests {
     use super::*;
 
+    /// The kernel's own slack.
+    const SLACK: Duration = Duration::from_micros(50);
+
     #[test]
     fn the_first_stride_is_whole_milliseconds_and_ends_early() {
         for micros in (0..200_000).step_by(37) {
             let timeout = Duration::from_micros(micros);
-            let Some(stride) = first_stride(timeout, false) else {
-                assert!(timeout < Duration::from_micros(1_002), "{timeout:?}");
+            let Some(stride) = first_stride(timeout, SLACK, false) else {
+                assert!(timeout < Duration::from_micros(1_052), "{timeout:?}");
                 continue;
             };
-            assert!(stride <= timeout && !stride.is_zero(), "{timeout:?}");
+            assert!(
+                stride + SLACK <= timeout && !stride.is_zero(),
+                "{timeout:?}"
+            );
             assert_eq!(stride.subsec_nanos() % 1_000_000, 0, "{timeout:?}");
         }
     }
 
     #[test]
     fn a_wait_that_the_clock_will_end_has_no_first_stride_unless_it_is_long() {
-        assert_eq!(first_stride(SHORT, true), None);
-        assert!(first_stride(SHORT + Duration::from_nanos(1), true).is_some());
+        assert_eq!(first_stride(SHORT, SLACK, true), None);
+        assert!(first_stride(SHORT + Duration::from_nanos(1), SLACK, true).is_some());
     }
 
     #[test]
     fn a_second_stride_and_its_slack_are_what_is_left() {
-        for nanos in (1..50_000_000).step_by(997) {
+        for nanos in (1..100_000_000).step_by(997) {
             let left = Duration::from_nanos(nanos);
-            let asked = less_slack(left);
+            let Some(asked) = less_slack(left, SLACK) else {
+                assert!(left <= SLACK, "{left:?}");
+                continue;
+            };
             assert!(asked <= left && !asked.is_zero(), "{left:?}");
-            let ends = asked + asked / 1000;
+            let ends = asked + SLACK.max(asked / 1000);
             assert!(
                 ends.abs_diff(left) <= left / 10_000 + Duration::from_nanos(2),
                 "{left:?}"
@@ -395,7 +424,7 @@ mod tests {
     #[test]
     fn any_timeout_makes_a_stride_that_the_kernel_takes() {
         for timeout in [Duration::from_secs(86_400 * 365), Duration::MAX] {
-            assert!(first_stride(timeout, false).is_some_and(|stride| stride <= STRIDE));
+            assert!(first_stride(timeout, SLACK, false).is_some_and(|stride| stride <= STRIDE));
         }
     }
 
@@ -414,9 +443,21 @@ mod tests {
     #[test]
     fn the_timer_slack_is_lowered_and_restored() {
         let before = current_timer_slack().expect("readable");
-        let punctual = TimerSlackGuard::new(Duration::from_micros(1)).expect("allowed");
-        assert_eq!(current_timer_slack(), Ok(1_000));
-        drop(punctual);
+        let lowered = TimerSlackGuard::lower().expect("allowed");
+        assert_eq!(current_timer_slack(), Ok(1));
+        drop(lowered);
         assert_eq!(current_timer_slack(), Ok(before));
+    }
+
+    #[test]
+    fn waits_of_any_length_leave_the_timer_slack_as_it_was() {
+        let before = current_timer_slack().expect("readable");
+        let mut poller = Poller::new().expect("descriptors");
+        for micros in [1, 20, 49, 50, 51, 99, 1_000, 2_500] {
+            poller
+                .wait(Some(Duration::from_micros(micros)))
+                .expect("a wait");
+            assert_eq!(current_timer_slack(), Ok(before));
+        }
     }
 }

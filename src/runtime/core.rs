@@ -193,6 +193,11 @@ impl Core {
         &self.reactor
     }
 
+    /// Reads the timer slack of this thread, which drives the runtime from now on.
+    pub(super) fn read_slack(&self) {
+        self.reactor.borrow_mut().read_slack();
+    }
+
     /// The signals that the runtime itself listens to.
     pub(super) fn signals(&self) -> &Signals {
         &self.signals

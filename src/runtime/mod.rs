@@ -74,7 +74,6 @@ pub(crate) use variables::{abort_outside, replace_vars_here, vars_here};
 
 use crate::cell::Label;
 use crate::error::Cancelled;
-use crate::reactor::TimerSlackGuard;
 use crate::util::{caught, drop_quietly};
 
 /// A counted reference to one of our tasks, at home.
@@ -89,9 +88,6 @@ pub(crate) type Join<T> = crate::cell::Join<T, Shared>;
 pub(crate) type TaskMessage = crate::cell::TaskMessage<Shared>;
 /// Who polls a task that the loop must not poll.
 pub(crate) use crate::cell::ParentScheduler;
-
-/// The timer slack of a thread while it drives a runtime: the kernel's own, 50 µs, would make every sleep late.
-const SLACK: Duration = Duration::from_nanos(1);
 
 /// Runs a future, and all tasks that it spawns, on this thread, and gives the future's output.
 ///
@@ -250,7 +246,7 @@ impl Runtime {
 
     /// Cleans up, and then ends the process as Ctrl-C would have.
     fn end_process(&self) -> ! {
-        let _punctual = TimerSlackGuard::new(SLACK);
+        self.core.read_slack();
         let cleaned_up = caught(|| shutdown::shut_down(&self.core, self.shutdown_timeout));
         cleaned_up.unwrap_or_else(drop_quietly);
         signals::end_process()
@@ -258,7 +254,7 @@ impl Runtime {
 
     /// Drives the runtime until `future` is done.
     pub(crate) fn drive<F: Future>(&self, label: Label, future: F) -> Result<F::Output, Cancelled> {
-        let _punctual = TimerSlackGuard::new(SLACK);
+        self.core.read_slack();
         drive::drive(&self.core, label, future)
     }
 
@@ -279,7 +275,7 @@ impl Drop for Runtime {
         match std::thread::panicking() || context::is_inside() {
             true => shutdown::close(&self.core),
             false => {
-                let _punctual = TimerSlackGuard::new(SLACK);
+                self.core.read_slack();
                 shutdown::shut_down(&self.core, self.shutdown_timeout);
             }
         }

@@ -1,9 +1,17 @@
 //! What threads and children do not inherit of the thread that drives a runtime.
 
-use rustix::thread::{CpuSet, current_timer_slack, sched_getaffinity, sched_setaffinity};
-use wheelhouse::{run, to_thread};
+use std::num::NonZeroU64;
+use std::thread;
+use std::time::Duration;
+
+use rustix::thread::{
+    CpuSet, current_timer_slack, sched_getaffinity, sched_setaffinity, set_current_timer_slack,
+};
+use wheelhouse::process::Command;
+use wheelhouse::{run, sleep, to_thread};
 
 use crate::again::by_itself;
+use crate::installed::installed;
 
 /// The CPUs of this thread.
 fn cpus() -> u32 {
@@ -38,5 +46,64 @@ fn the_threads_of_the_pool_have_the_kernel_s_timer_slack() {
         rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(7)).unwrap();
         let slack = run(async { to_thread(current_timer_slack).await });
         assert_eq!(slack, Ok(50_000));
+    });
+}
+
+/// Says which slack a program has, by its standard output.
+const SAY: [&str; 2] = ["-c", "cat /proc/self/timerslack_ns"];
+
+/// It was a nanosecond, for them and all that they start: waking one by one costs power, and nobody had asked for it.
+#[test]
+fn what_a_task_starts_has_the_timer_slack_that_its_thread_had_before() {
+    let test = "inheritance::what_a_task_starts_has_the_timer_slack_that_its_thread_had_before";
+    by_itself(test, || {
+        let before = current_timer_slack();
+        let line = format!("{}\n", before.unwrap());
+        run(async {
+            // Waits long and short, of which some ask the kernel to be exact.
+            for micros in [10, 40, 60, 2_000, 10] {
+                sleep(Duration::from_micros(micros)).await;
+                assert_eq!(current_timer_slack(), before);
+                let thread = thread::spawn(current_timer_slack).join().unwrap();
+                assert_eq!(thread, before);
+                let ours = Command::new(installed("sh"))
+                    .args(SAY)
+                    .output()
+                    .await
+                    .unwrap();
+                let std = std::process::Command::new(installed("sh"))
+                    .args(SAY)
+                    .output()
+                    .unwrap();
+                for said in [ours.stdout, std.stdout] {
+                    assert_eq!(String::from_utf8(said).unwrap(), line);
+                }
+            }
+        });
+    });
+}
+
+#[test]
+fn a_timer_slack_that_the_user_sets_is_left_alone() {
+    let test = "inheritance::a_timer_slack_that_the_user_sets_is_left_alone";
+    by_itself(test, || {
+        let set = |nanos| set_current_timer_slack(NonZeroU64::new(nanos)).unwrap();
+        let waits = async || {
+            for micros in [10, 70, 2_000] {
+                sleep(Duration::from_micros(micros)).await;
+            }
+        };
+        set(123_456);
+        run(async {
+            waits().await;
+            assert_eq!(current_timer_slack(), Ok(123_456));
+            // Less and more than the runtime has seen when it began.
+            for nanos in [1_000, 987_654] {
+                set(nanos);
+                waits().await;
+                assert_eq!(current_timer_slack(), Ok(nanos));
+            }
+        });
+        assert_eq!(current_timer_slack(), Ok(987_654));
     });
 }
