@@ -11,4 +11,5 @@ mod inheritance;
 #[path = "../common/installed.rs"]
 mod installed;
 mod nonblocking;
+mod orphans;
 mod threads;

@@ -20,14 +20,14 @@ use crate::again::by_itself;
 const SOMEBODY: u32 = 54_322;
 
 /// Sets how many threads and processes the user of this process may have.
-fn allow(threads: Option<u64>) {
+pub(crate) fn allow(threads: Option<u64>) {
     let maximum = getrlimit(Resource::Nproc).maximum;
     let current = threads.or(maximum);
     setrlimit(Resource::Nproc, Rlimit { current, maximum }).unwrap();
 }
 
 /// From here on no thread can be started from this one.
-fn no_more_threads() {
+pub(crate) fn no_more_threads() {
     allow(Some(0));
     // Whoever is not root is bound already.
     if rustix::process::getuid().is_root() {
@@ -52,7 +52,7 @@ fn says_so<T>(what: &str, outcome: io::Result<T>) {
 }
 
 /// How many threads this process has.
-fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     std_fs::read_dir("/proc/self/task").unwrap().count()
 }
 

@@ -1,0 +1,82 @@
+//! Children whose handle is dropped where neither a descriptor nor a thread can be had to wait for them.
+//!
+//! The thread that reaps was given up for good then, and each later orphan held a thread of the pool for its whole life.
+
+use std::fs as std_fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use wheelhouse::process::{Child, Command};
+use wheelhouse::{run, sleep};
+
+use crate::again::by_itself;
+use crate::installed::installed;
+use crate::threads::{no_more_threads, threads};
+
+/// A child that runs until its handle is dropped.
+fn lasting() -> Child {
+    let mut command = Command::new(installed("cat"));
+    command.stdin(Stdio::piped()).spawn().unwrap()
+}
+
+/// Calls `f` while no descriptor can be had.
+fn without_descriptors(f: impl FnOnce()) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = |current| setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+    limit(Some(60));
+    let all: Vec<_> = std::iter::from_fn(|| std_fs::File::open("/dev/null").ok()).collect();
+    f();
+    drop(all);
+    limit(maximum);
+}
+
+/// Waits until this process has no child any more, not even a zombie.
+async fn all_gone() {
+    let children = || std_fs::read_to_string("/proc/thread-self/children").unwrap();
+    while !children().trim().is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+fn orphans_are_reaped_although_there_was_no_descriptor_when_they_were_dropped() {
+    let test =
+        "orphans::orphans_are_reaped_although_there_was_no_descriptor_when_they_were_dropped";
+    by_itself(test, || {
+        run(async {
+            let first: Vec<_> = (0..5).map(|_| lasting()).collect();
+            without_descriptors(|| drop(first));
+            all_gone().await;
+            // They have one thread for all, as if nothing had been.
+            let later: Vec<_> = (0..20).map(|_| lasting()).collect();
+            let before = threads();
+            drop(later);
+            assert!(threads() <= before + 2, "{} and {before}", threads());
+            all_gone().await;
+        });
+    });
+}
+
+#[test]
+fn orphans_are_reaped_when_the_next_one_comes_where_there_was_no_thread_either() {
+    let test =
+        "orphans::orphans_are_reaped_when_the_next_one_comes_where_there_was_no_thread_either";
+    by_itself(test, || {
+        run(async {
+            let (one, other, last) = (lasting(), lasting(), lasting());
+            no_more_threads();
+            without_descriptors(|| drop((one, other)));
+            drop(last);
+            crate::threads::allow(None);
+            assert!(
+                Command::new(installed("true"))
+                    .status()
+                    .await
+                    .unwrap()
+                    .success()
+            );
+            all_gone().await;
+        });
+    });
+}
