@@ -454,7 +454,7 @@ impl Access for Core {
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
-            .field("hub", &self.shared)
+            .field("shared", &self.shared)
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }

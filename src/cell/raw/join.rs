@@ -32,7 +32,7 @@ fn already_taken(number: u64, label: &Label) -> ! {
 }
 
 /// What a handle says when it is awaited on a foreign thread.
-const AWAY: &str = "a JoinHandle was awaited shared_refs from its runtime: await it on the thread, and inside the runtime, \
+const AWAY: &str = "a JoinHandle was awaited away from its runtime: await it on the thread, and inside the runtime, \
                     that runs its task; from other threads use `Remote::spawn`";
 
 /// The handle's reference.
