@@ -23,8 +23,9 @@ use super::TaskGroup;
 use super::child_set::Call;
 use super::output::GroupOutput;
 use crate::error::{Cancelled, GroupError};
-use crate::runtime::{Core, Outgoing, OwnTurn, PendingJoins, ScopeHandle, Task, Unopened, with};
+use crate::runtime::{Core, Outgoing, OwnTurn, PendingJoins, ScopeHandle, Task, with};
 use crate::scope::Kind;
+use crate::scope::Unopened;
 use crate::util::{caught, drop_quietly};
 
 pin_project! {

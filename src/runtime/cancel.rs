@@ -21,11 +21,10 @@ use super::context::set_carrying;
 use super::core::Core;
 use super::outgoing::{Outgoing, Stop};
 use super::pending_joins::PendingJoins;
-use super::position::Position;
 use crate::error::{Cancelled, JoinError};
-use crate::scope::{Duty, Identity, Raise};
+use crate::scope::{Duty, Identity, Position, Raise};
 use crate::util::slab::Key;
-use crate::util::{budget, drop_quietly, wake_quietly};
+use crate::util::{budget, wake_quietly};
 
 impl Identity for Cancelled {
     fn is(&self, other: &Self) -> bool {
@@ -53,7 +52,7 @@ impl Core {
         let Some(root) = task.scope() else {
             return Delivered::Uncaught;
         };
-        let delivery = self.scopes().borrow_mut().cancel(root, cancelled.clone());
+        let delivery = self.scopes().cancel(root, cancelled.clone());
         delivery.wakes.into_iter().for_each(wake_quietly);
         match delivery.duty {
             Duty::Wait => Delivered::Caught,
@@ -117,13 +116,11 @@ impl Core {
 
     /// Does with another task what may change the record of the poll that is under way.
     pub(super) fn nested(&self, work: impl FnOnce()) {
-        let record = (self.raised().take(), self.look_after_poll().replace(false));
-        let (here, rest) = (self.here().get(), budget::set_aside());
+        let state = self.scopes().save_poll_state();
+        let rest = budget::set_aside();
         let (carrying, body) = (set_carrying(0), self.body_here().take());
         self.current_cell().set_aside(work);
-        self.raised().set(record.0);
-        self.look_after_poll().set(record.1);
-        self.here().set(here);
+        self.scopes().restore_poll_state(state);
         budget::put_back(rest);
         set_carrying(carrying);
         drop(self.body_here().replace(body));
@@ -152,7 +149,7 @@ impl Core {
         match self.take_uncaught(&task).or(uncaught) {
             Some(cancelled) => self.abort(task, cancelled),
             None => {
-                self.look_after_poll().set(true);
+                self.scopes().set_after_poll(true);
                 let woken = self.run(task);
                 woken.into_iter().for_each(|woken| self.enqueue(woken));
             }
@@ -190,8 +187,7 @@ impl Core {
     /// past every catch point, or one that a catch point let out because foreign code dropped it,
     /// or did not poll it (C26).
     pub(super) fn end_of(&self, task: &Task) -> Option<Cancelled> {
-        self.look_after_poll().set(false);
-        let raised = self.raised().take();
+        let raised = self.scopes().take_exit();
         if let Some(root) = task.scope()
             && task.state().had_own_poll()
         {
@@ -206,8 +202,7 @@ impl Core {
     pub(super) fn end_poll(&self, task: &Task) {
         // A task that raised a cancellation in one branch and finished in another has a result, which stands (C4); what a
         // destructor raises is too late.
-        self.look_after_poll().set(false);
-        drop(self.raised().take());
+        drop(self.scopes().take_exit());
         self.close_root(task);
     }
 
@@ -216,7 +211,7 @@ impl Core {
     pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
         if task.state().is_draining() {
             let number = task.by_ref().number();
-            let wait = self.draining().borrow_mut().remove(&number);
+            let wait = self.scopes().take_draining(number);
             drop(wait);
             task.start();
             return self.end_draining(task);
@@ -241,17 +236,13 @@ impl Core {
             task.clone().wake();
         }
         let number = task.by_ref().number();
-        self.draining().borrow_mut().insert(number, wait);
+        drop(self.scopes().set_draining(number, wait));
     }
 
     /// A task that lingers was woken: ends it, if those that it waits for have ended.
     fn wait_on(&self, task: Task) {
         let number = task.by_ref().number();
-        let mut wait = self
-            .draining()
-            .borrow_mut()
-            .remove(&number)
-            .unwrap_or_default();
+        let mut wait = self.scopes().take_draining(number).unwrap_or_default();
         task.start();
         if let Some(cancelled) = task.take_cancel() {
             wait.cancel_again(&cancelled);
@@ -259,7 +250,7 @@ impl Core {
         if wait.poll(&task.waker()).is_ready() {
             return self.end_draining(task);
         }
-        self.draining().borrow_mut().insert(number, wait);
+        drop(self.scopes().set_draining(number, wait));
         self.settle(task, false);
     }
 
@@ -274,46 +265,26 @@ impl Core {
     /// Also sees to it that the task is woken for the next such case.
     pub(crate) fn take_uncaught(&self, task: &Task) -> Option<Cancelled> {
         let root = task.scope()?;
-        if self.scopes().borrow().waker(root).is_none() {
-            let waker = task.waker();
-            let old = self.scopes().borrow_mut().set_waker(root, waker);
+        if !self.scopes().has_waker(root, |_| true) {
+            let old = self.scopes().set_waker(root, task.waker());
             drop(old);
         }
-        self.scopes().borrow_mut().take_pending(root)
+        self.scopes().take_pending(root)
     }
 
     /// Returns `true` if a cancellation was delivered to a catch point, shield or scope that has
     /// not been polled since.
     pub(crate) fn is_any_unheard(&self) -> bool {
-        self.scopes().borrow().is_any_unheard()
+        self.scopes().is_any_unheard()
     }
 
     /// Sends outwards what was delivered inside `scope` and not heard by its poll, which has ended
     /// pending and is not to be repeated (C26).
     pub(super) fn pass_by(&self, scope: Key) {
         if self.is_any_unheard() {
-            let wakes = self.scopes().borrow_mut().pass_by(scope);
+            let wakes = self.scopes().pass_by(scope);
             wakes.into_iter().for_each(wake_quietly);
         }
-    }
-
-    /// The tree of scopes is to be asked after the current poll.
-    pub(super) fn set_look_after(&self) {
-        self.look_after_poll().set(true);
-    }
-
-    /// Takes the root of a task that has ended out of the tree.
-    fn close_root(&self, task: &Task) {
-        if let Some(root) = task.scope() {
-            self.close_node(root);
-        }
-    }
-
-    /// Takes a node out of the tree. Its waker may be anybody's, and this may be part of an unwinding.
-    pub(super) fn close_node(&self, key: Key) {
-        let closed = self.scopes().borrow_mut().close(key);
-        drop_quietly(closed.waker);
-        closed.wake.into_iter().for_each(wake_quietly);
     }
 
     /// Sends a cancellation outwards from the code that runs now. `waker` is of the future that
@@ -335,14 +306,14 @@ impl Core {
                 "`Cancelled::resume` was awaited outside of a task, where there is nothing that it could end"
             );
         };
-        if self.here().get() == Position::Task && task.scope().is_none() && task.parent().is_none()
+        if self.scopes().position() == Position::Task
+            && task.scope().is_none()
+            && task.parent().is_none()
         {
             return self.raise(&task, cancelled);
         }
         let from = self.node_here();
-        let raised = from.map_or(Raise::Nowhere, |node| {
-            self.scopes().borrow_mut().raise(node, &cancelled)
-        });
+        let raised = from.map_or(Raise::Nowhere, |node| self.scopes().raise(node, &cancelled));
         let stop = match raised {
             Raise::Ends(scope, waker) if task.scope() == Some(scope) => {
                 drop(waker);
@@ -360,16 +331,7 @@ impl Core {
 
     /// Ends the current task as cancelled when its poll returns.
     fn raise(&self, task: &Task, cancelled: Cancelled) -> Outgoing {
-        self.set_look_after();
-        drop(self.raised().replace(Some(cancelled)));
+        self.scopes().set_exit(cancelled);
         Outgoing::to(self, Stop::Task(task.by_ref().number()))
-    }
-
-    /// Returns `true` if the current task ends as cancelled when its poll returns.
-    pub(super) fn is_raised(&self) -> bool {
-        let raised = self.raised().take();
-        let is_raised = raised.is_some();
-        self.raised().set(raised);
-        is_raised
     }
 }

@@ -5,28 +5,24 @@
 //! calls and borrows nothing.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::circles::HeldOff;
 use super::clock::Clock;
 use super::owned_tasks::OwnedTasks;
 use super::pending_joins::PendingJoins;
-use super::position::Position;
 use super::queue::Queue;
 use super::report::find_wait_graph;
 use super::shared::Shared;
 use super::signals::Signals;
-use super::waits::Waits;
-use super::{OwnedRef, ParentScheduler, Task};
+use super::{OwnedRef, ParentScheduler, Task, TaskRef};
 use crate::cell::{Current, Pool, empty};
 use crate::error::Cancelled;
 use crate::reactor::{Access, Reactor};
-use crate::scope::Tree;
+use crate::scope::{self, Position};
 use crate::util::vars::Vars;
 use crate::util::wait_graph::WaitGraph;
 use crate::util::{Id, budget};
@@ -42,6 +38,9 @@ pub(crate) enum Phase {
     /// Nothing is polled any more; what is spawned is dropped at once.
     Closed,
 }
+
+/// The cancellation state of a runtime.
+pub(super) type Scopes = scope::Scopes<Cancelled, Waker, TaskRef, PendingJoins>;
 
 /// The home part of a runtime.
 pub(crate) struct Core {
@@ -71,24 +70,12 @@ pub(crate) struct Core {
     reactor: RefCell<Reactor>,
     /// The signals that the runtime itself listens to.
     signals: Signals,
-    /// The scopes and catch points of all tasks.
-    scopes: RefCell<Tree<Cancelled, Waker>>,
-    /// Where in that tree the code runs now.
-    here: Cell<Position>,
+    /// Cancellation: the scopes and catch points of all tasks, and the position in them.
+    scopes: Scopes,
     /// The group whose body is being polled.
     body_here: Cell<Option<Rc<dyn ParentScheduler<Shared>>>>,
     /// The number of the last poll that carried another task's turn.
     last_carried: Cell<u32>,
-    /// The tasks that a future which is being dropped for a cancellation was awaiting; `None` while none is.
-    collector: RefCell<Option<PendingJoins>>,
-    /// Who waits for such tasks.
-    waits: RefCell<Waits>,
-    /// The tasks that are waited for while they hold a cancellation off.
-    held_off: RefCell<HeldOff>,
-    /// Whether there are any.
-    is_any_held_off: Cell<bool>,
-    /// What the tasks that linger wait for, by their numbers.
-    draining: RefCell<BTreeMap<u64, PendingJoins>>,
     /// The number of the task that was spawned last.
     last_number: Cell<u64>,
     /// Where the runtime stands in its life.
@@ -99,12 +86,6 @@ pub(crate) struct Core {
     polls_left: Cell<usize>,
     /// Polls until every task is polled that was ready when the current lap began.
     left_of_lap: Cell<usize>,
-    /// The cancellation that ends the current task when its poll returns: it was resumed past every catch point.
-    raised: Cell<Option<Cancelled>>,
-    /// True when that, or the tree of scopes, is to be looked at after this poll: always while the task has a root there.
-    look_after: Cell<bool>,
-    /// The cancellation for which a future is being dropped.
-    aborting: RefCell<Option<Cancelled>>,
     /// The part that all threads share. Last, so that it outlives whatever the fields above still hold.
     shared: Arc<Shared>,
 }
@@ -131,23 +112,14 @@ impl Core {
             scratch: Cell::default(),
             reactor: RefCell::new(reactor),
             signals: Signals::default(),
-            scopes: RefCell::new(Tree::new()),
-            here: Cell::new(Position::Task),
+            scopes: Scopes::new(),
             body_here: Cell::new(None),
             last_carried: Cell::new(0),
-            collector: RefCell::default(),
-            waits: RefCell::default(),
-            held_off: RefCell::default(),
-            is_any_held_off: Cell::new(false),
-            draining: RefCell::default(),
             last_number: Cell::new(0),
             phase: Cell::new(Phase::Open),
             drivers: Cell::new(0),
             polls_left: Cell::new(0),
             left_of_lap: Cell::new(0),
-            raised: Cell::new(None),
-            look_after: Cell::new(false),
-            aborting: RefCell::new(None),
         })
     }
 
@@ -203,14 +175,10 @@ impl Core {
         &self.signals
     }
 
-    /// The scopes and catch points, for a moment.
-    pub(super) fn scopes(&self) -> &RefCell<Tree<Cancelled, Waker>> {
+    /// Returns the cancellation state.
+    #[inline]
+    pub(super) fn scopes(&self) -> &Scopes {
         &self.scopes
-    }
-
-    /// Where in the tree of scopes the code runs now.
-    pub(super) fn here(&self) -> &Cell<Position> {
-        &self.here
     }
 
     /// The group whose body is being polled.
@@ -221,32 +189,6 @@ impl Core {
     /// The number of the last poll that carried another task's turn.
     pub(super) fn last_carried(&self) -> &Cell<u32> {
         &self.last_carried
-    }
-
-    /// The list of tasks that a future which is being dropped was awaiting.
-    pub(super) fn collector(&self) -> &RefCell<Option<PendingJoins>> {
-        &self.collector
-    }
-
-    /// Who waits for such tasks.
-    pub(super) fn waits(&self) -> &RefCell<Waits> {
-        &self.waits
-    }
-
-    /// The tasks that are waited for while they hold a cancellation off.
-    pub(super) fn held_off(&self) -> &RefCell<HeldOff> {
-        &self.held_off
-    }
-
-    /// Whether any task is waited for while it holds a cancellation off.
-    #[inline]
-    pub(super) fn is_any_held_off(&self) -> &Cell<bool> {
-        &self.is_any_held_off
-    }
-
-    /// What the tasks that linger wait for.
-    pub(super) fn draining(&self) -> &RefCell<BTreeMap<u64, PendingJoins>> {
-        &self.draining
     }
 
     /// The context variables that are set now.
@@ -367,7 +309,7 @@ impl Core {
     pub(super) fn run(&self, task: Task) -> Option<Task> {
         let started = task.start();
         let ended = self.poll_as(&task, || started.poll());
-        match self.look_after.get() {
+        match self.scopes.is_after_poll_set() {
             false => task.settle(ended, self.current_cell()),
             true => self.look_after(task, ended),
         }
@@ -385,41 +327,26 @@ impl Core {
     #[inline]
     pub(super) fn poll_as<R>(&self, task: &Task, poll: impl FnOnce() -> R) -> R {
         budget::begin();
-        self.here.set(Position::Task);
+        self.scopes.set_position(Position::Task);
         self.current.during_poll(task, poll)
     }
 
     /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled` and does not panic.
     pub(super) fn aborting_for(&self, task: &Task, cancelled: &Cancelled, drop_it: impl FnOnce()) {
-        let outer = self.aborting.replace(Some(cancelled.clone()));
-        let here = self.here.replace(Position::Task);
+        let outer = self.scopes.replace_dropping_for(Some(cancelled.clone()));
+        let position = self.scopes.replace_position(Position::Task);
         // A destructor is no part of a poll, and takes none of its steps.
         let rest = budget::set_aside();
         self.current.during(task, drop_it);
         budget::put_back(rest);
-        self.here.set(here);
+        self.scopes.set_position(position);
         self.end_poll(task);
-        self.aborting.replace(outer);
-    }
-
-    /// Notes for which cancellation a future is being dropped from now on, and gives the one before.
-    pub(super) fn set_aborting(&self, cancelled: Option<Cancelled>) -> Option<Cancelled> {
-        self.aborting.replace(cancelled)
+        self.scopes.replace_dropping_for(outer);
     }
 
     /// Why a future is being dropped at this moment, if that is for a cancellation.
     pub(crate) fn aborting(&self) -> Option<Cancelled> {
-        self.aborting.borrow().clone()
-    }
-
-    /// The cancellation that ends the current task when its poll returns.
-    pub(super) fn raised(&self) -> &Cell<Option<Cancelled>> {
-        &self.raised
-    }
-
-    /// Whether that, and the tree of scopes, is to be asked after the current poll.
-    pub(super) fn look_after_poll(&self) -> &Cell<bool> {
-        &self.look_after
+        self.scopes.dropping_for()
     }
 
     /// The task that is being polled.

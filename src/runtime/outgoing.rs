@@ -59,8 +59,10 @@ impl Outgoing {
     fn is_on_its_way(&self, core: &Core) -> bool {
         core.shared().number() == self.runtime
             && match self.stop {
-                Stop::Node(key) => core.scopes().borrow().is_raised(key),
-                Stop::Task(number) => core.is_raised() && core.current_number() == Some(number),
+                Stop::Node(key) => core.scopes().is_raised(key),
+                Stop::Task(number) => {
+                    core.scopes().is_exit_set() && core.current_number() == Some(number)
+                }
             }
     }
 }

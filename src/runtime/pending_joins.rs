@@ -17,9 +17,9 @@ use std::task::{Poll, Waker};
 
 use super::core::{Core, Phase};
 use super::shared::{Message, Shared};
-use super::waits::Wait;
 use super::{Task, TaskRef, try_with};
 use crate::error::Cancelled;
+use crate::scope::Wait;
 
 /// A wait for tasks to end.
 #[derive(Debug, Default)]
@@ -37,11 +37,9 @@ impl PendingJoins {
     /// Outside of a runtime there is nobody to wait for.
     pub(crate) fn of(cancelled: &Cancelled, drop_it: impl FnOnce()) -> Self {
         let outer = try_with(|core| {
-            let reason = core.set_aborting(Some(cancelled.clone()));
-            (
-                core.collector().replace(Some(Self::in_runtime(core))),
-                reason,
-            )
+            let reason = core.scopes().replace_dropping_for(Some(cancelled.clone()));
+            let ours = Self::in_runtime(core);
+            (core.scopes().replace_collecting(Some(ours)), reason)
         });
         let Ok((outer, reason)) = outer else {
             drop_it();
@@ -65,7 +63,7 @@ impl PendingJoins {
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
         while let Some(last) = self.tasks.last() {
             if !last.is_done()
-                && try_with(|core| core.is_given_up(last)) == Ok(false)
+                && try_with(|core| core.scopes().is_given_up(last.number())) == Ok(false)
                 && let Ok(task) = last.clone().at_home()
                 && task.wake_at_end(waker)
             {
@@ -116,7 +114,7 @@ impl PendingJoins {
         let here = try_with(|core| {
             let here = core.shared().number() == self.runtime;
             if here {
-                core.forget_waits(&noted);
+                core.scopes().remove_waits(&noted);
             }
             here
         });
@@ -163,8 +161,8 @@ impl CollectJoins {
     fn back(&mut self) -> PendingJoins {
         let (outer, reason) = (self.outer.take(), self.reason.take());
         let ours = try_with(|core| {
-            core.set_aborting(reason);
-            core.collector().replace(outer)
+            core.scopes().replace_dropping_for(reason);
+            core.scopes().replace_collecting(outer)
         });
         ours.ok().flatten().unwrap_or_default()
     }
@@ -200,9 +198,7 @@ impl Core {
     /// Cancels a task, unless it has heard of the event that this comes of by another way.
     fn pass_on(&self, task: &TaskRef, cancelled: &Cancelled) {
         let root = task.clone().at_home().ok().and_then(|task| task.scope());
-        let scopes = self.scopes().borrow();
-        let has_heard = root.is_some_and(|root| scopes.has_heard(root, cancelled));
-        drop(scopes);
+        let has_heard = root.is_some_and(|root| self.scopes().has_heard(root, cancelled));
         if !has_heard {
             task.cancel(cancelled.clone());
         }
@@ -210,7 +206,7 @@ impl Core {
 
     /// A wait that had begun was dropped: whoever collects around it, if anybody does, takes it over.
     fn take_over(&self, tasks: &[TaskRef]) {
-        if self.collector().borrow().is_none() {
+        if !self.scopes().is_collecting() {
             return;
         }
         let gone = self.gone(self.aborting().as_ref());
@@ -223,33 +219,26 @@ impl Core {
 
     /// Has whoever drops a cancelled future, if anybody does, wait for a task that goes with it, unless that waits for it.
     pub(super) fn wait_for(&self, task: &TaskRef) {
-        if self.collector().borrow().is_none() {
+        if !self.scopes().is_collecting() {
             return;
         }
         let (waiters, target) = (self.waiters(), task.number());
-        let mut waits = self.waits().borrow_mut();
-        if waits.leads_back(target, &waiters) || self.is_given_up(task) {
+        if self.scopes().leads_back(target, &waiters) || self.scopes().is_given_up(target) {
             return;
         }
-        if let Some(list) = self.collector().borrow_mut().as_mut() {
+        self.scopes().collect(|list| {
             for waiter in waiters {
-                waits.note((waiter, target));
+                self.scopes().add_wait((waiter, target));
                 list.noted.push((waiter, target));
             }
             list.tasks.push(task.clone());
-        }
-        drop(waits);
+        });
         // One that is to be polled is looked at then, with what the cancellation has left of it.
         if let Ok(task) = task.clone().at_home()
             && !task.state().is_scheduled()
         {
             self.look_for_shields(&task);
         }
-    }
-
-    /// A wait is over, or was dropped.
-    pub(super) fn forget_waits(&self, waits: &[Wait]) {
-        self.waits().borrow_mut().forget(waits);
     }
 
     /// The task that runs, and those whose groups it is in.

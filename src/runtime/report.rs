@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::core::{Core, Phase};
+use super::pending_joins::PendingJoins;
 use super::{Task, try_with};
 use crate::util::Id;
 use crate::util::wait_graph::{Hold, ResourceLabel, Wait, WaitGraph};
@@ -95,8 +96,6 @@ struct Stop {
 impl Picture {
     /// The runtime as it is.
     fn of(core: &Core) -> Self {
-        let draining = core.draining().borrow();
-        let draining = draining.iter();
         Self {
             tasks: core.running(),
             waits: core.book().map(WaitGraph::all_waits).unwrap_or_default(),
@@ -104,9 +103,7 @@ impl Picture {
                 .book()
                 .map(WaitGraph::holds_in_demand)
                 .unwrap_or_default(),
-            draining: draining
-                .map(|(task, wait)| (*task, wait.numbers()))
-                .collect(),
+            draining: core.scopes().all_draining(PendingJoins::numbers),
         }
     }
 

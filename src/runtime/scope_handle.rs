@@ -14,11 +14,10 @@ use std::task::Waker;
 
 use super::context::hand;
 use super::core::Core;
-use super::position::{Position, Unopened};
 use super::shared::{Message, Shared};
 use super::try_with;
 use crate::error::Cancelled;
-use crate::scope::{Duty, Kind};
+use crate::scope::{Duty, Kind, Position, Unopened};
 use crate::util::slab::Key;
 use crate::util::{caught, go_on, wake_quietly};
 
@@ -43,7 +42,7 @@ impl ScopeHandle {
             let parent = core.node_here();
             // Who polls a group outside of a task: its children are tasks all the same, and to be told through it.
             if parent.is_some() || kind == Kind::Join {
-                let key = core.scopes().borrow_mut().open(parent, kind);
+                let key = core.scopes().open(parent, kind);
                 place.node = Some((key, core.shared().number()));
                 is_new = true;
                 if kind == Kind::Mask && place.has_arrived() {
@@ -70,7 +69,7 @@ impl ScopeHandle {
             place.leave_other_runtime(core);
             let Some(key) = place.key(core) else { return };
             let parent = core.node_here();
-            core.scopes().borrow_mut().adopt(key, parent);
+            core.scopes().adopt(key, parent);
             core.refresh_waker(key, waker);
         });
     }
@@ -96,7 +95,7 @@ impl ScopeHandle {
     pub(crate) fn set_aside(&mut self) {
         self.at(|place, core| {
             if let Some(key) = place.key(core) {
-                core.scopes().borrow_mut().adopt(key, None);
+                core.scopes().adopt(key, None);
             }
         });
     }
@@ -111,8 +110,9 @@ impl ScopeHandle {
             f,
             |core, f| {
                 let key = self.key(core);
-                let _back =
-                    key.map(|key| RestorePosition(core, core.here().replace(Position::Node(key))));
+                let _back = key.map(|key| {
+                    RestorePosition(core, core.scopes().replace_position(Position::Node(key)))
+                });
                 f()
             },
             |f| f(),
@@ -132,7 +132,7 @@ impl ScopeHandle {
         hand(
             (self, f),
             |core, (place, f)| {
-                let Some((outer, _)) = core.promise(lazy) else {
+                let Some((outer, _)) = core.defer(lazy) else {
                     return f();
                 };
                 // Also when `f` panics: what it opened must be closed.
@@ -163,32 +163,31 @@ impl ScopeHandle {
 
     /// The cancellation that has arrived, once.
     pub(crate) fn arrived(&self) -> Option<Cancelled> {
-        self.ask(|core, key| core.scopes().borrow_mut().take_pending(key))
+        self.ask(|core, key| core.scopes().take_pending(key))
             .flatten()
     }
 
     /// The cancellation that has arrived, which stays there.
     pub(crate) fn pending(&self) -> Option<Cancelled> {
-        self.ask(|core, key| core.scopes().borrow().pending(key).cloned())
-            .flatten()
+        self.ask(|core, key| core.scopes().pending(key)).flatten()
     }
 
     /// True when a cancellation has arrived and was not taken.
     pub(crate) fn has_arrived(&self) -> bool {
-        self.ask(|core, key| core.scopes().borrow().pending(key).is_some())
+        self.ask(|core, key| core.scopes().is_pending(key))
             .unwrap_or(false)
     }
 
     /// True when a cancellation has been delivered here since the last [`visit`](ScopeHandle::visit).
     pub(crate) fn was_hit(&self) -> bool {
-        self.ask(|core, key| core.scopes().borrow().waker(key).is_none())
+        self.ask(|core, key| !core.scopes().has_waker(key, |_| true))
             .unwrap_or(false)
     }
 
     /// Cancels the scope. `false` when nobody inside deals with it, so that its future is to be dropped.
     pub(crate) fn cancel(&self, cancelled: &Cancelled) -> bool {
         self.ask(|core, key| {
-            let delivery = core.scopes().borrow_mut().cancel(key, cancelled.clone());
+            let delivery = core.scopes().cancel(key, cancelled.clone());
             delivery.wakes.into_iter().for_each(wake_quietly);
             delivery.duty == Duty::Wait
         })
@@ -203,26 +202,24 @@ impl ScopeHandle {
 
     /// True when a cancellation is this scope's own.
     pub(crate) fn owns(&self, cancelled: &Cancelled) -> bool {
-        self.ask(|core, key| core.scopes().borrow().owns(key, cancelled))
+        self.ask(|core, key| core.scopes().owns(key, cancelled))
             .unwrap_or(false)
     }
 
     /// The cancellation from further out that has been delivered inside.
     pub(crate) fn outer(&self) -> Option<Cancelled> {
-        self.ask(|core, key| core.scopes().borrow().outer(key).cloned())
-            .flatten()
+        self.ask(|core, key| core.scopes().outer(key)).flatten()
     }
 
     /// Whether `new` belongs to a scope further out than the one that `old` belongs to.
     pub(crate) fn outranks(&self, new: &Cancelled, old: &Cancelled) -> bool {
-        self.ask(|core, key| core.scopes().borrow().outranks(new, old, key))
+        self.ask(|core, key| core.scopes().outranks(new, old, key))
             .unwrap_or(false)
     }
 
     /// The cancellation that was delivered here last, though another one may have stood.
     pub(crate) fn latest(&self) -> Option<Cancelled> {
-        self.ask(|core, key| core.scopes().borrow().latest(key).cloned())
-            .flatten()
+        self.ask(|core, key| core.scopes().latest(key)).flatten()
     }
 
     /// The node, if it is open in the runtime that is driven here.
@@ -233,7 +230,7 @@ impl ScopeHandle {
     /// The node around this one.
     pub(crate) fn around(&self) -> Option<Self> {
         self.ask(|core, key| {
-            let around = core.scopes().borrow().parent(key)?;
+            let around = core.scopes().parent(key)?;
             let node = Some((around, core.shared().number()));
             Some(Self { node })
         })
@@ -303,12 +300,9 @@ impl Drop for ScopeHandle {
 impl Core {
     /// Makes `waker` the one to wake for a node.
     fn refresh_waker(&self, key: Key, waker: &Waker) {
-        let set = self.scopes().borrow();
-        let same = set.waker(key).is_some_and(|set| set.will_wake(waker));
-        drop(set);
-        if !same {
+        if !self.scopes().has_waker(key, |set| set.will_wake(waker)) {
             let waker = waker.clone();
-            let old = self.scopes().borrow_mut().set_waker(key, waker);
+            let old = self.scopes().set_waker(key, waker);
             drop(old);
         }
     }
@@ -319,7 +313,7 @@ struct RestorePosition<'a>(&'a Core, Position);
 
 impl Drop for RestorePosition<'_> {
     fn drop(&mut self) {
-        self.0.here().set(self.1);
+        self.0.scopes().set_position(self.1);
     }
 }
 
@@ -336,7 +330,7 @@ pub(crate) struct DeferredOpen<'a> {
 impl<'a> DeferredOpen<'a> {
     /// Promises a scope; `None` outside of a task.
     fn make(core: &'a Core, lazy: Unopened) -> Option<Self> {
-        let (outer, promised) = core.promise(lazy)?;
+        let (outer, promised) = core.defer(lazy)?;
         Some(Self {
             core,
             outer,
@@ -346,10 +340,10 @@ impl<'a> DeferredOpen<'a> {
 
     /// The place that has been opened since this was asked last; the next one that asks gets another.
     pub(crate) fn opened(&self, waker: &Waker) -> Option<ScopeHandle> {
-        let Position::Node(key) = self.core.here().get() else {
+        let Position::Node(key) = self.core.scopes().position() else {
             return None;
         };
-        self.core.here().set(self.promised.get());
+        self.core.scopes().set_position(self.promised.get());
         let node = Some((key, self.core.shared().number()));
         let opened = ScopeHandle { node };
         self.core.refresh_waker(key, waker);
@@ -360,14 +354,14 @@ impl<'a> DeferredOpen<'a> {
     pub(crate) fn know(&self, join: &ScopeHandle) {
         let promised = Position::Unopened(join.node(), Unopened::Branch(join.node()));
         self.promised.set(promised);
-        self.core.here().set(promised);
+        self.core.scopes().set_position(promised);
     }
 }
 
 impl Drop for DeferredOpen<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Position::Node(unclaimed) = self.core.here().replace(self.outer) {
+        if let Position::Node(unclaimed) = self.core.scopes().replace_position(self.outer) {
             self.close_unclaimed(unclaimed);
         }
     }
@@ -405,8 +399,8 @@ impl Drop for AdoptOnDrop<'_> {
     // Mostly there is nothing to pick up. `claim` is given no reference to us, so that we live in registers.
     #[inline]
     fn drop(&mut self) {
-        let here = self.core.here().get();
-        self.core.restore(self.outer);
+        let here = self.core.scopes().position();
+        self.core.scopes().restore(self.outer);
         if let Position::Node(opened) = here {
             claim(self.core, opened, self.place, self.waker);
         }

@@ -150,7 +150,7 @@ impl Core {
     fn take_leaves(&self) -> Vec<Waker> {
         let mut leaves = self.wheel().borrow_mut().dissolve();
         leaves.append(&mut self.reactor().borrow_mut().dissolve());
-        leaves.append(&mut self.scopes().borrow_mut().dissolve());
+        leaves.append(&mut self.scopes().dissolve());
         leaves
     }
 }

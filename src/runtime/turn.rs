@@ -228,7 +228,7 @@ impl Core {
             Message::TimerReset(key) => self.forget_timer(key).into_iter().for_each(wake_quietly),
             Message::SourceGone(key) => self.end_source(key),
             Message::PlaceGone(key) => self.close_node(key),
-            Message::WaitsGone(waits) => self.forget_waits(&waits),
+            Message::WaitsGone(waits) => self.scopes().remove_waits(&waits),
         }
     }
 

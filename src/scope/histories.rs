@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::model::{Forest, Names, Twig};
 use super::tests::Tag;
+use super::tree::Tree;
 use super::*;
 use crate::util::slab::Key;
 

@@ -151,16 +151,22 @@
 
 mod deliver;
 mod ending;
+mod held_off;
 mod links;
 mod node;
 mod outcome;
 mod pass_by;
+mod position;
+mod scopes;
 mod tree;
+mod waits;
 
 pub(crate) use ending::Around;
 pub(crate) use node::{Identity, Kind};
 pub(crate) use outcome::{Duty, Raise};
-pub(crate) use tree::Tree;
+pub(crate) use position::{Position, Unopened};
+pub(crate) use scopes::Scopes;
+pub(crate) use waits::Wait;
 
 #[cfg(test)]
 mod histories;

@@ -1,6 +1,7 @@
 //! The tree under odd use: foreign orders of dropping, carried futures, stale keys, great depth.
 
 use super::tests::{Bench, Tag};
+use super::tree::Tree;
 use super::*;
 
 #[test]

@@ -1,5 +1,6 @@
 //! One test per rule, on trees drawn by hand. The names carry the promise's number.
 
+use super::tree::Tree;
 use super::*;
 use crate::util::slab::Key;
 

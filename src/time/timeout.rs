@@ -25,7 +25,8 @@ use pin_project_lite::pin_project;
 
 use super::{Sleep, sleep_until};
 use crate::error::{Cancelled, Elapsed, Reason};
-use crate::runtime::{Core, Outgoing, PendingJoins, ScopeHandle, Unopened, with};
+use crate::runtime::{Core, Outgoing, PendingJoins, ScopeHandle, with};
+use crate::scope::Unopened;
 use crate::util::budget;
 
 /// Runs a future for at most a time (asyncio: `wait_for`, `timeout`).

@@ -18,7 +18,7 @@ pub(crate) type Wait = (u64, u64);
 
 /// The waits that last.
 #[derive(Debug, Default)]
-pub(crate) struct Waits {
+pub(super) struct Waits {
     /// How many waits there are of one task for another. The tasks whose groups a waiter is in wait with it.
     counts: BTreeMap<Wait, usize>,
     /// Invariant: the same pairs turned round, target first.
@@ -101,13 +101,13 @@ impl Waits {
     }
 
     /// Adds a wait.
-    pub(super) fn note(&mut self, (waiter, target): Wait) {
+    pub(super) fn add(&mut self, (waiter, target): Wait) {
         *self.counts.entry((waiter, target)).or_default() += 1;
         self.reversed.insert((target, waiter));
     }
 
     /// Removes waits that are over.
-    pub(super) fn forget(&mut self, waits: &[Wait]) {
+    pub(super) fn remove(&mut self, waits: &[Wait]) {
         for &(waiter, target) in waits {
             match self.counts.get_mut(&(waiter, target)) {
                 Some(count) if *count > 1 => *count -= 1,
@@ -135,7 +135,7 @@ mod tests {
         let mut add = |task: u64| {
             let (closes, steps) = waits.search(task - 1, &[task]);
             assert!(!closes);
-            waits.note((task, task - 1));
+            waits.add((task, task - 1));
             steps
         };
         order.into_iter().map(&mut add).sum()
@@ -167,11 +167,11 @@ mod tests {
     #[test]
     fn one_that_waits_for_many_costs_each_of_them_one_step() {
         let mut waits = Waits::default();
-        waits.note((1, 0));
+        waits.add((1, 0));
         for target in 2..LENGTH {
             let (closes, steps) = waits.search(target, &[1]);
             assert!(!closes && steps <= 1);
-            waits.note((1, target));
+            waits.add((1, target));
         }
     }
 
@@ -203,10 +203,10 @@ mod tests {
                 let at = list.iter().position(|wait| *wait == (waiter, other));
                 match (adds, at) {
                     (true, _) => {
-                        waits.note((waiter, other));
+                        waits.add((waiter, other));
                         list.push((waiter, other));
                     }
-                    (false, Some(at)) => waits.forget(&[list.swap_remove(at)]),
+                    (false, Some(at)) => waits.remove(&[list.swap_remove(at)]),
                     (false, None) => {}
                 }
                 let expected = waiters.iter().any(|waiter| leads(&list, target, *waiter));
