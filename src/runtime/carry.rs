@@ -109,7 +109,7 @@ impl Core {
     /// Takes up the next turn, if that is of another task of the same pen: what was polled to carry the last one can
     /// carry this one, too.
     pub(crate) fn next_turn_in(&self, parent: &dyn ParentScheduler<Shared>) -> bool {
-        if self.polls_left().get() == 0 {
+        if !self.may_poll() {
             return false;
         }
         let thin = std::ptr::from_ref(parent).cast();

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! The batch bounds what others wait: a due timer, a ready socket and a wake from another thread
-//! are seen after at most [`BATCH`] polls of tasks. Of what other threads send, a turn takes
+//! are seen after at most [`BATCH`] polls of tasks, and after each poll that used up its
+//! [steps](crate::util::budget). Of what other threads send, a turn takes
 //! [`TAKEN`] messages at most, so a flood of them holds up nothing but what other threads send
 //! behind it: by a turn for each [`TAKEN`] messages. What came from home is taken in whole.
 
@@ -59,6 +60,7 @@ impl Core {
     pub(super) fn begin_batch(&self) {
         self.count_lap(BATCH - self.polls_left().get());
         self.polls_left().set(BATCH);
+        budget::take_refusal();
     }
 
     /// Counts the polls of the last batch towards the lap, in which every task that was ready at
@@ -73,12 +75,19 @@ impl Core {
             .set(if is_over { self.queue().len() } else { left });
     }
 
+    /// Returns `true` while the batch has polls left. A poll that used up its steps took as long as many
+    /// others: timers and sockets are looked at after it.
+    #[inline]
+    pub(super) fn may_poll(&self) -> bool {
+        self.polls_left().get() > 0 && !budget::was_refused()
+    }
+
     /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early when main is
     /// to be polled.
     pub(super) fn batch(&self) -> Option<MainTurn> {
         // A task that gave way, until it is known who runs next.
         let mut woken = None;
-        while self.polls_left().get() > 0 {
+        while self.may_poll() {
             let task = match woken.take() {
                 Some(woken) => self.queue().push_and_pop(woken),
                 None => self.queue().pop()?,

@@ -34,6 +34,8 @@ const NO_BOUND: i64 = i64::MAX / 2;
 thread_local! {
     /// How many steps are left; below zero, how often one was refused.
     static LEFT: Cell<i64> = const { Cell::new(NO_BOUND) };
+    /// Whether a step was refused since the last [`take_refusal`].
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A poll of a task begins.
@@ -95,11 +97,24 @@ pub(crate) fn spend() -> bool {
 #[cold]
 #[inline(never)]
 fn has_tried_enough() -> bool {
+    REFUSED.set(true);
     let enough = LEFT.get() < -PATIENCE;
     if enough {
         LEFT.set(BUDGET - 1);
     }
     enough
+}
+
+/// Returns `true` if a step was refused since the last [`take_refusal`], in whichever poll.
+#[inline]
+pub(crate) fn was_refused() -> bool {
+    REFUSED.get()
+}
+
+/// Forgets that a step was refused.
+#[inline]
+pub(crate) fn take_refusal() {
+    REFUSED.set(false);
 }
 
 /// Gives back a step that was counted and not taken, since there was a need to wait.
@@ -178,6 +193,20 @@ mod tests {
         }
         assert_eq!(spend_all(), BUDGET);
         end();
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_until_it_is_taken_also_from_a_poll_inside_of_another() {
+        take_refusal();
+        let rest = set_aside();
+        begin();
+        assert!((0..BUDGET).all(|_| spend()) && !was_refused());
+        assert!(!spend() && was_refused());
+        end();
+        put_back(rest);
+        assert!(was_refused());
+        take_refusal();
+        assert!(!was_refused());
     }
 
     #[test]

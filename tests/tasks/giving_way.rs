@@ -475,3 +475,25 @@ fn a_branch_that_is_woken_has_its_turn_beside_one_that_is_always_ready() {
         task.cancel();
     });
 }
+
+/// A batch of 64 polls, each of 128 steps, once came between two looks at the timers: an interval
+/// that was late, with 30 µs of work at each tick, kept a sleep of 10 ms waiting for 250 ms.
+///
+/// Wall time: the timer is due in a microsecond; what is counted is the steps of the other task.
+#[test]
+fn timers_are_looked_at_after_each_poll_that_used_up_its_steps() {
+    run(async {
+        let steps = Rc::new(Cell::new(0_u32));
+        let counted = Rc::clone(&steps);
+        let greedy = spawn(async move {
+            let lock = Lock::new(());
+            loop {
+                drop(lock.lock().await);
+                counted.set(counted.get() + 1);
+            }
+        });
+        sleep(Duration::from_micros(1)).await;
+        assert!(steps.get() < 16 * 128, "{} steps", steps.get());
+        greedy.cancel();
+    });
+}
