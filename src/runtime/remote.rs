@@ -126,6 +126,14 @@ impl Remote {
         Schedule::has_ended(&**self.home.shared())
     }
 
+    /// The name of [`is_closed`](Self::is_closed) before all predicates began with `is_`.
+    #[deprecated(note = "renamed to `is_closed`")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.is_closed()
+    }
+
     /// Sends `answer` home, with the sending end of a new handle.
     #[track_caller]
     fn ask<T: Send + 'static>(

@@ -185,6 +185,14 @@ impl<T: ?Sized> Lock<T> {
         self.resource.borrow().locked
     }
 
+    /// The name of [`is_locked`](Self::is_locked) before all predicates began with `is_`.
+    #[deprecated(note = "renamed to `is_locked`")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.is_locked()
+    }
+
     /// Borrows the value without locking, which the exclusive borrow of the lock makes safe.
     ///
     /// # Examples

@@ -241,6 +241,14 @@ impl<T: ?Sized> RwLock<T> {
         !self.resource.borrow().admits(Access::Write)
     }
 
+    /// The name of [`is_locked`](Self::is_locked) before all predicates began with `is_`.
+    #[deprecated(note = "renamed to `is_locked`")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.is_locked()
+    }
+
     /// Borrows the value without locking, which the exclusive borrow of the lock makes safe.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()

@@ -379,6 +379,14 @@ impl Semaphore {
         stock.free == 0 || !stock.queue.is_empty()
     }
 
+    /// The name of [`is_locked`](Self::is_locked) before all predicates began with `is_`.
+    #[deprecated(note = "renamed to `is_locked`")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.is_locked()
+    }
+
     /// Takes held permits back.
     #[inline]
     pub(super) fn put_back(&self, count: usize) {

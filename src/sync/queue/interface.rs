@@ -297,6 +297,14 @@ impl<O: Order> OrderedQueue<O> {
         self.0.look(|state| !state.has_item())
     }
 
+    /// The name of [`is_empty`](Self::is_empty) before all predicates began with `is_`.
+    #[deprecated(note = "renamed to `is_empty`")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn empty(&self) -> bool {
+        self.is_empty()
+    }
+
     /// Returns `true` if [`put_nowait`](Self::put_nowait) would fail on an open queue (asyncio:
     /// `full`).
     ///
@@ -311,6 +319,14 @@ impl<O: Order> OrderedQueue<O> {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.0.look(|state| !state.has_room())
+    }
+
+    /// The name of [`is_full`](Self::is_full) before all predicates began with `is_`.
+    #[deprecated(note = "renamed to `is_full`")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.is_full()
     }
 
     /// Returns the bound (asyncio: `maxsize`); `None` for an unbounded queue.
