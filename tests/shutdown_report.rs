@@ -1,17 +1,19 @@
-//! What a bounded shutdown says on standard error about tasks that did not stop, by a process of its own.
+//! What a shutdown says on standard error about tasks that do not stop, by a process of its own.
 
 #[path = "common/installed.rs"]
 mod installed;
 
 use std::env;
 use std::future::pending;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use futures::io::AsyncReadExt;
 use installed::installed;
-use wheelhouse::{Runtime, catch_cancel, sleep, spawn, task, to_thread, yield_now};
+use wheelhouse::stdio::stdin;
+use wheelhouse::{Runtime, catch_cancel, finally, sleep, spawn, task, to_thread, yield_now};
 
 /// Says to a process of this test what it is.
 const ROLE: &str = "WHEELHOUSE_TEST_STUBBORN";
@@ -198,4 +200,42 @@ fn a_read_where_nothing_comes_is_neither_waited_for_nor_named() {
         "a_read_where_nothing_comes_is_neither_waited_for_nor_named",
     ));
     assert!(!report.contains("did not return"), "{report:?}");
+}
+
+/// Runs a runtime to its end, where a task cleans up until the standard input ends.
+fn end_with_a_stuck_clean_up() {
+    wheelhouse::run(async {
+        let clean_up = async { stdin().read(&mut [0; 8]).await.map(drop).unwrap() };
+        task::Builder::new()
+            .name("stuck")
+            .spawn(finally(pending::<()>(), clean_up))
+            .detach();
+        yield_now().await;
+    });
+}
+
+/// It waited in silence for ever.
+///
+/// Wall time: the five seconds after which a real runtime says for whom it waits.
+#[test]
+fn an_end_that_waits_for_a_stuck_clean_up_says_so_and_waits_on() {
+    if env::var_os(ROLE).is_some() {
+        return end_with_a_stuck_clean_up();
+    }
+    let mut command = again("an_end_that_waits_for_a_stuck_clean_up_says_so_and_waits_on");
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    let report: Vec<_> = lines.by_ref().take(2).collect();
+    let words = [
+        "waited for 5 s for 1 task(s)",
+        "stuck",
+        "tests/shutdown_report.rs:",
+    ];
+    says(&report.concat(), &words);
+    assert_eq!(process.try_wait().unwrap(), None, "it waits on");
+    drop(process.stdin.take());
+    assert!(process.wait().unwrap().success());
+    assert_eq!(lines.next(), None, "it says so once");
 }

@@ -28,6 +28,9 @@ const CLEARINGS: usize = 16;
 /// How long the end waits for functions on other threads, where no `shutdown_timeout` says so.
 const PATIENCE_WITH_THREADS: Duration = Duration::from_secs(5);
 
+/// How long the end waits for tasks in silence.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// Ends the runtime in order: everything is cancelled and given the time to clean up.
 pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
     let begin = Instant::now();
@@ -72,9 +75,13 @@ fn shutdown() -> Cancelled {
 }
 
 impl Core {
-    /// Runs until no task is left, or the time is up; then says on standard error who did not stop.
+    /// Runs until no task is left, or the time is up; then says on standard error who did not stop. After some seconds it says
+    /// for whom it waits.
     fn run_until_empty(&self, patience: Option<Duration>) {
-        let end = patience.and_then(|patience| Instant::now().checked_add(patience));
+        let begin = Instant::now();
+        let end = patience.and_then(|patience| begin.checked_add(patience));
+        // On virtual time a task for which nothing comes is a deadlock, which is reported at once.
+        let mut silent_until = (!self.clock().is_virtual()).then_some(begin + SILENCE);
         loop {
             self.begin_batch();
             // A main future has ended with its `block_on`, so there is none to be driven.
@@ -84,14 +91,18 @@ impl Core {
             if self.queue().is_empty() && !self.table().has_running() {
                 return;
             }
-            if end.is_some_and(|end| Instant::now() >= end) {
+            if has_come(end) {
                 return report(&self.running());
             }
-            self.rest_until(end);
+            if has_come(silent_until) {
+                silent_until = None;
+                report_wait(&self.running());
+            }
+            self.rest_until(end.into_iter().chain(silent_until).min());
         }
     }
 
-    /// Between two batches of a shutdown: does not sleep past its end.
+    /// Between two batches of a shutdown: does not sleep past a moment.
     fn rest_until(&self, end: Option<Instant>) {
         budget::end();
         if self.is_somebody_ready() || end.is_none() {
@@ -159,6 +170,27 @@ impl Core {
 /// group: what their futures borrow may be gone. What is being polled, as a main future always is, lies on the stack.
 fn may_be_dropped(state: State) -> bool {
     !(state.is_held_by_parent() || state.is_running() || state.is_main())
+}
+
+/// Returns `true` if there is such a moment, and it has come.
+fn has_come(moment: Option<Instant>) -> bool {
+    moment.is_some_and(|moment| Instant::now() >= moment)
+}
+
+/// Names the tasks for which the end has waited for some time, and still does.
+fn report_wait(tasks: &[Task]) {
+    if tasks.is_empty() {
+        return;
+    }
+    let (count, seconds) = (tasks.len(), SILENCE.as_secs());
+    let mut text = format!(
+        "wheelhouse: the runtime shuts down, and has waited for {seconds} s for {count} task(s) that do not stop \
+         (`Builder::shutdown_timeout` bounds this):\n"
+    );
+    for task in tasks {
+        text += &format!("  {}\n", describe(task));
+    }
+    say(text);
 }
 
 /// Names the tasks that a bounded shutdown had to drop.
