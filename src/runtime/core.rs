@@ -16,7 +16,7 @@ use super::owned_tasks::OwnedTasks;
 use super::pending_joins::PendingJoins;
 use super::queue::Queue;
 use super::report::find_wait_graph;
-use super::shared::Shared;
+use super::shared::{HomeInbox, Shared};
 use super::signals::Signals;
 use super::{OwnedRef, ParentScheduler, Task, TaskRef};
 use crate::cell::{Current, Pool, empty};
@@ -87,7 +87,7 @@ pub(crate) struct Core {
     /// Polls until every task is polled that was ready when the current lap began.
     left_of_lap: Cell<usize>,
     /// The part that all threads share. Last, so that it outlives whatever the fields above still hold.
-    shared: Arc<Shared>,
+    inbox: HomeInbox,
 }
 
 impl Core {
@@ -98,7 +98,7 @@ impl Core {
     pub(crate) fn new(clock: Clock) -> io::Result<Self> {
         let reactor = Reactor::new()?;
         Ok(Self {
-            shared: Shared::open(&reactor),
+            inbox: Shared::open(&reactor),
             queue: Queue::default(),
             table: OwnedTasks::default(),
             pool: Pool::new(),
@@ -125,7 +125,12 @@ impl Core {
 
     /// The part that all threads share.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+        self.inbox.shared()
+    }
+
+    /// Where messages for this runtime arrive.
+    pub(super) fn inbox(&self) -> &HomeInbox {
+        &self.inbox
     }
 
     /// The clock.
@@ -288,7 +293,7 @@ impl Core {
 
     /// The id of this runtime's task `number`.
     fn id(&self, number: u64) -> Id {
-        Id::new(self.shared.number(), number)
+        Id::new(self.shared().number(), number)
     }
 
     /// The tasks that have not ended, in the order of their spawning.
@@ -381,7 +386,7 @@ impl Access for Core {
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
-            .field("shared", &self.shared)
+            .field("shared", self.shared())
             .field("phase", &self.phase)
             .finish_non_exhaustive()
     }

@@ -16,6 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,8 +104,8 @@ fn hubs() -> MutexGuard<'static, BTreeMap<u32, Arc<Shared>>> {
 }
 
 impl Shared {
-    /// A hub of a new runtime, entered in the registry.
-    pub(crate) fn open(reactor: &Reactor) -> Arc<Self> {
+    /// Opens that of a new runtime, enters it in the registry, and returns its home end.
+    pub(super) fn open(reactor: &Reactor) -> HomeInbox {
         let shared = Arc::new(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             home: thread::current().id(),
@@ -117,7 +118,10 @@ impl Shared {
             jobs: Arc::default(),
         });
         hubs().insert(shared.number, Arc::clone(&shared));
-        shared
+        HomeInbox {
+            shared,
+            _home: PhantomData,
+        }
     }
 
     /// The runtime of that number, unless it has ended.
@@ -138,27 +142,6 @@ impl Shared {
     /// True when nothing waits to be collected.
     pub(crate) fn is_empty(&self) -> bool {
         self.inbox.is_empty() && self.from_home.is_empty()
-    }
-
-    /// How many messages of the home thread wait.
-    pub(crate) fn len_from_home(&self) -> usize {
-        self.from_home.len()
-    }
-
-    /// How many messages of other threads wait, about: those that were sent before are counted.
-    pub(crate) fn len_from_others(&self) -> usize {
-        self.inbox.len()
-    }
-
-    /// The next message of another thread. Called at home.
-    pub(crate) fn pop_from_others(&self) -> Option<Message> {
-        debug_assert!(self.is_home_thread());
-        self.inbox.pop()
-    }
-
-    /// The next message that the home thread sent. Called at home.
-    pub(crate) fn pop_from_home(&self) -> Option<Message> {
-        self.from_home.pop()
     }
 
     /// True on the thread that made the runtime, whether it drives it at this moment or not.
@@ -214,6 +197,45 @@ impl Shared {
     /// The functions of this runtime that run on other threads.
     pub(crate) fn jobs(&self) -> Arc<BlockingTasks> {
         Arc::clone(&self.jobs)
+    }
+}
+
+/// The end of the queues at which messages are taken out, for the home part of the runtime.
+///
+/// Invariant: it is on the home thread. Only [`Shared::open`] makes one, there, and it is not `Send`.
+#[derive(Debug)]
+pub(crate) struct HomeInbox {
+    /// The queues.
+    shared: Arc<Shared>,
+    /// It stays on its thread: so does what the home thread sends to itself.
+    _home: PhantomData<*const ()>,
+}
+
+impl HomeInbox {
+    /// The part of the runtime that all threads share.
+    #[inline]
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// How many messages of the home thread wait.
+    pub(super) fn len_from_home(&self) -> usize {
+        self.shared.from_home.len()
+    }
+
+    /// How many messages of other threads wait, about: those that were sent before are counted.
+    pub(super) fn len_from_others(&self) -> usize {
+        self.shared.inbox.len()
+    }
+
+    /// Takes the next message of another thread.
+    pub(super) fn pop_from_others(&self) -> Option<Message> {
+        self.shared.inbox.pop()
+    }
+
+    /// Takes the next message that the home thread sent.
+    pub(super) fn pop_from_home(&self) -> Option<Message> {
+        self.shared.from_home.pop()
     }
 }
 

@@ -201,8 +201,8 @@ impl Core {
     /// Takes in what this thread sent, and up to `most` messages of other threads.
     fn collect_up_to(&self, most: usize) {
         self.drain_home_inbox();
-        for _ in 0..self.shared().len_from_others().min(most) {
-            match self.shared().pop_from_others() {
+        for _ in 0..self.inbox().len_from_others().min(most) {
+            match self.inbox().pop_from_others() {
                 Some(message) => self.receive(message),
                 None => return,
             }
@@ -212,9 +212,9 @@ impl Core {
     /// Takes in what this thread sent up to now; `false` when there was nothing. What the messages
     /// send again waits for the next turn.
     pub(super) fn drain_home_inbox(&self) -> bool {
-        let count = self.shared().len_from_home();
+        let count = self.inbox().len_from_home();
         for _ in 0..count {
-            self.shared()
+            self.inbox()
                 .pop_from_home()
                 .into_iter()
                 .for_each(|message| self.receive(message));
