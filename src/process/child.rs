@@ -2,15 +2,15 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll};
 
 use futures_io::AsyncRead;
 use rustix::io::Errno;
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::process::{Pid, Signal, kill_process, pidfd_send_signal};
 
+use super::exit_event::ExitEvent;
 use super::reaper;
 use super::{ChildStderr, ChildStdin, ChildStdout};
 use crate::reactor::{Direction, Readiness};
@@ -57,7 +57,7 @@ pub struct Child {
     /// What std knows of it; `None` once it is being dropped.
     process: Option<std::process::Child>,
     /// Readable when it has ended.
-    pidfd: Registered<OwnedFd>,
+    exit: Registered<ExitEvent>,
     /// Whether dropping this kills it.
     kill_on_drop: bool,
 }
@@ -72,12 +72,12 @@ impl Child {
     /// Takes over a child of std. One that cannot be watched is killed.
     pub(super) fn new(mut process: std::process::Child, kill_on_drop: bool) -> io::Result<Self> {
         match Self::watch(&mut process) {
-            Ok((pidfd, stdin, stdout, stderr)) => Ok(Self {
+            Ok((exit, stdin, stdout, stderr)) => Ok(Self {
                 stdin,
                 stdout,
                 stderr,
                 process: Some(process),
-                pidfd,
+                exit,
                 kill_on_drop,
             }),
             Err(error) => {
@@ -96,13 +96,13 @@ impl Child {
     fn watch(
         process: &mut std::process::Child,
     ) -> io::Result<(
-        Registered<OwnedFd>,
+        Registered<ExitEvent>,
         Option<ChildStdin>,
         Option<ChildStdout>,
         Option<ChildStderr>,
     )> {
         Ok((
-            Registered::new(reaper::pidfd_of(process)?, Readiness::NONE)?,
+            Registered::new(ExitEvent::of(process)?, Readiness::NONE)?,
             process.stdin.take().map(ChildStdin::new).transpose()?,
             process.stdout.take().map(ChildStdout::new).transpose()?,
             process.stderr.take().map(ChildStderr::new).transpose()?,
@@ -130,12 +130,12 @@ impl Child {
             poll_fn(|cx| budget::poll_spend(cx.waker())).await;
             return Ok(status);
         }
-        let Self { process, pidfd, .. } = self;
-        let ended = |_: &OwnedFd| {
+        let Self { process, exit, .. } = self;
+        let ended = |_: &ExitEvent| {
             let status = held(process).try_wait()?;
             status.ok_or_else(|| io::ErrorKind::WouldBlock.into())
         };
-        pidfd.when_ready(Direction::Read, ended).await
+        exit.when_ready(Direction::Read, ended).await
     }
 
     /// Gives the status if it has ended.
@@ -207,11 +207,30 @@ impl Child {
         }
     }
 
-    /// Sends a signal, by the pidfd, so that no other process gets it.
+    /// Sends a signal, by the pidfd if there is one, so that no other process gets it.
     fn signal(&mut self, signal: Signal) -> io::Result<()> {
-        match pidfd_send_signal(self.pidfd.get().as_fd(), signal) {
+        let sent = match self.exit.get() {
+            ExitEvent::Pidfd(pidfd) => pidfd_send_signal(pidfd, signal),
+            ExitEvent::Thread(_) => Err(Errno::NOSYS),
+        };
+        let sent = match sent {
+            // A sandbox may forbid this way only, with the error that another user's process gives.
+            Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => self.signal_by_number(signal),
+            sent => sent,
+        };
+        match sent {
             Err(Errno::SRCH) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends a signal by the number of the process, which is its own until its status is taken.
+    fn signal_by_number(&mut self, signal: Signal) -> Result<(), Errno> {
+        let process = held(&mut self.process);
+        match process.try_wait() {
+            Ok(None) => kill_process(Pid::from_child(process), signal),
+            // It has ended. If its status was taken by others, the number may be another's by now.
+            Ok(Some(_)) | Err(_) => Ok(()),
         }
     }
 }

@@ -15,7 +15,10 @@
 //! - No child becomes a zombie for longer than it takes to hear of its end, whatever becomes of its handle, its runtime, or the
 //!   thread on which they are dropped.
 //! - A signal goes to the child and to no other process that got its number: it is sent by the pidfd.
-//! - The loop hears of a child's end by a descriptor. No signal handler is set, and children of other libraries are left alone.
+//!   Where the kernel has none (before Linux 5.3, in some sandboxes) it is sent by the number, which is the child's until the
+//!   handle has taken its status.
+//! - The loop hears of a child's end by a descriptor: a pidfd, or where there is none, one to which a thread writes that waits
+//!   for the child. No signal handler is set, and children of other libraries are left alone.
 //!
 //! # Non-guarantees
 //! - Starting a program (`fork` and `exec`) happens on the loop's thread, as in asyncio; it takes about a millisecond.
@@ -26,6 +29,7 @@
 
 mod child;
 mod command;
+mod exit_event;
 mod patrol;
 mod pipes;
 mod reaper;

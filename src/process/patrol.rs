@@ -1,4 +1,4 @@
-//! Orphans that the [reaper](super::reaper) could not watch, because descriptors had run out: asked from time to time whether they
+//! Orphans that the [reaper](super::reaper) could not watch, because descriptors had run out or the kernel has no pidfds: asked from time to time whether they
 //! have ended.
 //!
 //! ```text

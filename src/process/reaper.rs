@@ -3,13 +3,12 @@
 //! ```text
 //!   adopt ─┬─ has ended ──▶ reaped at once
 //!          ├─ runs ──▶ its pidfd in the epoll of one thread, which was made for the first orphan ── it ended ──▶ reaped
-//!          └─ runs, and no descriptor or thread can be had ──▶ the patrol's
+//!          └─ runs, and no pidfd or thread can be had ──▶ the patrol's
 //! ```
 //!
 //! A thread and not a task: an orphan may outlive every runtime.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +16,9 @@ use std::thread;
 
 use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open};
+use rustix::process::{Pid, getpid};
 
+use super::exit_event::pidfd_of;
 use super::patrol;
 
 /// What the thread listens to. By edges, so that what cannot be reaped yet (a debugger holds it),
@@ -46,13 +46,6 @@ struct Orphan {
 /// All orphans of the process; `None` until there was a first one that could be watched.
 static ORPHANS: Mutex<Option<Arc<Orphans>>> = Mutex::new(None);
 
-/// Makes the pidfd of a child that was not reaped.
-pub(super) fn pidfd_of(child: &Child) -> io::Result<OwnedFd> {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let pid = pid.ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(pidfd_open(pid, PidfdFlags::NONBLOCK)?)
-}
-
 /// Takes over a child.
 pub(super) fn adopt(mut child: Child) {
     patrol::resume(watch);
@@ -66,7 +59,11 @@ pub(super) fn adopt(mut child: Child) {
 
 /// Has the thread wait for a child's end; gives the child back where that cannot be.
 fn watch(child: Child) -> Result<(), Child> {
-    let (Some(orphans), Ok(pidfd)) = (orphans(), pidfd_of(&child)) else {
+    // The pidfd first: without one the thread would have nothing to wait for.
+    let Ok(pidfd) = pidfd_of(&child) else {
+        return Err(child);
+    };
+    let Some(orphans) = orphans() else {
         return Err(child);
     };
     let number = u64::from(child.id());

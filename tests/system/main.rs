@@ -10,6 +10,7 @@ mod blocked;
 mod inheritance;
 #[path = "../common/installed.rs"]
 mod installed;
+mod no_pidfd;
 mod nonblocking;
 mod orphans;
 mod threads;

@@ -15,7 +15,7 @@ use crate::installed::installed;
 use crate::threads::{no_more_threads, threads};
 
 /// A child that runs until its handle is dropped.
-fn lasting() -> Child {
+pub(crate) fn lasting() -> Child {
     let mut command = Command::new(installed("cat"));
     command.stdin(Stdio::piped()).spawn().unwrap()
 }
@@ -32,7 +32,7 @@ fn without_descriptors(f: impl FnOnce()) {
 }
 
 /// Waits until this process has no child any more, not even a zombie.
-async fn all_gone() {
+pub(crate) async fn all_gone() {
     let children = || std_fs::read_to_string("/proc/thread-self/children").unwrap();
     while !children().trim().is_empty() {
         sleep(Duration::from_millis(5)).await;

@@ -1,0 +1,127 @@
+//! Children where the kernel has no pidfds (before Linux 5.3), or a sandbox forbids them.
+//!
+//! No program could be started there: the call failed, and the child that ran already was killed.
+#![allow(unsafe_code, reason = "`prctl`, which sets up the sandbox")]
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use wheelhouse::process::{Child, Command};
+use wheelhouse::{gather, run, sleep, timeout};
+
+use crate::again::by_itself;
+use crate::installed::installed;
+use crate::orphans::{all_gone, lasting};
+use crate::threads::threads;
+
+/// One instruction of a filter.
+fn filter(code: u32, value: u32, skip_unless: u8) -> libc::sock_filter {
+    libc::sock_filter {
+        code: u16::try_from(code).unwrap(),
+        jt: 0,
+        jf: skip_unless,
+        k: value,
+    }
+}
+
+/// From here on the system calls of pidfds fail on this thread, and on those that it starts.
+fn forbid_pidfds(error: i32) {
+    let load_number = filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0);
+    let unless = |call: i64, skip| {
+        let code = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+        filter(code, call.try_into().unwrap(), skip)
+    };
+    let end = |value| filter(libc::BPF_RET | libc::BPF_K, value, 0);
+    let fails = end(libc::SECCOMP_RET_ERRNO | u32::try_from(error).unwrap());
+    let mut program = [
+        load_number,
+        unless(libc::SYS_pidfd_open, 1),
+        fails,
+        unless(libc::SYS_pidfd_send_signal, 1),
+        fails,
+        end(libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog {
+        len: program.len().try_into().unwrap(),
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: this takes numbers only.
+    let is_set = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(is_set, 0);
+    // SAFETY: the program is complete, and is only read during the call.
+    let is_set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) };
+    assert_eq!(is_set, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// A shell that runs a script.
+fn shell(script: &str) -> Command {
+    let mut command = Command::new(installed("sh"));
+    command.args(["-c", script]);
+    command
+}
+
+/// The status of a child, once for each time that it is asked for.
+async fn status(mut child: Child) -> (Option<i32>, Option<i32>) {
+    let status = child.wait().await.unwrap();
+    assert_eq!(child.wait().await.unwrap(), status);
+    // One that is sent too late is no error, and goes to nobody else.
+    child.kill().unwrap();
+    (status.code(), status.signal())
+}
+
+/// What is promised of children anywhere.
+async fn children_do_as_ever() {
+    let before = threads();
+    let output = shell("echo said; exit 7").output().await.unwrap();
+    assert_eq!(
+        (output.status.code(), &*output.stdout),
+        (Some(7), &b"said\n"[..])
+    );
+
+    let mut asked = lasting();
+    asked.terminate().unwrap();
+    assert_eq!(status(asked).await, (None, Some(15)));
+    let mut real_time = lasting();
+    real_time.send_signal(40).unwrap();
+    assert_eq!(status(real_time).await, (None, Some(40)));
+
+    let several = (0..5).map(|code| status(shell(&format!("exit {code}")).spawn().unwrap()));
+    let codes = gather(several.collect::<Vec<_>>()).await;
+    assert!(codes.into_iter().map(|(code, _)| code.unwrap()).eq(0..5));
+
+    let mut long = lasting();
+    let stdin = long.stdin.take();
+    timeout(Duration::from_millis(1), long.wait())
+        .await
+        .unwrap_err();
+    assert_eq!(long.try_wait().unwrap(), None);
+    drop(stdin);
+    assert_eq!(status(long).await, (Some(0), None));
+
+    drop(lasting());
+    let mut killed = shell("exec sleep 1000");
+    let killed = killed.kill_on_drop(true).spawn();
+    drop(killed.unwrap());
+    all_gone().await;
+    while threads() > before {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+fn children_do_as_ever_where_the_kernel_has_no_pidfds() {
+    let test = "no_pidfd::children_do_as_ever_where_the_kernel_has_no_pidfds";
+    by_itself(test, || {
+        forbid_pidfds(libc::ENOSYS);
+        run(children_do_as_ever());
+    });
+}
+
+#[test]
+fn children_do_as_ever_where_a_sandbox_forbids_pidfds() {
+    let test = "no_pidfd::children_do_as_ever_where_a_sandbox_forbids_pidfds";
+    by_itself(test, || {
+        forbid_pidfds(libc::EPERM);
+        run(children_do_as_ever());
+    });
+}
