@@ -224,7 +224,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
                 self.run_next_children(core);
             }
             Call::Passage(Some(task)) => {
-                if core.carry_penned(&task) {
+                if core.carry_child(&task) {
                     self.group.children.one_less(&task);
                 }
                 self.tell(core);

@@ -167,8 +167,8 @@ impl Core {
     }
 
     /// The same for a task of a pen, from inside the poll of the task that polls the pen. `true` when it has ended.
-    pub(crate) fn carry_penned(&self, task: &Task) -> bool {
-        self.nested(|| self.carry(task.clone()));
+    pub(crate) fn carry_child(&self, task: &Task) -> bool {
+        self.with_saved_poll(|| self.carry(task.clone()));
         task.state().is_done()
     }
 

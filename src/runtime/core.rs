@@ -316,7 +316,7 @@ impl Core {
         let ended = self.poll_as(&task, || started.poll());
         match self.scopes.is_after_poll_set() {
             false => task.settle(ended, self.current_cell()),
-            true => self.look_after(task, ended),
+            true => self.after_poll(task, ended),
         }
     }
 

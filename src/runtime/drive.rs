@@ -158,7 +158,7 @@ impl<'a> MainTask<'a> {
             }
             Ok(Poll::Pending) => {}
         }
-        let cancelled = self.core.end_of(task)?;
+        let cancelled = self.core.exit_of(task)?;
         self.cut_down(task, cancelled, future)
     }
 

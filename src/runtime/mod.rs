@@ -31,6 +31,7 @@ mod order;
 mod outgoing;
 mod owned_tasks;
 mod pending_joins;
+mod poll_task;
 mod queue;
 mod registered;
 mod remote;

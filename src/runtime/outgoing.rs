@@ -1,61 +1,62 @@
-//! A cancellation that code has sent outwards, and that is to end that code.
+//! A cancellation that code has resumed, and that is to end that code.
 //!
 //! ```text
-//!   send ─▶ on its way: the code is pending ─┬─ dropped, as mostly
-//!                                            └─ given out, and the code was kept: it panics (C29)
+//!   resume ─▶ Outgoing: the code is pending ─┬─ dropped by the owner of the stop, the common case
+//!                                            └─ the stop has acted, and the code was kept: its poll panics (C29)
 //! ```
 //!
-//! It is given out when the catch point, scope or task where it stopped has taken it, which happens
-//! in the same poll, on the way out. Foreign code in between may poll again before that: a
-//! `select!` in a loop, with another arm that is ready.
+//! The stop is the catch point, scope or task that the cancellation reached. Its owner takes the cancellation in the same
+//! poll, on the way out. Third-party code in between may poll the code again before that: for example, a `select!` in a
+//! loop with another arm that is ready.
 
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use super::core::Core;
-use super::try_with;
+use super::{Task, try_with};
+use crate::error::Cancelled;
+use crate::scope::{Position, Raise};
 use crate::util::slab::Key;
+use crate::util::wake_quietly;
 
-/// What is said where a future goes on that cannot.
+/// The message of the panic of a future that was ended and is polled again.
 const CUT: &str = "a future was polled again after a cancellation had ended it: something outside, for example a \
                    `timeout` around `&mut future`, cancelled it, and it passed the cancellation on with `resume` (as \
                    `finally` does). It has nothing more to give: drop it, and make a new one to try again";
 
-/// Where a cancellation went that was sent outwards.
+/// Where a resumed cancellation stopped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing {
-    /// The runtime.
+    /// The number of the runtime.
     runtime: u32,
-    /// Where it waits to be taken.
     stop: Stop,
 }
 
-/// Where a cancellation stopped.
+/// The end of the way of a resumed cancellation.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Stop {
-    /// At this node of the tree of scopes.
+enum Stop {
+    /// This node of the tree of scopes.
     Node(Key),
-    /// At this task, which ends when its poll returns.
+    /// The task with this number, which ends when its poll returns.
     Task(u64),
 }
 
 impl Outgoing {
-    /// Notes where a cancellation has stopped.
-    pub(super) fn to(core: &Core, stop: Stop) -> Self {
+    fn to(core: &Core, stop: Stop) -> Self {
         let runtime = core.shared().number();
         Self { runtime, stop }
     }
 
-    /// Waits to be dropped.
+    /// Returns `Pending`: the code waits to be dropped.
     ///
     /// # Panics
-    /// If the cancellation was given out.
+    /// If the owner of the stop has taken the cancellation.
     pub(crate) fn poll<T>(&self) -> Poll<T> {
         let on_its_way = try_with(|core| self.is_on_its_way(core));
         assert!(on_its_way == Ok(true), "{CUT}");
         Poll::Pending
     }
 
-    /// Returns `true` if the cancellation has not been taken.
+    /// Returns `true` if the owner of the stop has not taken the cancellation.
     fn is_on_its_way(&self, core: &Core) -> bool {
         core.shared().number() == self.runtime
             && match self.stop {
@@ -64,5 +65,55 @@ impl Outgoing {
                     core.scopes().is_exit_set() && core.current_number() == Some(number)
                 }
             }
+    }
+}
+
+impl Core {
+    /// Sends a cancellation outwards from the running code.
+    ///
+    /// `waker` belongs to the future that resumes it and waits to be dropped. It is woken, so that a future that is not
+    /// dropped is polled once more and panics.
+    ///
+    /// # Panics
+    /// Outside of a task.
+    pub(crate) fn resume(&self, cancelled: Cancelled, waker: &Waker) -> Outgoing {
+        let outgoing = self.send_out(cancelled);
+        waker.wake_by_ref();
+        outgoing
+    }
+
+    fn send_out(&self, cancelled: Cancelled) -> Outgoing {
+        let Some(task) = self.current() else {
+            panic!(
+                "`Cancelled::resume` was awaited outside of a task, where there is nothing that it could end"
+            );
+        };
+        if self.scopes().position() == Position::Task
+            && task.scope().is_none()
+            && task.parent().is_none()
+        {
+            return self.exit_with(&task, cancelled);
+        }
+        let from = self.node_here();
+        let raised = from.map_or(Raise::Nowhere, |node| self.scopes().raise(node, &cancelled));
+        let stop = match raised {
+            Raise::Ends(scope, waker) if task.scope() == Some(scope) => {
+                drop(waker);
+                self.exit_with(&task, cancelled);
+                scope
+            }
+            Raise::Caught(stop, waker) | Raise::Ends(stop, waker) => {
+                waker.into_iter().for_each(wake_quietly);
+                stop
+            }
+            Raise::Nowhere => return self.exit_with(&task, cancelled),
+        };
+        Outgoing::to(self, Stop::Node(stop))
+    }
+
+    /// Ends the current task as cancelled when its poll returns.
+    fn exit_with(&self, task: &Task, cancelled: Cancelled) -> Outgoing {
+        self.scopes().set_exit(cancelled);
+        Outgoing::to(self, Stop::Task(task.by_ref().number()))
     }
 }
