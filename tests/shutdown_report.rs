@@ -6,12 +6,13 @@ mod installed;
 use std::env;
 use std::future::pending;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use futures::io::AsyncReadExt;
 use installed::installed;
+use rustix::process::{Pid, Signal, kill_process};
 use wheelhouse::stdio::stdin;
 use wheelhouse::{Runtime, catch_cancel, finally, sleep, spawn, task, to_thread, yield_now};
 
@@ -202,16 +203,27 @@ fn a_read_where_nothing_comes_is_neither_waited_for_nor_named() {
     assert!(!report.contains("did not return"), "{report:?}");
 }
 
-/// Runs a runtime to its end, where a task cleans up until the standard input ends.
-fn end_with_a_stuck_clean_up() {
-    wheelhouse::run(async {
-        let clean_up = async { stdin().read(&mut [0; 8]).await.map(drop).unwrap() };
-        task::Builder::new()
-            .name("stuck")
-            .spawn(finally(pending::<()>(), clean_up))
-            .detach();
-        yield_now().await;
-    });
+/// A clean-up that ends with the standard input.
+async fn clean_up() {
+    stdin().read(&mut [0; 8]).await.map(drop).unwrap();
+}
+
+/// Runs a process of `test` until it has said something, and then to its end, when its standard input ends. Returns the first
+/// two lines.
+#[track_caller]
+fn first_words(test: &str, begin: impl FnOnce(&Child, &mut dyn Iterator<Item = String>)) -> String {
+    let mut command = again(test);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    begin(&process, &mut lines);
+    let report: Vec<_> = lines.by_ref().take(2).collect();
+    assert_eq!(process.try_wait().unwrap(), None, "it waits on");
+    drop(process.stdin.take());
+    process.wait().unwrap();
+    assert_eq!(lines.next(), None, "it says so once");
+    report.concat()
 }
 
 /// It waited in silence for ever.
@@ -220,22 +232,43 @@ fn end_with_a_stuck_clean_up() {
 #[test]
 fn an_end_that_waits_for_a_stuck_clean_up_says_so_and_waits_on() {
     if env::var_os(ROLE).is_some() {
-        return end_with_a_stuck_clean_up();
+        return wheelhouse::run(async {
+            let stuck = task::Builder::new().name("stuck");
+            stuck.spawn(finally(pending::<()>(), clean_up())).detach();
+            yield_now().await;
+        });
     }
-    let mut command = again("an_end_that_waits_for_a_stuck_clean_up_says_so_and_waits_on");
-    command.stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().unwrap();
-    let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let mut lines = lines.map(Result::unwrap);
-    let report: Vec<_> = lines.by_ref().take(2).collect();
+    let test = "an_end_that_waits_for_a_stuck_clean_up_says_so_and_waits_on";
+    let report = first_words(test, |_, _| {});
     let words = [
         "waited for 5 s for 1 task(s)",
         "stuck",
         "tests/shutdown_report.rs:",
     ];
-    says(&report.concat(), &words);
-    assert_eq!(process.try_wait().unwrap(), None, "it waits on");
-    drop(process.stdin.take());
-    assert!(process.wait().unwrap().success());
-    assert_eq!(lines.next(), None, "it says so once");
+    says(&report, &words);
+}
+
+/// It hung in silence.
+///
+/// Wall time: the five seconds after which a real runtime says that main has not ended.
+#[test]
+fn a_main_that_is_stuck_after_ctrl_c_says_so_and_how_to_end_it() {
+    if env::var_os(ROLE).is_some() {
+        let runtime = Runtime::builder().cancel_on_ctrl_c().build().unwrap();
+        return runtime.block_on(async {
+            spawn(async { eprintln!("ready") }).detach();
+            finally(pending::<()>(), clean_up()).await;
+        });
+    }
+    let test = "a_main_that_is_stuck_after_ctrl_c_says_so_and_how_to_end_it";
+    let report = first_words(test, |process, lines| {
+        assert_eq!(lines.next().as_deref(), Some("ready"));
+        kill_process(Pid::from_child(process), Signal::INT).unwrap();
+    });
+    let words = [
+        "Ctrl-C has cancelled the main task 5 s ago",
+        "another Ctrl-C ends the process",
+        "tests/shutdown_report.rs:",
+    ];
+    says(&report, &words);
 }

@@ -28,8 +28,8 @@ const CLEARINGS: usize = 16;
 /// How long the end waits for functions on other threads, where no `shutdown_timeout` says so.
 const PATIENCE_WITH_THREADS: Duration = Duration::from_secs(5);
 
-/// How long the end waits for tasks in silence.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How long an end waits for tasks in silence.
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
 
 /// Ends the runtime in order: everything is cancelled and given the time to clean up.
 pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
@@ -173,7 +173,7 @@ fn may_be_dropped(state: State) -> bool {
 }
 
 /// Returns `true` if there is such a moment, and it has come.
-fn has_come(moment: Option<Instant>) -> bool {
+pub(super) fn has_come(moment: Option<Instant>) -> bool {
     moment.is_some_and(|moment| Instant::now() >= moment)
 }
 
@@ -183,10 +183,29 @@ fn report_wait(tasks: &[Task]) {
         return;
     }
     let (count, seconds) = (tasks.len(), SILENCE.as_secs());
-    let mut text = format!(
-        "wheelhouse: the runtime shuts down, and has waited for {seconds} s for {count} task(s) that do not stop \
-         (`Builder::shutdown_timeout` bounds this):\n"
+    say_of(
+        tasks,
+        format!(
+            "wheelhouse: the runtime shuts down, and has waited for {seconds} s for {count} task(s) that do not stop \
+             (`Builder::shutdown_timeout` bounds this):\n"
+        ),
     );
+}
+
+/// Names the tasks that run although main was cancelled by Ctrl-C some time ago.
+pub(super) fn report_stuck_main(tasks: &[Task]) {
+    let seconds = SILENCE.as_secs();
+    say_of(
+        tasks,
+        format!(
+            "wheelhouse: Ctrl-C has cancelled the main task {seconds} s ago, which has not ended; another Ctrl-C ends the \
+             process. These run:\n"
+        ),
+    );
+}
+
+/// Says something of tasks, one a line.
+fn say_of(tasks: &[Task], mut text: String) {
     for task in tasks {
         text += &format!("  {}\n", describe(task));
     }
@@ -199,13 +218,12 @@ fn report(tasks: &[Task]) {
         return;
     }
     let count = tasks.len();
-    let mut text = format!(
-        "wheelhouse: {count} task(s) did not stop within the shutdown timeout and are dropped:\n"
+    say_of(
+        tasks,
+        format!(
+            "wheelhouse: {count} task(s) did not stop within the shutdown timeout and are dropped:\n"
+        ),
     );
-    for task in tasks {
-        text += &format!("  {}\n", describe(task));
-    }
-    say(text);
 }
 
 /// Names the functions on other threads that the end did not wait for any longer.

@@ -12,19 +12,23 @@
 //! ```
 //!
 //! `came` is set by the handler, `told` by the loop. What a second Ctrl-C does, the handler does: so it works while
-//! the loop is stuck in a task that never awaits, or in a clean-up that never ends.
+//! the loop is stuck in a task that never awaits, or in a clean-up that never ends. Of the latter the loop says so on
+//! standard error after some seconds.
 
 use std::cell::Cell;
 use std::io;
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::{SignalPipe, Subscription, drain};
 use crate::error::{Cancelled, Reason};
+use crate::runtime::shutdown::{SILENCE, has_come, report_stuck_main};
 use crate::runtime::{Core, Task, last_words};
 
 /// The state of one runtime.
@@ -36,6 +40,8 @@ pub(super) struct Interrupt {
     came: Arc<AtomicBool>,
     /// Main was told of it.
     told: Cell<bool>,
+    /// When it is to be said that main, which was told, has not ended.
+    silent_until: Cell<Option<Instant>>,
 }
 
 impl Interrupt {
@@ -52,6 +58,7 @@ impl Interrupt {
             ear: SignalPipe::new(core, subscription, socket)?,
             came,
             told: Cell::new(false),
+            silent_until: Cell::new(None),
         })
     }
 
@@ -76,7 +83,17 @@ impl Interrupt {
         if self.told.get() {
             self.came.store(false, Ordering::SeqCst);
             self.told.set(false);
+            self.silent_until.set(None);
         }
+    }
+
+    /// Returns `true`, once, when main was told some time ago.
+    fn take_silence(&self) -> bool {
+        let is_over = has_come(self.silent_until.get());
+        if is_over {
+            self.silent_until.set(None);
+        }
+        is_over
     }
 }
 
@@ -96,14 +113,36 @@ impl Core {
         }
     }
 
-    /// Cancels `main` if a Ctrl-C came.
+    /// Cancels `main` if a Ctrl-C came, and says so when it has not ended some seconds later.
     #[inline]
     pub(crate) fn deliver_ctrl_c(&self, main: &Task) {
-        if let Some(interrupt) = self.signals().interrupt.get()
-            && interrupt.take()
-        {
-            main.cancel(Cancelled::new(Reason::CtrlC, None));
+        if let Some(interrupt) = self.signals().interrupt.get() {
+            self.tell_main(interrupt, main);
         }
+    }
+
+    /// Does what [`deliver_ctrl_c`](Self::deliver_ctrl_c) says.
+    fn tell_main(&self, interrupt: &Interrupt, main: &Task) {
+        if interrupt.take() {
+            main.cancel(Cancelled::new(Reason::CtrlC, None));
+            interrupt.silent_until.set(self.end_sleep_after(SILENCE));
+        } else if interrupt.take_silence() {
+            report_stuck_main(&self.running());
+        }
+    }
+
+    /// Ends the loop's sleep after some time, and returns that moment. Does nothing on virtual time,
+    /// where a main for which nothing comes is a deadlock.
+    fn end_sleep_after(&self, time: Duration) -> Option<Instant> {
+        if self.clock().is_virtual() {
+            return None;
+        }
+        let nanos = u64::try_from(time.as_nanos()).ok()?;
+        let deadline = self.clock().nanos().saturating_add(nanos);
+        // It wakes no task: main is not polled for it.
+        let nobody = Waker::noop().clone();
+        self.wheel().borrow_mut().insert(deadline, nobody);
+        Some(Instant::now() + time)
     }
 
     /// True when a main that ended so is to end the process.
