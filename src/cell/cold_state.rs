@@ -10,17 +10,20 @@ use crate::util::Id;
 use crate::util::slab::Key;
 use crate::util::vars::Vars;
 
-/// Who polls a task that the loop must not poll: a group polls its own, since they borrow what outlives the group only.
+/// Who polls a task that the loop must not poll: a group polls its own, since they borrow what
+/// outlives the group only.
 pub(crate) trait ParentScheduler<H: Schedule> {
-    /// The turn of a task has come. `true` when the next poll of the pen is to be for this task alone; otherwise it has to
-    /// wait, and the pen sees to that.
+    /// The turn of a task has come. `true` when the next poll of the pen is to be for this task
+    /// alone; otherwise it has to wait, and the pen sees to that.
     fn admit(&self, task: &Task<H>) -> bool;
 
-    /// Has the next poll of the pen be for the turn of a task further in, which its task `carrier` brings there, or its body
-    /// where that is `None`. `false` when the next poll is for another turn already.
+    /// Has the next poll of the pen be for the turn of a task further in, which its task `carrier`
+    /// brings there, or its body where that is `None`. `false` when the next poll is for another
+    /// turn already.
     fn expect(&self, carrier: Option<Task<H>>) -> bool;
 
-    /// The poll is over. `false` when the pen was not polled: it keeps the turn of a task of its own for its next poll.
+    /// The poll is over. `false` when the pen was not polled: it keeps the turn of a task of its
+    /// own for its next poll.
     fn retract(&self) -> bool;
 
     /// Wakes what polls the pen inside of its owner, and that with it.
@@ -38,8 +41,9 @@ pub(crate) trait ParentScheduler<H: Schedule> {
     /// The task that polls the pen.
     fn owner(&self) -> Option<TaskRef<H>>;
 
-    /// How the child that has just been polled has failed: it has ended, and its result is to be this.
-    fn failure_of_child(&self) -> Option<JoinError>;
+    /// How the child that has just been polled has failed: it has ended, and its result is to be
+    /// this.
+    fn take_child_failure(&self) -> Option<JoinError>;
 
     /// A task of the pen has ended while the pen was not polling it.
     fn ended(&self, task: &Task<H>);

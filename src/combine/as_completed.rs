@@ -68,9 +68,9 @@ where
 /// The stream of [`as_completed()`](super::as_completed()).
 #[must_use = "streams do nothing unless polled"]
 pub struct AsCompleted<F: Future> {
-    /// The futures, and the outputs that wait to be fetched.
+    /// The futures, and the outputs that were not returned yet.
     join_all: JoinAll<List<F>>,
-    /// Which futures those outputs belong to, in the order in which they came.
+    /// The indices of these outputs, in the order in which they came.
     arrived: VecDeque<usize>,
 }
 
@@ -86,8 +86,8 @@ impl<F: Future> AsCompleted<F> {
     ///
     /// As [`as_completed()`](super::as_completed()).
     pub async fn next(&mut self) -> Option<F::Output> {
-        let watched = Watched(self);
-        poll_fn(|cx| budget::counted(cx, |cx| watched.0.poll_output(cx))).await
+        let in_next = InNext(self);
+        poll_fn(|cx| budget::counted(cx, |cx| in_next.0.poll_output(cx))).await
     }
 
     /// Returns the number of outputs that were not returned yet.
@@ -106,13 +106,13 @@ impl<F: Future> AsCompleted<F> {
         self.len() == 0
     }
 
-    /// Fetches an output; if none is there, polls the futures that were woken.
+    /// Takes the next output; if there is none, polls the futures that were woken.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         if self.arrived.is_empty() && !self.join_all.has_ended() {
             self.poll_futures(cx);
         }
-        if self.join_all.has_passed() {
-            // The cancellation is on its way outwards: the code around must not go on.
+        if self.join_all.is_propagating() {
+            // A cancellation propagates: the stream must not return to the code around it.
             return self.join_all.wait_to_be_dropped();
         }
         match self.arrived.pop_front() {
@@ -122,9 +122,9 @@ impl<F: Future> AsCompleted<F> {
         }
     }
 
-    /// Polls the futures that were woken, and notes who has ended. A panic of a future drops the
-    /// outputs, and the notes with them; so does a cancellation that goes on outwards. The parent's
-    /// waker, too, may panic: then the notes stay.
+    /// Polls the futures that were woken, and records those that have ended. A panic of a future
+    /// drops the outputs and clears the record; so does a cancellation that propagates. If the
+    /// parent's waker panics, outputs and record stay.
     fn poll_futures(&mut self, cx: &mut Context<'_>) {
         let Self { join_all, arrived } = self;
         let mut join_all = Pin::new(join_all);
@@ -134,7 +134,7 @@ impl<F: Future> AsCompleted<F> {
                 ControlFlow::Continue(())
             })
         });
-        if join_all.has_passed() || (polled.is_err() && join_all.has_ended()) {
+        if join_all.is_propagating() || (polled.is_err() && join_all.has_ended()) {
             arrived.clear();
         }
         if let Err(panic) = polled {
@@ -143,14 +143,14 @@ impl<F: Future> AsCompleted<F> {
     }
 }
 
-/// Somebody waits in `next`. When that is over, what is delivered to the futures would not be
-/// heard.
-struct Watched<'a, F: Future>(&'a mut AsCompleted<F>);
+/// Marks a stream inside `next`. On drop it suspends the scope: no poll follows that would deliver
+/// a cancellation to the futures.
+struct InNext<'a, F: Future>(&'a mut AsCompleted<F>);
 
-impl<F: Future> Drop for Watched<'_, F> {
+impl<F: Future> Drop for InNext<'_, F> {
     fn drop(&mut self) {
-        self.0.join_all.set_aside();
-        self.0.join_all.be_over();
+        self.0.join_all.suspend();
+        self.0.join_all.forget_propagating();
     }
 }
 
@@ -160,7 +160,7 @@ impl<F: Future> Stream for AsCompleted<F> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let polled = budget::counted(cx, |cx| self.poll_output(cx));
         if polled.is_ready() {
-            self.join_all.set_aside();
+            self.join_all.suspend();
         }
         polled
     }

@@ -1,7 +1,8 @@
-//! A crew in the tree of scopes, and how it ends when it does not end well. Floor: F4.
+//! The scopes of a [`JoinAll`](super::join_all::JoinAll) and its children, and its exit when it
+//! does not complete.
 //!
 //! ```text
-//!   Join ─┬─ branch of child 0      opened when something in the child opens a node
+//!   join ─┬─ branch of child 0     opened when code in the child opens a node
 //!         └─ branch of child 7
 //! ```
 
@@ -14,40 +15,41 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-/// Why a crew ends before its time.
+/// Why a combinator ends before its children have completed.
 pub(super) enum Exit {
-    /// The driver broke it off.
+    /// The driver's judgement broke off.
     Broken,
-    /// A cancellation, which goes on outwards.
+    /// A cancellation, which propagates.
     Cancelled(Cancelled),
-    /// A child panicked; the panic goes on.
+    /// A child panicked; the panic propagates.
     Panicked(Panic),
 }
 
-/// The places of a crew and its children.
+/// The scopes of a combinator and its children.
 #[derive(Default)]
 pub(super) struct BranchScopes {
-    /// The crew's own.
+    /// The scope of the combinator.
     pub(super) join: ScopeHandle,
-    /// Those of children in which something opened a node.
+    /// The scopes of the children in which a node was opened, by index.
     branches: BTreeMap<usize, ScopeHandle>,
-    /// Set while it winds up.
-    pub(super) end: Option<Exit>,
-    /// A cancellation that a child resumed, and that was not sent into the crew.
+    /// Set from `begin_exit`, or a cancellation from outside, on.
+    pub(super) exit: Option<Exit>,
+    /// A cancellation that a child resumed, and that the combinator did not deliver to it.
     pub(super) resumed: Option<Cancelled>,
-    /// What was sent into the crew for a reason that lies inside.
+    /// The cancellation that the combinator itself delivered to its children.
     sent: Option<Cancelled>,
-    /// What came from outside last.
-    heard: Option<Cancelled>,
-    /// The tasks that dropped children were awaiting.
-    pub(super) awaited: PendingJoins,
-    /// A cancellation that has been sent on outwards: nothing will come of this crew.
-    passed: Option<Outgoing>,
+    /// The last cancellation from outside.
+    outer: Option<Cancelled>,
+    /// The joins that were pending in dropped children.
+    pub(super) pending_joins: PendingJoins,
+    /// A cancellation that propagates: the combinator waits to be dropped.
+    propagating: Option<Outgoing>,
 }
 
 impl BranchScopes {
-    /// Begins a poll of the crew; `true` when a cancellation has come, so that who does not catch it is to be dropped.
-    pub(super) fn hear(&mut self, waker: &Waker) -> bool {
+    /// Begins a poll and takes a cancellation from outside. `true` obliges the caller to drop the
+    /// children that have no open catch point.
+    pub(super) fn begin_poll(&mut self, waker: &Waker) -> bool {
         self.join.visit(waker);
         let Some(cancelled) = self.join.arrived() else {
             return false;
@@ -55,67 +57,72 @@ impl BranchScopes {
         if self.join.owns(&cancelled) {
             return false;
         }
-        // The first one may come again, out of a shield at the end of a branch: that is no second cancellation.
-        if !matches!(&self.end, Some(Exit::Cancelled(first)) if first.is_same(&cancelled)) {
-            self.awaited.cancel_again(&cancelled);
-            self.heard = Some(cancelled.clone());
+        // The same cancellation may arrive again, from a shield at the end of a branch. It does not
+        // count as a second one.
+        if !matches!(&self.exit, Some(Exit::Cancelled(first)) if first.is_same(&cancelled)) {
+            self.pending_joins.cancel_again(&cancelled);
+            self.outer = Some(cancelled.clone());
         }
-        // A panic goes before anything; of two cancellations the first stands, unless the second is from further out.
-        let goes_on = match &self.end {
+        // A panic takes precedence. Of two cancellations the first stands, unless the second comes
+        // from further out.
+        let replaces = match &self.exit {
             Some(Exit::Panicked(_)) => false,
             Some(Exit::Cancelled(first)) => self.join.outranks(&cancelled, first),
             Some(Exit::Broken) | None => true,
         };
-        if goes_on {
-            self.end = Some(Exit::Cancelled(cancelled));
+        if replaces {
+            self.exit = Some(Exit::Cancelled(cancelled));
         }
         true
     }
 
-    /// Ends a poll in which nothing more can be done; `false` when there is something to be heard yet.
-    pub(super) fn rest(&mut self, waker: &Waker, engine: &Engine) -> bool {
+    /// Ends a poll that is pending. Returns `false` if a cancellation has arrived meanwhile and the
+    /// poll must continue.
+    pub(super) fn end_poll(&mut self, waker: &Waker, engine: &Engine) -> bool {
         self.pass_by(engine);
         self.join.refresh(waker);
         !self.join.has_arrived()
     }
 
-    /// In the branches that were polled to a pending end and not woken again, what was delivered
-    /// and not heard goes on outwards (C26), so that it ends the branch.
+    /// Propagates cancellations that a branch received and did not observe in its poll (C26), so
+    /// that they end the branch. Concerns branches whose last poll was pending and that were not
+    /// woken again.
     fn pass_by(&self, engine: &Engine) {
-        if !self.has_places() || try_with(Core::is_any_unheard) != Ok(true) {
+        if !self.has_scopes() || try_with(Core::is_any_unheard) != Ok(true) {
             return;
         }
-        let resting = self
+        let pending = self
             .branches
             .iter()
             .filter(|(index, _)| !engine.is_woken(**index));
-        resting.for_each(|(_, branch)| branch.pass_by());
+        pending.for_each(|(_, branch)| branch.pass_by());
     }
 
-    /// Begins to end for a reason that lies inside: the others are cancelled.
-    pub(super) fn begin_exit(&mut self, end: Exit) {
-        let news = match &end {
-            // It is not the crew's own, so what is sent into that is another one.
+    /// Begins to exit for a reason inside the combinator, and cancels the other children.
+    pub(super) fn begin_exit(&mut self, exit: Exit) {
+        let own = match &exit {
+            // The cancellation is not the combinator's own, so the children receive a renewed one.
             Exit::Cancelled(resumed) => resumed.renewed(),
             _ => failed(),
         };
-        match (&self.end, end) {
-            (Some(Exit::Panicked(_)), end) => drop_end(end),
-            (Some(Exit::Cancelled(_)), end @ Exit::Panicked(_))
-            | (None | Some(Exit::Broken), end) => self.end = Some(end),
-            (Some(Exit::Cancelled(_)), end) => drop_end(end),
+        match (&self.exit, exit) {
+            (Some(Exit::Panicked(_)), exit) => drop_exit(exit),
+            (Some(Exit::Cancelled(_)), exit @ Exit::Panicked(_))
+            | (None | Some(Exit::Broken), exit) => self.exit = Some(exit),
+            (Some(Exit::Cancelled(_)), exit) => drop_exit(exit),
         }
-        let sent = self.sent.get_or_insert(news);
+        let sent = self.sent.get_or_insert(own);
         self.join.cancel(sent);
     }
 
-    /// Runs `poll` as code inside of a child. `promise` stands for the branches that are not open.
+    /// Runs `poll` as code inside a child. `deferred` opens the scope of the child if the code
+    /// needs it.
     #[inline]
-    pub(super) fn visit<R>(
+    pub(super) fn poll_inside<R>(
         &mut self,
         index: usize,
         cx: &mut Context<'_>,
-        promise: Option<&DeferredOpen<'_>>,
+        deferred: Option<&DeferredOpen<'_>>,
         poll: impl FnOnce(&mut Context<'_>) -> R,
     ) -> R {
         let waker = cx.waker();
@@ -126,130 +133,139 @@ impl BranchScopes {
             return branch.inside(|| poll(cx));
         }
         let polled = poll(cx);
-        if let Some(promise) = promise
-            && let Some(branch) = promise.opened(waker)
+        if let Some(deferred) = deferred
+            && let Some(branch) = deferred.opened(waker)
         {
-            self.keep(index, branch, promise);
+            self.store(index, branch, deferred);
         }
         polled
     }
 
-    /// Keeps the branch of a child, and learns of the crew's own place with the first one.
+    /// Stores the scope of a child; with the first one, also that of the combinator.
+    ///
+    /// Cold: most children open no scope (bench `gather_yield_10000`).
     #[cold]
-    fn keep(&mut self, index: usize, branch: ScopeHandle, promise: &DeferredOpen<'_>) {
+    fn store(&mut self, index: usize, branch: ScopeHandle, deferred: &DeferredOpen<'_>) {
         if self.join.node().is_none() {
             self.join = branch.around().unwrap_or_default();
-            promise.know(&self.join);
+            deferred.know(&self.join);
         }
         self.branches.insert(index, branch);
     }
 
-    /// Whether something in a child has opened a node.
-    pub(super) fn has_place(&self, index: usize) -> bool {
+    /// Returns `true` if a node was opened in the child.
+    pub(super) fn has_scope(&self, index: usize) -> bool {
         let branch = self.branches.get(&index);
         branch.is_some_and(|branch| branch.node().is_some())
     }
 
-    /// Whether any child has a place.
+    /// Returns `true` if a node was opened in any child.
     #[inline]
-    pub(super) fn has_places(&self) -> bool {
+    pub(super) fn has_scopes(&self) -> bool {
         !self.branches.is_empty()
     }
 
-    /// Whether a cancellation ends a child.
+    /// Returns `true` if a cancellation ends the child.
     pub(super) fn has_arrived_at(&self, index: usize) -> bool {
         self.branches
             .get(&index)
             .is_some_and(ScopeHandle::has_arrived)
     }
 
-    /// The cancellation that ends a child, once.
+    /// Takes the cancellation that ends the child.
     pub(super) fn arrived_at(&self, index: usize) -> Option<Cancelled> {
         self.branches.get(&index)?.arrived()
     }
 
-    /// Whether a cancellation that ends a child is one that was sent into the crew, or comes too late to count.
+    /// Returns `true` if a cancellation that ends a child is the combinator's own, or comes when
+    /// the exit is decided.
     pub(super) fn expects(&self, cancelled: &Cancelled) -> bool {
-        let is_decided = matches!(self.end, Some(Exit::Cancelled(_) | Exit::Panicked(_)));
+        let is_decided = matches!(self.exit, Some(Exit::Cancelled(_) | Exit::Panicked(_)));
         is_decided || self.join.owns(cancelled)
     }
 
-    /// A child has ended by itself.
-    pub(super) fn leave(&mut self, index: usize) {
+    /// Closes the scope of a child that has completed.
+    pub(super) fn close_branch(&mut self, index: usize) {
         self.branches.remove(&index);
     }
 
-    /// Drops a child, for the sake of `why`. The tasks that it was awaiting are waited for; a panic of its destructor ends the
-    /// crew.
-    pub(super) fn cut<S: Set>(&mut self, index: usize, why: &Cancelled, mut set: Pin<&mut S>) {
+    /// Drops a child because of `why`. The combinator then waits for the joins that were pending in
+    /// it. A panic of its destructor becomes the exit.
+    pub(super) fn drop_child<S: Set>(
+        &mut self,
+        index: usize,
+        why: &Cancelled,
+        mut set: Pin<&mut S>,
+    ) {
         let branch = self.branches.remove(&index).unwrap_or_default();
         let mut dropped = Ok(());
-        let awaited = PendingJoins::of(why, || {
+        let joins = PendingJoins::of(why, || {
             dropped = branch.inside(|| caught(|| set.as_mut().clear_child(index)));
         });
-        self.awaited.join(awaited);
+        self.pending_joins.join(joins);
         if let Err(panic) = dropped {
-            match self.end {
+            match self.exit {
                 Some(Exit::Panicked(_)) => drop_quietly(panic),
-                _ => self.end = Some(Exit::Panicked(Panic::new(panic))),
+                _ => self.exit = Some(Exit::Panicked(Panic::new(panic))),
             }
         }
     }
 
-    /// Why children are dropped that were told nothing; the very cancellation that the others hear of, so that the crew knows it
-    /// as its own where it comes back by way of a task's handle.
+    /// Returns the cancellation for children that are dropped without a scope. It is the one that
+    /// the others receive, so that the combinator recognizes it when it returns through the handle
+    /// of a task.
     pub(super) fn reason(&self) -> Cancelled {
-        let resumed = match &self.end {
+        let resumed = match &self.exit {
             Some(Exit::Cancelled(cancelled)) => Some(cancelled),
             _ => None,
         };
-        let reason = self.heard.as_ref().or(resumed);
+        let reason = self.outer.as_ref().or(resumed);
         let reason = reason.or(self.resumed.as_ref()).or(self.sent.as_ref());
         reason.cloned().unwrap_or_else(failed)
     }
 
-    /// Leaves the tree.
+    /// Closes all scopes.
     pub(super) fn close(&mut self) {
         self.branches.clear();
         self.join.close();
     }
 
-    /// Sends a cancellation on outwards.
-    pub(super) fn pass(&mut self, cancelled: Cancelled, waker: &Waker) {
-        self.passed = try_with(|core| core.resume(cancelled, waker)).ok();
+    /// Propagates a cancellation.
+    pub(super) fn propagate(&mut self, cancelled: Cancelled, waker: &Waker) {
+        self.propagating = try_with(|core| core.resume(cancelled, waker)).ok();
     }
 
-    /// Whether it has sent a cancellation on, and waits to be dropped.
-    pub(super) fn has_passed(&self) -> bool {
-        self.passed.is_some()
+    /// Returns `true` if a cancellation propagates and the combinator waits to be dropped.
+    pub(super) fn is_propagating(&self) -> bool {
+        self.propagating.is_some()
     }
 
-    /// It has sent a cancellation on, and waits to be dropped.
+    /// Waits to be dropped while a cancellation propagates.
     ///
     /// # Panics
-    /// If the cancellation was given out.
+    /// If `catch_cancel` has returned the cancellation already.
     pub(super) fn wait_to_be_dropped<T>(&self) -> Poll<T> {
-        match &self.passed {
+        match &self.propagating {
             Some(outgoing) => outgoing.poll(),
             None => Poll::Pending,
         }
     }
 
-    /// Whoever waited to be dropped has been.
-    pub(super) fn be_over(&mut self) {
-        self.passed = None;
+    /// Ends the propagation: the future that waited to be dropped was dropped.
+    pub(super) fn forget_propagating(&mut self) {
+        self.propagating = None;
     }
 }
 
-/// What a crew is told when a child has failed or panicked.
+/// Creates the cancellation for the siblings of a child that failed or panicked.
 fn failed() -> Cancelled {
     let by = try_with(Core::current_id).ok().flatten();
     Cancelled::new(Reason::SiblingFailed, by)
 }
 
-/// Drops an end that another one has come before.
-fn drop_end(end: Exit) {
-    if let Exit::Panicked(panic) = end {
+/// Drops an exit that another one takes precedence over.
+fn drop_exit(exit: Exit) {
+    if let Exit::Panicked(panic) = exit {
         drop_quietly(panic);
     }
 }

@@ -1,45 +1,47 @@
-//! The engine under all combinators: which child is polled when.
+//! The engine under all combinators: it decides when each child is polled.
 //!
-//! It owns no child and knows no output: whoever drives it hands in the step that polls child `index` and keeps what
-//! it gives. It needs no runtime. Floor: F4.
+//! The engine owns no child and knows no output: its driver passes a step, which polls child
+//! `index` and keeps the output. The engine needs no runtime.
 //!
-//! Each child has a waker of its own, so a wake of one child polls one child: `n` children that are woken once each
-//! cost `2n` polls. Children are polled in the order of their wakes; those that have not begun yet, in argument order.
+//! Each child has its own waker, so a wake of one child polls one child: `n` children that are
+//! woken once each cost `2n` polls. Children are polled in the order of their wakes; those that
+//! have not begun yet, in argument order.
 //!
 //! ```text
-//!              begin, while fewer than `limit` run        its step is ready
-//!   waiting ─────────────────────────────────────▶ polled ─────────────────▶ ended (its wakes do nothing)
-//!                                                   │  ▲
-//!                                    its step is    │  │ next round
-//!                                    pending        ▼  │
-//!                                                  quiet ───────▶ woken
-//!                                                         wake
+//!                next_to_begin, below `limit`          step: Ready
+//!   not begun ─────────────────────────────▶ polled ───────────────▶ ended
+//!                                             │  ▲                   its wakes
+//!                                       step: │  │ next_woken,       do nothing
+//!                                    Pending  ▼  │ in a later round
+//!                                           pending ─── wake ───▶ woken
 //!
 //!   one poll of the engine:
 //!
-//!     round ── the woken children, taken at once ──▶ begin ── some are left ──▶ park ──▶ Pending
-//!       │                                              │                         │
-//!       │ a step says Break                            │ none is left            │ children were woken meanwhile:
-//!       ▼                                              ▼                         ▼ wake the parent
-//!     Ready(Break)                                 Ready(Continue)            Pending
+//!     Queue::take ─▶ the woken children ─▶ beginners ─ some left ─▶ park ─▶ Pending
+//!                      │                     │                       │
+//!                      │ step: Break         │ none left             │ false: some
+//!                      ▼                     ▼                       ▼ were woken
+//!                    Ready(Break)          Ready(Continue)         wake the parent,
+//!                                                                  Pending
 //!
-//!   a child has used up what one poll of the task may do ([budget](crate::util::budget)):
-//!     the rest waits, and is first in the next poll ──▶ wake the parent ──▶ Pending
+//!   the budget of the poll is used up ([budget](crate::util::budget)):
+//!     the rest comes first in the next poll ─▶ wake the parent ─▶ Pending
 //! ```
 //!
 //! # Guarantees
 //!
-//! - One poll of the engine polls no child twice: a child that wakes itself comes again in a later poll of the
-//!   parent, behind whatever else the parent's task and its neighbours have to do.
+//! - One poll of the engine polls no child twice: a child that wakes itself is polled again in a
+//!   later poll of the parent, so other tasks run in between.
 //! - The parent is woken at most once between two polls.
-//! - A child that is always ready starves no other: those behind it in the round, and those that have
-//!   not begun, come before it in the next poll.
+//! - A child that is always ready starves no other: the children behind it in the round, and those
+//!   that have not begun, come before it in the next poll.
 //! - A child that has ended is not polled again, whatever its wakers do.
 //!
-//! # Not guaranteed
+//! # Panics of a step
 //!
-//! A step that unwinds leaves the engine ended: the driver drops the children and lets the panic go on, or has it
-//! [go on](Engine::go_on_after_panic) without the child that panicked. A parent's waker that panics leaves all as it was.
+//! A step that unwinds leaves the engine ended. The driver either drops the children and propagates
+//! the panic, or [resumes](Engine::resume_after_panic) the engine without the child that panicked.
+//! A parent's waker that panics changes nothing.
 
 use super::node::Block;
 use super::queue::Chain;
@@ -47,33 +49,33 @@ use crate::util::budget;
 use std::ops::{ControlFlow, Range};
 use std::task::{Context, Poll};
 
-/// What a step says: the child is not done; it is; it is, and the poll shall stop with this value.
+/// The result of a step: `Pending`, or `Ready` when the child has ended. `Break` stops the poll
+/// with a value.
 pub(super) type Step<B> = Poll<ControlFlow<B>>;
 
-/// Who runs, who was woken, who has yet to begin.
+/// The state of the children of one combinator, without the children.
 pub(super) struct Engine {
-    /// The children's wakers; made by the first poll.
+    /// The children's wakers, allocated by the first poll.
     block: Option<Block>,
-    /// The rest of the round: taken from the queue, not polled yet.
+    /// The rest of the round: children that were taken from the queue and not polled yet.
     round: Chain,
-    /// How many children there are.
     len: usize,
-    /// How many have begun: those before this index.
+    /// The index of the next child to begin.
     begun: usize,
-    /// How many have begun and not ended.
+    /// The number of children that have begun and not ended.
     running: usize,
-    /// How many may run at once.
+    /// The number of children that may run at once.
     limit: usize,
-    /// Whether the last poll ended before everybody had a turn: then nobody new is taken into the round.
+    /// Whether the budget ended the last poll early. The next poll then finishes the round first.
     is_behind: bool,
-    /// Whether nothing may be polled any more. Also set while steps are taken, so that the panic of one leaves it set.
+    /// Whether the engine has ended. Also set while steps run, so that the panic of a step leaves
+    /// it set.
     ended: bool,
-    /// The child whose step was taken last.
+    /// The child whose step ran last.
     at: usize,
 }
 
 impl Engine {
-    /// An engine for `len` children, none begun.
     pub(super) fn new(len: usize) -> Self {
         Self {
             block: None,
@@ -88,41 +90,40 @@ impl Engine {
         }
     }
 
-    /// Bounds how many children run at once.
+    /// Limits how many children run at once.
     pub(super) fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
 
-    /// How many children have not ended.
+    /// Returns the number of children that have not ended.
     pub(super) fn left(&self) -> usize {
         self.len - self.begun + self.running
     }
 
-    /// How many children there are.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Begins no child any more; gives those that have not begun.
-    pub(super) fn begin_no_more(&mut self) -> Range<usize> {
+    /// Lets no further child begin. Returns the indices of the children that have not begun.
+    pub(super) fn stop_beginning(&mut self) -> Range<usize> {
         let never_begun = self.begun..self.len;
         self.len = self.begun;
         never_begun
     }
 
-    /// Whether a child was begun and has not ended.
+    /// Returns `true` if the child has begun and not ended.
     pub(super) fn is_running(&self, index: usize) -> bool {
         let nodes = self.block.as_ref().map(Block::nodes);
         index < self.begun && nodes.is_some_and(|nodes| !nodes[index].is_muted())
     }
 
-    /// Whether a child was woken since it was polled last.
+    /// Returns `true` if the child was woken since its last poll.
     pub(super) fn is_woken(&self, index: usize) -> bool {
         let nodes = self.block.as_ref().map(Block::nodes);
         nodes.is_some_and(|nodes| nodes[index].is_queued())
     }
 
-    /// Ends a child from outside, which was begun and has not ended.
+    /// Ends a child that has begun and not ended, without a step.
     pub(super) fn end(&mut self, index: usize) {
         if let Some(block) = &self.block {
             block.nodes()[index].mute();
@@ -130,9 +131,9 @@ impl Engine {
         self.running -= 1;
     }
 
-    /// Goes on after a poll that panicked. Returns the child whose step that was, which has ended; `None` if it was the parent's
-    /// waker, which is the parent's own affair.
-    pub(super) fn go_on_after_panic(&mut self) -> Option<usize> {
+    /// Resumes the engine after a poll that panicked. Returns the child whose step panicked, which
+    /// has ended; `None` if the parent's waker panicked.
+    pub(super) fn resume_after_panic(&mut self) -> Option<usize> {
         if !std::mem::take(&mut self.ended) {
             return None;
         }
@@ -140,15 +141,15 @@ impl Engine {
         Some(self.at)
     }
 
-    /// Whether nothing will be polled any more.
+    /// Returns `true` if no child will be polled again.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Polls the children that were woken, and begins others as far as the limit allows.
-    ///
-    /// `Ready(Continue)` when all have ended; `Ready(Break)` when a step said so, and then the engine may be polled
-    /// again for the others. The driver must not poll an engine that [has ended](Self::has_ended).
+    /// Polls the children that were woken, and begins others up to the limit. Returns
+    /// `Ready(Continue)` when all have ended, and `Ready(Break)` when a step breaks; the engine may
+    /// then be polled again for the others. The driver must not poll an engine that [has
+    /// ended](Self::has_ended).
     pub(super) fn poll<B>(
         &mut self,
         cx: &mut Context<'_>,
@@ -173,12 +174,11 @@ impl Engine {
         Poll::Pending
     }
 
-    /// The children's wakers.
     fn block(&mut self) -> &Block {
         self.block.get_or_insert_with(|| Block::new(self.len))
     }
 
-    /// One round, then as many beginners as the limit allows; or the rest of what the last poll left.
+    /// Runs one round, then begins children up to the limit; or finishes what the last poll left.
     fn run<B>(
         &mut self,
         step: &mut impl FnMut(usize, &mut Context<'_>) -> Step<B>,
@@ -189,10 +189,11 @@ impl Engine {
         {
             self.round = block.queue().take(block.nodes());
         }
-        // Where nothing was left before, no child has used it up, and none is served better later.
+        // If the budget was spent before this poll, no child spent it, and stopping would help
+        // none.
         let had_budget = !budget::is_spent();
         while let Some(index) = self.next() {
-            self.visit(index, step)?;
+            self.poll_child(index, step)?;
             if had_budget && budget::is_spent() {
                 self.is_behind = self.round != Chain::EMPTY || self.may_begin();
                 return ControlFlow::Continue(());
@@ -202,13 +203,13 @@ impl Engine {
         ControlFlow::Continue(())
     }
 
-    /// The child whose turn it is: the next of the round, then the next that may begin.
+    /// Returns the next child to poll: of the round, then of those that may begin.
     #[inline]
     fn next(&mut self) -> Option<usize> {
         self.next_woken().or_else(|| self.next_to_begin())
     }
 
-    /// Begins a child, if the limit allows one.
+    /// Begins the next child, if the limit allows it.
     #[inline]
     fn next_to_begin(&mut self) -> Option<usize> {
         if !self.may_begin() {
@@ -219,27 +220,26 @@ impl Engine {
         Some(self.begun - 1)
     }
 
-    /// Whether there is a child that has not begun, and the limit allows it.
+    /// Returns `true` if a child has not begun and the limit allows it to begin.
     #[inline]
     fn may_begin(&self) -> bool {
         self.begun < self.len && self.running < self.limit
     }
 
-    /// The next child of the round.
+    /// Takes the next child of the round.
     #[inline]
     fn next_woken(&mut self) -> Option<usize> {
         let block = self.block.as_ref()?;
         loop {
             let index = self.round.pop(block.nodes())?;
-            // One that was ended from outside may stand in the round yet.
+            // A child that `end` has ended may still be in the round.
             if !block.nodes()[index].is_muted() {
                 return Some(index);
             }
         }
     }
 
-    /// Polls one child.
-    fn visit<B>(
+    fn poll_child<B>(
         &mut self,
         index: usize,
         step: &mut impl FnMut(usize, &mut Context<'_>) -> Step<B>,
@@ -256,7 +256,7 @@ impl Engine {
         }
     }
 
-    /// Ends it: later wakes do nothing, and the parent's waker is let go.
+    /// Ends the engine: later wakes do nothing, and the parent's waker is dropped.
     pub(super) fn close(&mut self) {
         self.ended = true;
         if let Some(block) = self.block.take() {

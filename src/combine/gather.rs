@@ -104,11 +104,11 @@ impl<B: Branches> Future for Gather<B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
         let mut join_all = self.project().join_all;
         assert!(
-            join_all.has_passed() || !join_all.has_ended(),
+            join_all.is_propagating() || !join_all.has_ended(),
             "`gather` was polled again after it had ended"
         );
         let ended = ready!(join_all.as_mut().poll(cx, |_, _| ControlFlow::Continue(())));
-        debug_assert!(ended.is_continue(), "nobody breaks it off");
+        debug_assert!(ended.is_continue(), "the step never breaks");
         Poll::Ready(join_all.into_set().take())
     }
 }

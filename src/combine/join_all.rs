@@ -1,24 +1,31 @@
-//! The children of a combinator and the engine that polls them, as one: the crew.
+//! The children of a combinator and the engine that polls them, as one: [`JoinAll`].
 //!
-//! Here lives what every combinator over futures promises when something goes wrong, and the one place where a branch
-//! is dropped. It is not a future; [`Gather`](super::Gather) and its siblings are. Floor: F4.
+//! It implements what every combinator over futures does on a failure, and is the only place that
+//! drops a branch. It is not a future; [`Gather`](super::Gather) and its siblings are.
 //!
 //! ```text
-//!            a child panics, fails, or resumes a cancellation ─┐
-//!   at work ─ a cancellation comes from outside ───────────────┴▶ winding up: those without a catch point are dropped,
-//!     │                                                               │        the others clean up
-//!     │ poll: all have ended                                          │ all have ended, and the tasks that dropped
-//!     ▼                                                               ▼ ones were awaiting, too
-//!   ended: the driver takes the outputs           the panic goes on, or the cancellation, or the driver has its error
+//!            a child panics, fails, or resumes a cancellation
+//!            a cancellation comes from outside
+//!   running ──────────────────────────────────────────────────▶ exiting
+//!     │                                          drop_uncaught: children without a
+//!     │                                          catch point; the others clean up
+//!     │ poll: all have ended                                       │
+//!     │                          all have ended, and the joins that│
+//!     ▼                          were pending in dropped children  ▼
+//!   ended                                             finish: the panic propagates,
+//!     into_set: the driver                            or the cancellation, or the
+//!     takes the outputs                               driver returns its error
 //!
-//!   dropped at any time: all children and outputs with it
+//!   dropped at any time: clear drops all children and outputs
 //! ```
 //!
-//! A branch that was told and ends its poll pending, not woken again, with a catch point in it that
-//! was not polled: that is passed by (C26), and the branch is dropped.
+//! A branch may receive a cancellation and end its poll pending, without a wake and without polling
+//! its catch point. Then the cancellation passes by the catch point (C26), and the branch is
+//! dropped.
 //!
-//! A crew is a `Join` in the tree of scopes and its children are branches of it, opened when something in a child opens a
-//! catch point. One in which nobody does pays nothing for that, and a cancellation drops it whole.
+//! A `JoinAll` is a `Join` node in the tree of scopes and its children are branches of it. These
+//! nodes are opened when a catch point opens in a child. Without one they cost nothing, and a
+//! cancellation drops the `JoinAll` as a whole.
 
 use super::branch_scopes::{BranchScopes, Exit};
 use super::engine::Engine;
@@ -33,26 +40,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 pin_project! {
-    /// Children and their engine.
     #[project = JoinAllProj]
     pub(super) struct JoinAll<S: Set> {
-        // The children.
         #[pin]
         set: S,
-        // Who is polled when.
         engine: Engine,
-        // Whether futures or outputs may be left in the set.
+        // Whether the set may contain futures or outputs.
         live: bool,
-        // Whether nothing is polled any more.
+        // Whether all children have ended.
         finished: bool,
-        // Their places in the tree of scopes, and how it will end. After the set, so that it closes last.
+        // Declared after the set, so that the scopes close last.
         branch_scopes: BranchScopes,
     }
 
     impl<S: Set> PinnedDrop for JoinAll<S> {
         fn drop(this: Pin<&mut Self>) {
-            let dismissed = this.clear();
-            if let Err(panic) = dismissed {
+            let dropped = this.clear();
+            if let Err(panic) = dropped {
                 go_on(panic);
             }
         }
@@ -60,7 +64,6 @@ pin_project! {
 }
 
 impl<S: Set> JoinAll<S> {
-    /// A crew that has not begun.
     pub(super) fn new(set: S) -> Self {
         let engine = Engine::new(set.count());
         Self {
@@ -72,7 +75,7 @@ impl<S: Set> JoinAll<S> {
         }
     }
 
-    /// Bounds how many children run at once.
+    /// Limits how many children run at once.
     pub(super) fn set_limit(&mut self, what: &str, limit: usize) {
         assert!(
             limit > 0,
@@ -81,118 +84,121 @@ impl<S: Set> JoinAll<S> {
         self.engine.set_limit(limit);
     }
 
-    /// How many children there are, and how many have not ended.
+    /// Returns the number of children, and the number of those that have not ended.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.set.count(), self.engine.left())
     }
 
-    /// Whether nothing is polled any more.
+    /// Returns `true` if no child will be polled again.
     pub(super) fn has_ended(&self) -> bool {
         self.finished
     }
 
-    /// Whether a cancellation has gone on outwards, so that whoever polls must wait to be dropped.
-    pub(super) fn has_passed(&self) -> bool {
-        self.branch_scopes.has_passed()
+    /// Returns `true` if a cancellation propagates, so that the future around must wait to be
+    /// dropped.
+    pub(super) fn is_propagating(&self) -> bool {
+        self.branch_scopes.is_propagating()
     }
 
-    /// A cancellation has gone on outwards: waits to be dropped.
+    /// Waits to be dropped while a cancellation propagates.
     ///
     /// # Panics
-    /// If the cancellation was given out.
+    /// If `catch_cancel` has returned the cancellation already.
     pub(super) fn wait_to_be_dropped<T>(&self) -> Poll<T> {
         self.branch_scopes.wait_to_be_dropped()
     }
 
-    /// Whoever polled has been dropped: one in which a cancellation has gone on outwards is over for whoever comes next.
-    pub(super) fn be_over(&mut self) {
-        self.branch_scopes.be_over();
+    /// Ends the propagation of a cancellation: the future that polled was dropped.
+    pub(super) fn forget_propagating(&mut self) {
+        self.branch_scopes.forget_propagating();
     }
 
-    /// The children, all of which have ended, for the driver to take every output.
+    /// Returns the children, all of which have ended. The driver takes every output.
     pub(super) fn into_set(self: Pin<&mut Self>) -> Pin<&mut S> {
         let this = self.project();
         *this.live = false;
         this.set
     }
 
-    /// The children.
     pub(super) fn set(self: Pin<&mut Self>) -> Pin<&mut S> {
         self.project().set
     }
 
-    /// Nobody will poll it until the next poll: what is delivered inside would not be heard.
-    pub(super) fn set_aside(&mut self) {
+    /// Suspends the scope until the next poll: until then, a cancellation is not delivered inside.
+    pub(super) fn suspend(&mut self) {
         self.branch_scopes.join.set_aside();
     }
 
-    /// Polls the children that were woken; `judge` sees each that has just ended, and may break the whole off.
-    ///
-    /// `Ready(Continue)` when all have ended, `Ready(Break)` when they have after `judge` broke off. A panic of a child goes
-    /// on when the others are gone, and so does a cancellation.
+    /// Polls the children that were woken. Calls `judge` for each that has ended; a `Break` of it
+    /// cancels the others. Returns `Ready(Continue)` when all have ended, and `Ready(Break)` when
+    /// they have after a `Break` of `judge`. A panic of a child, or a cancellation, propagates when
+    /// the others have ended.
     pub(super) fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         mut judge: impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
     ) -> Poll<ControlFlow<()>> {
-        if self.branch_scopes.has_passed() {
+        if self.branch_scopes.is_propagating() {
             return self.branch_scopes.wait_to_be_dropped();
         }
         while !self.engine.has_ended() {
             let mut this = self.as_mut().project();
-            if this.branch_scopes.hear(cx.waker()) {
+            if this.branch_scopes.begin_poll(cx.waker()) {
                 drop_uncaught(this.set.as_mut(), this.engine, this.branch_scopes);
             }
             match this.round(cx, &mut judge) {
-                Poll::Pending if self.as_mut().project().rests(cx.waker()) => {
+                Poll::Pending if self.as_mut().project().end_poll(cx.waker()) => {
                     return Poll::Pending;
                 }
                 Poll::Pending | Poll::Ready(ControlFlow::Continue(())) => {}
-                Poll::Ready(ControlFlow::Break(end)) => self.as_mut().begin_exit(end),
+                Poll::Ready(ControlFlow::Break(exit)) => self.as_mut().begin_exit(exit),
             }
         }
         self.finish(cx)
     }
 
-    /// Begins to end, for a reason that lies inside.
-    fn begin_exit(self: Pin<&mut Self>, end: Exit) {
+    /// Begins to exit for a reason inside, and drops the children without a catch point.
+    fn begin_exit(self: Pin<&mut Self>, exit: Exit) {
         let this = self.project();
-        this.branch_scopes.begin_exit(end);
+        this.branch_scopes.begin_exit(exit);
         drop_uncaught(this.set, this.engine, this.branch_scopes);
     }
 
-    /// All have ended: draws the consequence.
+    /// Completes, or exits: all children have ended.
     fn finish(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
         let this = self.as_mut().project();
         let branch_scopes = this.branch_scopes;
-        if !branch_scopes.awaited.is_over() {
-            // A shield that was the last to end has let out what the crew knows: nobody else is to hear of that.
-            branch_scopes.hear(cx.waker());
+        if !branch_scopes.pending_joins.is_over() {
+            // A shield that ended last may have released a cancellation that is recorded already.
+            // Taking it here keeps it from scopes further out.
+            branch_scopes.begin_poll(cx.waker());
         }
-        ready!(branch_scopes.awaited.poll(cx.waker()));
+        ready!(branch_scopes.pending_joins.poll(cx.waker()));
         *this.finished = true;
         branch_scopes.close();
-        let Some(end) = branch_scopes.end.take() else {
+        let Some(exit) = branch_scopes.exit.take() else {
             return Poll::Ready(ControlFlow::Continue(()));
         };
-        let dismissed = self.as_mut().clear();
-        match (end, dismissed) {
-            (Exit::Panicked(panic), dismissed) => {
-                drop_quietly(dismissed);
+        let dropped = self.as_mut().clear();
+        match (exit, dropped) {
+            (Exit::Panicked(panic), dropped) => {
+                drop_quietly(dropped);
                 panic.resume()
             }
             (_, Err(panic)) => resume_unwind(panic),
             (Exit::Cancelled(cancelled), Ok(())) => {
-                self.project().branch_scopes.pass(cancelled, cx.waker());
+                self.project()
+                    .branch_scopes
+                    .propagate(cancelled, cx.waker());
                 Poll::Pending
             }
             (Exit::Broken, Ok(())) => Poll::Ready(ControlFlow::Break(())),
         }
     }
 
-    /// Drops every branch that is left, and every output, in argument order.
+    /// Drops the remaining children and outputs, in argument order.
     ///
-    /// Each one is dropped whatever the destructors of the others do.
+    /// A panic of one destructor does not keep the others from being dropped.
     ///
     /// # Errors
     ///
@@ -201,33 +207,33 @@ impl<S: Set> JoinAll<S> {
         let this = self.project();
         let mut set = this.set;
         this.engine.close();
-        let count = match std::mem::take(this.live) {
-            true => set.count(),
-            false => 0,
+        let count = if std::mem::take(this.live) {
+            set.count()
+        } else {
+            0
         };
-        let mut outcome = Ok(());
+        let mut first = Ok(());
         for index in 0..count {
             let dropped = caught(|| set.as_mut().clear_child(index));
-            match outcome {
-                Ok(()) => outcome = dropped,
+            match first {
+                Ok(()) => first = dropped,
                 Err(_) => drop_quietly(dropped),
             }
         }
-        outcome
+        first
     }
 }
 
-/// One child's turn.
+/// The arguments of [`step`] that concern its child.
 struct Turn<'a, 'p, S> {
-    /// The children.
     set: Pin<&'a mut S>,
-    /// Which of them.
     index: usize,
-    /// What stands for the branches that are not open.
-    promise: Option<&'a DeferredOpen<'p>>,
+    /// Opens the scope of the child if its code needs it.
+    deferred: Option<&'a DeferredOpen<'p>>,
 }
 
-/// Polls a child once, and sees what has become of it. Breaks off when the driver does, or with a cancellation in `resumed`.
+/// Polls a child once. Breaks if `judge` does, or if the child resumed a cancellation, which is
+/// then in `resumed`.
 #[inline]
 fn step<S: Set>(
     turn: Turn<'_, '_, S>,
@@ -238,30 +244,34 @@ fn step<S: Set>(
     let Turn {
         mut set,
         index,
-        promise,
+        deferred,
     } = turn;
-    if branch_scopes.has_places() && branch_scopes.has_arrived_at(index) {
-        return end_of(set, index, branch_scopes);
+    if branch_scopes.has_scopes() && branch_scopes.has_arrived_at(index) {
+        return end_cancelled(set, index, branch_scopes);
     }
-    let polled = branch_scopes.visit(index, cx, promise, |cx| set.as_mut().poll_child(index, cx));
+    let polled =
+        branch_scopes.poll_inside(index, cx, deferred, |cx| set.as_mut().poll_child(index, cx));
     if polled.is_pending() {
-        return match branch_scopes.has_places() {
-            true => end_of(set, index, branch_scopes),
-            false => Poll::Pending,
+        return if branch_scopes.has_scopes() {
+            end_cancelled(set, index, branch_scopes)
+        } else {
+            Poll::Pending
         };
     }
-    if branch_scopes.has_places() {
-        branch_scopes.leave(index);
+    if branch_scopes.has_scopes() {
+        branch_scopes.close_branch(index);
     }
-    match branch_scopes.end {
+    match branch_scopes.exit {
         Some(_) => Poll::Ready(ControlFlow::Continue(())),
         None => Poll::Ready(judge(set, index)),
     }
 }
 
-/// Drops a child that is pending, if a cancellation ends it.
+/// Drops a pending child if a cancellation ends it.
+///
+/// Cold: most children open no scope (bench `gather_yield_10000`).
 #[cold]
-fn end_of<S: Set>(
+fn end_cancelled<S: Set>(
     set: Pin<&mut S>,
     index: usize,
     branch_scopes: &mut BranchScopes,
@@ -269,7 +279,7 @@ fn end_of<S: Set>(
     let Some(cancelled) = branch_scopes.arrived_at(index) else {
         return Poll::Pending;
     };
-    branch_scopes.cut(index, &cancelled, set);
+    branch_scopes.drop_child(index, &cancelled, set);
     if branch_scopes.expects(&cancelled) {
         return Poll::Ready(ControlFlow::Continue(()));
     }
@@ -278,13 +288,13 @@ fn end_of<S: Set>(
 }
 
 impl<S: Set> JoinAllProj<'_, S> {
-    /// Ends a poll in which nothing more can be done; `false` when there is something to be heard
-    /// yet.
-    fn rests(self, waker: &Waker) -> bool {
-        self.branch_scopes.rest(waker, self.engine)
+    /// Ends a poll that is pending. Returns `false` if a cancellation has arrived meanwhile and the
+    /// poll must continue.
+    fn end_poll(self, waker: &Waker) -> bool {
+        self.branch_scopes.end_poll(waker, self.engine)
     }
 
-    /// Polls the children that were woken, until one of them says stop.
+    /// Runs one poll of the engine. Breaks with the exit that a child causes.
     fn round(
         self,
         cx: &mut Context<'_>,
@@ -297,13 +307,13 @@ impl<S: Set> JoinAllProj<'_, S> {
             ..
         } = self;
         let polled = caught(|| {
-            ScopeHandle::with_branches(branch_scopes.join.node(), |promise| {
+            ScopeHandle::with_branches(branch_scopes.join.node(), |deferred| {
                 engine.poll(cx, |index, cx| {
                     let set = set.as_mut();
                     let turn = Turn {
                         set,
                         index,
-                        promise,
+                        deferred,
                     };
                     step(turn, branch_scopes, cx, judge)
                 })
@@ -312,36 +322,36 @@ impl<S: Set> JoinAllProj<'_, S> {
         match polled {
             Ok(Poll::Ready(ControlFlow::Break(()))) => {
                 let resumed = branch_scopes.resumed.take();
-                let end = resumed.map_or(Exit::Broken, Exit::Cancelled);
-                Poll::Ready(ControlFlow::Break(end))
+                let exit = resumed.map_or(Exit::Broken, Exit::Cancelled);
+                Poll::Ready(ControlFlow::Break(exit))
             }
             Ok(Poll::Ready(ControlFlow::Continue(()))) => Poll::Ready(ControlFlow::Continue(())),
             Ok(Poll::Pending) => Poll::Pending,
             Err(panic) => {
-                let Some(index) = engine.go_on_after_panic() else {
+                let Some(index) = engine.resume_after_panic() else {
                     resume_unwind(panic);
                 };
-                branch_scopes.cut(index, &branch_scopes.reason(), set);
-                let end = Exit::Panicked(Panic::new(panic));
-                Poll::Ready(ControlFlow::Break(end))
+                branch_scopes.drop_child(index, &branch_scopes.reason(), set);
+                let exit = Exit::Panicked(Panic::new(panic));
+                Poll::Ready(ControlFlow::Break(exit))
             }
         }
     }
 }
 
-/// Drops the children in which nobody catches, in argument order, and those that never began.
+/// Drops the children without a catch point, and those that have not begun, in argument order.
 fn drop_uncaught<S: Set>(
     mut set: Pin<&mut S>,
     engine: &mut Engine,
     branch_scopes: &mut BranchScopes,
 ) {
-    let never_begun = engine.begin_no_more();
+    let never_begun = engine.stop_beginning();
     for index in 0..never_begun.end {
         let is_running = engine.is_running(index);
-        if !(is_running || never_begun.contains(&index)) || branch_scopes.has_place(index) {
+        if !(is_running || never_begun.contains(&index)) || branch_scopes.has_scope(index) {
             continue;
         }
-        branch_scopes.cut(index, &branch_scopes.reason(), set.as_mut());
+        branch_scopes.drop_child(index, &branch_scopes.reason(), set.as_mut());
         if is_running {
             engine.end(index);
         }

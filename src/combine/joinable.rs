@@ -1,4 +1,4 @@
-//! [`Joinable`]: what [`wait()`](super::wait()) needs of a handle.
+//! [`Joinable`]: the handles that [`wait()`](super::wait()) accepts.
 
 use std::task::{Context, Poll};
 
@@ -13,22 +13,21 @@ use crate::task::JoinHandle;
     note = "`wait` takes `JoinHandle<T>`s or `&mut JoinHandle<T>`s; spawn a future to get one, or use `as_completed`"
 )]
 pub trait Joinable: sealed::Sealed {
-    /// Whether the task has ended; if not, its end wakes `cx`. Takes no result and claims no
-    /// ownership of the task.
+    /// Returns `Ready` if the task has ended; otherwise its end wakes `cx`. Leaves the result in
+    /// place, and does not make the handle own the task.
     #[doc(hidden)]
     fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Whether the task, which has ended, ended with a `JoinError`.
+    /// Returns `true` if the task has ended with a `JoinError`.
     #[doc(hidden)]
     fn has_failed(&self) -> bool;
 
-    /// Says that dropping the handle must not cancel the task, even if the handle was awaited
-    /// before.
+    /// Ends the ownership of the task, so that dropping the handle does not cancel it, even if the
+    /// handle was awaited before.
     #[doc(hidden)]
     fn disown(&mut self);
 }
 
-/// Who may implement [`Joinable`].
 pub(crate) mod sealed {
     /// Implemented next to each `Joinable`.
     pub trait Sealed {}
@@ -61,6 +60,6 @@ impl<H: Joinable> Joinable for &mut H {
         (**self).has_failed()
     }
 
-    /// Nothing: the handle lives on with its owner.
+    /// Does nothing: the owner keeps the handle.
     fn disown(&mut self) {}
 }

@@ -1,6 +1,4 @@
 //! Children of one type: a `Vec` or an array of them, as a [`Set`].
-//!
-//! Not a collection for users. Floor: F4.
 
 use super::Branches;
 use super::node::pinned_at;
@@ -12,12 +10,10 @@ use std::task::{Context, Poll};
 /// The children of a `Vec`, in one allocation.
 #[doc(hidden)]
 pub struct List<F: Future> {
-    /// One place per child.
     slots: Pin<Box<[Slot<F>]>>,
 }
 
 impl<F: Future> List<F> {
-    /// Children that have not begun.
     pub(super) fn new<I>(futures: I) -> Self
     where
         I: IntoIterator,
@@ -31,7 +27,6 @@ impl<F: Future> List<F> {
         }
     }
 
-    /// The place of child `index`.
     pub(super) fn at(&mut self, index: usize) -> Pin<&mut Slot<F>> {
         pinned_at(self.slots.as_mut(), index)
     }

@@ -44,14 +44,14 @@
 //!
 //! - Outputs of different combinators that become ready in one round come in no particular order.
 
-// gather   try_gather   as_completed        wait
-//    └──────────┼────────────┘               │
-//             crew    children and engine    │
-//       ┌───────┴────────┐                   │
-//  tuple, list        engine  ◀──────────────┘   who is polled when
+// gather   try_gather   as_completed          wait
+//    └──────────┼────────────┘                 │
+//            join_all   children and engine  watch   handles and engine
+//       ┌───────┴────────┐                     │
+//  slot, tuple, list   engine  ◀───────────────┘     when each child is polled
 //  the children          │
-//                      node    wakers, the unsafe module
-//                      queue   who was woken, in order
+//  branch_scopes       node      wakers; the unsafe module
+//  their scopes        queue     the woken children, in order
 
 mod as_completed;
 mod branch_scopes;
@@ -91,11 +91,9 @@ pub trait Branches: Sized {
     /// The outputs, in argument order: a tuple, an array or a `Vec`.
     type Output;
 
-    /// How the futures are kept.
     #[doc(hidden)]
     type Set: slot::Set<Output = Self::Output>;
 
-    /// Turns what was passed into futures that have not begun.
     #[doc(hidden)]
     fn into_set(self) -> Self::Set;
 }

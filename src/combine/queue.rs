@@ -1,59 +1,58 @@
-//! Which children were woken, in the order of their wakes. Pure and safe: it sees the nodes as a slice.
+//! The woken children of a combinator, in the order of their wakes.
 //!
-//! It is not a scheduler: it polls nothing. Floor: F4, below the engine.
-//!
-//! Each child has a [`Node`]. A wake marks the node and puts it before the newest one of a chain whose start is
-//! [`Queue`]'s head; the poller takes the whole chain in one step, turns it round, and so gets the oldest first.
-//! A chain that is only ever taken whole has no ABA problem.
+//! Each child has a [`Node`]. A wake marks the node and pushes it to the front of a chain that
+//! begins at the head of the [`Queue`]; the poller takes the whole chain in one step and reverses
+//! it, so the oldest comes first. A chain that is only ever taken whole has no ABA problem. The
+//! nodes are passed in as a slice; the queue polls nothing.
 //!
 //! ```text
-//!   head:              push (wakes the parent)
-//!          asleep ────────────────────────────────▶ chain ◀─┐ push
-//!           ▲  │ take                          take │  ▲ └──┘
-//!      park │  ▼                                    ▼  │
-//!          awake ◀──────────────────────────────────┘  │        any of them ── close ──▶ closed
-//!            └─────────────────────────────────────────┘
-//!                    push (wakes nobody: the poller is at work and looks again before it parks)
+//!   head:            push (wakes the parent)
+//!          ASLEEP ────────────────────────────▶ chain ◀─┐ push
+//!           ▲  │ take                      take │  ▲ └──┘
+//!      park │  ▼                                ▼  │
+//!          AWAKE ◀──────────────────────────────┘  │    any of them ─ close ─▶ CLOSED
+//!            └─────────────────────────────────────┘
+//!                 push (no wake: the poller runs, and looks again before it parks)
 //! ```
 //!
-//! So the parent is woken at most once between two polls: by the push that finds the head asleep, or by the
-//! poller whose [`Queue::park`] was refused.
+//! So the parent is woken at most once between two polls: by the push that finds the head `ASLEEP`,
+//! or by the poller when [`Queue::park`] returns `false`.
 
 use crate::util::drop_quietly;
 use crate::util::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// Head: the parent waits and has left its waker.
+/// Head: the parent waits, and its waker is registered.
 const ASLEEP: u32 = u32::MAX;
-/// Head: the parent is at work; the chain is empty.
+/// Head: the parent is being polled; the chain is empty.
 const AWAKE: u32 = u32::MAX - 1;
-/// Head: the parent is gone; wakes do nothing.
+/// Head: the combinator has ended; wakes do nothing.
 const CLOSED: u32 = u32::MAX - 2;
 /// The end of a chain.
 const END: u32 = u32::MAX;
 
-/// Word: the node stands in a chain.
+/// Word: the node is in a chain.
 const QUEUED: u32 = 1;
 /// Word: the child has ended; wakes do nothing.
 const MUTED: u32 = 1 << 1;
 /// Word: the node's index begins at this bit.
 const INDEX: u32 = 2;
 
-/// More children than this have no place in a node's word.
+/// The greatest number of children whose indices fit into the word of a node.
 pub(super) const MAX_CHILDREN: usize = 1 << 30;
 
-/// One child's place in the chain.
+/// One child's link in the chain.
 #[derive(Debug)]
 pub(super) struct Node {
     /// The index of the node, `MUTED` and `QUEUED`.
     word: AtomicU32,
-    /// The next node of the chain. Whoever set `QUEUED` owns it, then whoever took the chain.
+    /// The next node of the chain. Owned by the thread that set `QUEUED`, then by the one that took
+    /// the chain.
     next: AtomicU32,
 }
 
 impl Node {
-    /// The node of child `index`, not queued.
     pub(super) fn new(index: u32) -> Self {
         Self {
             word: AtomicU32::new(index << INDEX),
@@ -61,16 +60,14 @@ impl Node {
         }
     }
 
-    /// Which child it is.
     #[inline]
     pub(super) fn index(&self) -> u32 {
         self.word.load(Ordering::Relaxed) >> INDEX
     }
 
-    /// Marks it as queued; `true` obliges the caller to push it.
-    ///
-    /// A read-modify-write in any case: the poller's [`unmark`](Self::unmark) then sees what happened before this
-    /// wake, also when an earlier wake does the pushing.
+    /// Marks the node as queued. `true` obliges the caller to push it. A read-modify-write in any
+    /// case: the poller's [`unmark`](Self::unmark) then synchronizes with this wake, even if an
+    /// earlier wake pushes the node.
     #[must_use]
     fn mark(&self) -> bool {
         if self.word.load(Ordering::Relaxed) & MUTED != 0 {
@@ -79,7 +76,7 @@ impl Node {
         self.word.fetch_or(QUEUED, Ordering::AcqRel) & QUEUED == 0
     }
 
-    /// Takes the mark off before the child is polled; `false` when the child has ended.
+    /// Removes the mark before a poll of the child. Returns `false` if the child has ended.
     #[inline]
     #[must_use]
     fn unmark(&self) -> bool {
@@ -90,46 +87,42 @@ impl Node {
         true
     }
 
-    /// Marks the child as ended. For the poller only.
-    ///
-    /// A read-modify-write: another thread may set `QUEUED` at the same time, and that mark must stay. Without it
-    /// the next wake would push the node a second time, which closes the chain to a circle.
+    /// Marks the child as ended. For the poller only. A read-modify-write: another thread may set
+    /// `QUEUED` at the same time, and that mark must stay. Otherwise the next wake would push the
+    /// node a second time, which would close the chain into a circle.
     #[inline]
     pub(super) fn mute(&self) {
         self.word.fetch_or(MUTED, Ordering::Relaxed);
     }
 
-    /// Whether the child was woken since it was polled last.
+    /// Returns `true` if the child was woken since its last poll.
     pub(super) fn is_queued(&self) -> bool {
         self.word.load(Ordering::Relaxed) & QUEUED != 0
     }
 
-    /// Whether the child has ended. For the poller only.
+    /// Returns `true` if the child has ended. For the poller only.
     #[inline]
     pub(super) fn is_muted(&self) -> bool {
         self.word.load(Ordering::Relaxed) & MUTED != 0
     }
 
-    /// The next node of the chain.
     fn next(&self) -> u32 {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// Links it before `next`.
     fn link(&self, next: u32) {
         self.next.store(next, Ordering::Relaxed);
     }
 }
 
-/// Children that were woken, oldest first: taken from the queue, not polled yet.
+/// Woken children that were taken from the queue and not polled yet, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chain(u32);
 
 impl Chain {
-    /// No children.
     pub(super) const EMPTY: Self = Self(END);
 
-    /// Takes the oldest child that has not ended, ready to be polled.
+    /// Takes the oldest child that has not ended, and removes its mark.
     #[inline]
     pub(super) fn pop(&mut self, nodes: &[Node]) -> Option<usize> {
         while self.0 != END {
@@ -144,17 +137,17 @@ impl Chain {
     }
 }
 
-/// The head of the chain, and whom to wake for it.
+/// The head of the chain, and the waker of the parent.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// The newest node, or `ASLEEP`, `AWAKE`, `CLOSED`.
+    /// The index of the newest node, or `ASLEEP`, `AWAKE`, `CLOSED`.
     head: AtomicU32,
-    /// The waker of the task that polls, for the push that finds `ASLEEP`; there from the first `park` on.
+    /// The waker for the push that finds `ASLEEP`. Registered by `park`.
     parent: Mutex<Option<Waker>>,
 }
 
 impl Queue {
-    /// An empty queue whose parent is at work.
+    /// Creates an empty queue whose parent is being polled.
     pub(super) fn new() -> Self {
         Self {
             head: AtomicU32::new(AWAKE),
@@ -162,7 +155,7 @@ impl Queue {
         }
     }
 
-    /// Child `index` was woken. From any thread, at any time.
+    /// Wakes child `index`. Callable from any thread, at any time.
     pub(super) fn wake(&self, nodes: &[Node], index: u32) {
         let node = &nodes[index as usize];
         if node.mark() && self.push(node, index) {
@@ -173,7 +166,7 @@ impl Queue {
         }
     }
 
-    /// Puts a marked node before the newest; `true` obliges the caller to wake the parent.
+    /// Pushes a marked node to the front. `true` obliges the caller to wake the parent.
     #[must_use]
     fn push(&self, node: &Node, index: u32) -> bool {
         let mut seen = self.head.load(Ordering::Relaxed);
@@ -193,7 +186,7 @@ impl Queue {
         }
     }
 
-    /// Takes the children that were woken so far; from here on the parent is at work.
+    /// Takes the children that were woken so far, and marks the parent as being polled.
     pub(super) fn take(&self, nodes: &[Node]) -> Chain {
         let mut newest = match self.head.swap(AWAKE, Ordering::AcqRel) {
             ASLEEP | AWAKE => END,
@@ -210,7 +203,8 @@ impl Queue {
         Chain(oldest)
     }
 
-    /// Goes to sleep; `false` obliges the caller to wake itself: children were woken since [`take`](Self::take).
+    /// Registers `waker` and marks the parent as asleep. `false` obliges the caller to wake itself:
+    /// children were woken since [`take`](Self::take).
     #[must_use]
     pub(super) fn park(&self, waker: &Waker) -> bool {
         if self.head.load(Ordering::Relaxed) != AWAKE {
@@ -223,7 +217,7 @@ impl Queue {
         sleep.is_ok()
     }
 
-    /// Leaves the parent's waker, unless it is there already.
+    /// Stores the parent's waker, unless it is stored already.
     fn register(&self, waker: &Waker) {
         let known = self
             .lock()
@@ -236,15 +230,15 @@ impl Queue {
         }
     }
 
-    /// The parent is gone: later wakes do nothing, and its waker is let go.
+    /// Closes the queue: later wakes do nothing, and the parent's waker is dropped.
     pub(super) fn close(&self) {
         self.head.store(CLOSED, Ordering::Release);
         let parent = self.lock().take();
-        // Somebody else's, and this may be part of an unwinding.
+        // Its destructor is third-party code and may panic, and this may run during unwinding.
         drop_quietly(parent);
     }
 
-    /// The parent's waker. Nothing that could panic or wait runs under the lock.
+    /// Locks the parent's waker. Nothing that could panic or block runs under the lock.
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
         self.parent.lock().unwrap_or_else(PoisonError::into_inner)
     }

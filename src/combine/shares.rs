@@ -1,36 +1,38 @@
-//! How many own the nodes of one combinator: the [`Block`](super::node::Block) and the wakers that were cloned. Floor: F4.
+//! The reference count of the nodes of one combinator: of the [`Block`](super::node::Block) and the
+//! cloned wakers.
 //!
 //! ```text
-//!   one() ──▶ 1 ── retain ──▶ n ── release: false ──▶ n - 1 ─ … ─ release: true ──▶ freed, by who released last
-//!                  ▲     │
-//!                  └─────┘
+//!   one() ──▶ 1 ── retain ──▶ n ── release: false ──▶ n - 1 ── … ── release: true
+//!                  ▲     │                                          the caller
+//!                  └─────┘                                          frees the nodes
 //! ```
 
 use crate::util::sync::atomic::{AtomicUsize, Ordering, fence};
 
-/// Counts the owners of an allocation.
+/// The number of owners of an allocation.
 #[derive(Debug)]
 pub(super) struct Shares(AtomicUsize);
 
 impl Shares {
-    /// A count with one owner.
+    /// Creates a count with one owner.
     pub(super) fn one() -> Self {
         Self(AtomicUsize::new(1))
     }
 
-    /// Counts one more owner. The caller owns a share, or borrows from an owner.
+    /// Adds an owner. The caller owns a reference, or borrows from an owner.
     pub(super) fn retain(&self) {
         let before = self.0.fetch_add(1, Ordering::Relaxed);
         if before > isize::MAX as usize {
-            // Only wakers that were leaked by the billion get here; a count that wraps round would free too early.
+            // Reached only with billions of leaked wakers; a count that wraps around would free too
+            // early.
             std::process::abort();
         }
     }
 
-    /// Gives a share up; `true` obliges the caller to free what is shared: it was the last one.
-    ///
-    /// A count of one is the caller's own share. Only an owner can make another one, so the count stays one, and need not be
-    /// given back by a read-modify-write. The acquiring load, like the fence, sees what the others did before they released.
+    /// Releases a reference. `true` obliges the caller to free the allocation: it was the last one.
+    /// A count of one is the caller's own reference. Only an owner can add one, so the count stays
+    /// one and needs no read-modify-write. The acquire load, like the fence, synchronizes with the
+    /// releases of the other owners.
     #[must_use]
     #[inline]
     pub(super) fn release(&self) -> bool {

@@ -1,24 +1,22 @@
-//! The children of a combinator, each at its place, as a [`Set`]. Floor: F4.
+//! The children of a combinator: a [`Slot`] for each, and a [`Set`] of all.
 
 use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pin_project! {
-    /// One child's place: the future, then its output, then nothing.
+    /// One child: the future, then its output, then nothing.
     #[project = SlotProj]
     #[project_replace = SlotOwned]
     #[doc(hidden)]
     pub enum Slot<F: Future> {
-        /// Not ended.
+        /// The future has not ended.
         Running {
-            // The future itself.
             #[pin]
             future: F,
         },
-        /// Ended; the output has not been taken.
+        /// The future has ended; its output was not taken.
         Done {
-            // What it gave.
             value: F::Output,
         },
         /// The output was taken, or the future dropped.
@@ -27,7 +25,6 @@ pin_project! {
 }
 
 impl<F: Future> Slot<F> {
-    /// A child that has not begun.
     pub(super) fn new(future: F) -> Self {
         Self::Running { future }
     }
@@ -41,7 +38,7 @@ impl<F: Future> Slot<F> {
         Poll::Ready(())
     }
 
-    /// Drops what is there.
+    /// Drops the future or the output.
     pub(super) fn clear(mut self: Pin<&mut Self>) {
         self.set(Self::Empty);
     }
@@ -49,8 +46,7 @@ impl<F: Future> Slot<F> {
     /// Takes the output.
     ///
     /// # Panics
-    ///
-    /// If there is none: the caller asks only for children that have ended, and once.
+    /// If there is no output: the child has not ended, or its output was taken.
     pub(super) fn take(self: Pin<&mut Self>) -> F::Output {
         match self.project_replace(Self::Empty) {
             SlotOwned::Done { value } => value,
@@ -68,10 +64,10 @@ impl<F: Future<Output = Result<T, E>>, T, E> Slot<F> {
         }
     }
 
-    /// Takes the value of a child that gave no error.
+    /// Takes the value of a child that did not fail.
     pub(super) fn take_value(self: Pin<&mut Self>) -> T {
         let Ok(value) = self.take() else {
-            unreachable!("an error ends the whole before the values are taken")
+            unreachable!("an error ends `try_gather` before the values are taken")
         };
         value
     }
@@ -83,7 +79,6 @@ pub trait Set {
     /// All outputs, in argument order.
     type Output;
 
-    /// How many children there are.
     fn count(&self) -> usize;
 
     /// Polls child `index` and keeps its output.
@@ -92,25 +87,25 @@ pub trait Set {
     /// Drops child `index`, or its output.
     fn clear_child(self: Pin<&mut Self>, index: usize);
 
-    /// Takes the outputs; all children have ended.
+    /// Takes the outputs. All children have ended.
     fn take(self: Pin<&mut Self>) -> Self::Output;
 }
 
-/// A [`Set`] whose children give `Result`s with one type of error.
+/// A [`Set`] whose children return `Result`s with one error type.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "not every branch gives a `Result` with the same type of error",
-    note = "`try_gather` takes futures of `Result<_, E>` with one `E`; let a plain one give `Ok(value)`"
+    message = "not every branch returns a `Result` with the same error type",
+    note = "`try_gather` takes futures of `Result<_, E>` with one `E`; let a plain one return `Ok(value)`"
 )]
 pub trait TrySet: Set {
     /// All values, in argument order.
     type Values;
-    /// What a child fails with.
+    /// The error type of the children.
     type Error;
 
     /// Takes the error of child `index`, which has ended, if it failed.
     fn take_error(self: Pin<&mut Self>, index: usize) -> Option<Self::Error>;
 
-    /// Takes the values; all children have ended, none failed.
+    /// Takes the values. All children have ended, and none has failed.
     fn take_values(self: Pin<&mut Self>) -> Self::Values;
 }

@@ -110,7 +110,7 @@ where
         let this = self.project();
         let mut join_all = this.join_all;
         assert!(
-            join_all.has_passed() || !join_all.has_ended(),
+            join_all.is_propagating() || !join_all.has_ended(),
             "`try_gather` was polled again after it had ended"
         );
         let error = this.error;

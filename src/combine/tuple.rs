@@ -1,6 +1,4 @@
-//! Children of different types: tuples of 1 to 12 futures, each as a [`Set`]; and the empty tuple.
-//!
-//! Floor: F4.
+//! Children of different types: tuples of up to 12 futures, each as a [`Set`].
 
 use super::Branches;
 use super::slot::{Set, Slot, TrySet};
@@ -9,7 +7,8 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Makes the set of one arity: `$Set`, how many, then type, value type, field and index of each child.
+/// Implements the set of one arity from its name, its length, and the type, value type, field and
+/// index of each child.
 macro_rules! tuple {
     ($Set:ident, $count:literal, $($F:ident $T:ident $field:ident $index:literal),+) => {
         pin_project! {
@@ -82,8 +81,7 @@ macro_rules! tuple {
     };
 }
 
-/// The engine counts to the tuple's length and no further.
-#[cold]
+/// Panics: the engine passes only indices below the length of the tuple.
 fn no_such(index: usize) -> ! {
     unreachable!("the tuple has no future {index}")
 }
@@ -101,7 +99,7 @@ tuple!(Set10, 10, A TA a 0, B TB b 1, C TC c 2, D TD d 3, F TF f 4, G TG g 5, H 
 tuple!(Set11, 11, A TA a 0, B TB b 1, C TC c 2, D TD d 3, F TF f 4, G TG g 5, H TH h 6, I TI i 7, J TJ j 8, K TK k 9, L TL l 10);
 tuple!(Set12, 12, A TA a 0, B TB b 1, C TC c 2, D TD d 3, F TF f 4, G TG g 5, H TH h 6, I TI i 7, J TJ j 8, K TK k 9, L TL l 10, M TM m 11);
 
-/// No children.
+/// The set of the empty tuple.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct EmptySet;

@@ -1,6 +1,6 @@
-//! The engine's driver behind [`wait()`](super::wait()): handles, the condition, the deadline.
+//! The mechanism of [`wait()`](super::wait()): handles, engine, condition, deadline.
 //!
-//! It never cancels and never drops a handle whose task would be cancelled by that. Floor: F4.
+//! A watch cancels no task, and drops no handle in a way that cancels its task.
 
 use super::engine::Engine;
 use super::joinable::Joinable;
@@ -14,22 +14,19 @@ use std::time::Duration;
 
 /// The handles that are being waited for.
 pub(super) struct Watch<H: Joinable, P> {
-    /// In argument order; `None` for those that have moved to `done`.
+    /// In argument order; `None` for a handle that has moved to `done`.
     handles: Vec<Option<H>>,
-    /// In the order in which they ended.
+    /// In the order in which the tasks ended.
     done: Vec<H>,
-    /// How many of them failed.
+    /// The number of tasks that ended with a `JoinError`.
     failed: usize,
     /// Whether the condition has been met.
     met: bool,
-    /// When to stop.
     when: ReturnWhen<P>,
-    /// Who is polled when.
     engine: Engine,
 }
 
 impl<H: Joinable, P> Watch<H, P> {
-    /// A watch over `handles`, none polled.
     pub(super) fn new(handles: impl IntoIterator<Item = H>, when: ReturnWhen<P>) -> Self {
         let handles: Vec<_> = handles.into_iter().map(Some).collect();
         Self {
@@ -42,23 +39,23 @@ impl<H: Joinable, P> Watch<H, P> {
         }
     }
 
-    /// The same handles with another condition. For a watch that was not polled.
+    /// Replaces the condition of a watch that was not polled.
     pub(super) fn returning<Q>(mut self, when: ReturnWhen<Q>) -> Watch<H, Q> {
         let handles = mem::take(&mut self.handles);
         Watch::new(handles.into_iter().flatten(), when)
     }
 
-    /// How many handles there are, and how many have ended.
+    /// Returns the number of handles, and the number of those that have ended.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.engine.len(), self.done.len())
     }
 
-    /// Whether it has given its handles away, or panicked.
+    /// Returns `true` after [`finish`](Self::finish), or after a panic.
     pub(super) fn has_ended(&self) -> bool {
         self.engine.has_ended()
     }
 
-    /// Gives the handles away.
+    /// Returns the handles, and ends the watch.
     pub(super) fn finish(&mut self) -> Waited<H> {
         self.engine.close();
         Waited {
@@ -69,9 +66,9 @@ impl<H: Joinable, P> Watch<H, P> {
 }
 
 impl<H: Joinable, P: FnMut(&Progress<'_, H>) -> bool> Watch<H, P> {
-    /// Polls the handles that were woken; ready when the condition is met or all have ended.
-    ///
-    /// Once it is met, those that were woken in the same round are still looked at: `done` leaves none of them out.
+    /// Polls the handles that were woken. Ready when the condition is met or all tasks have ended.
+    /// The handles that were woken in the same round are polled even after the condition is met, so
+    /// that `done` contains each of them.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self {
             handles,
@@ -113,20 +110,16 @@ impl<H: Joinable, P> Drop for Watch<H, P> {
 }
 
 pin_project! {
-    /// When to stop in any case. `S` is the timer, which is made at the last moment: a wait that is ready at once
-    /// sets none.
+    /// The deadline of a wait. `S` is the timer, created when it is first needed: a wait that is
+    /// ready at once creates none.
     #[project = DeadlineProj]
     pub(super) enum Deadline<S> {
-        /// Never.
         Never,
-        /// That long after the first poll.
+        /// `delay` after the first poll.
         After {
-            // How long.
             delay: Duration,
         },
-        /// When the timer fires.
         Running {
-            // The timer.
             #[pin]
             timer: S,
         },
@@ -134,7 +127,7 @@ pin_project! {
 }
 
 impl<S: Future<Output = ()>> Deadline<S> {
-    /// Whether it has come; `start` makes the timer.
+    /// Ready when the deadline has come. `start` creates the timer.
     pub(super) fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

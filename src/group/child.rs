@@ -1,11 +1,12 @@
-//! A child of a group: its future, as the task's cell sees it. The group's door to unsafe code: here a future that borrows
-//! becomes a task.
+//! The future of a child, as its task polls it. Unsafe module: a future that borrows becomes a
+//! task here.
 //!
 //! ```text
-//!   polled ─┬─ value ──▶ the task gives it
-//!           ├─ error ──▶ to the group; the task is ended as failed by whoever polls it
-//!           └─ panic ──▶ to the group; likewise, with a copy of its message
-//!   dropped ─ a panic of its destructor goes to the group, and to the task
+//!   poll ─┬─ value ─▶ the output of the task
+//!         ├─ error ─▶ TaskGroup::failed; end_child_with(JoinError::Failed)
+//!         └─ panic ─▶ TaskGroup::panicked; end_child_with(JoinError::Panicked),
+//!                     with a copy of the message
+//!   drop ─── panic ─▶ TaskGroup::panicked; a copy of the message unwinds
 //! ```
 
 use std::future::Future;
@@ -22,7 +23,7 @@ use crate::cell::{Label, Spawned, spawn_scoped};
 use crate::error::{JoinError, Panic};
 use crate::runtime::{Core, Shared};
 use crate::task::JoinHandle;
-use crate::util::{Payload, caught};
+use crate::util::caught;
 
 pin_project! {
     /// The future of a child.
@@ -37,8 +38,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Err(payload) = caught(|| this.future.set(None)) {
-                let copy = message_of(&payload);
-                this.group.panicked(payload);
+                let panic = Panic::new(payload);
+                let copy = message_or_default(&panic);
+                this.group.panicked(panic);
                 resume_unwind(Box::new(copy));
             }
         }
@@ -56,39 +58,39 @@ where
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
-        let (error, failure) = match caught(|| future.poll(cx)) {
+        let failure = match caught(|| future.poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => match output.into_result() {
                 Ok(value) => return Poll::Ready(value),
-                Err(error) => (Ok(error), JoinError::Failed),
+                Err(error) => {
+                    this.group.failed(error);
+                    JoinError::Failed
+                }
             },
             Err(payload) => {
-                let copy = Panic::new(Box::new(message_of(&payload)));
-                (Err(payload), JoinError::Panicked(copy))
+                let panic = Panic::new(payload);
+                let copy = Panic::new(Box::new(message_or_default(&panic)));
+                this.group.panicked(panic);
+                JoinError::Panicked(copy)
             }
         };
-        match error {
-            Ok(error) => this.group.failed(error),
-            Err(payload) => this.group.panicked(payload),
-        }
         if let Err(payload) = caught(|| this.future.set(None)) {
-            this.group.panicked(payload);
+            this.group.panicked(Panic::new(payload));
         }
-        // Pending for ever; whoever polls the child ends it with this.
+        // The future stays pending. `Core::poll_child` takes the failure and ends the task with it.
         this.group.end_child_with(failure);
         Poll::Pending
     }
 }
 
-/// What a panic said, for the child's handle: the panic itself goes on in the group.
-fn message_of(payload: &Payload) -> String {
-    let text = payload.downcast_ref::<&'static str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic with a value that is not text")
-        .to_owned()
+/// Returns the message of a panic, for the handle of the child: the group keeps the panic itself.
+fn message_or_default(panic: &Panic) -> String {
+    panic
+        .message()
+        .unwrap_or_else(|| "a panic with a value that is not text".to_owned())
 }
 
-/// Makes `future` a child of `group`, and takes it in.
+/// Spawns `future` as a child of `group`.
 pub(super) fn spawn_child<'scope, 'env, F, E>(
     core: &Core,
     label: (&'static Location<'static>, Option<Box<str>>),
@@ -104,15 +106,17 @@ where
     };
     let label = Label::new(label.0, label.1);
     let number = core.next_number();
-    // SAFETY: the task is given to the yard by `admit_child`, before it is put into a queue, and only `Driver` polls what
-    // is in the yard. `Driver` borrows the group for `'scope`, is pinned, and drops every child's future before it is gone
-    // itself; if it is leaked, nobody polls or drops them any more. So no child's future is touched after `'scope`.
+    // SAFETY: `admit_child` gives the task to the group's `ChildSet` before the task enters a run
+    // queue, and only `Driver` polls the tasks of a `ChildSet`. `Driver` borrows the group for
+    // `'scope`, is pinned, and drops the future of each child before it is gone itself; if it is
+    // leaked, the children are neither polled nor dropped again. So the future of a child is not
+    // touched after `'scope`.
     let spawned = unsafe { spawn_scoped(core.shared(), number, label, child) };
-    take_in(core, group, spawned)
+    add_to_group(core, group, spawned)
 }
 
-/// Takes a new child in.
-fn take_in<T, E>(
+/// Adds a new task to the group and to the runtime.
+fn add_to_group<T, E>(
     core: &Core,
     group: &TaskGroup<'_, '_, E>,
     spawned: Spawned<T, Shared>,
@@ -129,8 +133,8 @@ fn take_in<T, E>(
         task.cancel(cancelled);
     }
     if task.state().is_done() {
-        // The runtime is closed: it was dropped at once.
-        group.children.one_less(&task);
+        // The runtime is closed, and dropped the task at once.
+        group.children.remove(&task);
     }
     JoinHandle::new(join)
 }

@@ -1,17 +1,22 @@
-//! Where a group keeps its children, and how the loop reaches them: who lives, whose turn it is, who waits for a place.
+//! The children of a group, and how the loop of the runtime reaches them.
 //!
 //! ```text
-//!   add ─▶ the run queue ─▶ admit ─┬─ held: the limit is reached ─▶ the run queue, when another one ends
-//!              ▲                   ├─ expected ─▶ the group is polled for it: it runs ─┬─▶ ended
-//!              │                   │      │ the group was not polled                   │
-//!              │                   │      ▼                                            │
-//!              │                   └─ backlog ─▶ runs at the next poll of the group ───┤
-//!              └────────────────────────────── woken ◀── rests ◀───────────────────────┘
+//!   add ─▶ run queue ─▶ admit ─┬─ must_wait ─▶ held; release ─▶ run queue
+//!              ▲               │
+//!              │               ├─ call is set: the group is polled for it ─┐
+//!              │               │    │ retract: the group was not polled    │
+//!              │               │    ▼                                      │
+//!              │               └─ backlog: runs at the next poll ──────────┤
+//!              │                  of the group                             ▼
+//!              └──── woken ◀──────────── pending ◀──────────────────── polled
+//!                                                                          │
+//!                                                          ended: remove ◀─┘
 //! ```
 //!
-//! The loop never polls a child: it has the group polled for it, from the outside inwards (`runtime/carry.rs`). A child whose
-//! turn cannot be brought here, because foreign code around the group does not poll it, waits in the backlog, and those
-//! that come after it do, too, so that none is overtaken.
+//! The loop does not poll a child itself: it polls the task that owns the group, and the poll
+//! reaches the group from the outside inwards (`runtime/carry.rs`). If third-party code around the
+//! group does not poll the group, the child moves to the backlog, and so do the children after it:
+//! none overtakes another.
 //!
 //! Nothing here depends on what the children borrow.
 
@@ -30,93 +35,90 @@ use crate::util::Id;
 use crate::util::slab::Key;
 use crate::util::wait_graph::{self, Kind};
 
-/// What a poll of the group is for, if not for the group itself.
+/// What a poll of the group is for, if it is not for the group itself.
 #[derive(Debug)]
 pub(super) enum Call {
-    /// The turn of this child.
+    /// It is the turn of this child.
     Turn(Task),
-    /// The turn of a task further in, that this child carries, or the body where there is none.
-    Passage(Option<Task>),
+    /// It is the turn of a task of a nested group. The task given here carries it; `None` means
+    /// that the body does.
+    Nested(Option<Task>),
 }
 
 /// The children of one group.
 #[derive(Default)]
 pub(super) struct ChildSet {
-    /// Those that have not ended.
+    /// The children that have not ended.
     members: RefCell<Members>,
-    /// How many those are.
-    living: Cell<usize>,
-    /// How many of them may run at once.
+    live: Cell<usize>,
     limit: RefCell<Limit>,
-    /// What the poll of the group that is under way, or comes now, is for.
+    /// What the next poll of the group is for. The poll takes it.
     call: Cell<Option<Call>>,
-    /// Children whose turn has come and did not reach them.
+    /// Children whose turn came while the group was not polled, oldest first.
     backlog: RefCell<VecDeque<Task>>,
-    /// Wakes what polls the group.
     waker: Arc<GroupWaker>,
-    /// Whether that is the owner, with nothing in between.
+    /// Whether the owner polls the group directly, with no future in between that has its own
+    /// waker.
     is_direct: Cell<bool>,
     /// The task that polls the group.
     owner: RefCell<Option<TaskRef>>,
-    /// The group inside of whose body that polls this one.
+    /// The group in whose body this one is polled, by the same task.
     around: RefCell<Option<Rc<dyn ParentScheduler<Shared>>>>,
     /// The group's node in the tree of scopes.
     node: Cell<Option<Key>>,
-    /// How the child that is being polled has failed.
+    /// Set by a child that fails, until its poll returns.
     failure: Cell<Option<JoinError>>,
-    /// Whether the group is being dropped, or was.
+    /// Whether the group is being dropped, or was dropped.
     closed: Cell<bool>,
 }
 
 impl ChildSet {
-    /// How many children have not ended.
-    pub(super) fn living(&self) -> usize {
-        self.living.get()
+    /// Returns the number of children that have not ended.
+    pub(super) fn len(&self) -> usize {
+        self.live.get()
     }
 
-    /// Bounds how many run at once.
+    /// Limits how many children run at once.
     pub(super) fn set_limit(&self, limit: usize) {
         self.limit.borrow_mut().set(limit);
         self.release();
     }
 
-    /// Takes a new child in.
+    /// Adds a child.
     pub(super) fn add(&self, task: Task) {
         self.limit.borrow_mut().add(task.by_ref().number());
-        self.living.set(self.living.get() + 1);
+        self.live.set(self.live.get() + 1);
         self.members.borrow_mut().add(task);
     }
 
-    /// The children that have not ended, in the order of their spawning.
+    /// Returns the children that have not ended, in spawn order.
     pub(super) fn members(&self) -> Vec<Task> {
         self.members.borrow().all()
     }
 
-    /// The same, which it forgets: they are to be dropped.
+    /// Removes the children that have not ended and returns them, in spawn order.
     pub(super) fn take_members(&self) -> Vec<Task> {
         let mut members = self.members.borrow_mut().take_all();
         members.retain(|task| !task.state().is_done());
         members
     }
 
-    /// What the poll of the group that begins now is for.
+    /// Takes what the poll of the group that begins now is for; `None` stands for the group itself.
     pub(super) fn take_call(&self) -> Option<Call> {
         self.call.take()
     }
 
-    /// Whether children wait whose turn did not reach them.
     pub(super) fn has_backlog(&self) -> bool {
         !self.backlog.borrow().is_empty()
     }
 
-    /// The first of these.
     pub(super) fn next_in_backlog(&self) -> Option<Task> {
         self.backlog.borrow_mut().pop_front()
     }
 
-    /// A child has ended: it is let go.
-    pub(super) fn one_less(&self, task: &Task) {
-        self.living.set(self.living.get().saturating_sub(1));
+    /// Removes a child that has ended.
+    pub(super) fn remove(&self, task: &Task) {
+        self.live.set(self.live.get().saturating_sub(1));
         if self.closed.get() {
             return;
         }
@@ -127,73 +129,71 @@ impl ChildSet {
         self.release();
     }
 
-    /// The child that is being polled has failed, and is to end with this.
+    /// Ends the child that is being polled with `error`, when its poll returns.
     pub(super) fn end_child_with(&self, error: JoinError) {
         self.failure.set(Some(error));
     }
 
-    /// The group is being dropped: from now on nobody polls what comes here.
+    /// Closes the set, as its group is being dropped: no child is polled again.
     pub(super) fn close(&self) {
         self.closed.set(true);
-        // The yard itself goes with the last child, deep inside of the loop perhaps.
+        // The set itself is dropped with its last child, which may be deep inside the loop.
         self.waker.close();
         drop(self.call.take());
         drop(self.around.take());
         drop(self.backlog.take());
     }
 
-    /// The waker of the group's body.
+    /// Returns the waker of the group's body.
     pub(super) fn body_waker(&self) -> Waker {
         Waker::from(Arc::clone(&self.waker))
     }
 
-    /// The wakers of the group.
     pub(super) fn waker(&self) -> &GroupWaker {
         &self.waker
     }
 
-    /// Notes who polls the group, and where.
-    pub(super) fn visit(&self, core: &Core, waker: &Waker, node: Option<Key>) {
+    /// Begins a poll of the group: records the task that polls it, and the group around.
+    pub(super) fn begin_poll(&self, core: &Core, waker: &Waker, node: Option<Key>) {
         let owner = core.current();
         self.node.set(node);
-        drop(self.around.replace(core.group_here()));
+        drop(self.around.replace(core.current_group()));
         let is_direct = owner.as_ref().map(|owner| owner.waker().will_wake(waker));
         self.is_direct.set(is_direct.unwrap_or(false));
-        // Not only with another waker: foreign code may be polled by another task, and use its own wakers inside.
+        // Recorded even if the waker is unchanged: third-party code that uses its own wakers inside
+        // may have moved to another task.
         let owner = owner.map(|owner| owner.by_ref().clone());
         drop(self.owner.replace(owner));
-        self.waker.leave(waker);
+        self.waker.register(waker);
     }
 
-    /// The group is going to cancel itself: a scope inside leaves it to that, if it is to end now,
-    /// too.
+    /// Announces that the group is about to cancel itself: a scope inside that would end at the
+    /// same moment leaves the cancellation to the group.
     pub(super) fn announce_end(&self) {
         if let Some(node) = self.node.get() {
             try_with(|core| core.announce_end(node)).ok();
         }
     }
 
-    /// Has those begin that the limit allows now.
+    /// Wakes the held children that may begin now.
     fn release(&self) {
         while let Some(task) = self.next_released() {
             task.waker().wake();
         }
     }
 
-    /// The next one of them.
     fn next_released(&self) -> Option<Task> {
-        let number = self.limit.borrow_mut().release(self.living.get())?;
+        let number = self.limit.borrow_mut().release(self.live.get())?;
         self.members.borrow().get(number)
     }
 
-    /// Whether a child has to wait until another one ends. One that is cancelled need not.
+    /// Returns `true` if a child must wait until a sibling ends. A cancelled child need not wait.
     fn must_wait(&self, task: &Task) -> bool {
         let limit = self.limit.borrow();
-        limit.must_wait(task.by_ref().number(), self.living.get()) && !task.state().cancel_waits()
+        limit.must_wait(task.by_ref().number(), self.live.get()) && !task.state().cancel_waits()
     }
 }
 
-/// The id of a child.
 fn id_of(task: &Task) -> Id {
     Id::new(task.by_ref().home().number(), task.by_ref().number())
 }
@@ -205,7 +205,7 @@ impl ParentScheduler<Shared> for ChildSet {
             return false;
         }
         if self.must_wait(task) {
-            // Not scheduled any more, so that a cancellation brings it here again.
+            // Takes the task out of the scheduled state, so that a cancellation schedules it again.
             task.start();
             let woken = task.clone().suspend();
             debug_assert!(woken.is_none(), "nothing ran in between");
@@ -225,8 +225,7 @@ impl ParentScheduler<Shared> for ChildSet {
     fn expect(&self, carrier: Option<Task>) -> bool {
         let other = self.call.take();
         let is_free = other.is_none();
-        self.call
-            .set(other.or_else(|| Some(Call::Passage(carrier))));
+        self.call.set(other.or_else(|| Some(Call::Nested(carrier))));
         is_free
     }
 
@@ -261,14 +260,14 @@ impl ParentScheduler<Shared> for ChildSet {
         self.owner.borrow().clone()
     }
 
-    fn failure_of_child(&self) -> Option<JoinError> {
+    fn take_child_failure(&self) -> Option<JoinError> {
         self.failure.take()
     }
 
     fn ended(&self, task: &Task) {
-        // When it was dropped, the group counted all down.
+        // A closed set has removed all its children already.
         if !self.closed.get() {
-            self.one_less(task);
+            self.remove(task);
             self.waker.wake_outer();
         }
     }

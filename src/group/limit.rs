@@ -1,60 +1,66 @@
-//! How many children of a group may run at once, and which of them have to wait.
+//! The limit on how many children of a group run at once, and the children that wait for it.
+//!
+//! ```text
+//!   add ─▶ not begun ─┬─ must_wait: no ──────────────▶ begin
+//!                     └─ must_wait: yes ─▶ hold ─▶ release ─▶ begin
+//! ```
 
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::util::wait_graph;
 
-/// The limit of a group, and the children that it concerns, by number.
+/// The limit of a group. Children are known by number.
 #[derive(Debug, Default)]
 pub(super) struct Limit {
-    /// How many may run at once; 0 for any number.
-    most: usize,
-    /// Those that were spawned under a limit and have neither begun nor ended.
-    unbegun: BTreeSet<u64>,
-    /// Those of them whose turn has come and that wait until another one ends; and some that wait no more.
+    /// 0 stands for no limit.
+    limit: usize,
+    /// The children that were spawned under a limit and have neither begun nor ended.
+    not_begun: BTreeSet<u64>,
+    /// Those whose turn has come and that wait until a sibling ends, oldest first. May also contain
+    /// children that have begun or ended since.
     held: VecDeque<u64>,
 }
 
 impl Limit {
-    /// Another limit.
-    pub(super) fn set(&mut self, most: usize) {
-        self.most = most;
+    pub(super) fn set(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
-    /// A child was spawned.
+    /// Records a spawned child.
     pub(super) fn add(&mut self, number: u64) {
-        if self.most > 0 {
-            self.unbegun.insert(number);
+        if self.limit > 0 {
+            self.not_begun.insert(number);
         }
     }
 
-    /// A child begins, or ends without having begun; `true` when it had not begun before.
+    /// Records that a child begins, or ends without having begun. Returns `true` if it had not
+    /// begun before.
     pub(super) fn begin(&mut self, number: u64) -> bool {
         wait_graph::task_goes_on(number);
-        self.unbegun.remove(&number)
+        self.not_begun.remove(&number)
     }
 
-    /// Whether another one may run where so many have not ended.
-    pub(super) fn has_room(&self, living: usize) -> bool {
-        self.most == 0 || living.saturating_sub(self.unbegun.len()) < self.most
+    /// Returns `true` if one more child may run while `live` children have not ended.
+    pub(super) fn has_capacity(&self, live: usize) -> bool {
+        self.limit == 0 || live.saturating_sub(self.not_begun.len()) < self.limit
     }
 
-    /// Whether a child that would begin has to wait where so many have not ended.
-    pub(super) fn must_wait(&self, number: u64, living: usize) -> bool {
-        !self.has_room(living) && self.unbegun.contains(&number)
+    /// Returns `true` if a child must wait for a sibling to end before it begins.
+    pub(super) fn must_wait(&self, number: u64, live: usize) -> bool {
+        !self.has_capacity(live) && self.not_begun.contains(&number)
     }
 
-    /// A child waits until another one ends.
+    /// Queues a child that must wait until a sibling ends.
     pub(super) fn hold(&mut self, number: u64) {
         self.held.push_back(number);
-        if self.held.len() > 2 * self.unbegun.len() + 16 {
-            self.held.retain(|number| self.unbegun.contains(number));
+        if self.held.len() > 2 * self.not_begun.len() + 16 {
+            self.held.retain(|number| self.not_begun.contains(number));
         }
     }
 
-    /// Has the next one of those begin, if the limit allows it where so many have not ended.
-    pub(super) fn release(&mut self, living: usize) -> Option<u64> {
-        if !self.has_room(living) {
+    /// Takes the next held child that may begin, and records that it begins.
+    pub(super) fn release(&mut self, live: usize) -> Option<u64> {
+        if !self.has_capacity(live) {
             return None;
         }
         loop {

@@ -1,36 +1,36 @@
-//! The children of a group that have not ended, in the order of their spawning.
+//! The children of a group that have not ended, in spawn order.
 
 use crate::runtime::Task;
 
-/// How many entries of ended children stay besides as many as there are others.
+/// How many entries of ended children are kept beyond as many as there are live ones.
 const SLACK: usize = 16;
 
-/// Children by number. One that ends is let go at once; its entry stays until there are many such.
+/// Children by number. The task of an ended child is released at once; its empty entry stays until
+/// empty entries are the majority.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    /// Sorted by number; a task is missing when it has ended.
+    /// Sorted by number; `None` for a child that has ended.
     entries: Vec<(u64, Option<Task>)>,
-    /// How many are missing.
-    gone: usize,
+    /// How many entries are `None`.
+    empty: usize,
 }
 
 impl Members {
-    /// Adds a child. Numbers grow, unless destructors spawn in another runtime than the group's.
+    /// Adds a child. Numbers grow, unless a destructor spawns while another runtime is driven.
     pub(super) fn add(&mut self, task: Task) {
         let number = task.by_ref().number();
-        let place = match self.entries.last() {
-            Some(&(last, _)) if last > number => self.place_behind(number),
+        let index = match self.entries.last() {
+            Some(&(last, _)) if last > number => self.index_after(number),
             _ => self.entries.len(),
         };
-        self.entries.insert(place, (number, Some(task)));
+        self.entries.insert(index, (number, Some(task)));
     }
 
-    /// Where the entries begin whose numbers are greater.
-    fn place_behind(&self, number: u64) -> usize {
+    /// Returns the index of the first entry with a greater number.
+    fn index_after(&self, number: u64) -> usize {
         self.entries.partition_point(|&(other, _)| other <= number)
     }
 
-    /// The entry of a number.
     fn find(&self, number: u64) -> Option<usize> {
         let found = self
             .entries
@@ -38,39 +38,39 @@ impl Members {
         found.ok()
     }
 
-    /// The child of a number, if it has not ended.
+    /// Returns the child with this number, if it has not ended.
     pub(super) fn get(&self, number: u64) -> Option<Task> {
-        let place = self.find(number)?;
-        self.entries[place].1.clone()
+        let index = self.find(number)?;
+        self.entries[index].1.clone()
     }
 
-    /// Takes a child out that has ended.
+    /// Removes a child that has ended.
     pub(super) fn remove(&mut self, number: u64) -> Option<Task> {
-        let place = self.find(number)?;
-        let task = self.entries[place].1.take()?;
-        self.gone += 1;
-        if self.gone > self.entries.len() / 2 + SLACK {
-            self.tidy_up();
+        let index = self.find(number)?;
+        let task = self.entries[index].1.take()?;
+        self.empty += 1;
+        if self.empty > self.entries.len() / 2 + SLACK {
+            self.compact();
         }
         Some(task)
     }
 
-    /// Gives the room of ended children back.
-    fn tidy_up(&mut self) {
+    /// Removes the empty entries.
+    fn compact(&mut self) {
         self.entries.retain(|(_, task)| task.is_some());
         self.entries.shrink_to(2 * (self.entries.len() + SLACK));
-        self.gone = 0;
+        self.empty = 0;
     }
 
-    /// The children, in the order of their spawning.
+    /// Returns the children, in spawn order.
     pub(super) fn all(&self) -> Vec<Task> {
         let tasks = self.entries.iter().filter_map(|(_, task)| task.clone());
         tasks.collect()
     }
 
-    /// The same, taken out.
+    /// Removes all children and returns them, in spawn order.
     pub(super) fn take_all(&mut self) -> Vec<Task> {
-        self.gone = 0;
+        self.empty = 0;
         let entries = std::mem::take(&mut self.entries);
         entries.into_iter().filter_map(|(_, task)| task).collect()
     }

@@ -1,29 +1,34 @@
-//! Task groups: children that end before the group does. Floor: F4.
+//! Task groups: [`task_group`], its [`TaskGroup`], and the children that end before it does.
 //!
 //! ```text
-//!                         a child or the body fails, or panics
-//!   running ──────────────  cancel() was called  ───────────────────▶ ending: the others are cancelled once, clean up
-//!      │                    a cancellation comes from outside              │
-//!      │ body and children have ended                                      │ body and children have ended
-//!      ▼                                                                   ▼
-//!   Ok(value)      a panic goes on, or the cancellation from outside, or Err(Failed), Err(Cancelled), or Ok(value)
+//!             a member fails or panics, or cancel() was called,
+//!             or a cancellation comes from outside
+//!   running ───────────────────────────────────────────────────▶ ending: the others
+//!      │                                                         are cancelled once,
+//!      │ all members have ended                                  and clean up
+//!      ▼                                                              │
+//!   Ok(value)                                                         │
+//!                the panic, or the cancellation from outside, ◀───────┘
+//!                or Err(Failed), or Err(Cancelled), or Ok(value)
 //!
-//!   dropped by foreign code at any time: body and children are dropped, without clean-ups
+//!   dropped at any time: body and children are dropped, without clean-up
 //! ```
 //!
-//! The group is a `Join` in the tree of scopes; its body is a branch, each child a task with a root of its own. Children are
-//! tasks in all respects but one: not the loop polls them but the group's future, for they may borrow what that may borrow.
-//! The loop has that future polled when a child's turn comes (`runtime/carry.rs`), so a child's turn is where a plain task's
-//! would be.
+//! The members of a group are its body and its children. The group is a `Join` node in the tree of
+//! scopes; its body is a branch, each child a task with its own root. A child differs from other
+//! tasks in one thing: the future of the group polls it, not the loop of the runtime, since a child
+//! may borrow what the group may borrow. The loop has the group polled when the turn of a child
+//! comes (`runtime/carry.rs`), so a child runs where it stands in the run queue.
 //!
 //! ```text
-//!   driver   the group's future                        yard     the children, and how the loop reaches them
-//!   child    a child's future, as a task's             members  those that have not ended      limit  who may begin
-//!   abandon  a group that is dropped half-way          waker    whom the group wakes, and its body's own waker
+//!   driver     the future of the group       child_set  the children, their turns
+//!   child      the future of a child         members    children that have not ended
+//!   abandon    a group that is dropped early limit      children that may begin
+//!   output     output types                  waker      wakers of group and body
 //! ```
 
 mod abandon;
-#[allow(unsafe_code, reason = "door: a future that borrows becomes a task")]
+#[allow(unsafe_code, reason = "a future that borrows becomes a task")]
 mod child;
 mod child_set;
 mod driver;
@@ -44,31 +49,64 @@ use std::rc::Rc;
 use crate::error::{Cancelled, GroupError, JoinError, Panic, Reason};
 use crate::runtime::with;
 use crate::task::{Id, JoinHandle, try_current};
-use crate::util::{Payload, drop_quietly};
+use crate::util::drop_quietly;
 use abandon::AbortOnDrop;
 use child_set::ChildSet;
 use driver::Driver;
 
-/// Runs `body` with a group in which it may spawn children, and ends when all of them have (asyncio: `TaskGroup`).
+/// Runs `body` with a group to spawn children in, and returns when the body and all children have
+/// ended (asyncio: `TaskGroup`).
 ///
-/// Children may borrow what outlives the group, and may spawn siblings; they are tasks, with ids, names, handles and catch
-/// points. Body and children give `()` or a `Result`. When one of them fails, or panics, all others are cancelled
-/// ([`Reason::SiblingFailed`]) and waited for; the same happens after [`cancel`](TaskGroup::cancel), and when the task around
-/// is cancelled. A child that was cancelled through its own handle is no failure.
+/// ```
+/// use wheelhouse::{run, task_group, yield_now};
+/// use std::cell::Cell;
 ///
-/// # Turns
-/// A child takes its turns in the order of its wakes, between those of all other tasks, however deep its group is nested in
-/// children of other groups. The body is polled when it was woken, at the turn of the task that awaits the group.
+/// async fn fetch(page: u32, total: &Cell<u32>) -> Result<u32, String> {
+///     yield_now().await;
+///     total.set(total.get() + page); // children may borrow
+///     Ok(page * 10)
+/// }
 ///
-/// A child is polled only while its group is: the task that has the group must await it, alone or by a combinator. Each
-/// turn of a child polls its way from the outermost task inwards, so at depth `d` it costs `d` polls, and stack for them.
-/// Where a combinator of another crate polls both a group and other futures, a child's turn may poll these, too.
+/// run(async {
+///     let total = Cell::new(0);
+///     let sum = task_group(async |g| {
+///         let pages = [1, 2, 3].map(|page| g.spawn(fetch(page, &total)));
+///         let mut sum = 0;
+///         for page in pages {
+///             sum += page.await.expect("no page fails");
+///         }
+///         Ok::<_, String>(sum)
+///     })
+///     .await;
+///     assert_eq!((sum.unwrap(), total.get()), (60, 6));
+/// });
+/// ```
 ///
-/// # When not to use it
-/// A group is for children that succeed or fail together: one that fails or panics ends them all,
-/// and a panic goes on in the parent. The connections of a server do not belong together. There,
-/// let each child await a task: a panic ends that task, and its handle says so. When the group or
-/// its parent is cancelled, so is the task, and the group waits for it.
+/// Children are tasks, with ids, names, handles and catch points. They may borrow everything that
+/// outlives the group, and may spawn siblings. Body and children return `()` or a `Result`.
+///
+/// If the body or a child fails or panics, the group cancels all others ([`Reason::SiblingFailed`])
+/// and waits for them. The same happens after [`cancel`](TaskGroup::cancel), and when the task that
+/// awaits the group is cancelled. A child that is cancelled through its own handle does not count
+/// as failed.
+///
+/// # When a child runs
+/// A child has its own place in the run queue, as every task has, however deeply its group is
+/// nested. When its turn comes, the runtime polls the task that awaits the group, and this poll
+/// goes through the group to the child. The body runs when it was woken, at the turn of the task
+/// that awaits the group.
+///
+/// Three things follow:
+/// - Children run only while the group is awaited, directly or inside a combinator.
+/// - A turn of a child at nesting depth `d` costs `d` polls, and the stack that they need.
+/// - If a combinator of another crate polls the group together with other futures, the turn of a
+///   child may poll these futures, too.
+///
+/// # When not to use a group
+/// A group is for children that succeed or fail together: one child that fails or panics ends them
+/// all, and a panic propagates to the parent. The connections of a server should not end each
+/// other. There, let each child await a task: a panic ends only that task, and its handle returns
+/// the panic. If the group or its parent is cancelled, so is the task, and the group waits for it.
 ///
 /// ```
 /// use wheelhouse::{JoinError, run, spawn, task_group};
@@ -100,47 +138,25 @@ use driver::Driver;
 /// });
 /// ```
 ///
-/// What a task borrows has to be `'static`; share it in an `Rc`.
+/// A task spawned with [`spawn`](crate::spawn) must not borrow: share its data in an `Rc`.
 ///
 /// # Cancel safety
-/// When it is cancelled, body and children are, and clean up; when all have ended, the cancellation goes on outwards, also if
-/// some failed meanwhile; the value and the errors are lost. (asyncio raises the errors instead.) Foreign code that drops it
-/// (`select!`) drops body and children, without clean-ups. A group that is leaked, or dropped after the end of the runtime,
-/// leaks its children: they are neither polled nor dropped any more, and who awaits the handle of one waits for ever.
+/// If the group is cancelled from outside, the body and the children are cancelled and clean up.
+/// When all have ended, the cancellation propagates, even if some of them failed meanwhile; the
+/// value and the errors are lost. (asyncio raises the errors instead.)
+///
+/// If the group is dropped, by `select!` for example, the body and the children are dropped without
+/// clean-up. If it is leaked, or dropped after the end of the runtime, its children are leaked:
+/// they are neither polled nor dropped again, and their handles never become ready.
 ///
 /// # Errors
-/// [`GroupError::Failed`] with the first error and the others; [`GroupError::Cancelled`] when the group was cancelled from
-/// inside and its body cut down.
+/// [`GroupError::Failed`] with the first error and the others, if the body or a child failed.
+/// [`GroupError::Cancelled`] if [`cancel`](TaskGroup::cancel) was called and the body had not
+/// ended.
 ///
 /// # Panics
-/// When a member panicked: the panic goes on here, once all others have ended. Outside of a runtime, or when it is polled in
-/// another one than before.
-///
-/// # Examples
-/// ```
-/// use wheelhouse::{run, task_group, yield_now};
-/// use std::cell::Cell;
-///
-/// async fn fetch(page: u32, total: &Cell<u32>) -> Result<u32, String> {
-///     yield_now().await;
-///     total.set(total.get() + page); // children borrow from outside the group
-///     Ok(page * 10)
-/// }
-///
-/// run(async {
-///     let total = Cell::new(0);
-///     let sum = task_group(async |g| {
-///         let pages = [1, 2, 3].map(|page| g.spawn(fetch(page, &total)));
-///         let mut sum = 0;
-///         for page in pages {
-///             sum += page.await.expect("no page fails");
-///         }
-///         Ok::<_, String>(sum)
-///     })
-///     .await;
-///     assert_eq!((sum.unwrap(), total.get()), (60, 6));
-/// });
-/// ```
+/// If the body or a child panicked: the panic propagates when all others have ended. If it is
+/// polled outside a runtime, or in another runtime than before.
 #[doc(alias = "JoinSet")]
 #[doc(alias = "nursery")]
 #[doc(alias = "open_nursery")]
@@ -152,35 +168,61 @@ where
     B: for<'scope> AsyncFnOnce(&'scope TaskGroup<'scope, 'env, R::Error>) -> R,
 {
     let group = TaskGroup::new();
-    let unmanned = AbortOnDrop(&group);
+    let abort = AbortOnDrop(&group);
     let body = body(&group);
-    forget(unmanned);
+    forget(abort);
     Driver::new(&group, body).await
 }
 
-/// A group of tasks, as its body and its children see it; [`task_group`] makes one.
+/// Spawns and cancels the children of a [`task_group`], which passes it to its body.
 ///
-/// `'scope` is how long the group lives, `'env` what its children may borrow from, `E` what its members fail with.
+/// Children may use it, too, to spawn siblings:
+///
+/// ```
+/// use wheelhouse::{TaskGroup, run, task_group};
+/// use std::cell::Cell;
+///
+/// async fn count_down<'scope>(g: &'scope TaskGroup<'scope, '_, String>, n: u32, runs: &'scope Cell<u32>) {
+///     runs.set(runs.get() + 1);
+///     if n > 0 {
+///         g.spawn(async move { Box::pin(count_down(g, n - 1, runs)).await });
+///     }
+/// }
+///
+/// run(async {
+///     let runs = Cell::new(0);
+///     let runs_ref = &runs;
+///     task_group(async |g| {
+///         g.spawn(async move { count_down(g, 3, runs_ref).await });
+///         Ok::<_, String>(())
+///     })
+///     .await
+///     .unwrap();
+///     assert_eq!(runs.get(), 4);
+/// });
+/// ```
+///
+/// `'scope` is the lifetime of the group, `'env` that of what its children may borrow, and `E` the
+/// error type of the body and the children.
 #[doc(alias = "JoinSet")]
 #[doc(alias = "Nursery")]
 #[doc(alias = "TaskTracker")]
 pub struct TaskGroup<'scope, 'env: 'scope, E: 'env> {
-    /// The children.
     children: Rc<ChildSet>,
-    /// What members failed with, in the order in which it came.
+    /// The errors of the members, in the order in which they failed.
     errors: RefCell<Vec<E>>,
     /// The first panic of a member.
     panic: RefCell<Option<Panic>>,
-    /// The group's own cancellation, once there is one.
+    /// The cancellation that ends the group, once there is one.
     cancelled: RefCell<Option<Cancelled>>,
-    /// Invariant in `'scope`, as `std::thread::Scope` is: else a child could borrow for shorter.
+    /// Makes the type invariant in `'scope`, as `std::thread::Scope` is. Otherwise a child could
+    /// borrow for a shorter lifetime.
     scope: PhantomData<&'scope mut &'scope ()>,
-    /// Likewise.
+    /// Makes the type invariant in `'env`.
     env: PhantomData<&'env mut &'env ()>,
 }
 
 impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
-    /// A group without children.
     fn new() -> Self {
         Self {
             children: Rc::default(),
@@ -192,17 +234,36 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         }
     }
 
-    /// Spawns a child: it runs on a later turn, and the group does not end before it has.
+    /// Spawns a child and returns its handle (asyncio: `TaskGroup.create_task`).
     ///
-    /// In a group that is being cancelled it is born cancelled and never polled. Its handle may be awaited by whoever has it,
-    /// also after the group; awaiting owns, as with every [`JoinHandle`]. A child that ends with an error gives that to the
-    /// group and [`JoinError::Failed`] to its handle. asyncio calls this `TaskGroup.create_task`.
+    /// The child does not run at once: it enters the run queue, and runs when its turn comes. The
+    /// group does not end before the child has ended. In a group that is being cancelled the child
+    /// is cancelled before its first poll.
+    ///
+    /// The handle may be ignored, or awaited anywhere, also after the end of the group. As with
+    /// every [`JoinHandle`], a handle that was awaited owns its task. A child that returns an error
+    /// passes it to the group; its handle returns [`JoinError::Failed`].
     ///
     /// # Cancel safety
-    /// Dropping the handle leaves the child alone, unless it was awaited.
+    /// Dropping a handle that was never awaited leaves the child running; dropping one that was
+    /// awaited cancels the child.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// If it is called outside a runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wheelhouse::{run, task_group};
+    /// # run(async {
+    /// let name = String::from("wheel");
+    /// let length = task_group(async |g| {
+    ///     let child = g.spawn(async { Ok::<_, String>(name.len()) });
+    ///     Ok(child.await.expect("the child does not fail"))
+    /// })
+    /// .await;
+    /// assert_eq!(length.unwrap(), 5);
+    /// # });
+    /// ```
     #[doc(alias = "create_task")]
     #[doc(alias = "start_soon")]
     #[track_caller]
@@ -216,7 +277,7 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         })
     }
 
-    /// Begins the settings of a child: its name.
+    /// Returns a builder for a child, to set its name.
     ///
     /// # Examples
     /// ```
@@ -239,7 +300,9 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         }
     }
 
-    /// Bounds how many children run at once; the others begin, in order, when one has ended.
+    /// Limits how many children run at once: the next one begins when one has ended.
+    ///
+    /// Children begin in spawn order. The limit holds for children that are spawned after the call.
     ///
     /// # Panics
     /// If `limit` is 0.
@@ -274,10 +337,10 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         self
     }
 
-    /// Cancels body and children, with [`Reason::GroupCancelled`].
+    /// Cancels the body and the children, with [`Reason::GroupCancelled`].
     ///
-    /// A body that has ended, or ends all the same, gives its value; one that is cut down makes the group give
-    /// [`GroupError::Cancelled`]. A second call does nothing.
+    /// If the body has ended, or ends without a further await, the group returns its value;
+    /// otherwise [`GroupError::Cancelled`]. Further calls do nothing.
     ///
     /// # Examples
     /// ```
@@ -287,7 +350,7 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
     ///     let first = task_group(async |g| {
     ///         g.spawn(std::future::pending::<()>());
     ///         yield_now().await;
-    ///         g.cancel(); // nobody needs the others any more
+    ///         g.cancel(); // the other children are no longer needed
     ///         Ok::<_, ()>("found")
     ///     })
     ///     .await;
@@ -301,31 +364,31 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         self.children.waker().wake_outer();
     }
 
-    /// Counts the children that have not ended.
+    /// Returns the number of children that have not ended.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.children.living()
+        self.children.len()
     }
 
-    /// Tells whether all children have ended.
+    /// Returns `true` if all children have ended.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Tells whether the group is being cancelled: [`cancel`](TaskGroup::cancel) was called, a member failed, or the task
-    /// around was cancelled.
+    /// Returns `true` if the group is being cancelled: [`cancel`](TaskGroup::cancel) was called,
+    /// the body or a child failed or panicked, or the task that awaits the group was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.borrow().is_some()
     }
 
-    /// The group's own cancellation, if there is one.
     fn cancelled(&self) -> Option<Cancelled> {
         self.cancelled.borrow().clone()
     }
 
-    /// Makes the group's own cancellation, unless there is one.
+    /// Creates the group's own cancellation, unless the group is cancelled already. The driver
+    /// delivers it.
     fn cancel_for(&self, reason: Reason) {
         let by: Option<Id> = try_current().map(|task| task.id());
         let is_new = self.cancelled.borrow().is_none();
@@ -335,23 +398,24 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         }
     }
 
-    /// A member failed.
+    /// Records the error of a member, and cancels the group.
     fn failed(&self, error: E) {
         self.errors.borrow_mut().push(error);
         self.cancel_for(Reason::SiblingFailed);
     }
 
-    /// A member panicked.
-    fn panicked(&self, payload: Payload) {
-        let first = self.panic.borrow().is_none();
-        match first {
-            true => *self.panic.borrow_mut() = Some(Panic::new(payload)),
-            false => drop_quietly(payload),
+    /// Records the panic of a member, if it is the first one, and cancels the group.
+    fn panicked(&self, panic: Panic) {
+        let is_first = self.panic.borrow().is_none();
+        if is_first {
+            *self.panic.borrow_mut() = Some(panic);
+        } else {
+            drop_quietly(panic);
         }
         self.cancel_for(Reason::SiblingFailed);
     }
 
-    /// The child that is being polled is to be ended with this.
+    /// Ends the child that is being polled with `error`, when its poll returns.
     fn end_child_with(&self, error: JoinError) {
         self.children.end_child_with(error);
     }
@@ -366,29 +430,27 @@ impl<E> fmt::Debug for TaskGroup<'_, '_, E> {
     }
 }
 
-/// The settings of a child to be spawned.
-#[must_use = "settings do nothing until `spawn` makes a task of them"]
+/// Configures a child before it is spawned; [`TaskGroup::builder`] returns one.
+#[must_use = "a builder does nothing until `spawn` is called"]
 pub struct ChildBuilder<'scope, 'env: 'scope, E: 'env> {
-    /// Its group.
     group: &'scope TaskGroup<'scope, 'env, E>,
-    /// Its name.
     name: Option<Box<str>>,
 }
 
 impl<'scope, E> ChildBuilder<'scope, '_, E> {
-    /// Names the child, for reports and for [`task::all`](crate::task::all).
+    /// Sets the name of the child, which reports and [`task::all`](crate::task::all) show.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into().into_boxed_str());
         self
     }
 
-    /// Spawns the child; see [`TaskGroup::spawn`].
+    /// Spawns the child and returns its handle, as [`TaskGroup::spawn`] does.
     ///
     /// # Cancel safety
-    /// Dropping the handle leaves the child alone, unless it was awaited.
+    /// As for [`TaskGroup::spawn`].
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// If it is called outside a runtime.
     #[track_caller]
     pub fn spawn<F>(self, future: F) -> JoinHandle<<F::Output as ChildOutput<E>>::Value>
     where

@@ -1,14 +1,14 @@
-//! What bodies and children of a group may give: nothing, or a `Result`.
+//! The output types of the body and the children of a group: `()`, a `Result`, or `!`.
 
 use std::convert::Infallible;
 
-/// The type that functions have which never return; it has no name on stable Rust.
+/// The type `!`, which has no name on stable Rust.
 type Never = <fn() -> ! as Returns>::Output;
 
-/// What a function returns.
+/// Names the return type of a function.
 #[doc(hidden)]
 pub trait Returns {
-    /// The type.
+    /// The return type.
     type Output;
 }
 
@@ -16,20 +16,30 @@ impl<T> Returns for fn() -> T {
     type Output = T;
 }
 
-/// What the body of a [`task_group`](super::task_group) may give: `()`, a `Result`, or nothing ever.
+/// The output of the body of a [`task_group`](super::task_group): `()`, a `Result`, or `!`.
 ///
-/// The trait cannot be implemented outside of this crate.
+/// The trait cannot be implemented outside this crate.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, task_group};
+///
+/// run(async {
+///     task_group(async |_| {}).await.unwrap();
+///     let ten = task_group(async |_| Ok::<_, String>(10)).await;
+///     assert_eq!(ten.unwrap(), 10);
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "the body of a task group gives `()` or a `Result`, not `{Self}`",
-    note = "wrap a plain value: `Ok(value)`; name the error, if nothing else does: `async |g| -> Result<_, MyError> {{ .. }}`"
+    message = "the body of a task group must return `()` or a `Result`, not `{Self}`",
+    note = "wrap a plain value: `Ok(value)`; if the error type is not known from elsewhere, name it: `async |g| -> Result<_, MyError> {{ .. }}`"
 )]
 pub trait GroupOutput: sealed::Sealed {
-    /// The value, if the group ends well.
+    /// The value that [`task_group`](super::task_group) returns.
     type Value;
-    /// What body and children fail with.
+    /// The error type of the body and the children.
     type Error;
 
-    /// The value or the error.
     #[doc(hidden)]
     fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
@@ -61,18 +71,33 @@ impl GroupOutput for Never {
     }
 }
 
-/// What a child of a group whose members fail with `E` may give: `()`, `Result<T, E>`, or nothing ever.
+/// The output of a child of a [`TaskGroup`](super::TaskGroup) with error type `E`: `()`,
+/// `Result<T, E>`, or `!`.
 ///
-/// The trait cannot be implemented outside of this crate.
+/// The trait cannot be implemented outside this crate.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{run, task_group};
+///
+/// run(async {
+///     let parsed = task_group(async |g| {
+///         g.spawn(async {});
+///         let number = g.spawn(async { "7".parse::<u32>() });
+///         Ok(number.await.expect("the child does not fail"))
+///     })
+///     .await;
+///     assert_eq!(parsed.unwrap(), 7);
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "a child of this task group gives `()` or a `Result<_, {E}>`, not `{Self}`",
-    note = "wrap a plain value: `Ok(value)`; turn another error into the group's: `.map_err(..)`"
+    message = "a child of this task group must return `()` or a `Result<_, {E}>`, not `{Self}`",
+    note = "wrap a plain value: `Ok(value)`; convert another error type: `.map_err(..)`"
 )]
 pub trait ChildOutput<E>: sealed::Sealed {
-    /// What the child's handle gives.
+    /// The value that the child's handle returns.
     type Value;
 
-    /// The value or the error.
     #[doc(hidden)]
     fn into_result(self) -> Result<Self::Value, E>;
 }
@@ -101,9 +126,7 @@ impl<E> ChildOutput<E> for Never {
     }
 }
 
-/// Keeps the traits from being implemented elsewhere.
 mod sealed {
-    /// Implemented here only.
     pub trait Sealed {}
     impl Sealed for () {}
     impl<T, E> Sealed for Result<T, E> {}

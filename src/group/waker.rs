@@ -1,16 +1,19 @@
-//! Whom a group wakes: the task that polls it, and its body in particular.
+//! The wakers of a group: the outer waker, which wakes the task that polls the group, and the
+//! waker of the body.
 //!
-//! The body has a waker of its own, so that a poll of the group knows whether it is for the body. Any thread may have that
-//! waker, and keep it for longer than the group.
+//! The body has its own waker, so that a poll of the group knows whether the body was woken. Any
+//! thread may own a clone of that waker, and keep it for longer than the group exists.
 //!
 //! ```text
-//!   body's waker ─▶ BODY_WOKEN ─┐
-//!   the yard ───────────────────┴─▶ the outer waker is taken and woken: nobody is, until the next poll leaves it again
+//!   wake of the body's waker ─▶ body_woken = true ─┐
+//!   ChildSet ──────────────────────────────────────┴─▶ wake_outer: takes and wakes
+//!                                                      the outer waker; the next
+//!   poll of the group ─▶ register ─▶ take_body_wake    poll registers it again
 //! ```
 //!
-//! A poll leaves the outer waker first and looks at the mark second; a wake sets the mark first and takes the outer waker
-//! second. So one of the two sees the other: a wake that finds no outer waker comes before a poll, which an earlier wake
-//! has asked for.
+//! A poll registers the outer waker first and reads `body_woken` second; a wake sets `body_woken`
+//! first and takes the outer waker second. So one of the two sees the other: a wake that finds no
+//! outer waker precedes a poll that an earlier wake has requested.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
@@ -21,14 +24,14 @@ use crate::util::{drop_quietly, wake_quietly};
 /// The wakers of one group.
 #[derive(Debug)]
 pub(super) struct GroupWaker {
-    /// Whether the body is to be polled.
+    /// Whether the body was woken since its last poll.
     body_woken: AtomicBool,
-    /// Wakes what polls the group. Nothing foreign runs under the lock.
+    /// Wakes the future that polls the group. No third-party code runs under the lock.
     outer: Mutex<Option<Waker>>,
 }
 
 impl Default for GroupWaker {
-    /// The body is to be polled: it never was.
+    /// The body counts as woken, so that the first poll polls it.
     fn default() -> Self {
         Self {
             body_woken: AtomicBool::new(true),
@@ -38,8 +41,8 @@ impl Default for GroupWaker {
 }
 
 impl GroupWaker {
-    /// A poll of the group begins, with this waker.
-    pub(super) fn leave(&self, waker: &Waker) {
+    /// Stores the waker of the poll that begins.
+    pub(super) fn register(&self, waker: &Waker) {
         let is_known = self
             .lock()
             .as_ref()
@@ -51,30 +54,28 @@ impl GroupWaker {
         }
     }
 
-    /// Whether the body was woken since it was polled last.
     pub(super) fn is_body_woken(&self) -> bool {
         self.body_woken.load(Ordering::Acquire)
     }
 
-    /// The same, when the body is about to be polled.
+    /// Resets the mark before a poll of the body, and returns it.
     pub(super) fn take_body_wake(&self) -> bool {
         self.body_woken.swap(false, Ordering::AcqRel)
     }
 
-    /// Wakes what polls the group.
+    /// Wakes the future that polls the group.
     pub(super) fn wake_outer(&self) {
         let outer = self.lock().take();
         outer.into_iter().for_each(wake_quietly);
     }
 
-    /// Nobody polls the group any more.
+    /// Releases the outer waker: the group is not polled again.
     pub(super) fn close(&self) {
         let outer = self.lock().take();
-        // Somebody else's, and this may be part of an unwinding.
+        // Its destructor is third-party code and may panic, and this may run during unwinding.
         drop_quietly(outer);
     }
 
-    /// The outer waker.
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
         self.outer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,7 +88,8 @@ impl Wake for GroupWaker {
     }
 
     fn wake_by_ref(self: &std::sync::Arc<Self>) {
-        // A read-modify-write also where the mark is there, so that the poll that takes it sees what was written before.
+        // A read-modify-write even if the mark is set already: the poll that takes the mark then
+        // sees all writes that precede this wake.
         if !self.body_woken.swap(true, Ordering::AcqRel) {
             self.wake_outer();
         }
@@ -104,7 +106,7 @@ mod loom_tests {
 
     use super::*;
 
-    /// The task's waker: counts.
+    /// A task whose waker counts its wakes.
     struct Task(AtomicUsize);
 
     impl Wake for Task {
@@ -113,19 +115,20 @@ mod loom_tests {
         }
     }
 
-    /// Two threads write something and wake the body, the second by way of the yard if `by_yard`.
-    fn both_are_seen(by_yard: bool) {
+    /// Two threads write something and wake the body; if `one_wakes_outer`, the second one wakes
+    /// the group only.
+    fn both_are_seen(one_wakes_outer: bool) {
         let group = StdArc::new(GroupWaker::default());
         let written = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
         let task = StdArc::new(Task(AtomicUsize::new(0)));
         let waker = Waker::from(task.clone());
         assert!(group.take_body_wake());
-        group.leave(&waker);
+        group.register(&waker);
         let threads = [0, 1].map(|index| {
             let (group, written) = (group.clone(), written.clone());
             thread::spawn(move || {
                 written[index].store(1, Ordering::Relaxed);
-                if by_yard && index == 1 {
+                if one_wakes_outer && index == 1 {
                     group.wake_outer();
                 } else {
                     Waker::from(group).wake();
@@ -133,15 +136,19 @@ mod loom_tests {
             })
         });
         let (mut seen, mut polls) = (0, 0);
-        while seen < if by_yard { 1 } else { 2 } {
+        while seen < if one_wakes_outer { 1 } else { 2 } {
             if task.0.load(Ordering::Acquire) == polls {
                 thread::yield_now();
                 continue;
             }
             polls = task.0.load(Ordering::Acquire);
-            group.leave(&waker);
+            group.register(&waker);
             if group.take_body_wake() {
-                let counted = if by_yard { &written[..1] } else { &written[..] };
+                let counted = if one_wakes_outer {
+                    &written[..1]
+                } else {
+                    &written[..]
+                };
                 seen = counted.iter().map(|one| one.load(Ordering::Relaxed)).sum();
             }
         }

@@ -206,7 +206,7 @@ impl Core {
     }
 
     /// The group inside of whose body the code runs, directly in a task.
-    pub(crate) fn group_here(&self) -> Option<Rc<dyn ParentScheduler<Shared>>> {
+    pub(crate) fn current_group(&self) -> Option<Rc<dyn ParentScheduler<Shared>>> {
         let parent = self.body_here().take();
         self.body_here().set(parent.clone());
         parent

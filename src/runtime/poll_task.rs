@@ -127,7 +127,7 @@ impl Core {
             self.end_poll(&task);
             return task.settle(true, self.current_cell());
         }
-        let failure = task.parent().and_then(|parent| parent.failure_of_child());
+        let failure = task.parent().and_then(|parent| parent.take_child_failure());
         if let Some(error) = failure {
             // The child has ended, though with nothing for its handle to return: that stands (C4).
             self.current_cell().during(&task, || task.abort(error));

@@ -32,7 +32,8 @@ fn bench(n: u32) -> Arc<Bench> {
     })
 }
 
-/// Polls until every child was seen with all it was woken for; waits for the parent's waker in between.
+/// Polls until every child was seen with all it was woken for; waits for the parent's waker in
+/// between.
 fn poll_until_seen(bench: &Bench, wakes: &[usize]) {
     let parent = std::sync::Arc::new(Parent(AtomicUsize::new(0)));
     let waker = Waker::from(parent.clone());
@@ -51,7 +52,8 @@ fn poll_until_seen(bench: &Bench, wakes: &[usize]) {
     }
 }
 
-/// Explores every interleaving with up to two preemptions; without the bound the waiting loops take minutes.
+/// Explores every interleaving with up to two preemptions; without the bound the waiting loops take
+/// minutes.
 fn explore(f: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2);
@@ -115,8 +117,9 @@ fn a_wake_may_race_with_the_end() {
     });
 }
 
-/// A child that ends while two threads wake it must not enter the chain a second time: the chain would become a circle, which
-/// the poller would never leave, or lose what stood behind it. The sibling's wake, pushed in between, must arrive.
+/// A child that ends while two threads wake it must not enter the chain a second time: the chain
+/// would become a circle, which the poller would never leave, or lose what stood behind it. The
+/// sibling's wake, pushed in between, must arrive.
 #[test]
 fn two_wakes_may_race_with_the_end_of_their_child_while_a_sibling_goes_on() {
     explore(|| {
@@ -152,8 +155,8 @@ struct Allocation {
 }
 
 impl Allocation {
-    /// Uses the memory and gives a share up; whoever is told to free it writes to it. loom reports a use that the write does
-    /// not come after.
+    /// Uses the memory and gives a share up; whoever is told to free it writes to it. loom reports
+    /// a use that the write does not come after.
     fn release(&self) {
         self.memory.with(|_| ());
         if self.shares.release() {
@@ -163,8 +166,8 @@ impl Allocation {
     }
 }
 
-/// The combinator drops its share by a load instead of a read-modify-write where it finds itself alone, while other threads
-/// clone and drop wakers.
+/// The combinator drops its share by a load instead of a read-modify-write where it finds itself
+/// alone, while other threads clone and drop wakers.
 #[test]
 fn exactly_one_owner_frees_and_sees_all_that_the_others_did() {
     explore(|| {

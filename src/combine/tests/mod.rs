@@ -1,4 +1,5 @@
-//! Tests of the combinators, with hand-made futures, wakers and polls: no runtime, no clock, no luck.
+//! Tests of the combinators, with hand-made futures, wakers and polls: no runtime, no clock, no
+//! luck.
 
 #[cfg(not(wheelhouse_loom))]
 mod as_completed;

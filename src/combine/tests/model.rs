@@ -1,4 +1,5 @@
-//! The engine against a model: whatever is woken when, it polls what a plain queue would poll, in its order.
+//! The engine against a model: whatever is woken when, it polls what a plain queue would poll, in
+//! its order.
 
 use super::tools::{Driven, gates};
 use crate::combine::gather;
