@@ -1,8 +1,9 @@
 //! One task: its memory, its state word, its references and its wakers. Floor 1.
 //!
-//! A task is one allocation: a header that is the same for all, then the future, in whose place the output is
-//! written when the future ends. This floor knows how to poll that, end it, and give its memory back; *when* is the
-//! business of the loop above, which this floor sees only as a [`Schedule`].
+//! A task is one allocation: a header that is the same for all, then the future, in whose place the
+//! output is written when the future ends. This floor knows how to poll that, end it, and give its
+//! memory back; *when* is the business of the loop above, which this floor sees only as a
+//! [`Schedule`].
 //!
 //! ```text
 //!              OwnedRef (the table's)      Task (the run queue's)       Join (the JoinHandle's, not counted)
@@ -17,8 +18,9 @@
 //!              Waker (any thread)       TaskRef (any thread: cancel handles, letters home)
 //! ```
 //!
-//! The life of the state word is drawn in [`state`], who writes it when in [`word`], that of the reference
-//! counts in [`shared_refs`]. The memory goes when the task has ended, its handle is gone, and no waker is left:
+//! The life of the state word is drawn in [`state`], who writes it when in [`word`], that of the
+//! reference counts in [`shared_refs`]. The memory goes when the task has ended, its handle is
+//! gone, and no waker is left:
 //!
 //! ```text
 //!   Task::poll ─▶ conclude ─┬─ a handle exists: output stays, joiner woken ─▶ Join::take / drop ─┐

@@ -1,11 +1,13 @@
 //! Memory of tasks that are gone, kept for tasks to come.
 //!
-//! The general allocator merges and splits blocks when a thousand tasks come and go together, which costs more than
-//! all else that a task costs. So a runtime keeps some blocks of each size, up to a bound, and hands them out again.
-//! Every block came from the global allocator by itself and may go back to it at any time, on any thread: a task that
-//! outlives its runtime needs nothing of the pool.
+//! The general allocator merges and splits blocks when a thousand tasks come and go together, which
+//! costs more than all else that a task costs. So a runtime keeps some blocks of each size, up to a
+//! bound, and hands them out again. Every block came from the global allocator by itself and may go
+//! back to it at any time, on any thread: a task that outlives its runtime needs nothing of the
+//! pool.
 //!
-//! This file does not know what a task is; it keeps addresses. The unsafe part is in [`raw`](super::raw).
+//! This file does not know what a task is; it keeps addresses. The unsafe part is in
+//! [`raw`](super::raw).
 
 use std::alloc::Layout;
 use std::cell::RefCell;
@@ -18,8 +20,8 @@ const STEP: usize = 16;
 const WORD: usize = 8;
 /// How many sizes are kept.
 const CLASSES: usize = 64;
-/// How many bytes a pool keeps at most. None for the tools that look at memory (`.ci/memory`, `.ci/valgrind`): in a kept block
-/// they see no use after free.
+/// How many bytes a pool keeps at most. None for the tools that look at memory (`.ci/memory`,
+/// `.ci/valgrind`): in a kept block they see no use after free.
 const KEEP: usize = if cfg!(wheelhouse_no_pool) { 0 } else { 1 << 20 };
 
 /// A size of blocks that a pool may keep.
@@ -27,7 +29,8 @@ const KEEP: usize = if cfg!(wheelhouse_no_pool) { 0 } else { 1 << 20 };
 pub(crate) struct Class(usize);
 
 impl Class {
-    /// The class that serves a layout; `None` if it is too large, or aligned to more than the allocator gives anyway.
+    /// The class that serves a layout; `None` if it is too large, or aligned to more than the
+    /// allocator gives anyway.
     pub(super) const fn of(layout: Layout) -> Option<Self> {
         let class = (layout.size() + STEP - WORD - 1) / STEP;
         match class < CLASSES && layout.align() <= STEP {
@@ -87,7 +90,8 @@ impl Pool {
         self.keep_or_free(class, block, free);
     }
 
-    /// Keeps a block where there is no place to note it, if there is room. Apart, so that the usual case needs no frame.
+    /// Keeps a block where there is no place to note it, if there is room. Apart, so that the usual
+    /// case needs no frame.
     #[cold]
     #[inline(never)]
     fn keep_or_free(&self, class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>)) {

@@ -1,15 +1,17 @@
-//! The word of a task that every thread may touch: references counted away from home, and two flags.
+//! The word of a task that every thread may touch: references counted away from home, and two
+//! flags.
 //!
-//! References are counted in two places (biased reference counting, Choi, Shull and Torrellas 2018, simplified):
-//! those made and dropped on the home thread in a plain counter, all others here. A reference may be made on one
-//! side and dropped on the other, so each count alone may be off, even negative; their sum is the truth. While the
-//! runtime owns the task it holds a reference at home, so nobody needs the sum. When it gives the task up, it
-//! *merges*: the home count is added here, and from then on everybody counts here and whoever reaches zero frees.
+//! References are counted in two places (biased reference counting, Choi, Shull and Torrellas 2018,
+//! simplified): those made and dropped on the home thread in a plain counter, all others here. A
+//! reference may be made on one side and dropped on the other, so each count alone may be off, even
+//! negative; their sum is the truth. While the runtime owns the task it holds a reference at home,
+//! so nobody needs the sum. When it gives the task up, it *merges*: the home count is added here,
+//! and from then on everybody counts here and whoever reaches zero frees.
 //!
-//! The word has 32 bits, since every task pays for it. The home count stays between 0 and [`HOME_LIMIT`], beyond which
-//! home counts here too. So this count, being the truth less that, is never below `-HOME_LIMIT`; who brings it above
-//! [`LIMIT`], by forgetting hundreds of millions of clones, ends the process, as with an `Arc`. The merge then adds two
-//! numbers whose sum fits.
+//! The word has 32 bits, since every task pays for it. The home count stays between 0 and
+//! [`HOME_LIMIT`], beyond which home counts here too. So this count, being the truth less that, is
+//! never below `-HOME_LIMIT`; who brings it above [`LIMIT`], by forgetting hundreds of millions of
+//! clones, ends the process, as with an `Arc`. The merge then adds two numbers whose sum fits.
 //!
 //! ```text
 //!   biased ── merge(home) ──▶ merged ── release() == Last ──▶ freed
@@ -75,9 +77,9 @@ impl SharedRefs {
         self.after_change(before - ONE)
     }
 
-    /// True when nothing is counted or flagged here. Together with a home count of zero it means that no
-    /// reference exists: a reference that is missing in the home count came home before it was dropped there,
-    /// and brought the sight of its being counted here with it.
+    /// True when nothing is counted or flagged here. Together with a home count of zero it means
+    /// that no reference exists: a reference that is missing in the home count came home before it
+    /// was dropped there, and brought the sight of its being counted here with it.
     pub(crate) fn is_idle(&self) -> bool {
         self.0.load(Ordering::Acquire) == 0
     }
@@ -100,8 +102,9 @@ impl SharedRefs {
         Release::Last
     }
 
-    /// True for the first wake since the last [`collect`](SharedRefs::collect): it must be sent home, the others ride
-    /// along. Release, so that what a rider wrote before is seen by the poll that follows.
+    /// True for the first wake since the last [`collect`](SharedRefs::collect): it must be sent
+    /// home, the others ride along. Release, so that what a rider wrote before is seen by the poll
+    /// that follows.
     pub(crate) fn send(&self) -> bool {
         self.0.fetch_or(POSTED, Ordering::AcqRel) & POSTED == 0
     }

@@ -1,8 +1,9 @@
-//! The state word of a task: a plain value, its transitions, and what each of them leaves the caller to do.
+//! The state word of a task: a plain value, its transitions, and what each of them leaves the
+//! caller to do.
 //!
-//! Only the home thread changes the word while the runtime lives, so a transition is a load and a store, without
-//! a read-modify-write; other threads may look at it ([`State::is_done`]). Every transition returns the new word
-//! and a duty.
+//! Only the home thread changes the word while the runtime lives, so a transition is a load and a
+//! store, without a read-modify-write; other threads may look at it ([`State::is_done`]). Every
+//! transition returns the new word and a duty.
 //!
 //! ```text
 //!            wake (Enqueue)             start                 finish (Deliver | Discard)
@@ -19,11 +20,12 @@
 //!        └─────── end_carrying ──────┘   └─▶ done, by finish
 //! ```
 //!
-//! A task *carries* while it is polled so that a group inside of it can poll one of its children. That is the child's turn
-//! and not the carrier's, which keeps its place in the queue and, if it has none, can be given one meanwhile.
+//! A task *carries* while it is polled so that a group inside of it can poll one of its children.
+//! That is the child's turn and not the carrier's, which keeps its place in the queue and, if it
+//! has none, can be given one meanwhile.
 //!
-//! The handle is a second, independent track: `HANDLE` while a join handle exists, `OUTPUT` while the
-//! finished task's result waits in the cell for it.
+//! The handle is a second, independent track: `HANDLE` while a join handle exists, `OUTPUT` while
+//! the finished task's result waits in the cell for it.
 
 /// The task stands in the run queue; while it runs: it was woken and goes back there.
 const SCHEDULED: u32 = 1;
@@ -120,7 +122,8 @@ pub(crate) enum Dispatch {
     Poll,
     /// It is a main future: to be polled by whoever drives it.
     Main,
-    /// It has ended meanwhile, has a cancellation to be delivered, catch points, a pen, or variables; or it lingers.
+    /// It has ended meanwhile, has a cancellation to be delivered, catch points, a pen, or
+    /// variables; or it lingers.
     Other,
 }
 
@@ -338,7 +341,8 @@ impl State {
         self.has(CHILD) && self.0 & (DRAINING | DONE) == 0
     }
 
-    /// The future was dropped, but the task has yet to wait for others. A wake that came meanwhile is for the future.
+    /// The future was dropped, but the task has yet to wait for others. A wake that came meanwhile
+    /// is for the future.
     pub(crate) fn begin_draining(self) -> Self {
         assert!(
             self.is_running(),

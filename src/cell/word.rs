@@ -1,11 +1,13 @@
-//! Where a task's [`State`] is stored: a word with one writer at a time, which every thread may read.
+//! Where a task's [`State`] is stored: a word with one writer at a time, which every thread may
+//! read.
 //!
 //! ```text
 //!   writer:  the home thread ── finish: DONE ──▶ the handle, on its thread ── its letter home ──▶ the home thread
 //! ```
 //!
-//! A transition is a load and a store, for nobody else writes in between. What comes at home after `DONE`, a wake or a
-//! cancellation, changes nothing and therefore [stores nothing](Word::step): it must not undo what the handle writes.
+//! A transition is a load and a store, for nobody else writes in between. What comes at home after
+//! `DONE`, a wake or a cancellation, changes nothing and therefore [stores nothing](Word::step): it
+//! must not undo what the handle writes.
 
 use super::state::State;
 use crate::util::sync::atomic::{AtomicU32, Ordering};
@@ -32,8 +34,8 @@ impl Word {
         self.0.store(state.bits(), Ordering::Release);
     }
 
-    /// Takes one transition and gives its duty. What changes nothing stores nothing, so that the home thread may take it after
-    /// the end, when the handle is the writer.
+    /// Takes one transition and gives its duty. What changes nothing stores nothing, so that the
+    /// home thread may take it after the end, when the handle is the writer.
     #[inline]
     pub(super) fn step<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
         let before = self.get();
@@ -82,7 +84,8 @@ mod loom_tests {
         }
     }
 
-    /// Ends the task at home while its handle waits elsewhere, with `late` as what comes after the end.
+    /// Ends the task at home while its handle waits elsewhere, with `late` as what comes after the
+    /// end.
     fn check(late: impl Fn(&Word) + Send + Sync + 'static) {
         loom::model(move || {
             let cell = Arc::new(Cell {
@@ -114,7 +117,8 @@ mod loom_tests {
         });
     }
 
-    /// Shows that the test can fail: a transition that stores what it loaded loses what the handle wrote meanwhile.
+    /// Shows that the test can fail: a transition that stores what it loaded loses what the handle
+    /// wrote meanwhile.
     #[test]
     #[should_panic(expected = "the output was taken")]
     fn the_model_notices_a_store_after_the_end() {

@@ -1,8 +1,9 @@
 //! F1: which file descriptor is ready, and who must be told.
 //!
-//! The reactor joins a [`Poller`](poller) (the operating system) with a slab of [sources](source) (who waits for what)
-//! and a [`Unparker`] (other threads). It is an engine and nothing more: it knows no runtime, touches no thread-local, and
-//! wakes no one; all that is to be woken is handed to the caller, who wakes after letting go of the reactor.
+//! The reactor joins a [`Poller`](poller) (the operating system) with a slab of [sources](source)
+//! (who waits for what) and a [`Unparker`] (other threads). It is an engine and nothing more: it
+//! knows no runtime, touches no thread-local, and wakes no one; all that is to be woken is handed
+//! to the caller, who wakes after letting go of the reactor.
 //!
 //! ```text
 //!     register            wait                                       standing
@@ -18,9 +19,11 @@
 //!
 //! # Guarantees
 //!
-//! - An edge that the kernel reports is never lost: it is remembered until a call proves that it is used up.
+//! - An edge that the kernel reports is never lost: it is remembered until a call proves that it is
+//!   used up.
 //! - A source that is ready costs its system call and no other; there is no re-arming.
-//! - A stale [`Key`] finds nothing, also when its place and its descriptor's number have been given to another.
+//! - A stale [`Key`] finds nothing, also when its place and its descriptor's number have been given
+//!   to another.
 //! - Every waker that goes in comes out: by an edge, by a sweep of its line, or with the end of its
 //!   source. Only dropping the reactor drops them unwoken.
 //! - Any number of tasks may wait for one source. While no edge comes, they cost no time.
@@ -56,7 +59,8 @@ use crate::util::sync::Arc;
 use poller::Poller;
 use source::Source;
 
-/// The token of the bell, which is never that of a key: a slab has no slot with the index of all ones.
+/// The token of the bell, which is never that of a key: a slab has no slot with the index of all
+/// ones.
 const BELL: u64 = u64::MAX;
 
 /// How one task stands with one side of a source.
@@ -92,7 +96,8 @@ impl Reactor {
     /// Opens the two descriptors that a reactor has: one to wait on, one to be rung by.
     ///
     /// # Errors
-    /// Those of `epoll_create1`, `eventfd` and `epoll_ctl`, most likely that descriptors have run out.
+    /// Those of `epoll_create1`, `eventfd` and `epoll_ctl`, most likely that descriptors have run
+    /// out.
     pub(crate) fn new() -> io::Result<Self> {
         let poller = Poller::new()?;
         let event_fd = EventFd::new()?;
@@ -106,7 +111,8 @@ impl Reactor {
         })
     }
 
-    /// What other threads ring to end a [`wait`](Self::wait); it outlives the reactor, and is silent then.
+    /// What other threads ring to end a [`wait`](Self::wait); it outlives the reactor, and is
+    /// silent then.
     pub(crate) fn unparker(&self) -> &Arc<Unparker<EventFd>> {
         &self.unparker
     }
@@ -142,8 +148,8 @@ impl Reactor {
     /// Linux reports it as hung up.
     ///
     /// # Errors
-    /// Those of `epoll_ctl`: a descriptor that is registered already, one that cannot be polled (a plain file), no
-    /// memory, too many watches.
+    /// Those of `epoll_ctl`: a descriptor that is registered already, one that cannot be polled (a
+    /// plain file), no memory, too many watches.
     pub(crate) fn register(&mut self, fd: BorrowedFd<'_>, initial: Readiness) -> io::Result<Key> {
         let key = self.sources.insert(Source::new(initial));
         let added = self.poller.add(fd, key.to_bits());
@@ -246,10 +252,12 @@ impl Reactor {
         }
     }
 
-    /// Sleeps until an edge comes, the bell is rung or the time is over, and gathers in `woken` whom it concerns.
+    /// Sleeps until an edge comes, the bell is rung or the time is over, and gathers in `woken`
+    /// whom it concerns.
     ///
-    /// Gives the number of events, the bell's included. It is 0 when the time is over, which it never is early, and
-    /// when a signal came, which may be at any time. More than about a thousand events come in several waits.
+    /// Gives the number of events, the bell's included. It is 0 when the time is over, which it
+    /// never is early, and when a signal came, which may be at any time. More than about a thousand
+    /// events come in several waits.
     ///
     /// # Errors
     /// Those of `epoll_wait` and `ppoll`, none of which is to be expected.

@@ -1,7 +1,7 @@
 //! F1: the one way in which all I/O waits.
 //!
-//! Reading, writing, accepting, connecting and receiving differ in their system call and in nothing else. So the call
-//! is an argument, and everything around it stands here once:
+//! Reading, writing, accepting, connecting and receiving differ in their system call and in nothing
+//! else. So the call is an argument, and everything around it stands here once:
 //!
 //! ```text
 //!              ┌──────────────────────────────────────────────┐
@@ -13,7 +13,8 @@
 //!              └── not ready ──► the waker is in the line ──► Pending
 //! ```
 //!
-//! The reactor is borrowed three times for a moment and never while the call runs, a waker is cloned, or one is woken.
+//! The reactor is borrowed three times for a moment and never while the call runs, a waker is
+//! cloned, or one is woken.
 
 use std::io::{self, ErrorKind};
 use std::task::{Poll, Waker};
@@ -27,8 +28,9 @@ pub(crate) trait Access {
     /// Lends the reactor to `work`, which calls no foreign code.
     fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R;
 
-    /// Counts one call that is about to be made; `false` when the task has made so many in this poll that it is the
-    /// others' turn. Only calls count: a task that waits for hundreds of sockets reaches every one of them.
+    /// Counts one call that is about to be made; `false` when the task has made so many in this
+    /// poll that it is the others' turn. Only calls count: a task that waits for hundreds of
+    /// sockets reaches every one of them.
     fn may_call(&self) -> bool {
         true
     }
@@ -64,7 +66,8 @@ impl<T> Done<T> {
 }
 
 impl Done<usize> {
-    /// A number of bytes of a stream, of the `room` that there was. None at all is an end and not a short count.
+    /// A number of bytes of a stream, of the `room` that there was. None at all is an end and not a
+    /// short count.
     pub(crate) fn bytes(count: usize, room: usize) -> Self {
         Self {
             value: count,
@@ -76,7 +79,8 @@ impl Done<usize> {
 /// Makes `call` when `side` may be ready, or parks `waker` until it is.
 ///
 /// `call` must not block. A [`Side`] whose source is gone gives [`ErrorKind::NotConnected`].
-// Many kinds of sockets use it, so the compiler would not by itself; it costs an echo 136 instructions if it does not.
+// Many kinds of sockets use it, so the compiler would not by itself; it costs an echo 136
+// instructions if it does not.
 #[inline]
 pub(crate) fn poll_io<T>(
     driver: &impl Access,

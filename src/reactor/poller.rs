@@ -1,12 +1,13 @@
 //! F1: the operating system's part of the reactor, and the only file of it that knows Linux.
 //!
-//! Every descriptor is added once, for both directions and edge-triggered, and never touched again until it is
-//! deleted. The poller knows tokens, no sources, and remembers nothing about a descriptor.
+//! Every descriptor is added once, for both directions and edge-triggered, and never touched again
+//! until it is deleted. The poller knows tokens, no sources, and remembers nothing about a
+//! descriptor.
 //!
 //! # How it waits
 //!
-//! epoll's own timeout counts whole milliseconds, that of ppoll nanoseconds. So a wait with a timeout goes in two
-//! strides:
+//! epoll's own timeout counts whole milliseconds, that of ppoll nanoseconds. So a wait with a
+//! timeout goes in two strides:
 //!
 //! ```text
 //!           timeout is long                                   little time is left
@@ -18,26 +19,29 @@
 //!                            done                                                   done      epoll_pwait, at once
 //! ```
 //!
-//! Without a timeout, with a timeout of zero, and for a long timeout that an event cuts short, this is one system
-//! call. The second stride is one call when the time runs out, two when an event comes. When the last wait ended by
-//! the clock, the next one most likely will: then the first stride is left out for anything but long waits, and a
-//! program that only sleeps also pays one call a sleep.
+//! Without a timeout, with a timeout of zero, and for a long timeout that an event cuts short, this
+//! is one system call. The second stride is one call when the time runs out, two when an event
+//! comes. When the last wait ended by the clock, the next one most likely will: then the first
+//! stride is left out for anything but long waits, and a program that only sleeps also pays one
+//! call a sleep.
 //!
-//! The kernel lets each of these waits end late by a thousandth of its length, and by at least the timer slack of the thread,
-//! 50 µs unless told otherwise; where no other timer goes off, it ends as late as that. The first stride ends early by more; the
-//! second asks for as much less than it wants, and so ends at the moment itself. Should it end before, as it may when another
-//! timer goes off in between, one more stride takes the rest. Only a rest that is shorter than the slack is waited for with the
-//! slack lowered, which costs three more calls. To lower it for good would be simpler, but every thread and every process that
-//! a task starts would inherit that.
+//! The kernel lets each of these waits end late by a thousandth of its length, and by at least the
+//! timer slack of the thread, 50 µs unless told otherwise; where no other timer goes off, it ends
+//! as late as that. The first stride ends early by more; the second asks for as much less than it
+//! wants, and so ends at the moment itself. Should it end before, as it may when another timer goes
+//! off in between, one more stride takes the rest. Only a rest that is shorter than the slack is
+//! waited for with the slack lowered, which costs three more calls. To lower it for good would be
+//! simpler, but every thread and every process that a task starts would inherit that.
 //!
 //! Where the process may open no descriptor (`RLIMIT_NOFILE` is 0), ppoll takes none. The second
 //! stride is then one of whole milliseconds, too, rounded up: late by less than one, and never
 //! early.
 //!
-//! `epoll_pwait2` counts nanoseconds, too, and would save the last call of the drawing, and two microseconds of lateness.
-//! It is missing from kernels before 5.11, from older sandboxes, and from valgrind, so it needs the other way to fall
-//! back to; and rustix has only one of them in a program: its feature `linux_5_11` takes `epoll_wait` away, from all
-//! other crates that use rustix, too.
+//! `epoll_pwait2` counts nanoseconds, too, and would save the last call of the drawing, and two
+//! microseconds of lateness. It is missing from kernels before 5.11, from older sandboxes, and from
+//! valgrind, so it needs the other way to fall back to; and rustix has only one of them in a
+//! program: its feature `linux_5_11` takes `epoll_wait` away, from all other crates that use
+//! rustix, too.
 
 use std::fmt;
 use std::io;
@@ -57,11 +61,13 @@ use rustix::thread::{current_timer_slack, set_current_timer_slack};
 use super::readiness::Readiness;
 use super::unparker::Notify;
 
-/// How many events one wait can bring; what does not fit comes with the next. Tests see to it with few descriptors.
+/// How many events one wait can bring; what does not fit comes with the next. Tests see to it with
+/// few descriptors.
 pub(super) const EVENTS: usize = if cfg!(test) { 16 } else { 1024 };
 
-/// The longest wait that is worth no first stride when the clock is likely to end it: up to here, what is left of the
-/// kernel's slack, which is greater for a thread that is nice, hides in what it takes to wake up.
+/// The longest wait that is worth no first stride when the clock is likely to end it: up to here,
+/// what is left of the kernel's slack, which is greater for a thread that is nice, hides in what it
+/// takes to wake up.
 const SHORT: Duration = Duration::from_millis(50);
 
 /// The longest first stride; a timeout beyond it just takes several.
@@ -156,7 +162,8 @@ impl Poller {
         Detacher(Arc::downgrade(&self.epoll))
     }
 
-    /// Waits until there is an event, the time is over, or a signal came; which it was, [`events`](Self::events) tells.
+    /// Waits until there is an event, the time is over, or a signal came; which it was,
+    /// [`events`](Self::events) tells.
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.events.clear();
         match self.wait_in_strides(timeout) {
@@ -220,7 +227,8 @@ impl Poller {
         }
     }
 
-    /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to collect.
+    /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to
+    /// collect.
     fn ppoll_wait(&self, timeout: Duration) -> Result<bool, Errno> {
         let mut fds = [PollFd::new(&self.epoll.fd, PollFlags::IN)];
         let (timeout, _without_slack) = match less_slack(timeout, self.slack) {

@@ -1,7 +1,7 @@
 //! F1: what is known about one file descriptor, as a value of a few bits.
 //!
-//! The bits are a memory, not a question to the kernel: an edge sets them, and only the outcome of a system call
-//! takes them away. Each direction of a source is in one of three states:
+//! The bits are a memory, not a question to the kernel: an edge sets them, and only the outcome of
+//! a system call takes them away. Each direction of a source is in one of three states:
 //!
 //! ```text
 //!                 merge: an edge                    merge: an edge with the end in it
@@ -62,8 +62,8 @@ const SHORT_COUNTS: u8 = 1 << 6;
 
 /// The remembered readiness of both directions.
 ///
-/// Invariant: a bit that makes a direction final never comes without the bit that makes it ready; the public
-/// constants are closed under that rule, and joining keeps it.
+/// Invariant: a bit that makes a direction final never comes without the bit that makes it ready;
+/// the public constants are closed under that rule, and joining keeps it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Readiness(u8);
 

@@ -6,8 +6,8 @@
 //!                                     or a sweep of the line            owes it a wake
 //! ```
 //!
-//! Nothing here wakes, clones or drops a waker: all three are foreign code, and run only after the caller has let go of
-//! the reactor.
+//! Nothing here wakes, clones or drops a waker: all three are foreign code, and run only after the
+//! caller has let go of the reactor.
 
 use std::task::Waker;
 

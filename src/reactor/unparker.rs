@@ -1,6 +1,7 @@
 //! F1: how another thread ends the sleep of the loop, for at most one system call a sleep.
 //!
-//! What to do stands in a queue that is not part of this file; the bell only answers whether someone must be roused.
+//! What to do stands in a queue that is not part of this file; the bell only answers whether
+//! someone must be roused.
 //!
 //! ```text
 //!                 prepare_park (home)               ring (anyone): strikes the chime
@@ -21,10 +22,11 @@
 //!   is the queue empty?                    is the state ASLEEP?  (ring)
 //! ```
 //!
-//! Were both answers to miss the other's write, each fence would have to come before the other in the one order that
-//! all `SeqCst` fences have. So either home sees the entry and calls [`awake`](Unparker::awake) in place of sleeping, or
-//! the other thread sees `ASLEEP` and strikes; when both happen, one sleep ends early and finds nothing, which is
-//! harmless. The chime keeps a stroke that comes between the look at the queue and the sleep.
+//! Were both answers to miss the other's write, each fence would have to come before the other in
+//! the one order that all `SeqCst` fences have. So either home sees the entry and calls
+//! [`awake`](Unparker::awake) in place of sleeping, or the other thread sees `ASLEEP` and strikes;
+//! when both happen, one sleep ends early and finds nothing, which is harmless. The chime keeps a
+//! stroke that comes between the look at the queue and the sleep.
 
 use crate::util::sync::atomic::{AtomicU8, Ordering, fence};
 use crate::util::sync::{Mutex, MutexGuard};
@@ -47,7 +49,8 @@ const NOTIFIED: u8 = 2;
 pub(crate) struct Unparker<C> {
     /// One of [`AWAKE`], [`ASLEEP`], [`NOTIFIED`].
     state: AtomicU8,
-    /// What makes the noise, until [`close`](Self::close). Locked only for a stroke that is really needed.
+    /// What makes the noise, until [`close`](Self::close). Locked only for a stroke that is really
+    /// needed.
     event_fd: Mutex<Option<C>>,
 }
 
@@ -71,7 +74,8 @@ impl<C: Notify> Unparker<C> {
         self.state.store(AWAKE, Ordering::Relaxed);
     }
 
-    /// Any thread: makes sure that home looks at the queue, into which the caller has *already* put something.
+    /// Any thread: makes sure that home looks at the queue, into which the caller has *already* put
+    /// something.
     ///
     /// After [`close`](Self::close) it does nothing.
     pub(crate) fn unpark(&self) {
@@ -197,10 +201,12 @@ mod loom_tests {
         }
     }
 
-    /// Stands for the lock-free queue: an entry is one atomic addition, and gives no order beyond its own.
+    /// Stands for the lock-free queue: an entry is one atomic addition, and gives no order beyond
+    /// its own.
     struct Queue(AtomicUsize);
 
-    /// The home thread: works until it has seen `expected` entries; gives how often it set out to sleep.
+    /// The home thread: works until it has seen `expected` entries; gives how often it set out to
+    /// sleep.
     fn home(
         unparker: &Unparker<EventFd>,
         queue: &Queue,
@@ -278,7 +284,8 @@ mod loom_tests {
         });
     }
 
-    /// Without the fence on one side the model must find the lost wake; it shows that the test can fail.
+    /// Without the fence on one side the model must find the lost wake; it shows that the test can
+    /// fail.
     #[test]
     #[should_panic(expected = "deadlock")]
     fn the_model_notices_a_missing_fence() {

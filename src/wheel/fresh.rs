@@ -10,8 +10,8 @@ pub(super) const FRESH: u32 = NONE - 1;
 
 /// A short line of entries, by their slots in the slab, in the order of insertion.
 ///
-/// Many timers guard something that is over at once. As long as the wheel is not asked about time, an
-/// entry just stands here, and to remove it costs a store.
+/// Many timers guard something that is over at once. As long as the wheel is not asked about time,
+/// an entry just stands here, and to remove it costs a store.
 #[derive(Debug)]
 pub(super) struct Fresh {
     /// How much of `line` is in use. Invariant: at most [`ROOM`].

@@ -1,8 +1,8 @@
 //! Timers as arithmetic: a hierarchical timing wheel.
 //!
 //! The scheme is from G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987.
-//! A [`Wheel`] knows neither a clock nor a thread nor tasks: it is told the time, and gives back what
-//! is due. Floor F1: imports `util` only.
+//! A [`Wheel`] knows neither a clock nor a thread nor tasks: it is told the time, and gives back
+//! what is due. Floor F1: imports `util` only.
 //!
 //! # The wheel
 //!
@@ -10,8 +10,8 @@
 //! entry stands in the level of the highest digit in which its tick differs from the wheel's own,
 //! `elapsed`, and there in the slot that this digit names. So level 0 holds what comes within the
 //! present 64 ticks, a tick a slot; all of it comes before anything in level 1, and so on; and no
-//! level wraps around. A coarser tick would save two levels of moves out of five for a timer of a quarter
-//! of a second, and make virtual time inexact.
+//! level wraps around. A coarser tick would save two levels of moves out of five for a timer of a
+//! quarter of a second, and make virtual time inexact.
 //!
 //! ```text
 //!   elapsed = … 0  3  7 (in digits)              entry at … 0  3  9 ──▶ level 0, slot 9
@@ -40,11 +40,11 @@
 //!                         └──────────────────────┘
 //! ```
 //!
-//! However the value leaves, its key finds nothing from then on. The last few insertions stay *fresh*,
-//! in no slot, until the wheel is asked about time: most timers guard something that is over sooner,
-//! and then neither come nor go by way of a slot. The place of the others is not stored: it follows
-//! from their tick and `elapsed`, because [`Wheel::pop_due`] never moves `elapsed` into a slot without
-//! emptying it.
+//! However the value leaves, its key finds nothing from then on. The last few insertions stay
+//! *fresh*, in no slot, until the wheel is asked about time: most timers guard something that is
+//! over sooner, and then neither come nor go by way of a slot. The place of the others is not
+//! stored: it follows from their tick and `elapsed`, because [`Wheel::pop_due`] never moves
+//! `elapsed` into a slot without emptying it.
 //!
 //! # Guarantees
 //!
@@ -53,15 +53,16 @@
 //! - Entries come out in the order of their ticks, and those of one tick in the order in which they
 //!   were inserted. An entry whose tick was over when it was inserted counts as one of the tick at
 //!   which the wheel stands, so it comes before all that lies ahead.
-//! - Insertion and removal take constant time, however many entries there are (insertion in the mean:
-//!   it may place the 64 before it). An entry moves at most ten times, each time to a lower level.
+//! - Insertion and removal take constant time, however many entries there are (insertion in the
+//!   mean: it may place the 64 before it). An entry moves at most ten times, each time to a lower
+//!   level.
 //! - There is no growth by copying: see [`slab`](crate::util::slab).
 //!
 //! # What it does not promise
 //!
 //! - After removals [`Wheel::next_deadline`] may be earlier than what is left; never later.
-//! - One call of [`Wheel::pop_due`] is constant only in the mean: the call with which a crowded slot
-//!   begins moves all entries of that slot.
+//! - One call of [`Wheel::pop_due`] is constant only in the mean: the call with which a crowded
+//!   slot begins moves all entries of that slot.
 
 mod fresh;
 mod list;
@@ -95,7 +96,8 @@ pub(crate) struct Wheel<T> {
     taken: Taken,
     /// The lists, by [`Place`].
     ///
-    /// Invariant: an entry that is not fresh is in the list of [`Place::of`] its tick and `elapsed`.
+    /// Invariant: an entry that is not fresh is in the list of [`Place::of`] its tick and
+    /// `elapsed`.
     lists: Box<[List; PLACES]>,
     /// How far the wheel has turned. Invariant: no tick of an entry that has a place is before it.
     elapsed: Tick,
@@ -124,7 +126,8 @@ impl<T> Wheel<T> {
         self.entries.is_empty()
     }
 
-    /// Tells how far the wheel has turned, in nanoseconds: never beyond the latest `now` it was told.
+    /// Tells how far the wheel has turned, in nanoseconds: never beyond the latest `now` it was
+    /// told.
     #[cfg(test)]
     fn elapsed(&self) -> u64 {
         self.elapsed.nanos().unwrap_or(u64::MAX)
@@ -169,7 +172,8 @@ impl<T> Wheel<T> {
         Some(&mut self.entries.get_mut(key)?.value)
     }
 
-    /// Gives a moment, in nanoseconds, before which nothing is due, or `None` if nothing ever will be.
+    /// Gives a moment, in nanoseconds, before which nothing is due, or `None` if nothing ever will
+    /// be.
     ///
     /// It is the moment at which the next entry comes out, if nothing was removed or only one entry
     /// is left; otherwise it may be earlier. It always lies after the present for which
@@ -185,8 +189,8 @@ impl<T> Wheel<T> {
 
     /// Takes out the next entry that is due at `now`; `None` when no more of them is.
     ///
-    /// To be called until it gives `None`, or as often as the caller likes: the rest stays due. Time
-    /// that runs backwards is taken for time that stands still.
+    /// To be called until it gives `None`, or as often as the caller likes: the rest stays due.
+    /// Time that runs backwards is taken for time that stands still.
     #[inline]
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<T> {
         if !self.fresh.is_empty() {

@@ -17,7 +17,8 @@ impl Tick {
         Tick(nanos)
     }
 
-    /// Gives the tick that it is at a moment. The last one does not come in this universe, and is not let come here.
+    /// Gives the tick that it is at a moment. The last one does not come in this universe, and is
+    /// not let come here.
     #[inline]
     pub(super) fn from_now(nanos: u64) -> Tick {
         Tick(nanos.min(u64::MAX - 1))

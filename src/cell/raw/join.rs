@@ -1,7 +1,7 @@
 //! The one typed reference to a task: the join handle's, through which the output leaves the cell.
 //!
-//! It is not counted: the state word's `HANDLE` bit keeps the cell, and whoever ends last, task or handle, gives it
-//! up.
+//! It is not counted: the state word's `HANDLE` bit keeps the cell, and whoever ends last, task or
+//! handle, gives it up.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -45,8 +45,9 @@ pub(crate) struct Join<T, H: Schedule> {
     output: PhantomData<T>,
 }
 
-// SAFETY: rules 2 and 3; away from home the handle looks at the state word, posts letters, and takes the output of a
-// finished task, which `T: Send` allows. `'static`, since a posted removal may run after anything borrowed has gone.
+// SAFETY: rules 2 and 3; away from home the handle looks at the state word, posts letters, and
+// takes the output of a finished task, which `T: Send` allows. `'static`, since a posted removal
+// may run after anything borrowed has gone.
 unsafe impl<T: Send + 'static, H: Schedule> Send for Join<T, H> {}
 // SAFETY: as above; through a shared reference there is no way to the output.
 unsafe impl<T: Send + 'static, H: Schedule> Sync for Join<T, H> {}
@@ -149,14 +150,16 @@ impl<T, H: Schedule> Join<T, H> {
         self.header().state.set(state.take_output());
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
         let target = NonNull::from(&mut output).cast();
-        // SAFETY: rule 3; done, the output was there and is ours; T is its type by the promise to `new`.
+        // SAFETY: rule 3; done, the output was there and is ours; T is its type by the promise to
+        // `new`.
         unsafe { (self.header().vtable.take_output)(self.header, target) };
         // SAFETY: the call above filled it.
         unsafe { output.assume_init() }
     }
 
-    /// Drops the output now, if this is the home thread while it does not drive the runtime: what the output of a group's
-    /// child borrows may be gone when the letter is read. A handle on another thread is of an output that borrows nothing.
+    /// Drops the output now, if this is the home thread while it does not drive the runtime: what
+    /// the output of a group's child borrows may be gone when the letter is read. A handle on
+    /// another thread is of an output that borrows nothing.
     #[cold]
     fn drop_output_at_home(&mut self) {
         let header = self.header();
@@ -170,11 +173,13 @@ impl<T, H: Schedule> Join<T, H> {
         }
     }
 
-    /// Makes the context's waker the joiner of a task that has not ended; ready if that ended meanwhile. With `owns`, dropping
-    /// the handle cancels the task from now on. Not inlined, so that asking for a result that is there needs no frame.
+    /// Makes the context's waker the joiner of a task that has not ended; ready if that ended
+    /// meanwhile. With `owns`, dropping the handle cancels the task from now on. Not inlined, so
+    /// that asking for a result that is there needs no frame.
     ///
-    /// The clone and the destructor of a waker are foreign code, which may poll by hand the group that the task is a child of,
-    /// and so end the task. So the clone comes first, and the old waker is dropped last.
+    /// The clone and the destructor of a waker are foreign code, which may poll by hand the group
+    /// that the task is a child of, and so end the task. So the clone comes first, and the old
+    /// waker is dropped last.
     #[inline(never)]
     fn wait(&mut self, cx: &mut Context<'_>, owns: bool) -> Poll<()> {
         assert!(self.header().home().is_here(), "{AWAY}");
@@ -264,7 +269,8 @@ fn give_up<H: Schedule>(slot: u32) {
     }
 }
 
-/// A handle that was dropped, on its way home. It keeps the cell as the handle did, so it must be settled, once.
+/// A handle that was dropped, on its way home. It keeps the cell as the handle did, so it must be
+/// settled, once.
 #[must_use]
 pub(crate) struct GoneHandle<H: Schedule> {
     /// The cell.
@@ -273,12 +279,13 @@ pub(crate) struct GoneHandle<H: Schedule> {
     awaited: bool,
 }
 
-// SAFETY: a handle that other threads may not have is dropped on the home thread, whose letters only the home thread
-// reads (see `runtime::shared`); any other handle was itself `Send`.
+// SAFETY: a handle that other threads may not have is dropped on the home thread, whose letters
+// only the home thread reads (see `runtime::shared`); any other handle was itself `Send`.
 unsafe impl<H: Schedule> Send for GoneHandle<H> {}
 
 impl<H: Schedule> GoneHandle<H> {
-    /// The task, on the home thread, if it has ended: dropping its output is all that is left to do.
+    /// The task, on the home thread, if it has ended: dropping its output is all that is left to
+    /// do.
     pub(crate) fn ended(&self) -> Option<Task<H>> {
         // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
         let task = unsafe { reference(self.header) };
@@ -298,7 +305,8 @@ impl<H: Schedule> GoneHandle<H> {
         self.settle_unspent();
     }
 
-    /// Settles a handle that did not give the task's result. Apart, so that the usual case needs no frame.
+    /// Settles a handle that did not give the task's result. Apart, so that the usual case needs no
+    /// frame.
     #[inline(never)]
     fn settle_unspent(self) {
         // SAFETY: rule 1, as above.
@@ -318,7 +326,8 @@ impl<H: Schedule> GoneHandle<H> {
         if home.has_ended() {
             return self.settle_after_the_end();
         }
-        // SAFETY: rule 1, as above. The home thread may settle it, and free the cell, before `send` returns.
+        // SAFETY: rule 1, as above. The home thread may settle it, and free the cell, before `send`
+        // returns.
         let keep = unsafe { reference(self.header) };
         keep.home().send(TaskMessage::HandleGone(self));
     }
@@ -332,7 +341,8 @@ impl<H: Schedule> GoneHandle<H> {
         give_up::<H>(header.slot.get());
     }
 
-    /// The task lives and has no handle any more: it runs on, or is cancelled if its awaiter has gone.
+    /// The task lives and has no handle any more: it runs on, or is cancelled if its awaiter has
+    /// gone.
     fn detach(self) {
         // SAFETY: rule 1, the task has not ended, so its runtime owns it.
         let header = unsafe { self.header.as_ref() };
@@ -347,13 +357,15 @@ impl<H: Schedule> GoneHandle<H> {
         drop_quietly(joiner);
     }
 
-    /// Settles it, on whatever thread, after the runtime's end: the handle is a counted reference now.
+    /// Settles it, on whatever thread, after the runtime's end: the handle is a counted reference
+    /// now.
     pub(crate) fn settle_after_the_end(self) {
         // SAFETY: rule 1, the end counted the handle.
         let header = unsafe { self.header.as_ref() };
         if header.state.step(State::drop_handle) == OnHandleGone::DropOutputAndGiveUp {
-            // SAFETY: rule 3; the output was the handle's. This thread may drop it: the handle was here, or was `Send`,
-            // or was sent by the home thread, whose letters only that thread reads.
+            // SAFETY: rule 3; the output was the handle's. This thread may drop it: the handle was
+            // here, or was `Send`, or was sent by the home thread, whose letters only that thread
+            // reads.
             unsafe { (header.vtable.drop_output)(self.header) };
         }
         if header.shared_refs.release() == Release::Last {

@@ -1,4 +1,5 @@
-//! Where a task was spawned and what it is called, in one pointer: every task has a label, few have a name.
+//! Where a task was spawned and what it is called, in one pointer: every task has a label, few have
+//! a name.
 //!
 //! ```text
 //!   pointer, lowest bit 0 ──▶ Location (in the program's constants)
@@ -17,7 +18,8 @@ const _: () = assert!(align_of::<Location<'static>>() > NAMED && align_of::<Name
 
 /// Where a task was spawned and what it is called. Never changes, so every thread may read it.
 ///
-/// Invariant: the pointer is a `&'static Location`, or, with the bit, a `Box<Named>` that belongs to this label.
+/// Invariant: the pointer is a `&'static Location`, or, with the bit, a `Box<Named>` that belongs
+/// to this label.
 pub(crate) struct Label(NonNull<()>);
 
 /// The label of a named task.

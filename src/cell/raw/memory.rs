@@ -122,7 +122,8 @@ fn dealloc_class(class: Class, block: NonNull<u8>) {
 
 /// Gives a block back to the allocator.
 fn dealloc_block(layout: Layout, block: NonNull<u8>) {
-    // SAFETY: every block came from `alloc` with the layout of its class, or with its own if it has none.
+    // SAFETY: every block came from `alloc` with the layout of its class, or with its own if it has
+    // none.
     unsafe { dealloc(block.as_ptr(), layout) };
 }
 
@@ -166,7 +167,8 @@ unsafe fn stage<F: Future, H: Schedule>(ptr: NonNull<Header<H>>) -> *mut Stage<F
 /// Polls the future once.
 ///
 /// # Safety
-/// Rule 1; on the home thread, with the future in the stage and the state word at `RUNNING` (rule 3).
+/// Rule 1; on the home thread, with the future in the stage and the state word at `RUNNING` (rule
+/// 3).
 unsafe fn poll<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, cx: &mut Context<'_>) -> bool {
     // SAFETY: the caller's rule 1.
     let future = unsafe { stage::<F, H>(ptr) }.cast::<F>();
@@ -215,8 +217,8 @@ unsafe fn settle<F: Future, H: Schedule>(
     unsafe { stage.cast::<Result<F::Output, JoinError>>().write(output) };
 }
 
-/// The result of a task whose future's destructor may have panicked: a value stands (C4), and so does an earlier
-/// panic; over a cancellation the panic wins (C16).
+/// The result of a task whose future's destructor may have panicked: a value stands (C4), and so
+/// does an earlier panic; over a cancellation the panic wins (C16).
 fn verdict<T>(outcome: Result<T, JoinError>, dropped: Result<(), Payload>) -> Result<T, JoinError> {
     match (outcome, dropped) {
         (Err(JoinError::Cancelled(_)), Err(payload)) => {
@@ -233,7 +235,8 @@ fn verdict<T>(outcome: Result<T, JoinError>, dropped: Result<(), Payload>) -> Re
 /// Moves the output out.
 ///
 /// # Safety
-/// Rule 1; the caller owns the output (rule 3); `target` has room for a `Result<F::Output, JoinError>`.
+/// Rule 1; the caller owns the output (rule 3); `target` has room for a `Result<F::Output,
+/// JoinError>`.
 unsafe fn take_output<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, target: NonNull<()>) {
     // SAFETY: the caller's rule 1.
     let stage = unsafe { stage::<F, H>(ptr) };

@@ -1,7 +1,8 @@
-//! The crate's door to raw pointers: everything that follows a pointer to a task's cell is in this folder.
+//! The crate's door to raw pointers: everything that follows a pointer to a task's cell is in this
+//! folder.
 //!
-//! A cell is reached through its [`Header`], whose type does not name the future. The rules that the `SAFETY` comments
-//! cite by number are on [the page above](super).
+//! A cell is reached through its [`Header`], whose type does not name the future. The rules that
+//! the `SAFETY` comments cite by number are on [the page above](super).
 //!
 //! ```text
 //!   memory   allocate, poll, end and free a cell, by the future's type
@@ -42,11 +43,11 @@ use memory::VTable;
 /// The runtime as its tasks see it. Wakers reach it from every thread.
 ///
 /// # Safety
-/// - [`is_here`](Schedule::is_here) is true on at most one thread at a time, and only on the thread that made the runtime;
-///   the cell's unsynchronised fields rest on it (rule 2).
+/// - [`is_here`](Schedule::is_here) is true on at most one thread at a time, and only on the thread
+///   that made the runtime; the cell's unsynchronised fields rest on it (rule 2).
 /// - [`remove`](Schedule::remove) gives the owner of the very task that was told the slot, or none.
-/// - [`has_ended`](Schedule::has_ended) is true only when every owner of this runtime has been dropped: what is settled
-///   afterwards relies on merged counts.
+/// - [`has_ended`](Schedule::has_ended) is true only when every owner of this runtime has been
+///   dropped: what is settled afterwards relies on merged counts.
 pub(crate) unsafe trait Schedule: Send + Sync + Sized + 'static {
     /// True on the thread that drives the runtime at this moment.
     fn is_here(&self) -> bool;
@@ -57,7 +58,8 @@ pub(crate) unsafe trait Schedule: Send + Sync + Sized + 'static {
     /// Takes a task out of the table of the runtime that is driven here, its own.
     fn remove(slot: u32) -> Option<OwnedRef<Self>>;
 
-    /// True when the runtime has ended; waits for an end that is under way, so that afterwards every cell is merged.
+    /// True when the runtime has ended; waits for an end that is under way, so that afterwards
+    /// every cell is merged.
     fn has_ended(&self) -> bool;
 
     /// Takes a block of memory that the runtime which is driven here has kept.
@@ -109,7 +111,8 @@ pub(crate) struct Header<H: Schedule> {
     number: u64,
     /// Where it was spawned, and its name.
     label: Label,
-    /// Who awaits the task: the waker of the joiner, which for a task of ours names the awaiting task. Home only.
+    /// Who awaits the task: the waker of the joiner, which for a task of ours names the awaiting
+    /// task. Home only.
     joiner: Cell<Option<Waker>>,
     /// What few tasks have. Home only.
     cold_state: Cell<Option<Box<ColdState<H>>>>,
@@ -122,8 +125,8 @@ impl<H: Schedule> Header<H> {
         self.state.get()
     }
 
-    /// Whether dropping the header of a task that was concluded does anything. `conclude` has taken joiner and extra out,
-    /// and nothing sets them after the end.
+    /// Whether dropping the header of a task that was concluded does anything. `conclude` has taken
+    /// joiner and extra out, and nothing sets them after the end.
     #[inline]
     fn has_something_to_drop(&self) -> bool {
         self.label.is_named()

@@ -12,8 +12,8 @@ use super::{Header, Join, Label, Schedule, Task, TaskRef};
 use crate::cell::shared_refs::Release;
 use crate::cell::state::State;
 
-/// The reference that the runtime's table holds. Dropping it gives the task up: the cell is freed, or its
-/// references are merged so that whoever drops the last one frees it.
+/// The reference that the runtime's table holds. Dropping it gives the task up: the cell is freed,
+/// or its references are merged so that whoever drops the last one frees it.
 pub(crate) struct OwnedRef<H: Schedule>(ManuallyDrop<Task<H>>);
 
 impl<H: Schedule> OwnedRef<H> {
@@ -39,8 +39,9 @@ impl<H: Schedule> OwnedRef<H> {
         let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());
         let state = header.state();
         if !state.is_done() {
-            // A child of a group that was leaked. It is leaked too: what its future borrows may be gone.
-            // SAFETY: rule 4, the home is alive; it will outlive the cell, which is never freed.
+            // A child of a group that was leaked. It is leaked too: what its future borrows may be
+            // gone. SAFETY: rule 4, the home is alive; it will outlive the cell, which is never
+            // freed.
             unsafe { Arc::increment_strong_count(header.home.as_ptr()) };
             return;
         }
@@ -56,7 +57,8 @@ impl<H: Schedule> OwnedRef<H> {
     #[cold]
     fn merge(&mut self, others: i32) {
         let (header, ptr) = (self.0.header(), self.0.by_ref().ptr());
-        // SAFETY: rule 4, the home is alive and this count becomes the cell's; `free_merged` gives it back.
+        // SAFETY: rule 4, the home is alive and this count becomes the cell's; `free_merged` gives
+        // it back.
         unsafe { Arc::increment_strong_count(header.home.as_ptr()) };
         header.refs.set(MERGED);
         if header.shared_refs.merge(others) == Release::Last {
@@ -103,8 +105,8 @@ pub(crate) fn spawn<F: Future + 'static, H: Schedule>(
 /// Makes a task whose future may borrow. Called at home.
 ///
 /// # Safety
-/// Before the task is put into a queue, it is given to a pen ([`Task::put_into`]) which polls it, and sees to it that its
-/// future is dropped or leaked before anything that it borrows has gone.
+/// Before the task is put into a queue, it is given to a pen ([`Task::put_into`]) which polls it,
+/// and sees to it that its future is dropped or leaked before anything that it borrows has gone.
 pub(crate) unsafe fn spawn_scoped<F: Future, H: Schedule>(
     home: &Arc<H>,
     number: u64,

@@ -9,14 +9,16 @@ use super::{Header, Label, Schedule, Task, TaskMessage};
 use crate::cell::shared_refs::{HOME_LIMIT, Release};
 use crate::error::Cancelled;
 
-/// The home count of a task whose references are all counted away (see [`SharedRefs`](crate::cell::shared_refs::SharedRefs)). Below zero, so
-/// that one comparison finds it and the count that has nothing left.
+/// The home count of a task whose references are all counted away (see
+/// [`SharedRefs`](crate::cell::shared_refs::SharedRefs)). Below zero, so that one comparison finds
+/// it and the count that has nothing left.
 pub(super) const MERGED: i32 = -1;
 
 /// A counted reference that any thread may hold.
 pub(crate) struct TaskRef<H: Schedule>(NonNull<Header<H>>);
 
-// SAFETY: its methods touch only what rule 2 allows to every thread, and the home's fields where `is_here`.
+// SAFETY: its methods touch only what rule 2 allows to every thread, and the home's fields where
+// `is_here`.
 unsafe impl<H: Schedule> Send for TaskRef<H> {}
 // SAFETY: as above; none of them needs exclusive access.
 unsafe impl<H: Schedule> Sync for TaskRef<H> {}
@@ -235,6 +237,7 @@ pub(super) unsafe fn free_merged<H: Schedule>(ptr: NonNull<Header<H>>) {
 pub(super) unsafe fn free<H: Schedule>(ptr: NonNull<Header<H>>, here: bool) {
     // SAFETY: the caller's duty, so the cell is ours.
     let vtable = unsafe { ptr.as_ref() }.vtable;
-    // SAFETY: a task gives up its last owner only when future and output are gone (see `OwnedRef` and `Join`).
+    // SAFETY: a task gives up its last owner only when future and output are gone (see `OwnedRef`
+    // and `Join`).
     unsafe { (vtable.free)(ptr, here) };
 }

@@ -184,7 +184,8 @@ impl<H: Schedule> Task<H> {
         awaiter
     }
 
-    /// Has `waker` woken when the task ends, besides the joiner; `false` if it has ended, and wakes nobody any more.
+    /// Has `waker` woken when the task ends, besides the joiner; `false` if it has ended, and wakes
+    /// nobody any more.
     #[must_use]
     pub(crate) fn wake_at_end(&self, waker: &Waker) -> bool {
         // Foreign code, which may end the task, so it runs before the question.
@@ -216,7 +217,8 @@ impl<H: Schedule> Task<H> {
             .step(|state| (state.begin_draining(), ()));
     }
 
-    /// Lets `look` see what few tasks have, making room for it if need be. `look` must not use the task.
+    /// Lets `look` see what few tasks have, making room for it if need be. `look` must not use the
+    /// task.
     fn with_extra<R>(&self, look: impl FnOnce(&ColdState<H>) -> R) -> R {
         let cold_state = self.header().cold_state.take().unwrap_or_default();
         let result = look(&cold_state);
@@ -267,8 +269,8 @@ impl<H: Schedule> Task<H> {
             })
     }
 
-    /// Draws the consequence of a poll: the task gives its output, or rests. Returned if it must go back into the
-    /// queue.
+    /// Draws the consequence of a poll: the task gives its output, or rests. Returned if it must go
+    /// back into the queue.
     #[inline]
     pub(crate) fn settle(self, ended: bool, current: &Current<H>) -> Option<Self> {
         match ended {
@@ -280,8 +282,8 @@ impl<H: Schedule> Task<H> {
         }
     }
 
-    /// Ends a poll that was pending; also that of a main future, which is polled where it lies. Returned if it must
-    /// go back into the queue.
+    /// Ends a poll that was pending; also that of a main future, which is polled where it lies.
+    /// Returned if it must go back into the queue.
     #[inline]
     pub(crate) fn suspend(self) -> Option<Self> {
         match self.header().state.advance(State::suspend) {
@@ -290,8 +292,8 @@ impl<H: Schedule> Task<H> {
         }
     }
 
-    /// Drops the future of a task that is not running, and writes `error` as its output. [`settle`](Task::settle) is
-    /// due, as after a poll with which the task ended.
+    /// Drops the future of a task that is not running, and writes `error` as its output.
+    /// [`settle`](Task::settle) is due, as after a poll with which the task ended.
     pub(crate) fn abort(&self, error: JoinError) {
         assert!(!self.state().is_done() && !self.state().is_main());
         if !self.state().is_running() {
@@ -327,8 +329,8 @@ impl<H: Schedule> Task<H> {
         }
     }
 
-    /// Drops the output, and gives the task up. Nobody awaits it: the joiner went with the handle. The
-    /// output's destructor is the task's code, so the task is the current one meanwhile.
+    /// Drops the output, and gives the task up. Nobody awaits it: the joiner went with the handle.
+    /// The output's destructor is the task's code, so the task is the current one meanwhile.
     #[inline(never)]
     fn discard(self, current: &Current<H>) {
         current.during(&self, || {
@@ -340,8 +342,8 @@ impl<H: Schedule> Task<H> {
         drop_quietly(joiner);
     }
 
-    /// Takes the task out of the table and gives both references up, this one first: the owner then finds itself
-    /// alone, if no waker is left, and no atomic is paid.
+    /// Takes the task out of the table and gives both references up, this one first: the owner then
+    /// finds itself alone, if no waker is left, and no atomic is paid.
     #[inline]
     fn give_up(self) {
         let owner = H::remove(self.header().slot.get());
@@ -371,7 +373,8 @@ impl<H: Schedule> Started<'_, H> {
         let task = self.0;
         let ptr = task.0.ptr();
         let data = ptr.as_ptr().cast_const().cast();
-        // SAFETY: the data is the counted reference `task`, which outlives this waker; it is never dropped.
+        // SAFETY: the data is the counted reference `task`, which outlives this waker; it is never
+        // dropped.
         let waker = ManuallyDrop::new(unsafe { Waker::new(data, waker_vtable::<H>()) });
         let mut cx = Context::from_waker(&waker);
         // SAFETY: rule 3; here, and started, which is refused until the poll is over.
@@ -379,7 +382,8 @@ impl<H: Schedule> Started<'_, H> {
     }
 }
 
-/// Puts a task into the run queue. Apart, so that the wake of a running task, a yield, needs no frame.
+/// Puts a task into the run queue. Apart, so that the wake of a running task, a yield, needs no
+/// frame.
 #[inline(never)]
 fn schedule_apart<H: Schedule>(task: Task<H>) {
     H::schedule(task);
@@ -391,7 +395,8 @@ fn wake_joiner(joiner: Waker) {
     wake_quietly(joiner);
 }
 
-/// Who waits for the end of a task that has what few have. Apart, so that those who have nothing do not pay for the call.
+/// Who waits for the end of a task that has what few have. Apart, so that those who have nothing do
+/// not pay for the call.
 #[cold]
 fn whom_to_wake<H: Schedule>(cold_state: &ColdState<H>) -> Vec<Waker> {
     // Their values' destructors are somebody else's code.
@@ -412,7 +417,8 @@ impl<H: Schedule> Clone for Task<H> {
 impl<H: Schedule> Drop for Task<H> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: the count is this reference's, which ends here, and rule 2: it never left the home thread.
+        // SAFETY: the count is this reference's, which ends here, and rule 2: it never left the
+        // home thread.
         unsafe { release_here(self.0.ptr()) };
     }
 }
@@ -447,7 +453,8 @@ impl<H: Schedule> Current<H> {
         f()
     }
 
-    /// Runs `f` as the poll of `task`, where no other task is current; `task` cannot go away meanwhile.
+    /// Runs `f` as the poll of `task`, where no other task is current; `task` cannot go away
+    /// meanwhile.
     #[inline]
     pub(crate) fn during_poll<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
         /// Leaves no task current, also when `f` panics.
@@ -472,7 +479,8 @@ impl<H: Schedule> Current<H> {
     /// The current task.
     pub(crate) fn get(&self) -> Option<Task<H>> {
         let ptr = self.0.get()?;
-        // SAFETY: rule 1, `during` keeps a counted reference to it; the clone below counts for itself.
+        // SAFETY: rule 1, `during` keeps a counted reference to it; the clone below counts for
+        // itself.
         let borrowed = ManuallyDrop::new(unsafe { TaskRef::counted(ptr) });
         // SAFETY: `during` was given a reference at home, and this is the thread it was given on.
         Some(unsafe { Task::new(TaskRef::clone(&borrowed)) })
