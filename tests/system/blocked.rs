@@ -10,6 +10,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use futures::io::AsyncWriteExt;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -51,11 +52,22 @@ fn end_with_errors_to(test: &str, (reader, writer): (OwnedFd, OwnedFd)) -> Optio
     status
 }
 
-/// Fills a standard stream.
+/// Fills a standard stream, and once more while it takes anything: a terminal moves what it was
+/// given to its other end a moment later.
 fn fill(stream: impl AsFd) {
     ioctl_fionbio(&stream, true).unwrap();
-    while rustix::io::write(&stream, &[b'x'; 4096]).is_ok() {}
-    while rustix::io::write(&stream, b"x").is_ok() {}
+    let moment = Timespec {
+        tv_sec: 0,
+        tv_nsec: 200_000_000,
+    };
+    loop {
+        while rustix::io::write(&stream, &[b'x'; 4096]).is_ok() {}
+        while rustix::io::write(&stream, b"x").is_ok() {}
+        let mut writable = [PollFd::new(&stream, PollFlags::OUT)];
+        if rustix::event::poll(&mut writable, Some(&moment)).unwrap() == 0 {
+            break;
+        }
+    }
     ioctl_fionbio(&stream, false).unwrap();
 }
 
