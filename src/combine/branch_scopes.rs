@@ -148,7 +148,7 @@ impl BranchScopes {
     fn store(&mut self, index: usize, branch: ScopeHandle, deferred: &DeferredOpen<'_>) {
         if self.join.node().is_none() {
             self.join = branch.around().unwrap_or_default();
-            deferred.know(&self.join);
+            deferred.set_join(&self.join);
         }
         self.branches.insert(index, branch);
     }

@@ -1,8 +1,8 @@
 //! Delivery of a cancellation to a task, and the end of the task by it.
 //!
-//! [`scope`](crate::scope) decides where a cancellation goes. The functions here call it, then wake the wakers and drop the
-//! futures that it names, with no borrow alive. A task has a root in the tree from its first catch point on. A task without
-//! a root pays for none of this.
+//! [`scope`](crate::scope) decides where a cancellation goes. The functions here call it, then wake
+//! the wakers and drop the futures that it names, with no borrow alive. A task has a root in the
+//! tree from its first catch point on. A task without a root pays for none of this.
 //!
 //! ```text
 //!   poll_task ── a cancellation waits ─▶ deliver ─┬─ Uncaught ─▶ abort: the future is dropped
@@ -55,8 +55,9 @@ impl Core {
         }
     }
 
-    /// Takes the cancellation that is pending at the root of `task`: no catch point inside received it, or a catch point was
-    /// dropped before it returned it. Also registers the task's waker for the next one.
+    /// Takes the cancellation that is pending at the root of `task`: no catch point inside received
+    /// it, or a catch point was dropped before it returned it. Also registers the task's waker for
+    /// the next one.
     pub(crate) fn take_uncaught(&self, task: &Task) -> Option<Cancelled> {
         let root = task.scope()?;
         if !self.scopes().has_waker(root, |_| true) {
@@ -66,13 +67,14 @@ impl Core {
         self.scopes().take_pending(root)
     }
 
-    /// Returns `true` if a cancellation was delivered to a catch point, shield or scope that has not been polled since.
+    /// Returns `true` if a cancellation was delivered to a catch point, shield or scope that has
+    /// not been polled since.
     pub(crate) fn is_any_unheard(&self) -> bool {
         self.scopes().is_any_unheard()
     }
 
-    /// Propagates what was delivered inside `scope` to nodes that have not been polled since (C26). The poll of `scope` has
-    /// ended pending, and the scope is not woken again.
+    /// Propagates what was delivered inside `scope` to nodes that have not been polled since (C26).
+    /// The poll of `scope` has ended pending, and the scope is not woken again.
     pub(super) fn pass_by(&self, scope: Key) {
         if self.is_any_unheard() {
             let wakes = self.scopes().pass_by(scope);
@@ -80,13 +82,15 @@ impl Core {
         }
     }
 
-    /// Returns the cancellation for which a future is being dropped, or one that says that its awaiter is gone.
+    /// Returns the cancellation for which a future is being dropped, or one that says that its
+    /// awaiter is gone.
     pub(crate) fn why_dropped(&self) -> Cancelled {
         let gone = || Cancelled::awaiter_gone(self.current_id(), None);
         self.aborting().unwrap_or_else(gone)
     }
 
-    /// Drops a task's future. The task ends as cancelled when the tasks that the future was awaiting have ended.
+    /// Drops a task's future. The task ends as cancelled when the tasks that the future was
+    /// awaiting have ended.
     #[cold]
     pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
         if task.state().is_draining() {

@@ -1,17 +1,18 @@
-//! Circles of awaits that go through a shield, and how they are broken (C28).
+//! Cycles of awaits through a shield, and how they are broken (C28).
 //!
-//! A task that is cancelled and was awaited goes on in a shield, where it awaits others; whoever
-//! dropped its handle waits for it to end (C21). If one of the others is that very task, nobody
-//! could go on: it is not waited for any longer.
+//! A task that is cancelled and was awaited may continue in a shield, where it awaits other tasks.
+//! The scope that dropped its handle waits for it to end (C21). If one of the awaited tasks is the
+//! waiter itself, neither could continue. The waiter then stops waiting: the task is given up.
 //!
 //! ```text
 //!   A ── shield, in it: awaits B ──────────────▶ B
-//!   ▲                                            │ its timeout has dropped A's handle
-//!   └───────── waits for A to end (C21) ◀────────┘ given up: B's timeout ends, then B, then A
+//!   ▲                                            │ its timeout dropped A's handle
+//!   └──────── waits for A to end (C21) ◀─────────┘
+//!             given up: B's timeout ends, then B, then A
 //! ```
 //!
-//! Looked for when a task that is waited for holds a cancellation off, and when somebody awaits a
-//! task while one does. Nothing of this is paid otherwise.
+//! The search runs when a task that is waited for holds off a cancellation, and when code begins to
+//! await a task while one does. Otherwise none of this costs anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +22,8 @@ use crate::scope::Position;
 use crate::util::{Id, wake_quietly};
 
 impl Core {
-    /// A task that has been polled, or that somebody begins to wait for, may hold a cancellation
-    /// off.
+    /// Records `task` if it is waited for and holds off a cancellation, and breaks the cycles that
+    /// it is in. Called after a poll of the task, and when a scope begins to wait for it.
     pub(super) fn look_for_shields(&self, task: &Task) {
         let number = task.by_ref().number();
         if !self.scopes().is_target(number) {
@@ -35,7 +36,8 @@ impl Core {
         }
     }
 
-    /// The code that runs begins to await a task; returns its own task, if a shield is around it.
+    /// Called when the running code begins to await a task. Returns the current task if the code is
+    /// in a shield.
     #[inline]
     pub(super) fn await_begins(&self) -> Option<Id> {
         if self.scopes().position() == Position::Task && !self.scopes().is_any_held_off() {
@@ -44,8 +46,8 @@ impl Core {
         self.await_begins_inside()
     }
 
-    /// [`await_begins`](Core::await_begins) in a scope, or while a task is held off. Apart, so that
-    /// every other await pays for two comparisons only.
+    /// [`await_begins`](Core::await_begins) in a scope, or while a task holds off a cancellation. A
+    /// separate call, so that any other await costs two comparisons (bench `spawn_join_1`).
     #[cold]
     #[inline(never)]
     fn await_begins_inside(&self) -> Option<Id> {
@@ -57,7 +59,7 @@ impl Core {
         self.current_id().filter(|_| is_shielded)
     }
 
-    /// Gives up the tasks that are held off in a circle, and wakes those who wait for them.
+    /// Gives up the tasks that hold off a cancellation in a cycle, and wakes their waiters.
     #[cold]
     fn break_circles(&self) {
         let candidates = self.scopes().update_held_off(TaskRef::is_done);
@@ -84,7 +86,7 @@ impl Core {
     fn waits_for_itself(&self, number: u64, tasks: &BTreeMap<u64, Task>) -> bool {
         let (mut seen, mut open) = (BTreeSet::new(), vec![number]);
         while let Some(at) = open.pop() {
-            let waiting = self.who_waits_for(at, tasks);
+            let waiting = self.waiters_of(at, tasks);
             if waiting.contains(&number) {
                 return true;
             }
@@ -93,9 +95,9 @@ impl Core {
         false
     }
 
-    /// The tasks that wait for one: because they dropped its handle, because they await it, or
-    /// because it is in a group of theirs.
-    fn who_waits_for(&self, number: u64, tasks: &BTreeMap<u64, Task>) -> Vec<u64> {
+    /// Returns the tasks that wait for task `number`: those that dropped its handle, that await it,
+    /// or whose group contains it.
+    fn waiters_of(&self, number: u64, tasks: &BTreeMap<u64, Task>) -> Vec<u64> {
         let mut waiting = self.scopes().waiters_for(number);
         if let Some(task) = tasks.get(&number) {
             waiting.extend(task.awaited_by());

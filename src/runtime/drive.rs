@@ -1,11 +1,14 @@
-//! The main future: polled where it lies, on the stack of `block_on`, and a task all the same.
+//! The main future: a task whose future stays on the stack of `block_on`.
 //!
 //! ```text
-//!   drive ─▶ queued ─▶ batch gives main's turn ─▶ step ──┬─ pending ──────────▶ queued again when woken
-//!                 └─▶ batch gives a child's turn ▶ carry ┼─ ready ────────────▶ Ok(value)
-//!                                                        └─ cancelled, raised ▶ dropped ─▶ Err(Cancelled), when the
-//!                                                                                   tasks it was awaiting have ended
-//!   a panic of main unwinds through here; `MainTask` ends the cell on every way out
+//!   drive ─▶ batch ─┬─ Own ─────▶ step  ─┬─ pending ──────▶ queued when woken
+//!                   └─ Carries ─▶ carry ─┼─ ready ────────▶ Ok(value)
+//!                                        ├─ panicked ─────▶ unwinds
+//!                                        └─ cancelled: cut_down ─▶ poll_draining
+//!                                                             │ the awaited tasks
+//!                                                             ▼ have ended
+//!                                                           Err(Cancelled)
+//!   `MainTask` ends the cell on every way out.
 //! ```
 
 use std::cell::Cell;
@@ -24,21 +27,20 @@ use crate::cell::Label;
 use crate::error::Cancelled;
 use crate::util::{caught, drop_quietly};
 
-/// The cell of a main future. Ends it when dropped.
+/// The cell of a main future. Its drop ends the cell.
 struct MainTask<'a> {
-    /// The runtime.
     core: &'a Core,
-    /// The cell.
     task: Task,
-    /// A waker of it, for all polls.
+    /// The waker of `task`, for all polls.
     waker: Waker,
-    /// Once main was dropped for a cancellation: that, and what is waited for before it is given.
+    /// After main was dropped for a cancellation: the cancellation, and the tasks that have to end
+    /// before it is returned.
     ending: Cell<Option<(Cancelled, PendingJoins)>>,
 }
 
 impl Drop for MainTask<'_> {
     fn drop(&mut self) {
-        // Whatever main raised is its own: no other task is to be ended by it.
+        // A cancellation that main resumed must end no other task.
         self.core.end_poll(&self.task);
         self.task.clone().end_main();
     }
@@ -54,7 +56,8 @@ pub(super) fn drive<F: Future>(
     let main = MainTask::new(core, label);
     let mut future = pin!(Some(future));
     core.watch_ctrl_c();
-    // What was asked for while nobody drove, a cancellation for example, comes before the first poll.
+    // Messages that were sent while the runtime was not driven, such as a cancellation, come before
+    // the first poll.
     core.collect_all();
     loop {
         core.deliver_ctrl_c(&main.task);
@@ -73,7 +76,7 @@ pub(super) fn drive<F: Future>(
 }
 
 impl<'a> MainTask<'a> {
-    /// A cell for a new main future.
+    /// Creates the cell of a main future.
     fn new(core: &'a Core, label: Label) -> Self {
         let task = core.admit_main(label);
         let waker = task.waker();
@@ -86,7 +89,7 @@ impl<'a> MainTask<'a> {
         }
     }
 
-    /// Main's turn. Gives the outcome when it has ended; a panic goes on.
+    /// Runs main's turn. Returns the result if main has ended; a panic of main unwinds.
     fn step<F: Future>(
         &self,
         task: Task,
@@ -94,7 +97,7 @@ impl<'a> MainTask<'a> {
     ) -> Option<Result<F::Output, Cancelled>> {
         let outcome = if let Some((cancelled, wait)) = self.ending.take() {
             task.start();
-            self.wait_on(&task, cancelled, wait)
+            self.poll_draining(&task, cancelled, wait)
         } else {
             self.turn(&task, future)
         };
@@ -121,7 +124,8 @@ impl<'a> MainTask<'a> {
         }
     }
 
-    /// The turn of a task that main carries. Gives the outcome when main has ended; a panic goes on.
+    /// Polls main to carry the turn of a child. Returns the result if main has ended; a panic of
+    /// main unwinds.
     fn carry<F: Future>(
         &self,
         carried: &Carried,
@@ -139,15 +143,15 @@ impl<'a> MainTask<'a> {
         outcome
     }
 
-    /// Polls main once, which is marked as running.
+    /// Polls main once; it is marked as running already.
     fn advance<F: Future>(
         &self,
         task: &Task,
         mut future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
         match caught(|| self.poll(task, future.as_mut())) {
-            // Dropped here and not on the way out: what was there first stands, a value (C4) or a panic, and a
-            // destructor that panics too takes nothing away and does not end the process.
+            // The future is dropped here, so that a panic of its destructor neither replaces the
+            // value (C4) or the panic of main, nor aborts the process.
             Ok(Poll::Ready(value)) => {
                 self.clear(task, future);
                 return Some(Ok(value));
@@ -163,7 +167,7 @@ impl<'a> MainTask<'a> {
     }
 
     /// Waits for the tasks that main was awaiting when it was dropped.
-    fn wait_on<T>(
+    fn poll_draining<T>(
         &self,
         task: &Task,
         cancelled: Cancelled,
@@ -179,23 +183,23 @@ impl<'a> MainTask<'a> {
         None
     }
 
-    /// Polls once.
     fn poll<F: Future>(&self, task: &Task, future: Pin<&mut Option<F>>) -> Poll<F::Output> {
         let future = future
             .as_pin_mut()
-            .expect("main is polled until it has ended, and then no more");
+            .expect("main is not polled after its end");
         self.core
             .poll_as(task, || future.poll(&mut Context::from_waker(&self.waker)))
     }
 
-    /// Drops the future that is done; a panic of its destructor ends here.
+    /// Drops a future that has ended, and catches a panic of its destructor.
     fn clear<F>(&self, task: &Task, mut future: Pin<&mut Option<F>>) {
         self.core.poll_as(task, || {
             caught(|| future.set(None)).unwrap_or_else(drop_quietly);
         });
     }
 
-    /// Drops the cancelled future, and begins to wait for the tasks that it was awaiting; a panic of its destructor goes on.
+    /// Drops the cancelled future, and begins to wait for the tasks that it was awaiting. A panic
+    /// of its destructor unwinds.
     fn cut_down<F: Future>(
         &self,
         task: &Task,
@@ -207,6 +211,6 @@ impl<'a> MainTask<'a> {
             wait = PendingJoins::of(&cancelled, || dropped = caught(|| future.set(None)));
         });
         dropped.unwrap_or_else(|payload| resume_unwind(payload));
-        self.wait_on(task, cancelled, wait)
+        self.poll_draining(task, cancelled, wait)
     }
 }

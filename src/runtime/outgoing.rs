@@ -5,9 +5,9 @@
 //!                                            └─ the stop has acted, and the code was kept: its poll panics (C29)
 //! ```
 //!
-//! The stop is the catch point, scope or task that the cancellation reached. Its owner takes the cancellation in the same
-//! poll, on the way out. Third-party code in between may poll the code again before that: for example, a `select!` in a
-//! loop with another arm that is ready.
+//! The stop is the catch point, scope or task that the cancellation reached. Its owner takes the
+//! cancellation in the same poll, on the way out. Third-party code in between may poll the code
+//! again before that: for example, a `select!` in a loop with another arm that is ready.
 
 use std::task::{Poll, Waker};
 
@@ -71,8 +71,8 @@ impl Outgoing {
 impl Core {
     /// Sends a cancellation outwards from the running code.
     ///
-    /// `waker` belongs to the future that resumes it and waits to be dropped. It is woken, so that a future that is not
-    /// dropped is polled once more and panics.
+    /// `waker` belongs to the future that resumes it and waits to be dropped. It is woken, so that
+    /// a future that is not dropped is polled once more and panics.
     ///
     /// # Panics
     /// Outside of a task.

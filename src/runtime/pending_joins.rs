@@ -1,17 +1,19 @@
-//! Tasks that a cancelled future was awaiting (C21): they are cancelled, and whoever dropped the future waits for them.
+//! The tasks that a cancelled future was awaiting (C21): they are cancelled, and the scope that
+//! dropped the future waits for them.
 //!
 //! ```text
-//!   PendingJoins::of(drop the future) ── a handle that was awaited is dropped ─▶ awaiter_gone: pass_on, collect
-//!        │                                                  has heard of it: not cancelled ──┘        │
-//!        │                                                  would close a cycle: not collected ───────┘
-//!        ▼
-//!   PendingJoins ── poll: the next that has not ended wakes us ──▶ Ready
-//!    │ ├─── cancel_again: the scope was hit again, so are they (C9)
-//!    │ └─── given up: the task awaits the one that waits, in a shield (see `circles`)
-//!    └─ dropped by an outer scope that collects itself: that one takes the wait over
+//!   PendingJoins::of(drop the future)
+//!     │  a handle that was awaited is dropped ─▶ awaiter_gone
+//!     │     ├─ cancel_dropped: not if the task has heard of the event
+//!     │     └─ wait_for: not if that would close a cycle
+//!     ▼
+//!   PendingJoins ── poll: the next one that has not ended wakes us ──▶ Ready
+//!     ├─ cancel_again: the scope was cancelled again, so are the tasks (C9)
+//!     ├─ given up: the task awaits its waiter, in a shield (see `circles`)
+//!     └─ dropped by an outer scope that collects: take_over
 //! ```
 //!
-//! Nothing of this is paid while nobody is cancelled.
+//! Without a cancellation, none of this costs anything.
 
 use std::task::{Poll, Waker};
 
@@ -24,17 +26,17 @@ use crate::scope::Wait;
 /// A wait for tasks to end.
 #[derive(Debug, Default)]
 pub(crate) struct PendingJoins {
-    /// Those that may not have ended.
+    /// The tasks that may not have ended.
     tasks: Vec<TaskRef>,
-    /// What the record of waits has of it.
+    /// The entries for this wait in the runtime's record.
     noted: Vec<Wait>,
-    /// The runtime whose record that is.
+    /// The number of that runtime.
     runtime: u32,
 }
 
 impl PendingJoins {
-    /// Runs `drop_it`, which drops a future for the sake of `cancelled`, and gives the wait for what that was awaiting.
-    /// Outside of a runtime there is nobody to wait for.
+    /// Runs `drop_it`, which drops a future for `cancelled`. Returns a wait for the tasks that the
+    /// future was awaiting; outside of a runtime, an empty one.
     pub(crate) fn of(cancelled: &Cancelled, drop_it: impl FnOnce()) -> Self {
         let outer = try_with(|core| {
             let reason = core.scopes().replace_dropping_for(Some(cancelled.clone()));
@@ -50,7 +52,7 @@ impl PendingJoins {
         collecting.finish()
     }
 
-    /// A wait for nobody yet.
+    /// Returns a wait for no task.
     fn in_runtime(core: &Core) -> Self {
         Self {
             tasks: Vec::new(),
@@ -59,7 +61,8 @@ impl PendingJoins {
         }
     }
 
-    /// Waits on. Ready when all have ended, or when it is asked where it cannot wait.
+    /// Returns `Ready` when all tasks have ended, and where it cannot wait: outside of their
+    /// runtime.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
         while let Some(last) = self.tasks.last() {
             if !last.is_done()
@@ -71,42 +74,43 @@ impl PendingJoins {
             }
             self.tasks.pop();
         }
-        self.strike_out();
+        self.remove_from_record();
         Poll::Ready(())
     }
 
-    /// The numbers of those that have not ended.
+    /// Returns the numbers of the tasks that have not ended.
     pub(super) fn numbers(&self) -> Vec<u64> {
         let tasks = self.tasks.iter().filter(|task| !task.is_done());
         tasks.map(TaskRef::number).collect()
     }
 
-    /// True when there is nobody to wait for.
+    /// Returns `true` if there is no task to wait for.
     pub(crate) fn is_over(&self) -> bool {
         self.tasks.is_empty()
     }
 
-    /// Waits for the tasks of `other`, too.
+    /// Adds the tasks of `other`.
     pub(crate) fn join(&mut self, mut other: Self) {
         if self.runtime != other.runtime {
-            self.strike_out();
+            self.remove_from_record();
             self.runtime = other.runtime;
         }
         self.tasks.append(&mut other.tasks);
         self.noted.append(&mut other.noted);
     }
 
-    /// Cancels the tasks again: the scope that waits for them was, with `cancelled`.
+    /// Cancels the tasks again, because the scope that waits for them was cancelled with
+    /// `cancelled`.
     pub(crate) fn cancel_again(&self, cancelled: &Cancelled) {
-        let tell = |core: &Core| {
+        let pass_on = |core: &Core| {
             let gone = core.gone(Some(cancelled));
             self.tasks.iter().for_each(|task| core.pass_on(task, &gone));
         };
-        try_with(tell).ok();
+        try_with(pass_on).ok();
     }
 
-    /// Takes the wait out of the record.
-    fn strike_out(&mut self) {
+    /// Removes the wait from the runtime's record.
+    fn remove_from_record(&mut self) {
         let noted = std::mem::take(&mut self.noted);
         if noted.is_empty() {
             return;
@@ -128,7 +132,7 @@ impl PendingJoins {
 
 impl Drop for PendingJoins {
     fn drop(&mut self) {
-        self.strike_out();
+        self.remove_from_record();
         let tasks = std::mem::take(&mut self.tasks);
         let take_over = |core: &Core| {
             if core.shared().number() == self.runtime {
@@ -141,24 +145,23 @@ impl Drop for PendingJoins {
     }
 }
 
-/// While it lives, dropped handles report to a list.
+/// While it lives, dropped handles add their tasks to a new `PendingJoins`.
 struct CollectJoins {
-    /// The list of whoever collects around us.
+    /// The one before, of a scope further out.
     outer: Option<PendingJoins>,
-    /// The cancellation for which they drop.
+    /// The cancellation for which that scope drops its future.
     reason: Option<Cancelled>,
 }
 
 impl CollectJoins {
-    /// Ends it, and gives the list as a wait.
     fn finish(mut self) -> PendingJoins {
-        let ours = self.back();
+        let ours = self.restore();
         std::mem::forget(self);
         ours
     }
 
-    /// Puts the outer list back and gives ours.
-    fn back(&mut self) -> PendingJoins {
+    /// Restores the outer wait and returns ours.
+    fn restore(&mut self) -> PendingJoins {
         let (outer, reason) = (self.outer.take(), self.reason.take());
         let ours = try_with(|core| {
             core.scopes().replace_dropping_for(reason);
@@ -169,33 +172,36 @@ impl CollectJoins {
 }
 
 impl Drop for CollectJoins {
-    /// A destructor panicked: the tasks are cancelled, and the panic does not wait.
+    /// Runs if a destructor panicked. The tasks are cancelled, and the panic does not wait for
+    /// them.
     fn drop(&mut self) {
-        drop(self.back());
+        drop(self.restore());
     }
 }
 
 impl Core {
-    /// The cancellation of a task whose awaiter has gone, for the sake of `cause` if that was cancelled.
+    /// Returns the cancellation of a task whose awaiter is gone. `cause` is the one that ended the
+    /// awaiter, if any.
     fn gone(&self, cause: Option<&Cancelled>) -> Cancelled {
         Cancelled::awaiter_gone(self.current_id(), cause)
     }
 
-    /// A handle that had been awaited was dropped before its task ended.
+    /// Cancels `task`, whose handle was dropped after it had been awaited, and makes the scope
+    /// being cancelled wait for it.
     pub(super) fn awaiter_gone(&self, task: &Task) {
         self.cancel_dropped(task, &self.gone(self.aborting().as_ref()));
         self.wait_for(task.by_ref());
     }
 
-    /// Cancels a task that goes with a future which is dropped. In a shutdown every task has been told already, and a second
-    /// cancellation would only cut its clean-up.
+    /// Cancels a task whose awaiter is dropped. During a shutdown every task has been cancelled
+    /// already, and a second cancellation would only interrupt its clean-up.
     pub(crate) fn cancel_dropped(&self, task: &Task, cancelled: &Cancelled) {
         if self.phase() != Phase::ShuttingDown {
             self.pass_on(task.by_ref(), cancelled);
         }
     }
 
-    /// Cancels a task, unless it has heard of the event that this comes of by another way.
+    /// Cancels a task, unless it has received a cancellation of the same event already.
     fn pass_on(&self, task: &TaskRef, cancelled: &Cancelled) {
         let root = task.clone().at_home().ok().and_then(|task| task.scope());
         let has_heard = root.is_some_and(|root| self.scopes().has_heard(root, cancelled));
@@ -204,7 +210,7 @@ impl Core {
         }
     }
 
-    /// A wait that had begun was dropped: whoever collects around it, if anybody does, takes it over.
+    /// Makes the scope that is being cancelled, if any, wait for `tasks`, whose wait was dropped.
     fn take_over(&self, tasks: &[TaskRef]) {
         if !self.scopes().is_collecting() {
             return;
@@ -212,12 +218,13 @@ impl Core {
         let gone = self.gone(self.aborting().as_ref());
         for task in tasks {
             self.wait_for(task);
-            // The scope that waited was cancelled again, and so are they.
+            // The scope that waited was cancelled again, so the tasks are too.
             self.pass_on(task, &gone);
         }
     }
 
-    /// Has whoever drops a cancelled future, if anybody does, wait for a task that goes with it, unless that waits for it.
+    /// Makes the scope that is being cancelled, if any, wait for `task`, unless that would close a
+    /// cycle.
     pub(super) fn wait_for(&self, task: &TaskRef) {
         if !self.scopes().is_collecting() {
             return;
@@ -233,7 +240,8 @@ impl Core {
             }
             list.tasks.push(task.clone());
         });
-        // One that is to be polled is looked at then, with what the cancellation has left of it.
+        // A task that is scheduled is looked at after its poll, when the cancellation has taken
+        // effect.
         if let Ok(task) = task.clone().at_home()
             && !task.state().is_scheduled()
         {
@@ -241,7 +249,7 @@ impl Core {
         }
     }
 
-    /// The task that runs, and those whose groups it is in.
+    /// Returns the numbers of the current task and of the tasks whose groups contain it.
     fn waiters(&self) -> Vec<u64> {
         let mut waiters = Vec::new();
         let mut next = self.current();

@@ -1,5 +1,5 @@
-//! The poll of a task that needs more than a poll: one with a parent, a cancellation, context variables, a root in the tree
-//! of scopes, or an end that waits for other tasks.
+//! The poll of a task that needs more than a poll: one with a parent, a cancellation, context
+//! variables, a root in the tree of scopes, or an end that waits for other tasks.
 //!
 //! ```text
 //!   run_out_of_order ─┬─ a child of a group ─▶ give_turn: the group polls it, by poll_child
@@ -22,8 +22,8 @@ use crate::error::Cancelled;
 use crate::util::budget;
 
 impl Core {
-    /// Runs a task that is a child, drains, has ended, is to be cancelled, or has a root in the tree. Returns the turn of a
-    /// task that the main future has to carry.
+    /// Runs a task that is a child, drains, has ended, is to be cancelled, or has a root in the
+    /// tree. Returns the turn of a task that the main future has to carry.
     #[cold]
     pub(super) fn run_out_of_order(&self, task: Task) -> Option<Carried> {
         if task.state().is_done() {
@@ -44,14 +44,15 @@ impl Core {
         None
     }
 
-    /// Polls a child inside the poll of the task that polls its group. Returns `true` if the child has ended.
+    /// Polls a child inside the poll of the task that polls its group. Returns `true` if the child
+    /// has ended.
     pub(crate) fn poll_child(&self, task: &Task) -> bool {
         self.with_saved_poll(|| self.run_scoped(task.clone()));
         task.state().is_done()
     }
 
-    /// Drops the future of a child for a cancellation. Returns `true` if the child has ended; otherwise it drains, and its
-    /// group is notified when it ends.
+    /// Drops the future of a child for a cancellation. Returns `true` if the child has ended;
+    /// otherwise it drains, and its group is notified when it ends.
     pub(crate) fn abort_child(&self, task: &Task, cancelled: &Cancelled) -> bool {
         self.with_saved_poll(|| {
             self.with_vars_of(task, || self.abort(task.clone(), cancelled.clone()));
@@ -59,7 +60,8 @@ impl Core {
         task.state().is_done()
     }
 
-    /// Drops the future of a child whose group is dropped. The scope that drops the group waits until the child has ended.
+    /// Drops the future of a child whose group is dropped. The scope that drops the group waits
+    /// until the child has ended.
     pub(crate) fn drop_child(&self, task: &Task, cancelled: &Cancelled) {
         if task.state().is_draining() {
             self.cancel_dropped(task, cancelled);
@@ -113,15 +115,16 @@ impl Core {
         }
     }
 
-    /// Ends or requeues a task after a poll, and ends it if a cancellation left it. Returns the task if it was woken.
+    /// Ends or requeues a task after a poll, and ends it if a cancellation left it. Returns the
+    /// task if it was woken.
     #[cold]
     pub(super) fn after_poll(&self, task: Task, ended: bool) -> Option<Task> {
         self.end_unless_pending(task, ended)?
             .settle(false, self.current_cell())
     }
 
-    /// Ends a task whose poll returned a value, failed its group, or let a cancellation out. Returns the task if it is
-    /// pending.
+    /// Ends a task whose poll returned a value, failed its group, or let a cancellation out.
+    /// Returns the task if it is pending.
     pub(super) fn end_unless_pending(&self, task: Task, ended: bool) -> Option<Task> {
         if ended {
             self.end_poll(&task);
@@ -141,8 +144,9 @@ impl Core {
         Some(task)
     }
 
-    /// Returns the cancellation that ends `task` after a pending poll: the poll resumed it past every catch point, or a catch
-    /// point let it out because third-party code dropped it or did not poll it (C26).
+    /// Returns the cancellation that ends `task` after a pending poll: the poll resumed it past
+    /// every catch point, or a catch point let it out because third-party code dropped it or did
+    /// not poll it (C26).
     pub(super) fn exit_of(&self, task: &Task) -> Option<Cancelled> {
         let exit = self.scopes().take_exit();
         if let Some(root) = task.scope()
@@ -151,14 +155,15 @@ impl Core {
             self.pass_by(root);
             self.look_for_shields(task);
         }
-        // If the task has a root, the tree has decided between the one that was resumed and the one pending there.
+        // If the task has a root, the tree has decided between the one that was resumed and the one
+        // pending there.
         self.take_uncaught(task).or(exit)
     }
 
     /// Clears the state of the last poll of a task, or of the drop of its future.
     pub(super) fn end_poll(&self, task: &Task) {
-        // A task that resumed a cancellation in one branch and returned from another has a result, which stands (C4). One
-        // that a destructor resumes comes too late.
+        // A task that resumed a cancellation in one branch and returned from another has a result,
+        // which stands (C4). One that a destructor resumes comes too late.
         drop(self.scopes().take_exit());
         self.close_root(task);
     }

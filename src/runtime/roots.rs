@@ -8,16 +8,26 @@ use crate::util::slab::Key;
 use crate::util::wake_quietly;
 
 impl Core {
-    /// Returns the innermost node around the running code, opened if need be; `None` outside of a task.
+    /// Returns the innermost node around the running code, opened if need be; `None` outside of a
+    /// task.
     pub(super) fn node_here(&self) -> Option<Key> {
         self.scopes().node_here(|| self.root_here())
     }
 
-    /// Enters a scope without opening it. Returns the position before, and the new one; `None` outside of a task.
+    /// Enters a scope without opening it. Returns the position before; `None` outside of a task.
     #[inline]
-    pub(super) fn defer(&self, unopened: Unopened) -> Option<(Position, Position)> {
+    pub(super) fn defer(&self, unopened: Unopened) -> Option<Position> {
         self.current_number()?;
-        Some(self.scopes().defer(unopened, || self.root_here()))
+        if self.scopes().defer_in_task(unopened) {
+            return Some(Position::Task);
+        }
+        Some(self.defer_inside(unopened))
+    }
+
+    /// [`defer`](Core::defer) where it takes more than two words to write (bench `timeout_ready`).
+    #[inline(never)]
+    fn defer_inside(&self, unopened: Unopened) -> Position {
+        self.scopes().defer(unopened, || self.root_here())
     }
 
     /// Returns the root of the current task, opened if need be.
@@ -45,7 +55,8 @@ impl Core {
         }
     }
 
-    /// Closes a node. Its wakers may be of third-party code, and the call may be part of an unwinding.
+    /// Closes a node. Its wakers may be of third-party code, and the call may be part of an
+    /// unwinding.
     pub(super) fn close_node(&self, key: Key) {
         let closed = self.scopes().close(key);
         drop_quietly(closed.waker);
@@ -57,8 +68,9 @@ impl Core {
         self.scopes().set_end(group, 0);
     }
 
-    /// Returns `true` if a scope around the running code is about to end: it has expired, or was cancelled and has not
-    /// acted on that yet. A scope inside then leaves the end to the outer one (C27).
+    /// Returns `true` if a scope around the running code is about to end: it has expired, or was
+    /// cancelled and has not acted on that yet. A scope inside then leaves the end to the outer one
+    /// (C27).
     pub(crate) fn is_outer_ending(&self) -> bool {
         let now = self.clock().nanos();
         let mut task = self.current();

@@ -1,13 +1,15 @@
-//! The place of a future in the tree of scopes: catch points, shields, timeouts, gathers, groups and their branches.
+//! The node of a future in the tree of scopes: of a catch point, shield, timeout, gather, group, or
+//! branch.
 //!
 //! ```text
-//!   new ──┬─ open: at once ───────────────────────┬──▶ open: visited at each poll ── close, drop ──▶ new
-//!         └─ inside_unopened: when something inside │
-//!            opens a node ────────────────────────┘
+//!   closed ─┬─ open: at once ────────────────────┬─▶ open ── close, drop ──▶ closed
+//!           └─ inside_unopened: when the code    │    ▲  │
+//!              inside opens a node ──────────────┘    └──┘ visit, at each poll
 //! ```
 //!
-//! It holds a key and the number of the runtime, so what contains it is `Send`. Polled in another runtime, it leaves the
-//! first one; outside of a task it is nothing, and the future passes through.
+//! A handle holds a key and the number of the runtime, so its owner is `Send`. Polled in another
+//! runtime, it closes its node in the first one. Outside of a task it stays closed, and its owner
+//! only polls its future.
 
 use std::cell::Cell;
 use std::task::Waker;
@@ -29,24 +31,26 @@ pub(crate) struct ScopeHandle {
 }
 
 impl ScopeHandle {
-    /// Begins a poll of what needs a node in any case; `true` when it was opened just now.
+    /// Begins a poll of a future that needs a node. Returns `true` if this call opened it.
     pub(crate) fn open(&mut self, kind: Kind, waker: &Waker) -> bool {
         if self.node.is_some() {
             self.visit(waker);
         }
         let mut is_new = false;
-        self.at(|place, core| {
-            if place.node.is_some() {
+        self.at(|handle, core| {
+            if handle.node.is_some() {
                 return;
             }
             let parent = core.node_here();
-            // Who polls a group outside of a task: its children are tasks all the same, and to be told through it.
+            // The children of a group that is polled outside of a task are tasks too, and receive
+            // cancellations through it.
             if parent.is_some() || kind == Kind::Join {
                 let key = core.scopes().open(parent, kind);
-                place.node = Some((key, core.shared().number()));
+                handle.node = Some((key, core.shared().number()));
                 is_new = true;
-                if kind == Kind::Mask && place.has_arrived() {
-                    // It holds that only if it is polled again (C26): told, as by a delivery.
+                if kind == Kind::Mask && handle.has_arrived() {
+                    // The shield holds that one only if it is polled again (C26), as after a
+                    // delivery.
                     return waker.wake_by_ref();
                 }
                 core.refresh_waker(key, waker);
@@ -55,7 +59,8 @@ impl ScopeHandle {
         is_new
     }
 
-    /// Begins a poll: moves the node, if there is one, to where the code runs, and makes the waker the one to wake.
+    /// Begins a poll: moves an open node to the position of the running code, and registers the
+    /// waker.
     #[inline]
     pub(crate) fn visit(&mut self, waker: &Waker) {
         if self.node.is_some() {
@@ -63,44 +68,44 @@ impl ScopeHandle {
         }
     }
 
-    /// [`visit`](ScopeHandle::visit) where there is a node.
+    /// [`visit`](ScopeHandle::visit) of an open node. A separate call, for bench `timeout_ready`.
     fn visit_open(&mut self, waker: &Waker) {
-        self.at(|place, core| {
-            place.leave_other_runtime(core);
-            let Some(key) = place.key(core) else { return };
+        self.at(|handle, core| {
+            handle.leave_other_runtime(core);
+            let Some(key) = handle.key(core) else { return };
             let parent = core.node_here();
             core.scopes().adopt(key, parent);
             core.refresh_waker(key, waker);
         });
     }
 
-    /// Makes the waker the one to wake; the node, if there is one, stays where it is in the tree.
+    /// Registers the waker, and leaves the node where it is in the tree.
     pub(crate) fn refresh(&mut self, waker: &Waker) {
-        self.at(|place, core| {
-            place.leave_other_runtime(core);
-            if let Some(key) = place.key(core) {
+        self.at(|handle, core| {
+            handle.leave_other_runtime(core);
+            if let Some(key) = handle.key(core) {
                 core.refresh_waker(key, waker);
             }
         });
     }
 
-    /// Gives up a node in another runtime than the one that polls.
+    /// Closes a node that is in another runtime than the one that polls.
     fn leave_other_runtime(&mut self, core: &Core) {
         if self.node.is_some() && self.key(core).is_none() {
             self.close();
         }
     }
 
-    /// Takes the node to where nothing is around it, until the next poll: nobody polls what is inside meanwhile.
+    /// Makes the node a root until the next poll: the futures inside are not polled meanwhile.
     pub(crate) fn set_aside(&mut self) {
-        self.at(|place, core| {
-            if let Some(key) = place.key(core) {
+        self.at(|handle, core| {
+            if let Some(key) = handle.key(core) {
                 core.scopes().adopt(key, None);
             }
         });
     }
 
-    /// Runs `f` as code inside.
+    /// Runs `f` as code inside of the node.
     #[inline]
     pub(crate) fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
         if self.node.is_none() {
@@ -119,10 +124,10 @@ impl ScopeHandle {
         )
     }
 
-    /// Runs `f` as code inside of a scope that is opened only if something in `f` opens a node.
+    /// Runs `f` as code inside of a scope, which is opened only if `f` opens a node.
     pub(crate) fn inside_unopened<R>(
         &mut self,
-        lazy: Unopened,
+        unopened: Unopened,
         waker: &Waker,
         f: impl FnOnce() -> R,
     ) -> R {
@@ -131,15 +136,15 @@ impl ScopeHandle {
         }
         hand(
             (self, f),
-            |core, (place, f)| {
-                let Some((outer, _)) = core.defer(lazy) else {
+            |core, (handle, f)| {
+                let Some(outer) = core.defer(unopened) else {
                     return f();
                 };
-                // Also when `f` panics: what it opened must be closed.
+                // Also if `f` panics: the node that it opened must be closed.
                 let _kept = AdoptOnDrop {
                     core,
                     outer,
-                    place,
+                    handle,
                     waker,
                 };
                 f()
@@ -148,8 +153,8 @@ impl ScopeHandle {
         )
     }
 
-    /// Runs `f`, which polls the branches of a gather, whose node is `join` if it has one: each branch is opened only if
-    /// something in it opens a node, and the gather with the first.
+    /// Runs `f`, which polls the branches of a gather with the node `join`. A branch is opened only
+    /// if its future opens a node; the gather is opened with its first branch.
     pub(crate) fn with_branches<R>(
         join: Option<Key>,
         f: impl FnOnce(Option<&DeferredOpen<'_>>) -> R,
@@ -161,30 +166,32 @@ impl ScopeHandle {
         )
     }
 
-    /// The cancellation that has arrived, once.
+    /// Takes the cancellation that has arrived.
     pub(crate) fn arrived(&self) -> Option<Cancelled> {
         self.ask(|core, key| core.scopes().take_pending(key))
             .flatten()
     }
 
-    /// The cancellation that has arrived, which stays there.
+    /// Returns the cancellation that has arrived, and leaves it there.
     pub(crate) fn pending(&self) -> Option<Cancelled> {
         self.ask(|core, key| core.scopes().pending(key)).flatten()
     }
 
-    /// True when a cancellation has arrived and was not taken.
+    /// Returns `true` if a cancellation has arrived and was not taken.
     pub(crate) fn has_arrived(&self) -> bool {
         self.ask(|core, key| core.scopes().is_pending(key))
             .unwrap_or(false)
     }
 
-    /// True when a cancellation has been delivered here since the last [`visit`](ScopeHandle::visit).
+    /// Returns `true` if a cancellation was delivered here since the last
+    /// [`visit`](ScopeHandle::visit).
     pub(crate) fn was_hit(&self) -> bool {
         self.ask(|core, key| !core.scopes().has_waker(key, |_| true))
             .unwrap_or(false)
     }
 
-    /// Cancels the scope. `false` when nobody inside deals with it, so that its future is to be dropped.
+    /// Cancels the scope. Returns `false` if no catch point or shield inside received the
+    /// cancellation: the owner then drops its future.
     pub(crate) fn cancel(&self, cancelled: &Cancelled) -> bool {
         self.ask(|core, key| {
             let delivery = core.scopes().cancel(key, cancelled.clone());
@@ -194,40 +201,41 @@ impl ScopeHandle {
         .unwrap_or(false)
     }
 
-    /// Sends outwards what was delivered inside, and not heard by the poll of this scope that has
-    /// just ended: pending, and nobody has woken it again (C26).
+    /// Propagates what was delivered inside to nodes that have not been polled since (C26). The
+    /// poll of this scope has just ended pending, and the scope is not woken again.
     pub(crate) fn pass_by(&self) {
         self.ask(|core, key| core.pass_by(key));
     }
 
-    /// True when a cancellation is this scope's own.
+    /// Returns `true` if this scope was cancelled with `cancelled`.
     pub(crate) fn owns(&self, cancelled: &Cancelled) -> bool {
         self.ask(|core, key| core.scopes().owns(key, cancelled))
             .unwrap_or(false)
     }
 
-    /// The cancellation from further out that has been delivered inside.
+    /// Returns the cancellation from further out that was delivered inside.
     pub(crate) fn outer(&self) -> Option<Cancelled> {
         self.ask(|core, key| core.scopes().outer(key)).flatten()
     }
 
-    /// Whether `new` belongs to a scope further out than the one that `old` belongs to.
+    /// Returns `true` if `new` belongs to a scope further out than that of `old`.
     pub(crate) fn outranks(&self, new: &Cancelled, old: &Cancelled) -> bool {
         self.ask(|core, key| core.scopes().outranks(new, old, key))
             .unwrap_or(false)
     }
 
-    /// The cancellation that was delivered here last, though another one may have stood.
+    /// Returns the cancellation that was delivered here last, even if an earlier one is the pending
+    /// one.
     pub(crate) fn latest(&self) -> Option<Cancelled> {
         self.ask(|core, key| core.scopes().latest(key)).flatten()
     }
 
-    /// The node, if it is open in the runtime that is driven here.
+    /// Returns the node, if it is open in the runtime that this thread drives.
     pub(crate) fn node(&self) -> Option<Key> {
         self.ask(|_, key| key)
     }
 
-    /// The node around this one.
+    /// Returns a handle to the node around this one.
     pub(crate) fn around(&self) -> Option<Self> {
         self.ask(|core, key| {
             let around = core.scopes().parent(key)?;
@@ -237,34 +245,35 @@ impl ScopeHandle {
         .flatten()
     }
 
-    /// Takes the node out of the tree.
+    /// Closes the node, if it is open.
     #[inline]
     pub(crate) fn close(&mut self) {
-        // What is not there is not written either: this runs at every end of what was never opened, twice.
+        // Nothing is written if there is no node: this runs twice at the end of each scope that was
+        // never opened.
         if self.node.is_some() {
             self.close_open();
         }
     }
 
-    /// [`close`](ScopeHandle::close) where there is a node.
+    /// [`close`](ScopeHandle::close) of an open node. A separate call, for bench `timeout_ready`.
     fn close_open(&mut self) {
         if let Some((key, runtime)) = self.node.take() {
             close(key, runtime);
         }
     }
 
-    /// The node, if it is one of this runtime.
+    /// Returns the node, if it is in this runtime.
     fn key(&self, core: &Core) -> Option<Key> {
         self.node
             .and_then(|(key, runtime)| (runtime == core.shared().number()).then_some(key))
     }
 
-    /// Runs `f` inside of a runtime, or not at all.
+    /// Runs `f`, if this thread drives a runtime.
     fn at(&mut self, f: impl FnOnce(&mut Self, &Core)) {
         try_with(|core| f(self, core)).ok();
     }
 
-    /// Asks about the node, if it is open in the runtime that is driven here.
+    /// Runs `f` on the node, if it is open in the runtime that this thread drives.
     #[inline]
     fn ask<R>(&self, f: impl FnOnce(&Core, Key) -> R) -> Option<R> {
         self.node?;
@@ -274,7 +283,7 @@ impl ScopeHandle {
     }
 }
 
-/// Takes a node out of the tree of its runtime.
+/// Closes a node in its runtime, which may belong to another thread.
 fn close(key: Key, runtime: u32) {
     let here = try_with(|core| {
         let here = core.shared().number() == runtime;
@@ -298,7 +307,7 @@ impl Drop for ScopeHandle {
 }
 
 impl Core {
-    /// Makes `waker` the one to wake for a node.
+    /// Registers `waker` for a node.
     fn refresh_waker(&self, key: Key, waker: &Waker) {
         if !self.scopes().has_waker(key, |set| set.will_wake(waker)) {
             let waker = waker.clone();
@@ -308,7 +317,7 @@ impl Core {
     }
 }
 
-/// Puts the outer place back when the inner code returns or panics.
+/// Restores the outer position when the inner code returns or panics.
 struct RestorePosition<'a>(&'a Core, Position);
 
 impl Drop for RestorePosition<'_> {
@@ -317,65 +326,66 @@ impl Drop for RestorePosition<'_> {
     }
 }
 
-/// While it lives, a scope is opened when something inside opens a node.
+/// While it lives, each branch that opens a node is opened first, in its gather.
 pub(crate) struct DeferredOpen<'a> {
     /// The runtime.
     core: &'a Core,
-    /// Where the code ran before.
+    /// The position before.
     outer: Position,
-    /// What stands there instead, until it is made good.
-    promised: Cell<Position>,
+    /// The position while no branch is open.
+    deferred: Cell<Position>,
 }
 
 impl<'a> DeferredOpen<'a> {
-    /// Promises a scope; `None` outside of a task.
-    fn make(core: &'a Core, lazy: Unopened) -> Option<Self> {
-        let (outer, promised) = core.defer(lazy)?;
+    /// Enters an unopened scope; `None` outside of a task.
+    fn make(core: &'a Core, unopened: Unopened) -> Option<Self> {
+        let outer = core.defer(unopened)?;
+        let deferred = core.scopes().position();
         Some(Self {
             core,
             outer,
-            promised: Cell::new(promised),
+            deferred: Cell::new(deferred),
         })
     }
 
-    /// The place that has been opened since this was asked last; the next one that asks gets another.
+    /// Returns the branch that was opened since the last call. The next branch opens another node.
     pub(crate) fn opened(&self, waker: &Waker) -> Option<ScopeHandle> {
         let Position::Node(key) = self.core.scopes().position() else {
             return None;
         };
-        self.core.scopes().set_position(self.promised.get());
+        self.core.scopes().set_position(self.deferred.get());
         let node = Some((key, self.core.shared().number()));
         let opened = ScopeHandle { node };
         self.core.refresh_waker(key, waker);
         Some(opened)
     }
 
-    /// Further branches are opened inside of `join`.
-    pub(crate) fn know(&self, join: &ScopeHandle) {
-        let promised = Position::Unopened(join.node(), Unopened::Branch(join.node()));
-        self.promised.set(promised);
-        self.core.scopes().set_position(promised);
+    /// Opens further branches inside of `join`.
+    pub(crate) fn set_join(&self, join: &ScopeHandle) {
+        let deferred = Position::Unopened(join.node(), Unopened::Branch(join.node()));
+        self.deferred.set(deferred);
+        self.core.scopes().set_position(deferred);
     }
 }
 
 impl Drop for DeferredOpen<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Position::Node(unclaimed) = self.core.scopes().replace_position(self.outer) {
-            self.close_unclaimed(unclaimed);
+        if let Position::Node(unadopted) = self.core.scopes().replace_position(self.outer) {
+            self.close_unadopted(unadopted);
         }
     }
 }
 
 impl DeferredOpen<'_> {
-    /// Closes what was opened by code that panicked, before anybody could claim it.
+    /// Closes a node that was opened by code that panicked, before its owner could adopt it.
     #[cold]
-    fn close_unclaimed(&self, key: Key) {
+    fn close_unadopted(&self, key: Key) {
         let runtime = self.core.shared().number();
         let branch = ScopeHandle {
             node: Some((key, runtime)),
         };
-        let join = match self.promised.get() {
+        let join = match self.deferred.get() {
             Position::Unopened(_, Unopened::Branch(None)) => branch.around(),
             _ => None,
         };
@@ -383,38 +393,40 @@ impl DeferredOpen<'_> {
     }
 }
 
-/// Ends the promise of one scope: puts the outer place back, and gives the node that was opened to who promised it.
+/// Restores the outer position, and moves the node that was opened inside, if any, to the handle of
+/// its owner.
 struct AdoptOnDrop<'a> {
     /// The runtime.
     core: &'a Core,
-    /// Where the code ran before.
+    /// The position before.
     outer: Position,
-    /// Who promised.
-    place: &'a mut ScopeHandle,
-    /// Whom to wake for the node.
+    /// The handle of the owner.
+    handle: &'a mut ScopeHandle,
+    /// The waker of the owner.
     waker: &'a Waker,
 }
 
 impl Drop for AdoptOnDrop<'_> {
-    // Mostly there is nothing to pick up. `claim` is given no reference to us, so that we live in registers.
+    // Commonly there is no node. `adopt` takes no reference to `self`, which so stays in registers
+    // (bench `timeout_ready`).
     #[inline]
     fn drop(&mut self) {
         let here = self.core.scopes().position();
         self.core.scopes().restore(self.outer);
         if let Position::Node(opened) = here {
-            claim(self.core, opened, self.place, self.waker);
+            adopt(self.core, opened, self.handle, self.waker);
         }
     }
 }
 
-/// Gives a node that was opened to `place`.
+/// Moves a node that was opened to `handle`.
 #[inline(never)]
-fn claim(core: &Core, key: Key, place: &mut ScopeHandle, waker: &Waker) {
+fn adopt(core: &Core, key: Key, handle: &mut ScopeHandle, waker: &Waker) {
     let node = Some((key, core.shared().number()));
     let opened = ScopeHandle { node };
     match caught(|| core.refresh_waker(key, waker)) {
-        Ok(()) => *place = opened,
-        // Somebody else's `clone`, and this may be part of an unwinding.
+        Ok(()) => *handle = opened,
+        // The `clone` of a third-party waker panicked, and this call may be part of an unwinding.
         Err(payload) => go_on(payload),
     }
 }

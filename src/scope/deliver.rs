@@ -1,11 +1,14 @@
-//! Where a cancellation goes: inwards by [`cancel`](Tree::cancel), outwards by [`raise`](Tree::raise).
+//! Where a cancellation goes: inwards by [`cancel`](Tree::cancel), outwards by
+//! [`raise`](Tree::raise).
 //!
-//! `cancel` visits each node inside the scope once, children before parents, along the links and without a stack:
+//! `cancel` visits each node inside the scope once, children before parents, along the links and
+//! without a stack:
 //!
 //! ```text
-//!   descend: to the first leaf ──▶ leave: catch, hold, tell the parent ──▶ next sibling? descend
-//!                                     ▲                                        │ none
-//!                                     └──────────── the parent ◀───────────────┘
+//!   descend: to the first leaf ──▶ leave: catch or hold, mark the parent ─┐
+//!      ▲                             ▲                                      │
+//!      │                             └── no next sibling: the parent ◀──────┤
+//!      └──────────────────────────────── the next sibling ◀─────────────────┘
 //! ```
 
 use super::node::{Identity, Kind, Pending};
@@ -16,9 +19,10 @@ use crate::util::slab::Key;
 impl<C: Identity, W> Tree<C, W> {
     /// Cancels a scope of any kind: delivers to the innermost catch points inside.
     ///
-    /// Where nobody inside catches, the cancellation is pending at the scope itself, and [`Duty::Drop`] says so. What is
-    /// delivered again (C9) is the new one, except to a timeout, which has but one. (An owner that passes on what came from
-    /// elsewhere gives it a new identity: from now on it is the scope's own.)
+    /// If no node inside catches, the cancellation is pending at the scope itself, and the duty is
+    /// [`Duty::Drop`]. A second call delivers the new cancellation (C9), except for a timeout,
+    /// which has one only. An owner that passes on a cancellation from elsewhere gives it a new
+    /// identity first, so that it becomes the scope's own.
     pub(crate) fn cancel(&mut self, scope: Key, cancel: C) -> Delivery<W> {
         let mut wakes = Wakes::new();
         let Some(cancel) = self.brand(scope, cancel) else {
@@ -37,10 +41,11 @@ impl<C: Identity, W> Tree<C, W> {
         Delivery { duty, wakes }
     }
 
-    /// Sends a cancellation outwards, from `from` on, which is the innermost node around whoever resumes it.
+    /// Sends a cancellation outwards from `from`, the innermost node around the code that resumes
+    /// it.
     ///
-    /// The first catch point catches it. Short of one it ends its own scope, or the first branch, or the task (C7, C8).
-    /// Shields do not hold it: it comes from inside.
+    /// The first catch point catches it. Before that, it ends the scope that owns it, a branch, or
+    /// the task (C7, C8). Shields do not hold it, because it comes from inside.
     pub(crate) fn raise(&mut self, from: Key, cancel: &C) -> Raise<W> {
         let Some(stop) = self.stop(from, cancel, false) else {
             return Raise::Nowhere;
@@ -54,8 +59,9 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// A shield that a resume passes is done: what it holds, and would let out to the same node when it is dropped, joins the
-    /// resume there, before the owner of that node acts.
+    /// Moves what the shields on the way of a resume hold to the node where it stopped. Each shield
+    /// would let it out there when it is dropped; here it joins the resume before the owner of the
+    /// node acts.
     fn bring_held(&mut self, from: Key, stop: Key) {
         let mut at = from;
         while at != stop {
@@ -75,7 +81,8 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Sends what a closed node had pending outwards, to wait for the next suspension there.
+    /// Sends the pending cancellation of a closed node outwards, to wait for the next suspension
+    /// there.
     pub(super) fn let_out(&mut self, parent: Key, cancel: C) -> Option<W> {
         let stop = self.stop(parent, &cancel, true)?;
         self.post(stop, &cancel, false)
@@ -98,7 +105,7 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Remembers at the scope what it is cancelled with, and gives what is to be delivered.
+    /// Records the cancellation at the scope, and returns the one to be delivered.
     fn brand(&mut self, scope: Key, cancel: C) -> Option<C> {
         let node = self.nodes.find_mut(scope)?;
         debug_assert!(
@@ -112,7 +119,8 @@ impl<C: Identity, W> Tree<C, W> {
         Some(node.own.get_or_insert(cancel).clone())
     }
 
-    /// Delivers to all nodes inside `top` that catch or hold; `caught` at `top` then tells whether there was one.
+    /// Delivers to all nodes inside `top` that catch or hold. Sets `caught` at `top` if there was
+    /// one.
     fn walk(&mut self, top: Key, cancel: &C, wakes: &mut Wakes<W>) {
         let mut at = self.descend(top);
         while at != top {
@@ -126,7 +134,7 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Enters `from` and the first child of the first child; gives the leaf. A mask counts as one.
+    /// Enters `from` and each first child inside. Returns the leaf; a mask counts as one.
     fn descend(&mut self, from: Key) -> Key {
         let mut at = from;
         loop {
@@ -139,7 +147,7 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Finishes a node whose children are finished, and tells its parent.
+    /// Finishes a node whose children are finished, and marks its parent.
     fn leave(&mut self, at: Key, cancel: &C, wakes: &mut Wakes<W>) {
         let node = self.nodes.at(at);
         let (mut caught, kind) = (node.caught, node.kind);
@@ -154,7 +162,7 @@ impl<C: Identity, W> Tree<C, W> {
             _ => {}
         }
         if caught && matches!(kind, Kind::Scope | Kind::Branch | Kind::Task) {
-            // Its next poll is what the catch points inside are waited for (C26).
+            // The catch points inside have until its next poll to be polled (C26).
             wakes.add(self.nodes.at_mut(at).waker.take());
         }
         if let (true, Some(parent)) = (caught, self.nodes.at(at).parent) {
@@ -162,7 +170,7 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Tells a gather or group that a cancellation is in it, and ends those branches where nobody catches.
+    /// Delivers to a gather or group, and to those of its branches in which no node catches.
     fn pass(&mut self, join: Key, cancel: &C, wakes: &mut Wakes<W>) {
         let mut next = self.nodes.at(join).first;
         while let Some(at) = next {
@@ -175,8 +183,8 @@ impl<C: Identity, W> Tree<C, W> {
         wakes.add(self.post(join, cancel, false));
     }
 
-    /// Remembers at a timeout what has come in from further out: of several the one from furthest out, and of those from one
-    /// scope the latest.
+    /// Records a cancellation from further out at a timeout: of several the one from furthest out,
+    /// of several from one scope the latest.
     fn note(&mut self, scope: Key, cancel: &C) {
         let old = self.nodes.at(scope).outer.as_ref();
         if !old.is_some_and(|old| self.outranks(old, cancel, scope)) {
@@ -184,7 +192,7 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Remembers at the timeouts from `from` outwards, short of `stop`, what passes them and is not their own.
+    /// Records a cancellation at the timeouts from `from` to `stop`, exclusive, that do not own it.
     pub(super) fn note_passed(&mut self, from: Key, stop: Key, cancel: &C) {
         let mut at = from;
         while at != stop {
@@ -197,7 +205,7 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Leaves a cancellation with a node, and takes the waker out.
+    /// Makes a cancellation pending at a node, and takes the waker out.
     fn post(&mut self, at: Key, cancel: &C, raised: bool) -> Option<W> {
         self.leave_with(at, cancel, raised);
         let waker = self.nodes.at_mut(at).waker.take();
@@ -205,7 +213,7 @@ impl<C: Identity, W> Tree<C, W> {
         waker
     }
 
-    /// Leaves a cancellation with a node whose owner knows that it has to look.
+    /// Makes a cancellation pending at a node whose owner will look at it.
     fn leave_with(&mut self, at: Key, cancel: &C, raised: bool) {
         let node = self.nodes.at_mut(at);
         if node.kind == Kind::Catch {
@@ -219,20 +227,22 @@ impl<C: Identity, W> Tree<C, W> {
         let raised = raised || old.is_some_and(|old| old.raised);
         let node = self.nodes.at_mut(at);
         node.pending = Some(Pending { cancel, raised });
-        // It ends by this one now, if it was about to end by its own.
+        // The scope ends by this one now, even if its own deadline was close.
         node.ends_at = None;
     }
 
-    /// Tells whether what is pending at a node stays when `new` comes: the first one does, unless the second is from further
-    /// out; but what somebody resumes goes before what only waits, unless that is from further out.
+    /// Returns `true` if the pending cancellation of a node stays when `new` arrives. It stays
+    /// unless `new` is from further out. But a resumed one replaces one that only waits, unless
+    /// that is from further out.
     fn stands(&self, old: &Pending<C>, new: &C, (at, raised): (Key, bool)) -> bool {
-        match raised && !old.raised {
-            true => self.outranks(&old.cancel, new, at),
-            false => !self.outranks(new, &old.cancel, at),
+        if raised && !old.raised {
+            self.outranks(&old.cancel, new, at)
+        } else {
+            !self.outranks(new, &old.cancel, at)
         }
     }
 
-    /// Tells whether `new` belongs to a scope around the one that `old` belongs to, both around `from`.
+    /// Returns `true` if `new` belongs to a scope around that of `old`, both around `from`.
     pub(crate) fn outranks(&self, new: &C, old: &C, from: Key) -> bool {
         let mut at = Some(from);
         let mut met_old = false;

@@ -1,26 +1,26 @@
-//! Which scopes are about to end: of several at one moment, the outermost wins (C27).
+//! Scopes that are about to end: of several at one moment, the outermost wins (C27).
 //!
-//! A timeout, or a group that was cancelled from inside, asks before it cancels itself. Where a
-//! scope around it is about to end, too, it leaves that to the outer one, whose cancellation comes
-//! to it or drops it.
+//! A timeout, or a group that was cancelled from inside, asks before it cancels itself. If a scope
+//! around it is about to end, too, it does not: the cancellation of the outer scope is delivered to
+//! it, or drops it.
 
 use super::node::{Identity, Kind};
 use super::tree::Tree;
 use crate::util::slab::Key;
 
-/// What is around a scope, up to the root of the task that it is in.
+/// What stands around a scope, up to the root of its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Around {
     /// A scope that is about to end.
     Ending,
-    /// A shield, which would hold that off.
+    /// A shield, which holds off the end of any scope around it.
     Shielded,
-    /// Neither, up to the root of the task.
+    /// Neither.
     Quiet,
 }
 
 impl<C: Identity, W> Tree<C, W> {
-    /// Notes when a timeout is due. A group that is going to cancel itself is due at once.
+    /// Sets the time when a timeout expires, or 0 for a group that is about to cancel itself.
     pub(crate) fn set_end(&mut self, scope: Key, ends_at: u64) {
         if let Some(node) = self.nodes.find_mut(scope) {
             node.ends_at = Some(ends_at);

@@ -1,7 +1,8 @@
 //! Tasks that hold off a cancellation in a shield while others wait for them to end.
 //!
-//! Such a task may await one of its waiters: a cycle that no task could leave (C28). The runtime looks for cycles; this is
-//! its list of candidates, and of the tasks that are no longer waited for.
+//! Such a task may await one of its waiters: a cycle that no task could leave (C28). The runtime
+//! looks for cycles; this is its list of candidates, and of the tasks that are no longer waited
+//! for.
 
 use std::collections::BTreeSet;
 

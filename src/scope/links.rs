@@ -1,7 +1,7 @@
-//! Family ties: each node knows its parent, its neighbours, its first and its last child.
+//! The links between nodes: each node has its parent, its siblings, its first and its last child.
 //!
-//! Invariant: a link leads to a node that lives, and is answered from the other side; the parents of a node end at a root.
-//! Only this file writes links.
+//! Invariant: a link leads to an open node, which has the link back. The chain of parents ends at a
+//! root. Only this file writes links.
 
 use super::node::Node;
 use crate::util::slab::{Key, Slab};
@@ -11,50 +11,47 @@ use crate::util::slab::{Key, Slab};
 pub(super) struct Nodes<C, W>(Slab<Node<C, W>>);
 
 impl<C, W> Nodes<C, W> {
-    /// Makes an empty store.
     pub(super) const fn new() -> Self {
         Self(Slab::new())
     }
 
-    /// Counts the nodes.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Borrows a node that may be gone.
+    /// Returns a node that may be closed.
     pub(super) fn find(&self, key: Key) -> Option<&Node<C, W>> {
         self.0.get(key)
     }
 
-    /// Borrows a node that may be gone, for writing.
     pub(super) fn find_mut(&mut self, key: Key) -> Option<&mut Node<C, W>> {
         self.0.get_mut(key)
     }
 
-    /// Goes over all nodes, for writing what is no link.
+    /// Iterates over all nodes. The caller writes no link.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Node<C, W>> {
         self.0.iter_mut().map(|(_, node)| node)
     }
 
-    /// Borrows a node that a link leads to.
+    /// Returns a node that a link leads to.
     pub(super) fn at(&self, key: Key) -> &Node<C, W> {
         self.0.get(key).expect("links lead to living nodes")
     }
 
-    /// Borrows a node that a link leads to, for writing.
     pub(super) fn at_mut(&mut self, key: Key) -> &mut Node<C, W> {
         self.0.get_mut(key).expect("links lead to living nodes")
     }
 
-    /// Adds a node as the last child of `parent`; of none, if that is gone.
+    /// Adds a node as the last child of `parent`, or as a root if that is closed.
     pub(super) fn add(&mut self, node: Node<C, W>, parent: Option<Key>) -> Key {
         let key = self.0.insert(node);
         self.tie(key, parent);
         key
     }
 
-    /// Takes a node out; its children become the last ones of its parent. It still says who its parent was.
+    /// Removes a node. Its children become the last children of its parent. The returned node still
+    /// has its parent.
     pub(super) fn remove(&mut self, key: Key) -> Option<Node<C, W>> {
         let parent = self.find(key)?.parent;
         self.untie(key);
@@ -67,8 +64,8 @@ impl<C, W> Nodes<C, W> {
         Some(node)
     }
 
-    /// Makes a node the last child of another parent. Returns `false`, and changes nothing, if that lies inside of the node:
-    /// a circle would have no end.
+    /// Makes a node the last child of another parent. Returns `false`, and changes nothing, if that
+    /// parent is inside of the node, which would close a cycle.
     pub(super) fn shift(&mut self, key: Key, parent: Option<Key>) -> bool {
         if parent.is_some_and(|parent| self.is_around(key, parent)) {
             return false;
@@ -78,7 +75,7 @@ impl<C, W> Nodes<C, W> {
         true
     }
 
-    /// Tells whether `inner` is `outer`, or somewhere inside of it.
+    /// Returns `true` if `inner` is `outer`, or inside of it.
     fn is_around(&self, outer: Key, inner: Key) -> bool {
         let mut at = Some(inner);
         while let Some(key) = at {
@@ -90,7 +87,7 @@ impl<C, W> Nodes<C, W> {
         false
     }
 
-    /// Ties a lone node to the end of the children of `parent`, if that lives.
+    /// Links a node without a parent to the end of the children of `parent`, if that is open.
     fn tie(&mut self, key: Key, parent: Option<Key>) {
         let Some((parent, above)) = parent.and_then(|key| Some((key, self.find_mut(key)?))) else {
             return;
@@ -105,7 +102,7 @@ impl<C, W> Nodes<C, W> {
         node.prev = prev;
     }
 
-    /// Cuts a node out of the family of its parent; its own children stay with it.
+    /// Unlinks a node from its parent and siblings. Its children stay with it.
     fn untie(&mut self, key: Key) {
         let node = self.at_mut(key);
         let Some(parent) = node.parent.take() else {

@@ -1,89 +1,90 @@
-//! One place in the tree. Data only; [`links`](super::links) ties the nodes together.
+//! A node of the tree: data only. [`links`](super::links) links the nodes.
 
 use crate::util::slab::Key;
 
-/// What tells one cancellation from another, however equal their reasons.
+/// The identity of a cancellation, apart from its reason.
 pub(crate) trait Identity: Clone {
-    /// Tells whether both are clones of one cancellation.
+    /// Returns `true` if both are clones of one cancellation.
     fn is(&self, other: &Self) -> bool;
 
-    /// Tells whether both come of one event: somebody was told of it twice, by different ways.
+    /// Returns `true` if both come of one event, on two ways.
     fn is_of_one_event(&self, other: &Self) -> bool;
 }
 
-/// How many earlier cancellations a task, gather or group remembers, and a task besides how many that came from further out.
+/// The number of earlier cancellations that a task, gather or group remembers; also of those from
+/// further out that a task remembers.
 const EARLIER: usize = 8;
 
 /// What a node stands for. The table in the [module](super) says what each kind owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A task; inside of a group, a child. No cancellation leaves it.
+    /// A task, or a child of a group. No cancellation leaves it.
     Task,
-    /// A timeout: lets pass what is not its own.
+    /// A timeout. Cancellations that are not its own pass it.
     Scope,
     /// A gather or a group: a scope whose futures all live in branches or children.
     Join,
-    /// A branch of a gather, or the body of a group: may end while its neighbours go on.
+    /// A branch of a gather, or the body of a group. It may end before its siblings.
     Branch,
     /// A catch point.
     Catch,
-    /// A shield: nothing comes in, all goes out.
+    /// A shield. It holds cancellations from outside; those from inside pass it.
     Mask,
 }
 
 /// A cancellation that has arrived at a node, and that its owner has not taken yet.
 #[derive(Debug)]
 pub(super) struct Pending<C> {
-    /// The cancellation.
     pub(super) cancel: C,
-    /// A `resume` waits behind it, so it must end this very node and not move inwards.
+    /// Whether it was resumed: then it ends this node and does not move inwards.
     pub(super) raised: bool,
 }
 
-/// A node, with its place among the others.
+/// A node, with its links.
 #[derive(Debug)]
 pub(super) struct Node<C, W> {
-    /// What it stands for.
     pub(super) kind: Kind,
     /// The next node outwards.
     pub(super) parent: Option<Key>,
-    /// The child that was opened first.
+    /// The oldest child.
     pub(super) first: Option<Key>,
-    /// The child that was opened last.
+    /// The youngest child.
     pub(super) last: Option<Key>,
-    /// The sibling that was opened before it.
+    /// The next older sibling.
     pub(super) prev: Option<Key>,
-    /// The sibling that was opened after it.
+    /// The next younger sibling.
     pub(super) next: Option<Key>,
-    /// Wakes whoever polls the future that this stands for. A delivery takes it, the next poll puts
-    /// it back: while it is not there, the future has not been polled since.
+    /// The waker of the owner. A delivery takes it and the next poll puts one back: without it, the
+    /// future has not been polled since the delivery.
     pub(super) waker: Option<W>,
-    /// What waits to be taken; in a mask, what is held.
+    /// The cancellation that waits to be taken; in a mask, the one that is held.
     pub(super) pending: Option<Pending<C>>,
-    /// What this scope was cancelled with.
+    /// The cancellation of this scope.
     pub(super) own: Option<C>,
-    /// In a task, gather or group, what it was cancelled with before, the latest last: it may wait in a shield still.
+    /// In a task, gather or group, its cancellations before, the latest last. They may still wait
+    /// in a shield.
     pub(super) earlier: Vec<C>,
-    /// In a timeout that has not been cancelled, when that is due, in nanoseconds; in a group, 0 if
-    /// it is going to cancel itself.
+    /// In a timeout that was not cancelled, its deadline, in nanoseconds; in a group that is about
+    /// to cancel itself, 0.
     pub(super) ends_at: Option<u64>,
-    /// In a timeout, what came in from further out, and was caught inside.
+    /// In a timeout, the cancellation from further out that was caught inside.
     pub(super) outer: Option<C>,
-    /// In a child, what was delivered inside and came from further out, the latest last.
+    /// In a task, the cancellations from further out that were delivered inside, the latest last.
     pub(super) passed: Vec<C>,
-    /// In a catch point, what was delivered last, though another one may have stood.
+    /// In a catch point, the cancellation that was delivered last, even if an earlier one is
+    /// pending.
     pub(super) latest: Option<C>,
     /// Invariant: set only while something is pending and the waker is gone. Counted by the tree.
     pub(super) unheard: bool,
-    /// Scratch of the walk in [`cancel`](super::Tree::cancel): somebody in here deals with it.
+    /// Scratch of the walk in [`cancel`](super::Tree::cancel): a node inside catches or holds.
     pub(super) caught: bool,
-    /// Scratch of the walk in [`pass_by`](super::Tree::pass_by): its future was not polled since it
-    /// was told.
+    /// Scratch of the walk in [`pass_by`](super::Tree::pass_by): its future was not polled since
+    /// the delivery.
     pub(super) unpolled: bool,
 }
 
 impl<C, W> Node<C, W> {
-    /// Makes a node that is tied to nothing.
+    /// Creates a node without links.
     pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -108,38 +109,39 @@ impl<C, W> Node<C, W> {
 }
 
 impl<C: Identity, W> Node<C, W> {
-    /// Tells whether a cancellation is the one that this scope was cancelled with.
+    /// Returns `true` if this scope was cancelled with `cancel`.
     pub(super) fn owns(&self, cancel: &C) -> bool {
         let mut all = self.own.iter().chain(&self.earlier);
         all.any(|own| own.is(cancel))
     }
 
-    /// Remembers one more cancellation of a task, gather or group. Of very many the oldest are forgotten, and then count as from elsewhere.
+    /// Sets the cancellation of a task, gather or group, and remembers the one before. The oldest
+    /// are forgotten, and then count as from elsewhere.
     pub(super) fn supersede(&mut self, cancel: C) {
         if let Some(superseded) = self.own.replace(cancel) {
             remember(&mut self.earlier, superseded);
         }
     }
 
-    /// Remembers what was delivered inside of a child and came from further out.
+    /// Remembers a cancellation from further out that was delivered inside of a task.
     pub(super) fn note_passed(&mut self, cancel: C) {
         remember(&mut self.passed, cancel);
     }
 
-    /// Tells whether a task has been told of the event that a cancellation comes of.
+    /// Returns `true` if a task has received a cancellation of the same event.
     pub(super) fn has_heard(&self, cancel: &C) -> bool {
         let mut all = self.own.iter().chain(&self.earlier).chain(&self.passed);
         all.any(|heard| heard.is_of_one_event(cancel))
     }
 
-    /// Takes what has to go on outwards when this node closes.
+    /// Takes the cancellation that propagates when this node closes.
     pub(super) fn take_untaken(&mut self) -> Option<C> {
         let left = self.pending.take()?.cancel;
         (self.kind != Kind::Task && !self.owns(&left)).then_some(left)
     }
 }
 
-/// Adds to a list that has a bound: the oldest goes.
+/// Adds to a bounded list, and drops the oldest if it is full.
 fn remember<C>(list: &mut Vec<C>, cancel: C) {
     if list.len() == EARLIER {
         list.remove(0);

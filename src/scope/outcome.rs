@@ -1,54 +1,56 @@
-//! What the operations of the tree give back: duties, and wakers to be woken once the tree is let go of.
+//! The results of the tree's operations: duties, and wakers to be woken when the tree is no longer
+//! borrowed.
 
 use crate::util::slab::Key;
 
 /// What the owner of a scope owes after [`cancel`](super::Tree::cancel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a scope in which nobody catches ends only when its owner drops the future"]
+#[must_use = "a scope without a catch point ends only when its owner drops the future"]
 pub(crate) enum Duty {
-    /// Catch points or masks inside deal with it: go on polling.
+    /// Continue to poll: catch points or masks inside received the cancellation.
     Wait,
-    /// Nobody inside catches: drop the scope's future on its next turn, unless
-    /// [`take_pending`](super::Tree::take_pending) finds by then that the cancellation has moved inwards.
+    /// No node inside catches: drop the scope's future on its next turn, unless
+    /// [`take_pending`](super::Tree::take_pending) finds by then that the cancellation has moved
+    /// inwards.
     Drop,
     /// The scope has been closed before.
     Gone,
 }
 
-/// Who hears of a cancellation.
+/// The result of [`cancel`](super::Tree::cancel).
 #[derive(Debug)]
-#[must_use = "the wakers must be woken after letting go of the tree"]
+#[must_use = "the wakers must be woken after the borrow of the tree ends"]
 pub(crate) struct Delivery<W> {
-    /// What the scope's owner owes.
+    /// What the owner of the scope does next.
     pub(crate) duty: Duty,
-    /// Wakers of all the futures that have something pending now, the innermost and oldest first.
+    /// The wakers of the futures that received the cancellation, the innermost and oldest first.
     pub(crate) wakes: Wakes<W>,
 }
 
-/// How far [`raise`](super::Tree::raise) got.
+/// Where [`raise`](super::Tree::raise) stopped.
 #[derive(Debug)]
-#[must_use = "the waker must be woken after letting go of the tree"]
+#[must_use = "the waker must be woken after the borrow of the tree ends"]
 pub(crate) enum Raise<W> {
-    /// This catch point has it; its waker.
+    /// At this catch point, with its waker.
     Caught(Key, Option<W>),
-    /// It ends this scope or branch; its waker.
+    /// At this scope or branch, which ends, with its waker.
     Ends(Key, Option<W>),
-    /// The place that it came from is gone.
+    /// Nowhere: the node that it came from is closed.
     Nowhere,
 }
 
-/// What was in a node that is closed now.
+/// The result of [`close`](super::Tree::close).
 #[derive(Debug)]
-#[must_use = "the wakers must be woken and dropped after letting go of the tree"]
+#[must_use = "the wakers must be woken and dropped after the borrow of the tree ends"]
 pub(crate) struct Closed<W> {
     /// The waker of the node itself, to be dropped.
     pub(crate) waker: Option<W>,
-    /// The waker of the node further out to which an untaken cancellation has gone, to be woken.
+    /// The waker of the node further out that received a cancellation that was not taken, to be
+    /// woken.
     pub(crate) wake: Option<W>,
 }
 
 impl<W> Closed<W> {
-    /// Says that there was nothing.
     pub(super) const fn nothing() -> Self {
         Self {
             waker: None,
@@ -57,18 +59,15 @@ impl<W> Closed<W> {
     }
 }
 
-/// Wakers to be woken, in order. One needs no allocation.
+/// Wakers to be woken, in order. Allocates from the second one on.
 #[derive(Debug)]
-#[must_use = "wakers must be woken after letting go of the tree"]
+#[must_use = "wakers must be woken after the borrow of the tree ends"]
 pub(crate) struct Wakes<W> {
-    /// The first of them.
     first: Option<W>,
-    /// The others.
     rest: Vec<W>,
 }
 
 impl<W> Wakes<W> {
-    /// Makes an empty list.
     pub(super) const fn new() -> Self {
         Self {
             first: None,

@@ -1,18 +1,19 @@
-//! Passing by a catch point or shield that its holder does not poll (C26).
+//! Propagation past a catch point or shield that its holder does not poll (C26).
 //!
-//! A delivery takes the wakers of the nodes that it tells and of the scopes around them, up to the
-//! one that was cancelled, and wakes them all. Each node that is polled puts a waker back. So when
-//! the poll of a scope has ended, pending and with nobody woken again, a node inside that has no
-//! waker is one that nobody polls: what is pending there goes on outwards as if the node had been
+//! A delivery takes the wakers of the nodes that receive the cancellation and of the scopes around
+//! them, up to the one that was cancelled, and wakes them all. Each node that is polled puts a
+//! waker back. When the poll of a scope has ended pending, and the scope is not woken again, a node
+//! inside without a waker was not polled. What is pending there propagates as if the node had been
 //! dropped, but the node stays.
 //!
 //! ```text
-//!   task ─┬─ catch P (polled) ── catch K (not polled)                 K's goes to P, which catches
-//!         └─ gather J (not polled) ── branch B ── catch M (not polled)   M's ends the task
+//!   task ─┬─ catch P (polled) ── catch K (not polled): P catches K's
+//!         └─ gather J (not polled) ── branch B ── catch M (not polled):
+//!                                                 M's ends the task
 //! ```
 //!
-//! Where two stand inside of each other and neither is polled, the outer one still has its waker:
-//! it is told as if the inner one had been dropped, woken, and passed by in its turn.
+//! If one such node is inside of another, the outer one still has its waker: it receives the
+//! cancellation of the inner one, is woken, and is passed by after the next poll.
 
 use super::node::{Identity, Kind};
 use super::outcome::Wakes;
@@ -20,18 +21,17 @@ use super::tree::Tree;
 use crate::util::slab::Key;
 
 impl<C: Identity, W> Tree<C, W> {
-    /// Returns `true` if something was delivered, anywhere, to a node that has not been polled
-    /// since.
+    /// Returns `true` if a cancellation was delivered to any node that has not been polled since.
     pub(crate) fn is_any_unheard(&self) -> bool {
         self.unheard > 0
     }
 
-    /// Sends outwards what was delivered inside `top` to nodes that have not been polled since.
+    /// Propagates what was delivered inside `top` to nodes that have not been polled since.
     ///
-    /// To be called when the future of `top` has been polled to a pending end and is not woken
-    /// again. Children of a group have polls of their own, and are looked at only where nobody
-    /// polls their group. Takes constant time while every delivery has been heard; the time of the
-    /// part of the tree inside `top` otherwise.
+    /// The caller has polled the future of `top`, which is pending and not woken again. Children of
+    /// a group have polls of their own, and are included only if their group is not polled. Takes
+    /// constant time while every delivery has been polled, else time proportional to the part of
+    /// the tree inside `top`.
     pub(crate) fn pass_by(&mut self, top: Key) -> Wakes<W> {
         let mut wakes = Wakes::new();
         if !self.is_any_unheard() || self.nodes.find(top).is_none() {
@@ -43,10 +43,10 @@ impl<C: Identity, W> Tree<C, W> {
         wakes
     }
 
-    /// The nodes inside `top` that have not been polled since they were told, children before
+    /// Returns the nodes inside `top` that have not been polled since a delivery, children before
     /// parents.
     fn unpolled(&mut self, top: Key) -> Vec<Key> {
-        // Parents come before their children here, and the other way round when it is reversed.
+        // Parents before their children, and reversed at the end.
         let (mut found, mut open) = (Vec::new(), vec![top]);
         while let Some(at) = open.pop() {
             let node = self.nodes.at_mut(at);
@@ -68,8 +68,8 @@ impl<C: Identity, W> Tree<C, W> {
         found
     }
 
-    /// Sends what is pending at a node that is not polled outwards, if it belongs to a scope that
-    /// is.
+    /// Propagates what is pending at a node that is not polled, if it belongs to a scope that is
+    /// polled.
     fn pass_by_one(&mut self, top: Key, at: Key) -> Option<W> {
         let node = self.nodes.find(at)?;
         let parent = node.parent?;
@@ -85,9 +85,9 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Returns `true` if the innermost scope around `from` that a cancellation belongs to has been
-    /// polled since: it is `top` or further out, or has a waker. What belongs to the node itself
-    /// ends there, whenever that is polled.
+    /// Returns `true` if the innermost scope around `from` that owns a cancellation has been polled
+    /// since: it is `top` or further out, or has a waker. A cancellation that the node itself owns
+    /// waits for its poll.
     fn is_polled_scope_of(&self, cancel: &C, top: Key, from: Key) -> bool {
         let mut at = from;
         while at != top {

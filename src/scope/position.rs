@@ -1,7 +1,8 @@
 //! The position of the running code in the tree of scopes.
 //!
-//! A scope that no catch point needs is never opened: a `timeout` or a `gather` with no catch point inside costs no node.
-//! Its position is then [`Unopened`], and [`node_here`](Scopes::node_here) opens the node when the code inside opens one.
+//! A scope that no catch point needs is never opened: a `timeout` or a `gather` with no catch point
+//! inside costs no node. Its position is then [`Unopened`], and [`node_here`](Scopes::node_here)
+//! opens the node when the code inside opens one.
 //!
 //! ```text
 //!   Task ───── node_here: the root of the task ─────────────────────────┐
@@ -65,8 +66,8 @@ impl Unopened {
 }
 
 impl<C: Identity, W, T, J> Scopes<C, W, T, J> {
-    /// Returns the innermost node around the running code, and opens it if need be. `root` opens the root of the task; it
-    /// returns `None` outside of a task, and so does this function.
+    /// Returns the innermost node around the running code, and opens it if need be. `root` opens
+    /// the root of the task; it returns `None` outside of a task, and so does this function.
     pub(crate) fn node_here(&self, root: impl FnOnce() -> Option<Key>) -> Option<Key> {
         let position = self.position();
         let outer = match position.node() {
@@ -81,34 +82,25 @@ impl<C: Identity, W, T, J> Scopes<C, W, T, J> {
         Some(key)
     }
 
-    /// Enters a scope without opening it. Returns the position before, and the new one.
-    ///
-    /// A position holds one unopened scope. If the code runs in another one already, that is opened.
+    /// Enters a timeout directly in a task without opening it. Returns `false`, and changes
+    /// nothing, in any other case, which [`defer`](Scopes::defer) handles.
     #[inline]
-    pub(crate) fn defer(
-        &self,
-        unopened: Unopened,
-        root: impl FnOnce() -> Option<Key>,
-    ) -> (Position, Position) {
+    pub(crate) fn defer_in_task(&self, unopened: Unopened) -> bool {
         if !matches!(
             (self.position(), unopened),
             (Position::Task, Unopened::Scope(_))
         ) {
-            return self.defer_inside(unopened, root);
+            return false;
         }
-        let deferred = Position::Unopened(None, unopened);
-        self.set_position(deferred);
-        (Position::Task, deferred)
+        self.set_position(Position::Unopened(None, unopened));
+        true
     }
 
-    /// [`defer`](Scopes::defer) inside of a scope. A separate call, so that a timeout directly in a task writes two words
-    /// and no more (bench `timeout_ready`).
-    #[inline(never)]
-    fn defer_inside(
-        &self,
-        unopened: Unopened,
-        root: impl FnOnce() -> Option<Key>,
-    ) -> (Position, Position) {
+    /// Enters a scope without opening it. Returns the position before.
+    ///
+    /// A position holds one unopened scope. If the code runs in another one already, that is
+    /// opened.
+    pub(crate) fn defer(&self, unopened: Unopened, root: impl FnOnce() -> Option<Key>) -> Position {
         let mut around = None;
         if let Unopened::Branch(Some(join)) = unopened {
             around = Some(join);
@@ -116,15 +108,15 @@ impl<C: Identity, W, T, J> Scopes<C, W, T, J> {
             around = self.node_here(root);
         }
         let outer = self.position();
-        let deferred = Position::Unopened(around, unopened);
-        self.set_position(deferred);
-        (outer, deferred)
+        self.set_position(Position::Unopened(around, unopened));
+        outer
     }
 
     /// Restores the position before a scope.
     ///
-    /// Directly in a task, the common case, this writes one word. To copy the whole value there costs more than the rest of
-    /// an unopened scope: the processor waits for the partial writes before it reads the whole.
+    /// Directly in a task, the common case, this writes one word. To copy the whole value there
+    /// costs more than the rest of an unopened scope: the processor waits for the partial writes
+    /// before it reads the whole.
     #[inline]
     pub(crate) fn restore(&self, outer: Position) {
         match outer {

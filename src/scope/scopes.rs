@@ -1,7 +1,7 @@
 //! The cancellation state of a runtime: the tree, the position of the running code, and the waits.
 //!
-//! Data behind cells. Each method borrows for one operation and calls no third-party code meanwhile: it returns wakers and
-//! values for the caller to wake and drop.
+//! Data behind cells. Each method borrows for one operation and calls no third-party code
+//! meanwhile: it returns wakers and values for the caller to wake and drop.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ use crate::util::slab::Key;
 
 /// The cancellation state of a runtime.
 ///
-/// `C` is the cancellation, `W` the waker, `T` a reference to a task, `J` a wait for tasks to end. Tasks are known by their
-/// numbers.
+/// `C` is the cancellation, `W` the waker, `T` a reference to a task, `J` a wait for tasks to end.
+/// Tasks are known by their numbers.
 pub(crate) struct Scopes<C, W, T, J> {
     /// The scopes and catch points of all tasks.
     tree: RefCell<Tree<C, W>>,
@@ -34,9 +34,11 @@ pub(crate) struct Scopes<C, W, T, J> {
     collecting: RefCell<Option<J>>,
     /// The cancellation for which a future is being dropped.
     dropping_for: RefCell<Option<C>>,
-    /// The cancellation that ends the current task after its poll: it was resumed past every catch point.
+    /// The cancellation that ends the current task after its poll: it was resumed past every catch
+    /// point.
     exit: Cell<Option<C>>,
-    /// Whether `exit` and the tree are looked at after the current poll. Always set while the task has a root in the tree.
+    /// Whether `exit` and the tree are looked at after the current poll. Always set while the task
+    /// has a root in the tree.
     after_poll: Cell<bool>,
 }
 
@@ -113,7 +115,8 @@ impl<C: Identity, W, T, J> Scopes<C, W, T, J> {
         self.tree.borrow_mut().dissolve()
     }
 
-    /// Returns `true` if a node has a waker for which `test` holds. `test` calls no third-party code.
+    /// Returns `true` if a node has a waker for which `test` holds. `test` calls no third-party
+    /// code.
     pub(crate) fn has_waker(&self, key: Key, test: impl FnOnce(&W) -> bool) -> bool {
         self.tree.borrow().waker(key).is_some_and(test)
     }
@@ -254,7 +257,8 @@ impl<C: Identity, W, T, J> Scopes<C, W, T, J> {
         self.collecting.borrow().is_some()
     }
 
-    /// Runs `add` on the wait to which dropped handles add their tasks, if there is one. `add` calls no third-party code.
+    /// Runs `add` on the wait to which dropped handles add their tasks, if there is one. `add`
+    /// calls no third-party code.
     pub(crate) fn collect(&self, add: impl FnOnce(&mut J)) {
         if let Some(wait) = self.collecting.borrow_mut().as_mut() {
             add(wait);
@@ -273,7 +277,8 @@ impl<C: Identity, W, T: Clone, J> Scopes<C, W, T, J> {
         self.draining.borrow_mut().remove(&task)
     }
 
-    /// Returns what `read` returns for each task that drains and its wait. `read` calls no third-party code.
+    /// Returns what `read` returns for each task that drains and its wait. `read` calls no
+    /// third-party code.
     pub(crate) fn all_draining<R>(&self, read: impl Fn(&J) -> R) -> Vec<(u64, R)> {
         let draining = self.draining.borrow();
         draining
@@ -282,7 +287,8 @@ impl<C: Identity, W, T: Clone, J> Scopes<C, W, T, J> {
             .collect()
     }
 
-    /// Returns `true` if `target` waits, directly or through others, for one of `waiters`, or is one of them.
+    /// Returns `true` if `target` waits, directly or through others, for one of `waiters`, or is
+    /// one of them.
     pub(crate) fn leads_back(&self, target: u64, waiters: &[u64]) -> bool {
         self.waits.borrow().leads_back(target, waiters)
     }

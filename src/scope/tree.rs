@@ -1,23 +1,24 @@
-//! The tree itself: opening, closing, moving and asking. Where a cancellation goes is in [`deliver`](super::deliver).
+//! The tree: opening, closing, moving and queries. [`deliver`](super::deliver) decides where a
+//! cancellation goes.
 
 use super::links::Nodes;
 use super::node::{Identity, Kind, Node, Pending};
 use super::outcome::Closed;
 use crate::util::slab::Key;
 
-/// Scopes and catch points of all tasks of a runtime. The [module](super) draws it.
+/// The scopes and catch points of all tasks of a runtime. The [module](super) draws it.
 ///
-/// `C` is the cancellation, `W` the waker; dropping a `C` must run no foreign code.
+/// `C` is the cancellation, `W` the waker. The drop of a `C` must run no third-party code.
 #[derive(Debug)]
 pub(crate) struct Tree<C, W> {
     /// The nodes, of any number of tasks.
     pub(super) nodes: Nodes<C, W>,
-    /// Invariant: how many nodes are [`unheard`](Node::unheard).
+    /// Invariant: the number of nodes that are [`unheard`](Node::unheard).
     pub(super) unheard: usize,
 }
 
 impl<C: Identity, W> Tree<C, W> {
-    /// Makes an empty tree; it allocates with the first node.
+    /// Creates an empty tree. Allocates with the first node.
     pub(crate) const fn new() -> Self {
         Self {
             nodes: Nodes::new(),
@@ -25,26 +26,28 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Counts the nodes.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Adds a node inside of `parent`; a parent that is gone counts as none.
+    /// Adds a node inside of `parent`, or a root if that is closed.
     ///
-    /// What is pending around it and was not raised there moves in (a branch gets its copy of what its gather or group has):
-    /// ask for it with [`take_pending`](Tree::take_pending) when the future inside has been polled once and is not ready (C24).
+    /// A cancellation that is pending around the node, and was not raised there, moves in; a branch
+    /// receives a copy of that of its gather or group. The owner asks with
+    /// [`take_pending`](Tree::take_pending) after the first poll of its future, if that is not
+    /// ready (C24).
     pub(crate) fn open(&mut self, parent: Option<Key>, kind: Kind) -> Key {
         let key = self.nodes.add(Node::new(kind), parent);
         self.inherit(key);
         key
     }
 
-    /// Takes a node out: its future is done, or dropped.
+    /// Removes a node whose future is ready or dropped.
     ///
-    /// What is pending there goes on outwards, unless it was the scope's own (C14) or the task's end. Children that are still
-    /// there, because foreign code keeps a future longer than the one that first polled it, become children of the parent.
+    /// A pending cancellation propagates, unless it is the scope's own (C14) or the node is a task.
+    /// Children that are still open become children of the parent: third-party code may keep a
+    /// future longer than the one that first polled it.
     pub(crate) fn close(&mut self, key: Key) -> Closed<W> {
         self.heard(key);
         let Some(mut node) = self.nodes.remove(key) else {
@@ -58,10 +61,12 @@ impl<C: Identity, W> Tree<C, W> {
         Closed { waker, wake }
     }
 
-    /// Moves a node, with all inside, to where its future is polled now; nothing to do in the common case.
+    /// Moves a node, with its children, to the position where its future is polled now. Commonly it
+    /// is there already.
     ///
-    /// Foreign code may carry a future that has been polled from one task, or catch point, to another. A destructor that is
-    /// inside of a future, as the tree knows it, may poll that future by hand; then the node stays where it is.
+    /// Third-party code may move a future that has been polled from one task, or catch point, to
+    /// another. A destructor inside of a future may poll that future by hand; then the node stays
+    /// where it is.
     pub(crate) fn adopt(&mut self, key: Key, parent: Option<Key>) {
         let Some(node) = self.nodes.find(key) else {
             return;
@@ -71,18 +76,18 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Gives the node around a node.
+    /// Returns the node around a node.
     pub(crate) fn parent(&self, key: Key) -> Option<Key> {
         self.nodes.find(key)?.parent
     }
 
-    /// Borrows what has been delivered to a node and not taken.
+    /// Returns the cancellation that was delivered to a node and not taken.
     pub(crate) fn pending(&self, key: Key) -> Option<&C> {
         let pending = self.nodes.find(key)?.pending.as_ref()?;
         Some(&pending.cancel)
     }
 
-    /// Returns `true` if a `resume` waits at a node for its owner to act.
+    /// Returns `true` if a resumed cancellation is pending at a node.
     pub(crate) fn is_raised(&self, key: Key) -> bool {
         let pending = self.nodes.find(key).and_then(|node| node.pending.as_ref());
         pending.is_some_and(|pending| pending.raised)
@@ -119,15 +124,16 @@ impl<C: Identity, W> Tree<C, W> {
         false
     }
 
-    /// Borrows the waker of a node, to see whether it is still the right one.
+    /// Returns the waker of a node.
     pub(crate) fn waker(&self, key: Key) -> Option<&W> {
         self.nodes.find(key)?.waker.as_ref()
     }
 
-    /// Stores who is to be woken, and gives the waker from before, or this one if the node is gone.
+    /// Stores the waker of a node. Returns the one before, or this one if the node is closed.
     ///
-    /// The caller drops it after letting go of the tree. A delivery takes the waker out, so ask and store at each poll.
-    #[must_use = "a waker must be dropped after letting go of the tree"]
+    /// The caller drops it after its borrow of the tree. A delivery takes the waker out, so each
+    /// poll stores one.
+    #[must_use = "a waker must be dropped after the borrow of the tree ends"]
     pub(crate) fn set_waker(&mut self, key: Key, waker: W) -> Option<W> {
         self.heard(key);
         match self.nodes.find_mut(key) {
@@ -136,50 +142,52 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Takes all wakers out: the runtime ends.
+    /// Takes all wakers out, at the end of the runtime.
     pub(crate) fn dissolve(&mut self) -> Vec<W> {
         let nodes = self.nodes.iter_mut();
         nodes.filter_map(|node| node.waker.take()).collect()
     }
 
-    /// Takes what has been delivered to a node, once.
+    /// Takes the cancellation that was delivered to a node.
     pub(crate) fn take_pending(&mut self, key: Key) -> Option<C> {
         self.heard(key);
         let pending = self.nodes.find_mut(key)?.pending.take()?;
         Some(pending.cancel)
     }
 
-    /// Tells whether a cancellation is the one that this scope was cancelled with, so that it may absorb it (C14).
+    /// Returns `true` if a scope was cancelled with `cancel`, so that it may absorb it (C14).
     pub(crate) fn owns(&self, scope: Key, cancel: &C) -> bool {
         self.nodes.find(scope).is_some_and(|node| node.owns(cancel))
     }
 
-    /// Tells which cancellation from further out has been delivered inside of a timeout.
+    /// Returns the cancellation from further out that was delivered inside of a timeout.
     ///
-    /// Whoever caught it may be cleaning up still: a timeout that expires then has not ended by its own cancellation alone, and
-    /// sends this one on with [`raise`](Tree::raise) instead of absorbing (C13, C14).
+    /// The code that caught it may still clean up. A timeout that expires then does not end by its
+    /// own cancellation alone, and resumes this one with [`raise`](Tree::raise) (C13, C14).
     pub(crate) fn outer(&self, scope: Key) -> Option<&C> {
         self.nodes.find(scope)?.outer.as_ref()
     }
 
-    /// Borrows what was delivered to a catch point last, be it pending or joined with an earlier one.
+    /// Returns the cancellation that was delivered to a catch point last, even if an earlier one is
+    /// pending.
     pub(crate) fn latest(&self, catch: Key) -> Option<&C> {
         self.nodes.find(catch)?.latest.as_ref()
     }
 
-    /// Tells whether a task has been told of the event that a cancellation comes of, be it as its own or from further out.
+    /// Returns `true` if a task has received a cancellation of the same event, as its own or from
+    /// further out.
     pub(crate) fn has_heard(&self, task: Key, cancel: &C) -> bool {
         (self.nodes.find(task)).is_some_and(|node| node.has_heard(cancel))
     }
 
-    /// Notes that the owner of a node has not seen what is pending there.
+    /// Records that the owner of a node has not seen the pending cancellation.
     pub(super) fn told(&mut self, key: Key) {
         if !std::mem::replace(&mut self.nodes.at_mut(key).unheard, true) {
             self.unheard += 1;
         }
     }
 
-    /// Notes that the owner of a node has seen what is pending there, or that nothing is.
+    /// Records that the owner of a node has seen the pending cancellation, or that there is none.
     pub(super) fn heard(&mut self, key: Key) {
         let node = self.nodes.find_mut(key);
         if node.is_some_and(|node| std::mem::take(&mut node.unheard)) {
@@ -187,7 +195,7 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Gives a node that comes new to its place what is pending around it.
+    /// Moves a cancellation that is pending around a new node to it.
     fn inherit(&mut self, key: Key) {
         let node = self.nodes.at(key);
         let (Some(parent), None) = (node.parent, &node.pending) else {
@@ -213,14 +221,14 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Clones what a gather or group has not taken yet, for a branch of it.
+    /// Clones the pending cancellation of a gather or group, for a branch of it.
     fn shared(&self, join: Key) -> Option<C> {
         let node = self.nodes.at(join);
         let pending = node.pending.as_ref().filter(|_| node.kind == Kind::Join);
         pending.map(|pending| pending.cancel.clone())
     }
 
-    /// Takes what is pending at `from`, or at the first node outwards that takes part.
+    /// Takes the pending cancellation of `from`, or of the first node outwards that takes part.
     fn draw_in(&mut self, from: Key) -> Option<C> {
         let mut at = from;
         loop {

@@ -1,27 +1,30 @@
-//! Which task waits for which other task to end before it ends itself (C21), so that no cycle of such waits is closed.
+//! The tasks that wait for other tasks to end before they end themselves (C21), so that no wait
+//! closes a cycle.
 //!
-//! A new wait closes a cycle if its target leads to one of its waiters. The search runs from both ends, one edge of each
-//! in turn, and is over when one end has nothing left: it costs twice the smaller of the two parts that the wait joins.
+//! A new wait closes a cycle if its target leads to one of its waiters. The search alternates
+//! between both ends, one edge at a time, and stops when one end is exhausted: it costs twice the
+//! smaller of the two parts that the wait joins.
 //!
 //! ```text
-//!   chain, tasks end first to last:   waiter ──▶ target ──▶ … ──▶ …      nothing waits for the waiter: one step
-//!   chain, last to first:             … ──▶ … ──▶ waiter ──▶ target      the target waits for nothing: one step
-//!   chain, in any order:              … ──▶ waiter ──▶ target ──▶ …      O(n log n) steps for all of it
+//!   chain, first to last:  waiter ──▶ target ──▶ … ──▶ …   one step a wait
+//!   chain, last to first:  … ──▶ … ──▶ waiter ──▶ target   one step a wait
+//!   chain, in any order:   … ──▶ waiter ──▶ target ──▶ …   O(n log n) in all
 //! ```
 //!
-//! Pure data: no task, no waker, no foreign code.
+//! Data only: no task, no waker, no third-party code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A waiter and the task that it waits for, by their numbers.
 pub(crate) type Wait = (u64, u64);
 
-/// The waits that last.
+/// The waits that have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
-    /// How many waits there are of one task for another. The tasks whose groups a waiter is in wait with it.
+    /// The number of waits of one task for another. If a waiter is in a group, the group's task
+    /// waits with it.
     counts: BTreeMap<Wait, usize>,
-    /// Invariant: the same pairs turned round, target first.
+    /// Invariant: the same pairs, target first.
     reversed: BTreeSet<Wait>,
 }
 
@@ -29,7 +32,7 @@ pub(super) struct Waits {
 struct Front {
     /// The tasks that were reached.
     seen: BTreeSet<u64>,
-    /// Those whose edges are not all followed, and the first number that the next edge may lead to.
+    /// Those with edges left to follow, and the first number that the next edge may lead to.
     open: Vec<(u64, u64)>,
 }
 
@@ -42,7 +45,8 @@ impl Front {
         }
     }
 
-    /// Follows one edge, found by `next`; returns the task that was reached, if that is a new one.
+    /// Follows one edge, found by `next`. Returns the task that it leads to, if that was not
+    /// reached before.
     fn step(&mut self, next: impl Fn(u64, u64) -> Option<u64>) -> Option<u64> {
         let (task, from) = self.open.pop()?;
         let reached = next(task, from)?;
@@ -57,12 +61,13 @@ impl Front {
 }
 
 impl Waits {
-    /// Returns `true` if `target` waits, directly or through others, for one of `waiters`, or is one of them.
+    /// Returns `true` if `target` waits, directly or through others, for one of `waiters`, or is
+    /// one of them.
     pub(super) fn leads_back(&self, target: u64, waiters: &[u64]) -> bool {
         self.search(target, waiters).0
     }
 
-    /// [`leads_back`](Waits::leads_back), and how many steps the search took.
+    /// [`leads_back`](Waits::leads_back), and the number of steps of the search.
     fn search(&self, target: u64, waiters: &[u64]) -> (bool, usize) {
         let (mut forward, mut backward) = (Front::at(&[target]), Front::at(waiters));
         let mut meet = backward.seen.contains(&target);
@@ -77,13 +82,13 @@ impl Waits {
         (meet, steps)
     }
 
-    /// The first task from number `from` on that `waiter` waits for.
+    /// Returns the first task from number `from` on that `waiter` waits for.
     fn target_of(&self, waiter: u64, from: u64) -> Option<u64> {
         let mut targets = self.counts.range((waiter, from)..=(waiter, u64::MAX));
         targets.next().map(|(&(_, target), _)| target)
     }
 
-    /// The first task from number `from` on that waits for `target`.
+    /// Returns the first task from number `from` on that waits for `target`.
     fn waiter_for(&self, target: u64, from: u64) -> Option<u64> {
         let mut waiters = self.reversed.range((target, from)..=(target, u64::MAX));
         waiters.next().map(|&(_, waiter)| waiter)
@@ -94,7 +99,7 @@ impl Waits {
         self.waiter_for(target, 0).is_some()
     }
 
-    /// The tasks that wait for `target`.
+    /// Returns the tasks that wait for `target`.
     pub(super) fn waiters_for(&self, target: u64) -> Vec<u64> {
         let waits = self.reversed.range((target, 0)..=(target, u64::MAX));
         waits.map(|&(_, waiter)| waiter).collect()
@@ -129,7 +134,8 @@ mod tests {
     /// How long the chains are.
     const LENGTH: u64 = 1 << 12;
 
-    /// Adds the waits of a chain, each task for the one before, in this order; returns the steps of all searches.
+    /// Adds the waits of a chain, each task for the one before, in this order; returns the steps of
+    /// all searches.
     fn steps_of_a_chain(order: impl IntoIterator<Item = u64>) -> usize {
         let mut waits = Waits::default();
         let mut add = |task: u64| {
@@ -141,12 +147,14 @@ mod tests {
         order.into_iter().map(&mut add).sum()
     }
 
-    /// The numbers up to [`LENGTH`], mixed: an odd factor permutes the numbers below a power of two.
+    /// The numbers up to [`LENGTH`], mixed: an odd factor permutes the numbers below a power of
+    /// two.
     fn mixed() -> impl Iterator<Item = u64> {
         (0..LENGTH).map(|n| 1 + n.wrapping_mul(2_654_435_769) % LENGTH)
     }
 
-    /// A chain of n waits took n²/2 steps when its tasks ended first to last, as at the end of a runtime: 33 s for 16,000.
+    /// A chain of n waits took n²/2 steps when its tasks ended first to last, as at the end of a
+    /// runtime: 33 s for 16,000.
     #[test]
     fn a_chain_takes_one_step_a_wait_from_either_end() {
         let linear = usize::try_from(LENGTH).expect("a small number");

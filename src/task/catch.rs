@@ -1,15 +1,17 @@
-//! Catching a cancellation, and passing it on.
+//! `catch_cancel` and `Cancelled::resume`: where a cancellation stops, and how it continues.
 //!
 //! ```text
-//!   new ── first poll ──▶ open: a node in the tree of scopes ─┬─ inner ready ────────────────▶ closed, Ok
-//!                          │ each poll: has something arrived? ├─ it has: inner is dropped ─┐
-//!                          └───────────────────────────────── └─ dropped from outside ──────┼▶ closed
-//!                                                                                            ▼
-//!          closed, Err ◀── the tasks that inner was awaiting have ended (C21) ──────────── caught
+//!   new ── first poll: open ──▶ running ─┬─ inner is ready ─────────────▶ Ok
+//!                                        ├─ dropped from outside ───────▶ closed
+//!                                        └─ a cancellation has arrived:
+//!                                           inner is dropped ──▶ caught ─▶ Err
+//!                                                  the tasks that inner was
+//!                                                  awaiting end first (C21)
 //! ```
 //!
-//! What has arrived is looked for before the inner future is polled, except at the first poll (C24), and after it, for
-//! what the inner code resumed. Outside of a task it passes its future through.
+//! A poll looks for a cancellation before it polls the inner future, except at the first poll
+//! (C24), and again after it, for one that the inner code resumed. Outside of a task, a catch point
+//! only polls its future.
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
@@ -21,27 +23,38 @@ use crate::error::Cancelled;
 use crate::runtime::{PendingJoins, ScopeHandle, with};
 use crate::scope::Kind;
 
-/// Runs a future and gives its output, or the cancellation that came meanwhile (asyncio: `except CancelledError`).
+/// Runs a future and returns its output, or the cancellation that stopped it (asyncio: `except
+/// CancelledError`).
 ///
-/// It hears of every scope around it that is cancelled: its task, a [`timeout`](crate::timeout), a branch of a
-/// [`gather`](crate::gather()), a [group](crate::task_group). By the time `Err` comes, the future has been dropped, and the
-/// tasks that it was awaiting have been cancelled and have ended. The code after it may clean up with awaits; then it
-/// [`resume`](Cancelled::resume)s the cancellation, as asyncio's code re-raises, or goes on as if nothing had
-/// been asked. Catch points nest: the innermost hears first. A future that is ready when it is first polled is not hit by
-/// a cancellation that was pending. One that comes during the clean-up is delivered again, unless that stands in a
-/// [`shield`](crate::shield), as that of [`finally`](crate::finally) does.
+/// When a scope around this catch point is cancelled, the future is dropped and the result is
+/// `Err`. A scope is a task, a [`timeout`](crate::timeout), a branch of a
+/// [`gather`](crate::gather()), or a [group](crate::task_group). The code after the catch point may
+/// `await` while it cleans up. Then it either [resumes](Cancelled::resume) the cancellation, as
+/// asyncio code re-raises it, or swallows it and continues.
+///
+/// - Catch points nest. The innermost one receives the cancellation first; an outer one receives it
+///   if the inner code resumes it.
+/// - When `Err` is returned, the future has been dropped, and the tasks that it was awaiting have
+///   been cancelled and have ended.
+/// - If the future is ready at its first poll, the result is `Ok`, even if a cancellation was
+///   already pending.
+/// - A second cancellation during the clean-up is delivered too, and may interrupt it. Put the
+///   clean-up into a [`shield`](crate::shield) to prevent this, or use [`finally`](crate::finally),
+///   which does so.
 ///
 /// # Cancel safety
-/// Foreign code that drops it (`select!`) drops the future, and the code after it does not run.
-/// A cancellation that had arrived and was not yet given goes on outwards then: in a `select!` over two catch points both are
-/// reached, the winner gives `Err`, and the loser, which is dropped, lets the same cancellation out, to arrive at the next
-/// `await` that suspends around the `select!`. To swallow it for good, put one catch point around the whole `select!`.
+/// If third-party code drops the `CatchCancel` (`select!` drops the arms that lose), the future is
+/// dropped and no code after it runs. A cancellation that had arrived and was not returned yet then
+/// propagates outwards. For example, a cancellation reaches both catch points in a `select!` over
+/// two of them: the winner returns `Err`, the loser is dropped, and the same cancellation arrives
+/// again at the next `await` around the `select!` that suspends. To swallow the cancellation for
+/// good, put one catch point around the whole `select!`.
 ///
 /// # Errors
-/// [`Cancelled`] when a cancellation arrived before the future was done.
+/// [`Cancelled`] if a cancellation arrived before the future was ready.
 ///
 /// # Panics
-/// When polled after it was done.
+/// If it is polled again after it was ready.
 ///
 /// # Examples
 /// ```
@@ -66,7 +79,7 @@ use crate::scope::Kind;
 pub fn catch_cancel<F: IntoFuture>(future: F) -> CatchCancel<F::IntoFuture> {
     CatchCancel {
         future: Some(future.into_future()),
-        place: ScopeHandle::default(),
+        scope: ScopeHandle::default(),
         caught: None,
     }
 }
@@ -75,39 +88,40 @@ pin_project! {
     /// The future of [`catch_cancel`].
     ///
     /// # Panics
-    /// When it is polled after it was done.
+    /// If it is polled again after it was ready.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct CatchCancel<F> {
-        // Before the place, so that it is dropped before that closes.
+        // Declared before the scope, so that it is dropped before that closes.
         #[pin]
         future: Option<F>,
-        place: ScopeHandle,
+        scope: ScopeHandle,
         caught: Option<Caught>,
     }
 }
 
-/// A cancellation that was caught, and the tasks that are waited for before it is given to the code around.
+/// A cancellation that was caught and is returned when the tasks have ended that the future was
+/// awaiting.
 #[derive(Debug)]
 struct Caught {
-    /// What arrived first.
+    /// The one that arrived first.
     cancelled: Cancelled,
-    /// The tasks.
     wait: PendingJoins,
 }
 
 impl Caught {
-    /// Waits on. What arrives meanwhile goes to the tasks again, and counts if it comes from further out.
-    fn poll(&mut self, place: &mut ScopeHandle, waker: &Waker) -> Poll<Cancelled> {
-        if place.was_hit()
-            && let Some(latest) = place.latest()
+    /// Waits for the tasks. A cancellation that arrives meanwhile is passed on to them, and
+    /// replaces the first one if it comes from a scope further out.
+    fn poll(&mut self, scope: &mut ScopeHandle, waker: &Waker) -> Poll<Cancelled> {
+        if scope.was_hit()
+            && let Some(latest) = scope.latest()
         {
             self.wait.cancel_again(&latest);
         }
-        place.visit(waker);
+        scope.visit(waker);
         ready!(self.wait.poll(waker));
-        let cancelled = place.arrived().unwrap_or_else(|| self.cancelled.clone());
-        place.close();
+        let cancelled = scope.arrived().unwrap_or_else(|| self.cancelled.clone());
+        scope.close();
         Poll::Ready(cancelled)
     }
 }
@@ -117,46 +131,49 @@ impl<F: Future> Future for CatchCancel<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let place = this.place;
+        let scope = this.scope;
         if let Some(caught) = this.caught {
-            return caught.poll(place, cx.waker()).map(Err);
+            return caught.poll(scope, cx.waker()).map(Err);
         }
         let mut future = this.future.as_mut();
         let inner = future.as_mut().as_pin_mut();
         let inner = inner.expect("a catch_cancel was polled after it was done");
-        let is_first = place.open(Kind::Catch, cx.waker());
-        if (is_first || !place.has_arrived())
-            && let Poll::Ready(output) = place.inside(|| inner.poll(cx))
+        let is_first = scope.open(Kind::Catch, cx.waker());
+        if (is_first || !scope.has_arrived())
+            && let Poll::Ready(output) = scope.inside(|| inner.poll(cx))
         {
-            place.inside(|| future.set(None));
-            place.close();
+            scope.inside(|| future.set(None));
+            scope.close();
             return Poll::Ready(Ok(output));
         }
-        let Some(cancelled) = place.pending() else {
+        let Some(cancelled) = scope.pending() else {
             return Poll::Pending;
         };
-        let wait = PendingJoins::of(&cancelled, || place.inside(|| future.set(None)));
-        place.visit(cx.waker());
+        let wait = PendingJoins::of(&cancelled, || scope.inside(|| future.set(None)));
+        scope.visit(cx.waker());
         let caught = this.caught.insert(Caught { cancelled, wait });
-        caught.poll(place, cx.waker()).map(Err)
+        caught.poll(scope, cx.waker()).map(Err)
     }
 }
 
 impl Cancelled {
-    /// Passes the cancellation on, as asyncio's code re-raises `CancelledError`; never returns.
+    /// Continues the cancellation, as asyncio code re-raises `CancelledError`. Never returns.
     ///
-    /// It goes to the next catch point outwards within the scope that was cancelled; past the last one it ends that scope:
-    /// a [`timeout`](crate::timeout) then gives `Elapsed`, a task's handle gives this same cancellation. One that came
-    /// from elsewhere, out of a [`JoinError`](crate::JoinError), ends the task. The code around the `await` is dropped where
-    /// it stands.
+    /// The code around the `await` is dropped at that point. The cancellation propagates to the
+    /// next catch point outwards. If there is none inside the cancelled scope, it ends the scope: a
+    /// [`timeout`](crate::timeout) returns [`Elapsed`](crate::Elapsed), and the handle of a task
+    /// returns this same cancellation. A `Cancelled` that came from another task, out of a
+    /// [`JoinError`](crate::JoinError), ends the task that resumes it.
     ///
     /// # Cancel safety
-    /// Dropping it before it is polled leaves the cancellation swallowed; later, takes nothing back.
+    /// Dropping the future before its first poll swallows the cancellation. Dropping it later
+    /// changes nothing: the cancellation is already on its way.
     ///
     /// # Panics
-    /// Outside of a task. Also when the code around the `await` was not dropped, since something
-    /// outside had only a reference to it (`timeout(limit, &mut job)`), and is polled again after
-    /// the cancellation was given out: it could never go on.
+    /// - Outside of a task.
+    /// - If the code around the `await` is polled again after the cancellation has ended its scope.
+    ///   This happens when code outside had only a reference to the future, as in `timeout(limit,
+    ///   &mut job)`, and so could not drop it.
     ///
     /// # Examples
     /// ```

@@ -1,11 +1,14 @@
-//! Holding cancellations off, and cleaning up however something ended.
+//! `shield` holds cancellations back; `finally` and `finally_with` clean up after every end of a
+//! future.
 //!
 //! ```text
-//!   shield:   new ── first poll ──▶ open: cancellations from outside are held ── ready ──▶ closed: they go on outwards
+//!   shield:   new ── first poll: open ──▶ running ── ready: close ──▶ value
+//!                                          │                 │
+//!                    a cancellation is held┘                 └ it propagates now
 //!
-//!   finally:  body ─┬─ value ──────┐                          ┌─ the value is given
-//!                   ├─ cancelled ──┼─▶ clean-up, in a shield ─┼─ resumed
-//!                   └─ panic ──────┘                          └─ the panic goes on
+//!   finally:  body ─┬─ value ───────┐                    ┌─▶ returns the value
+//!                   ├─ cancellation ┼─ shield(cleanup) ──┼─▶ resumes it
+//!                   └─ panic ───────┘                    └─▶ unwinds again
 //! ```
 
 use std::future::{Future, IntoFuture, poll_fn};
@@ -21,18 +24,23 @@ use crate::runtime::ScopeHandle;
 use crate::scope::Kind;
 use crate::util::{Payload, caught};
 
-/// Runs a future to its end, even if the code around it is cancelled meanwhile (asyncio: `shield`, which makes a task).
+/// Runs a future to its end, even if the code around it is cancelled meanwhile (asyncio: `shield`).
 ///
-/// A cancellation from outside waits until the future is done; its value is given, and the cancellation arrives at the
-/// next `await` that suspends. That holds for the deadline of a [`timeout`](crate::timeout) around the shield, too: give the
-/// shielded code a timeout of its own, `shield(timeout(d, clean_up))`, to bound it. Nothing is spawned, so the future may
-/// borrow. Where asyncio lets the awaiter go at once and the shielded code run on alone, here both stay together.
+/// A cancellation from outside waits until the future is ready. Then `shield` returns the value,
+/// and the cancellation arrives at the next `await` that suspends. The deadline of a
+/// [`timeout`](crate::timeout) around the shield waits in the same way. To bound the shielded code,
+/// put the timeout inside: `shield(timeout(duration, clean_up()))`.
+///
+/// The future runs in place: no task is spawned, and it may borrow. In asyncio, a cancelled awaiter
+/// of `shield` continues at once while the shielded code runs alone. Here the awaiter stays until
+/// the future is ready.
 ///
 /// # Cancel safety
-/// Foreign code that drops it (`select!`) drops the future.
+/// A shield holds back cancellations, not drops. If third-party code drops the `Shield` (`select!`
+/// drops the arms that lose), the future is dropped.
 ///
 /// # Panics
-/// When polled after it was done.
+/// If it is polled again after it was ready.
 ///
 /// # Examples
 /// ```
@@ -54,7 +62,7 @@ use crate::util::{Payload, caught};
 pub fn shield<F: IntoFuture>(future: F) -> Shield<F::IntoFuture> {
     Shield {
         future: Some(future.into_future()),
-        place: ScopeHandle::default(),
+        scope: ScopeHandle::default(),
     }
 }
 
@@ -62,14 +70,14 @@ pin_project! {
     /// The future of [`shield`].
     ///
     /// # Panics
-    /// When it is polled after it was done.
+    /// If it is polled again after it was ready.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Shield<F> {
-        // Before the place, so that it is dropped before that closes.
+        // Declared before the scope, so that it is dropped before that closes.
         #[pin]
         future: Option<F>,
-        place: ScopeHandle,
+        scope: ScopeHandle,
     }
 }
 
@@ -78,29 +86,34 @@ impl<F: Future> Future for Shield<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        let place = this.place;
+        let scope = this.scope;
         let inner = this.future.as_mut().as_pin_mut();
         let inner = inner.expect("a shield was polled after it was done");
-        place.open(Kind::Mask, cx.waker());
-        let output = ready!(place.inside(|| inner.poll(cx)));
-        place.inside(|| this.future.set(None));
-        place.close();
+        scope.open(Kind::Mask, cx.waker());
+        let output = ready!(scope.inside(|| inner.poll(cx)));
+        scope.inside(|| this.future.set(None));
+        scope.close();
         Poll::Ready(output)
     }
 }
 
-/// Runs `body`, then `cleanup`, however the body ended: with a value, by a cancellation, or by a panic (asyncio:
-/// `try: … finally: …`, with awaits in the `finally`).
+/// Runs `body`, then `cleanup`, whether the body returned, was cancelled or panicked (asyncio:
+/// `try: … finally: …` with awaits in the `finally`).
 ///
-/// The clean-up runs in a [`shield`]; `timeout(d, clean_up)` bounds it. After it the value is given, the cancellation
-/// [`resume`](Cancelled::resume)d, or the panic let go on.
+/// After the clean-up, `finally` returns the value of the body, [resumes](Cancelled::resume) its
+/// cancellation, or continues its panic. The clean-up runs in a [`shield`], so a second
+/// cancellation does not interrupt it. To bound its time, use a [`timeout`](crate::timeout) inside
+/// it.
 ///
 /// # Cancel safety
-/// Foreign code that drops it (`select!`) drops both: no clean-up runs. Neither does one where the body never began, as in
-/// a task that was cancelled before its first turn.
+/// A cancellation of a scope around it runs the clean-up. Two cases do not:
+/// - Third-party code drops the future (`select!` drops the arms that lose): the body is dropped,
+///   without a clean-up.
+/// - The body never began, for example in a task that was cancelled before its first poll.
 ///
 /// # Panics
-/// When the body panicked, after the clean-up; and when the clean-up does, in place of whatever the body ended with.
+/// If the body panicked, after the clean-up. If the clean-up panics, that panic replaces the end of
+/// the body.
 ///
 /// # Examples
 /// ```
@@ -126,20 +139,23 @@ where
     B: IntoFuture,
     C: IntoFuture<Output = ()>,
 {
-    let outcome = outcome_of(body.into_future()).await;
+    let end = run_to_end(body.into_future()).await;
     shield(cleanup).await;
-    outcome.go_on().await
+    end.propagate().await
 }
 
-/// Runs `body` with a resource lent to it, then gives the resource to `cleanup`, however the body ended.
+/// Runs `body` with a reference to a resource, then passes the resource to `cleanup`, whether the
+/// body returned, was cancelled or panicked.
 ///
-/// asyncio says this with `async with`: the body is the block, the clean-up its `__aexit__`. See [`finally`] for how the two
-/// run and what comes out.
+/// This is the equivalent of asyncio's `async with`: `body` is the block, `cleanup` is `__aexit__`.
+/// The clean-up runs, and the end of the body is returned, resumed or continued, as in [`finally`].
 ///
 /// # Cancel safety
-/// Foreign code that drops it (`select!`) drops all three: no clean-up runs. Nor does one where the body never began, as in
-/// a task that was cancelled before its first turn: let the body open what has to be closed, or give the resource a
-/// destructor.
+/// A cancellation of a scope around it runs the clean-up. Two cases drop the resource without one:
+/// - Third-party code drops the future (`select!` drops the arms that lose).
+/// - The body never began, for example in a task that was cancelled before its first poll.
+///
+/// If the resource must be closed even then, give it a destructor, or open it inside the body.
 ///
 /// # Panics
 /// As [`finally`].
@@ -171,24 +187,21 @@ where
     B: AsyncFnOnce(&mut R) -> T,
     C: AsyncFnOnce(R),
 {
-    let outcome = outcome_of(body(&mut resource)).await;
+    let end = run_to_end(body(&mut resource)).await;
     shield(cleanup(resource)).await;
-    outcome.go_on().await
+    end.propagate().await
 }
 
-/// How a body ended.
-enum Outcome<T> {
-    /// With a value.
+/// The end of a body.
+enum BodyEnd<T> {
     Value(T),
-    /// By a cancellation.
     Cancelled(Cancelled),
-    /// By a panic.
     Panicked(Payload),
 }
 
-impl<T> Outcome<T> {
-    /// What was going to happen before the clean-up.
-    async fn go_on(self) -> T {
+impl<T> BodyEnd<T> {
+    /// Returns the value, resumes the cancellation, or continues the panic.
+    async fn propagate(self) -> T {
         match self {
             Self::Value(value) => value,
             Self::Cancelled(cancelled) => cancelled.resume().await,
@@ -197,8 +210,8 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Runs `body` and gives how it ended. By then it is dropped.
-async fn outcome_of<F: Future>(body: F) -> Outcome<F::Output> {
+/// Runs `body` and returns its end. By then the future has been dropped.
+async fn run_to_end<F: Future>(body: F) -> BodyEnd<F::Output> {
     let polled = async move {
         let mut body = pin!(body);
         poll_fn(move |cx| match caught(|| body.as_mut().poll(cx)) {
@@ -208,8 +221,8 @@ async fn outcome_of<F: Future>(body: F) -> Outcome<F::Output> {
         .await
     };
     match catch_cancel(polled).await {
-        Ok(Ok(value)) => Outcome::Value(value),
-        Ok(Err(payload)) => Outcome::Panicked(payload),
-        Err(cancelled) => Outcome::Cancelled(cancelled),
+        Ok(Ok(value)) => BodyEnd::Value(value),
+        Ok(Err(payload)) => BodyEnd::Panicked(payload),
+        Err(cancelled) => BodyEnd::Cancelled(cancelled),
     }
 }

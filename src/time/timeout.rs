@@ -1,20 +1,24 @@
-//! Giving a future a deadline.
+//! `timeout` and `timeout_at`: a deadline for a future.
 //!
 //! ```text
-//!   running ─┬─ inner ready ────────────────────────────────────────▶ Ok
-//!            ├─ the time is up, nobody inside catches ─────────────┐
-//!            └─ the time is up, somebody does: expired ─┐          │
-//!        ┌──────────────────────────────────────────────┘          ▼
-//!   expired ─┬─ inner ready after all (C12) ──────────▶ Ok       cut: inner is dropped, the tasks that it was
-//!            └─ our cancellation comes out of inner ────────────▶  │  awaiting are cancelled and waited for (C21)
-//!                                                                  ├─▶ Err(Elapsed)
-//!                    one from further out was inside, too (C13) ───└─▶ that one goes on outwards
+//!   Running ─┬─ inner is ready ───────────────────────────────▶ Ok
+//!            ├─ expired, a catch point inside: Expired ─┐
+//!            └─ expired, no catch point: cut ───────────┼──┐
+//!                                                       │  │
+//!   Expired ◀───────────────────────────────────────────┘  │
+//!     ├─ inner is ready after all (C12) ─────────▶ Ok      │
+//!     └─ a cancellation leaves inner: cut ──┐              │
+//!                                           ▼              ▼
+//!   Cut: inner is dropped, its awaited tasks are cancelled and have ended (C21)
+//!     └─ end ─┬─ the cancellation is the timeout's own ─▶ Err(Elapsed)
+//!             └─ one from further out is inside (C13) ──▶ Passed: resumed
 //! ```
 //!
-//! Where a scope around it is about to end at the same moment, it leaves that to the outer one, and
-//! stays running (C27).
+//! If a scope around the timeout is about to end, too, the timeout stays running and leaves the end
+//! to that one (C27).
 //!
-//! A timeout is a scope that is opened in the tree only if something inside opens a catch point.
+//! A timeout is opened in the tree of scopes only if the code inside opens a catch point or another
+//! node.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -29,33 +33,38 @@ use crate::runtime::{Core, Outgoing, PendingJoins, ScopeHandle, with};
 use crate::scope::Unopened;
 use crate::util::budget;
 
-/// Runs a future for at most a time (asyncio: `wait_for`, `timeout`).
+/// Runs a future with a time limit (asyncio: `wait_for`, `timeout`).
 ///
-/// The time counts from this call. A future that is ready when it is polled wins over a deadline
-/// that has passed, so `timeout(Duration::ZERO, future)` polls it once at least. A deadline that is
-/// zero or past cancels it at its first suspension.
+/// Returns the output of the future, or [`Elapsed`] if `duration` passes first. The time counts
+/// from this call.
 ///
-/// Of scopes that end at one moment the outermost wins: where the deadline of a timeout around this
-/// one is up, too, or the task was cancelled, the code after this timeout does not run.
+/// When the time is up, the future is cancelled with [`Reason::Timeout`], as a task would be:
 ///
-/// When the time is up, the future is cancelled as a task would be, with [`Reason::Timeout`]: a
-/// [`catch_cancel`](crate::catch_cancel) inside it cleans up first, a [`shield`](crate::shield) inside it holds the end off, so
-/// `Elapsed` may come late. If nothing inside catches, or what catches resumes, the future is dropped. If the code inside
-/// swallows the cancellation and gives a value, that is the result.
+/// - Without a catch point inside, it is dropped.
+/// - A [`catch_cancel`](crate::catch_cancel) or [`finally`](crate::finally) inside cleans up first,
+///   and a [`shield`](crate::shield) inside runs to its end. `Elapsed` is returned after that, so
+///   it may come late.
+/// - If the code inside swallows the cancellation and returns a value, the result is `Ok` with that
+///   value.
+/// - Tasks whose handles the future owns are cancelled, and have ended when `Elapsed` is returned.
+///   To leave a task alone, pass `&mut handle`.
 ///
-/// The cancellation of a scope around it goes through a timeout, and is not turned into `Elapsed`. That holds if the
-/// deadline comes later, too: a timeout whose inside has caught one from further out, and is then cut off, sends that
-/// one on. Of several it sends the one from furthest out, and of those from one scope the latest: an earlier one may have
-/// been swallowed since.
+/// A future that is ready when it is polled wins over a deadline that has passed.
+/// `timeout(Duration::ZERO, future)` polls the future once; a deadline that is zero or past cancels
+/// it at its first suspension.
 ///
-/// A `JoinHandle` that is given away is dropped with the future: its task is cancelled, and waited for. `&mut handle`
-/// leaves the task alone.
+/// # Nested scopes
+/// A timeout turns only its own cancellation into `Elapsed`. A cancellation of a scope further out
+/// propagates through it, also if this timeout expires while the code inside still cleans up after
+/// that cancellation. If several scopes end at one moment, the outermost wins, and the code after
+/// the inner timeouts does not run.
 ///
 /// # Cancel safety
-/// Foreign code that drops it (`select!`) drops the future, whose catch points do not run.
+/// If third-party code drops the `Timeout` (`select!` drops the arms that lose), the future is
+/// dropped, and no clean-up runs that has to await.
 ///
 /// # Errors
-/// [`Elapsed`] when the time was up first.
+/// [`Elapsed`] if the time was up first.
 ///
 /// # Panics
 /// Outside of a runtime.
@@ -79,19 +88,20 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
     let sleep = with("timeout", |core| Sleep::lasting(core, duration));
     Timeout {
         future: Some(future.into_future()),
-        place: ScopeHandle::default(),
+        scope: ScopeHandle::default(),
         sleep,
-        stage: Stage::Running,
+        stage: TimeoutStage::Running,
     }
 }
 
-/// Runs a future until a moment at most (asyncio: `timeout_at`); see [`timeout`].
+/// Runs a future with a deadline (asyncio: `timeout_at`). See [`timeout`], which takes a duration.
 ///
 /// # Cancel safety
-/// Foreign code that drops it (`select!`) drops the future, whose catch points do not run.
+/// If third-party code drops the `Timeout` (`select!` drops the arms that lose), the future is
+/// dropped, and no clean-up runs that has to await.
 ///
 /// # Errors
-/// [`Elapsed`] when the moment came first.
+/// [`Elapsed`] if the deadline came first.
 ///
 /// # Panics
 /// Outside of a runtime.
@@ -101,9 +111,9 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout {
         future: Some(future.into_future()),
-        place: ScopeHandle::default(),
+        scope: ScopeHandle::default(),
         sleep: sleep_until(deadline),
-        stage: Stage::Running,
+        stage: TimeoutStage::Running,
     }
 }
 
@@ -111,34 +121,34 @@ pin_project! {
     /// The future of [`timeout`] and [`timeout_at`].
     ///
     /// # Panics
-    /// When it is polled after it was done.
+    /// If it is polled again after it was ready.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Timeout<F> {
-        // Before the place, so that it is dropped before that closes.
+        // Declared before the scope, so that it is dropped before that closes.
         #[pin]
         future: Option<F>,
-        place: ScopeHandle,
+        scope: ScopeHandle,
         sleep: Sleep,
-        stage: Stage,
+        stage: TimeoutStage,
     }
 }
 
-/// How far a timeout has come.
+/// The state of a timeout.
 #[derive(Debug)]
-enum Stage {
-    /// The time is not up.
+enum TimeoutStage {
+    /// The deadline has not passed, or a scope further out is about to end.
     Running,
-    /// It is, and the code inside deals with that.
+    /// The timeout was cancelled, and a catch point or shield inside received that.
     Expired,
-    /// The future was dropped; the tasks that it was awaiting are waited for.
+    /// The future was dropped. The tasks that it was awaiting have to end.
     Cut(PendingJoins),
-    /// It sent a cancellation on outwards, and waits to be dropped.
+    /// A cancellation from further out was resumed. The timeout waits to be dropped.
     Passed(Outgoing),
 }
 
 impl<F> Timeout<F> {
-    /// Tells when the time is up; `None` when that is further off than the clock can show.
+    /// Returns the deadline; `None` if it is further in the future than an `Instant` can represent.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.sleep.deadline()
@@ -146,73 +156,74 @@ impl<F> Timeout<F> {
 }
 
 impl<F: Future> Timeout<F> {
-    /// Polls the future; `None` when it has to be cut off.
+    /// Polls the future. Returns `None` if the future has to be dropped.
     fn poll_inside(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Poll<F::Output>> {
         let mut this = self.project();
-        let place = this.place;
+        let scope = this.scope;
         let inner = this.future.as_mut().as_pin_mut();
         let inner = inner.expect("a timeout was polled after it was done");
-        place.visit(cx.waker());
+        scope.visit(cx.waker());
         let refused = budget::refusals_of_spent();
-        let lazy = Unopened::Scope(this.sleep.nanos());
-        if let Poll::Ready(output) = place.inside_unopened(lazy, cx.waker(), || inner.poll(cx)) {
-            place.inside(|| this.future.set(None));
-            place.close();
+        let unopened = Unopened::Scope(this.sleep.nanos());
+        if let Poll::Ready(output) = scope.inside_unopened(unopened, cx.waker(), || inner.poll(cx))
+        {
+            scope.inside(|| this.future.set(None));
+            scope.close();
             return Some(Poll::Ready(output));
         }
-        if place.has_arrived() {
+        if scope.has_arrived() {
             return None;
         }
         if refused.is_some_and(|refused| refused < budget::refusals()) {
-            // It might have been ready, had the task not used up its steps before: it is polled again
-            // when it has new ones, and wins then.
+            // The future may be ready, but the task had no steps left to find out. It is polled
+            // again with new ones, and wins then.
             return Some(Poll::Pending);
         }
-        let is_running = matches!(this.stage, Stage::Running);
+        let is_running = matches!(this.stage, TimeoutStage::Running);
         if !is_running || !is_due(this.sleep, cx) || with("timeout", Core::is_outer_ending) {
             return Some(Poll::Pending);
         }
-        *this.stage = Stage::Expired;
-        let caught = place.cancel(&Cancelled::new(Reason::Timeout, None));
+        *this.stage = TimeoutStage::Expired;
+        let caught = scope.cancel(&Cancelled::new(Reason::Timeout, None));
         caught.then_some(Poll::Pending)
     }
 
-    /// Drops the future.
+    /// Drops the future, and begins to wait for the tasks that it was awaiting.
     fn cut(self: Pin<&mut Self>, waker: &Waker) {
         let mut this = self.project();
-        let place = this.place;
+        let scope = this.scope;
         let expired = || Cancelled::new(Reason::Timeout, None);
-        let cancelled = place.pending().unwrap_or_else(expired);
-        let wait = PendingJoins::of(&cancelled, || place.inside(|| this.future.set(None)));
-        place.visit(waker);
-        *this.stage = Stage::Cut(wait);
+        let cancelled = scope.pending().unwrap_or_else(expired);
+        let wait = PendingJoins::of(&cancelled, || scope.inside(|| this.future.set(None)));
+        scope.visit(waker);
+        *this.stage = TimeoutStage::Cut(wait);
     }
 
-    /// Ends, or sends on what must not end here.
+    /// Returns `Elapsed`, or resumes a cancellation from further out.
     fn end(self: Pin<&mut Self>, waker: &Waker) -> Poll<Result<F::Output, Elapsed>> {
         let this = self.project();
-        let foreign = this
-            .place
+        let not_own = this
+            .scope
             .arrived()
-            .filter(|arrived| !this.place.owns(arrived));
-        let outer = this.place.outer().or(foreign);
-        this.place.close();
+            .filter(|arrived| !this.scope.owns(arrived));
+        let outer = this.scope.outer().or(not_own);
+        this.scope.close();
         match outer {
             None => {
-                // Its future is gone: another poll panics.
-                *this.stage = Stage::Running;
+                // The future is gone, so another poll panics.
+                *this.stage = TimeoutStage::Running;
                 Poll::Ready(Err(Elapsed(())))
             }
             Some(cancelled) => {
                 let outgoing = with("timeout", |core| core.resume(cancelled, waker));
-                *this.stage = Stage::Passed(outgoing);
+                *this.stage = TimeoutStage::Passed(outgoing);
                 Poll::Pending
             }
         }
     }
 }
 
-/// Returns `true` if the time is up; has the task polled at that moment otherwise.
+/// Returns `true` if the deadline has passed. Otherwise registers a timer for it.
 fn is_due(sleep: &mut Sleep, cx: &mut Context<'_>) -> bool {
     sleep.is_past() || Pin::new(sleep).poll(cx).is_ready()
 }
@@ -221,19 +232,19 @@ impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if matches!(self.stage, Stage::Running | Stage::Expired) {
+        if matches!(self.stage, TimeoutStage::Running | TimeoutStage::Expired) {
             if let Some(polled) = self.as_mut().poll_inside(cx) {
                 return polled.map(Ok);
             }
             self.as_mut().cut(cx.waker());
         }
         match self.as_mut().project().stage {
-            Stage::Cut(wait) => {
+            TimeoutStage::Cut(wait) => {
                 ready!(wait.poll(cx.waker()));
                 self.end(cx.waker())
             }
-            Stage::Passed(outgoing) => outgoing.poll(),
-            Stage::Running | Stage::Expired => Poll::Pending,
+            TimeoutStage::Passed(outgoing) => outgoing.poll(),
+            TimeoutStage::Running | TimeoutStage::Expired => Poll::Pending,
         }
     }
 }
