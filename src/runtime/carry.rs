@@ -1,27 +1,30 @@
-//! The turns of tasks that groups poll: each is taken at the task's own place in the run queue.
+//! The turns of children: each child is polled at its own place in the run queue.
 //!
-//! A child of a group borrows from around the group, so only a poll of the group's future may poll it, and that future is
-//! inside of another task: its owner, which may be a child of a further group, and so on. When a child comes to the front of
-//! the queue, the outermost of these tasks is polled at once, and carries the turn inwards:
+//! A child of a group borrows from the code around the group, so only a poll of the group's future
+//! may poll it. That future is inside of another task, the owner, which may be a child of a further
+//! group. When a child comes to the front of the queue, the outermost of these tasks is polled at
+//! once, and carries the turn inwards:
 //!
 //! ```text
-//!   the queue's front: child D of group H
-//!     H, admit ─▶ no: it waits for the limit, or in a line of those that were not reached ─▶ nothing is polled
-//!     H expects D                 owner of H: C, a child of group G
-//!     G expects C, for D          owner of G: T, a task of the loop, or main
-//!     T carries ─▶ G polls nobody but C ─▶ C carries ─▶ H polls nobody but D
-//!     end ─┬─ D was polled
-//!          └─ it was not: foreign code between T and H did not poll what is inside of it. D stays with H, which polls it at
-//!             its next poll, and all that lie on the path are woken for that
+//!   front of the queue: child D of group H
+//!     admit by H ─▶ false: D waits for the limit, or for its next poll
+//!     expect D at H              the owner of H is C, a child of group G
+//!     expect C at G, for D       the owner of G is T, a task of the loop, or main
+//!     T carries ─▶ G polls C only ─▶ C carries ─▶ H polls D only
+//!     retract ─┬─ D was polled
+//!              └─ not: third-party code between T and H did not poll H.
+//!                 H keeps D for its next poll; all on the path are woken
 //! ```
 //!
-//! A group inside the body of another one is reached by way of that body, in the same manner.
+//! A group inside the body of another group is reached through that body, in the same manner.
 //!
-//! What carries has no turn of its own: it keeps its place in the queue, a cancellation that waits for it is not delivered,
-//! and groups that it polls leave alone bodies through which the path does not lead. Other code on the path is marked by the
-//! wakers that it gave out, as if the group had been woken; what else it polls then, it polls early.
+//! A carrier has no turn of its own. It keeps its place in the queue, a cancellation that waits for
+//! it is not delivered, and groups that it polls skip the bodies that are not on the path. Other
+//! code on the path is marked by its wakers, as if the group had been woken; what else that code
+//! polls then is polled early.
 //!
-//! A turn in a group of depth `d` costs `d` polls and `d` stack frames, so that no future is touched after what it borrows.
+//! A turn in a group of depth `d` costs `d` polls and `d` stack frames. No future is touched after
+//! the end of what it borrows.
 
 use std::fmt;
 use std::rc::Rc;
@@ -31,33 +34,31 @@ use super::core::Core;
 use super::shared::Shared;
 use super::{ParentScheduler, Task};
 
-/// A turn that is being carried inwards. When it is dropped, the turn is over.
+/// A turn that is carried inwards. Its drop ends the turn.
 #[derive(Debug)]
 pub(super) struct Carried {
     /// The outermost task, which is to be polled.
     by: Task,
-    /// The way from there.
     _path: Path,
 }
 
 impl Carried {
-    /// The task that is to be polled.
     pub(super) fn by(&self) -> &Task {
         &self.by
     }
 }
 
-/// The pens between a task whose turn has come and the outermost carrier.
+/// The groups between a child whose turn has come and the outermost carrier.
 struct Path {
-    /// The one that polls the task.
+    /// The group of the child.
     innermost: Rc<dyn ParentScheduler<Shared>>,
-    /// Those around it, from the inside out.
+    /// The groups around it, from the inside out.
     others: Vec<Rc<dyn ParentScheduler<Shared>>>,
 }
 
 impl Path {
-    /// All of them, from the inside out.
-    fn pens(&self) -> impl Iterator<Item = &Rc<dyn ParentScheduler<Shared>>> {
+    /// Iterates over all groups, from the inside out.
+    fn parents(&self) -> impl Iterator<Item = &Rc<dyn ParentScheduler<Shared>>> {
         std::iter::once(&self.innermost).chain(&self.others)
     }
 }
@@ -66,13 +67,13 @@ impl Drop for Path {
     fn drop(&mut self) {
         let was_reached = self.innermost.retract();
         for parent in &self.others {
-            // What it carried is not a turn of its own.
+            // The turn that it carried was not its own.
             let _was_polled = parent.retract();
         }
         if !was_reached {
-            for parent in self.pens() {
+            for parent in self.parents() {
                 parent.wake();
-                // A waker on the path may have been used up while its task was deaf.
+                // A waker on the path may have been used while its task ignored wakes.
                 parent.owner().into_iter().for_each(|owner| owner.wake());
             }
         }
@@ -88,7 +89,7 @@ impl fmt::Debug for Path {
 }
 
 impl Core {
-    /// The turn of a task has come that `parent` polls. Returned if main has to carry it.
+    /// Begins the turn of a child of `parent`. Returns the turn if main has to carry it.
     pub(super) fn give_turn(
         &self,
         task: Task,
@@ -106,8 +107,8 @@ impl Core {
         None
     }
 
-    /// Takes up the next turn, if that is of another task of the same pen: what was polled to carry the last one can
-    /// carry this one, too.
+    /// Begins the next turn if it is that of another child of `parent`: the tasks that carried the
+    /// last turn carry this one, too. Returns `false` if there is none.
     pub(crate) fn next_turn_in(&self, parent: &dyn ParentScheduler<Shared>) -> bool {
         if !self.may_poll() {
             return false;
@@ -122,8 +123,8 @@ impl Core {
         false
     }
 
-    /// Tells all pens around a task whose turn has come, and marks what lies between them. `None` where the way ends at
-    /// a task that cannot be polled.
+    /// Prepares all groups around a child whose turn has come, and marks the code between them.
+    /// Returns `None` if the path ends at a task that cannot be polled.
     fn find_carrier(innermost: Rc<dyn ParentScheduler<Shared>>) -> Option<Carried> {
         let mut path = Path {
             innermost,
@@ -146,7 +147,7 @@ impl Core {
                     });
                 }
             };
-            // Refused where the way leads in a circle.
+            // `false` if the path is a cycle.
             let is_expected = outer.expect(carrier);
             path.others.push(outer);
             if !is_expected {
@@ -155,7 +156,7 @@ impl Core {
         }
     }
 
-    /// Polls a task for the sake of one further in.
+    /// Polls a task that carries the turn of a child further in.
     fn carry(&self, task: Task) {
         if !task.state().can_carry() {
             return;
@@ -166,7 +167,8 @@ impl Core {
         self.poll_carrier(task);
     }
 
-    /// The same for a task of a pen, from inside the poll of the task that polls the pen. `true` when it has ended.
+    /// Polls a child as a carrier, inside the poll of the task that polls its group. Returns `true`
+    /// if the child has ended.
     pub(crate) fn carry_child(&self, task: &Task) -> bool {
         self.with_saved_poll(|| self.carry(task.clone()));
         task.state().is_done()
@@ -174,9 +176,9 @@ impl Core {
 
     /// Runs `poll` as the poll of a carrier.
     pub(super) fn carrying<R>(&self, poll: impl FnOnce() -> R) -> R {
-        /// Ends it, also when the poll panics.
-        struct Ends;
-        impl Drop for Ends {
+        /// Ends the carrying, also if the poll panics.
+        struct EndOnDrop;
+        impl Drop for EndOnDrop {
             fn drop(&mut self) {
                 set_carrying(0);
             }
@@ -184,7 +186,7 @@ impl Core {
         let number = self.last_carried().get().checked_add(1).unwrap_or(1);
         self.last_carried().set(number);
         set_carrying(number);
-        let _ends = Ends;
+        let _end = EndOnDrop;
         poll()
     }
 
@@ -194,18 +196,18 @@ impl Core {
         parent: Rc<dyn ParentScheduler<Shared>>,
         poll: impl FnOnce() -> R,
     ) -> R {
-        /// Puts back what was around, also when the poll panics.
-        struct Back<'a>(&'a Core, Option<Rc<dyn ParentScheduler<Shared>>>);
-        impl Drop for Back<'_> {
+        /// Restores the outer group, also if the poll panics.
+        struct RestoreOnDrop<'a>(&'a Core, Option<Rc<dyn ParentScheduler<Shared>>>);
+        impl Drop for RestoreOnDrop<'_> {
             fn drop(&mut self) {
                 drop(self.0.body_here().replace(self.1.take()));
             }
         }
-        let _back = Back(self, self.body_here().replace(Some(parent)));
+        let _restore = RestoreOnDrop(self, self.body_here().replace(Some(parent)));
         poll()
     }
 
-    /// The group inside of whose body the code runs, directly in a task.
+    /// Returns the group whose body is running, directly in its task.
     pub(crate) fn current_group(&self) -> Option<Rc<dyn ParentScheduler<Shared>>> {
         let parent = self.body_here().take();
         self.body_here().set(parent.clone());
