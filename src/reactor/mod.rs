@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The life of the bits is drawn in [`readiness`], the life of a waiter in [`source`] and
-//! [`line`](mod@line), the sleep in [`unparker`], the whole path of one operation in [`poll_io`].
+//! [`line`](mod@line), the sleep in [`unparker`], the whole path of one operation in [`poll_io`](mod@poll_io).
 //!
 //! # Guarantees
 //!

@@ -101,7 +101,7 @@
 //! the code suspends, so the cancellation moves inwards. If the future inside is ready at once,
 //! closing lets the cancellation out again (C24). A catch point that third-party code drops lets it
 //! out in the same way, so a cancellation is lost only by being caught. A cancellation that
-//! [`raise`](Tree::raise) brought does not move inwards: the code that resumed it cannot continue.
+//! [`raise`](tree::Tree::raise) brought does not move inwards: the code that resumed it cannot continue.
 //!
 //! # A node that is not polled
 //!
@@ -110,7 +110,7 @@
 //! (C26). The waker of a node records whether the future has been polled: a delivery takes the
 //! waker from each node that receives the cancellation and from the scopes around it, and each poll
 //! puts one back. When the poll of a scope has ended pending, and the scope is not woken again, its
-//! owner calls [`pass_by`](Tree::pass_by). What is pending inside at nodes without a waker then
+//! owner calls [`pass_by`](tree::Tree::pass_by). What is pending inside at nodes without a waker then
 //! propagates as if they had been dropped.
 //!
 //! ```text
@@ -126,7 +126,7 @@
 //! # The scope that a cancellation belongs to
 //!
 //! Each cancellation has an identity, [`Identity::is`]. A scope remembers the one that it was
-//! cancelled with, and [`owns`](Tree::owns) recognises it. A task, gather or group receives each
+//! cancelled with, and [`owns`](tree::Tree::owns) recognises it. A task, gather or group receives each
 //! new one, and remembers eight earlier ones beside the last: an earlier one may still wait in a
 //! shield, and must be known as the task's own to win over that of a timeout. A raise stops at the
 //! scope that owns the cancellation, at a branch (whose gather or group then decides) or at the
@@ -140,7 +140,7 @@
 //! one began. Therefore a cancellation that is passed on remembers its event,
 //! [`Identity::is_of_one_event`], over any number of tasks. A task remembers the events that it
 //! received, as its own or by a walk from further out. Before it passes a cancellation on, the
-//! runtime asks [`has_heard`](Tree::has_heard):
+//! runtime asks [`has_heard`](tree::Tree::has_heard):
 //!
 //! ```text
 //!   group fails: f ──▶ A ─ catch, awaits B    receives f; B has heard of f, so A
@@ -157,7 +157,7 @@
 //! # Two scopes at once
 //!
 //! A timeout that expires while code inside cleans up after a cancellation from further out must
-//! not absorb both. It finds the other one in [`outer`](Tree::outer) and resumes that (C13). The
+//! not absorb both. It finds the other one in [`outer`](tree::Tree::outer) and resumes that (C13). The
 //! tree records it there on each way past the timeout: delivered inside, moved inwards to a node
 //! that opens, or raised from inside. Of several, the one from furthest out counts; of several from
 //! one scope, the latest, because an earlier one may have been swallowed since. A gather or group
@@ -171,15 +171,15 @@
 //!
 //! # Guarantees
 //!
-//! - [`open`](Tree::open) and [`close`](Tree::close) take constant time and allocate only when the
+//! - [`open`](tree::Tree::open) and [`close`](tree::Tree::close) take constant time and allocate only when the
 //!   slab grows: `open` plus one step per scope directly around it without a catch point in
 //!   between, `close` plus one per child that outlives the node. If a cancellation is pending, each
 //!   timeout that it passes may look outwards once, to compare two of them.
 //! - The memory of a node is bounded: a task, gather or group remembers nine cancellations of its
 //!   own, a task eight from further out, any other node four (pending, its own, from further out,
 //!   the latest).
-//! - [`pass_by`](Tree::pass_by) takes constant time while every delivery has been polled.
-//! - [`cancel`](Tree::cancel) takes time proportional to the part of the tree inside the scope,
+//! - [`pass_by`](tree::Tree::pass_by) takes constant time while every delivery has been polled.
+//! - [`cancel`](tree::Tree::cancel) takes time proportional to the part of the tree inside the scope,
 //!   uses no recursion, and allocates only if it returns more than one waker.
 //! - Every operation accepts the key of a closed node, and does nothing for it.
 //!

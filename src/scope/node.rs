@@ -76,9 +76,9 @@ pub(super) struct Node<C, W> {
     pub(super) latest: Option<C>,
     /// Invariant: set only while something is pending and the waker is gone. Counted by the tree.
     pub(super) unheard: bool,
-    /// Scratch of the walk in [`cancel`](super::Tree::cancel): a node inside catches or holds.
+    /// Scratch of the walk in [`cancel`](super::tree::Tree::cancel): a node inside catches or holds.
     pub(super) caught: bool,
-    /// Scratch of the walk in [`pass_by`](super::Tree::pass_by): its future was not polled since
+    /// Scratch of the walk in [`pass_by`](super::tree::Tree::pass_by): its future was not polled since
     /// the delivery.
     pub(super) unpolled: bool,
 }

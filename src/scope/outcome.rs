@@ -3,21 +3,21 @@
 
 use crate::util::slab::Key;
 
-/// What the owner of a scope owes after [`cancel`](super::Tree::cancel).
+/// What the owner of a scope owes after [`cancel`](super::tree::Tree::cancel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a scope without a catch point ends only when its owner drops the future"]
 pub(crate) enum Duty {
     /// Continue to poll: catch points or masks inside received the cancellation.
     Wait,
     /// No node inside catches: drop the scope's future on its next turn, unless
-    /// [`take_pending`](super::Tree::take_pending) finds by then that the cancellation has moved
+    /// [`take_pending`](super::tree::Tree::take_pending) finds by then that the cancellation has moved
     /// inwards.
     Drop,
     /// The scope has been closed before.
     Gone,
 }
 
-/// The result of [`cancel`](super::Tree::cancel).
+/// The result of [`cancel`](super::tree::Tree::cancel).
 #[derive(Debug)]
 #[must_use = "the wakers must be woken after the borrow of the tree ends"]
 pub(crate) struct Delivery<W> {
@@ -27,7 +27,7 @@ pub(crate) struct Delivery<W> {
     pub(crate) wakes: Wakes<W>,
 }
 
-/// Where [`raise`](super::Tree::raise) stopped.
+/// Where [`raise`](super::tree::Tree::raise) stopped.
 #[derive(Debug)]
 #[must_use = "the waker must be woken after the borrow of the tree ends"]
 pub(crate) enum Raise<W> {
@@ -39,7 +39,7 @@ pub(crate) enum Raise<W> {
     Nowhere,
 }
 
-/// The result of [`close`](super::Tree::close).
+/// The result of [`close`](super::tree::Tree::close).
 #[derive(Debug)]
 #[must_use = "the wakers must be woken and dropped after the borrow of the tree ends"]
 pub(crate) struct Closed<W> {
