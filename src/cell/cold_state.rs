@@ -1,4 +1,5 @@
-//! What few tasks have: allocated when a task is cancelled, gets a catch point, or is a group's.
+//! Rarely used task state, allocated when a task is cancelled, opens a catch point, or is a child
+//! of a group.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,58 +11,58 @@ use crate::util::Id;
 use crate::util::slab::Key;
 use crate::util::vars::Vars;
 
-/// Who polls a task that the loop must not poll: a group polls its own, since they borrow what
-/// outlives the group only.
+/// The group that polls its children in place of the loop: a child may borrow what outlives only
+/// the group.
 pub(crate) trait ParentScheduler<H: Schedule> {
-    /// The turn of a task has come. `true` when the next poll of the pen is to be for this task
-    /// alone; otherwise it has to wait, and the pen sees to that.
+    /// Offers the group the turn of its child `task`. Returns `true` if the next poll of the group
+    /// will poll this child; otherwise the child waits, and the group keeps it.
     fn admit(&self, task: &Task<H>) -> bool;
 
-    /// Has the next poll of the pen be for the turn of a task further in, which its task `carrier`
-    /// brings there, or its body where that is `None`. `false` when the next poll is for another
-    /// turn already.
+    /// Makes the next poll of the group carry the turn of a nested task, through its child
+    /// `carrier`, or through its body if that is `None`. Returns `false` if the next poll is for
+    /// another turn already.
     fn expect(&self, carrier: Option<Task<H>>) -> bool;
 
-    /// The poll is over. `false` when the pen was not polled: it keeps the turn of a task of its
-    /// own for its next poll.
+    /// Ends the poll of the owner. Returns `false` if the group was not polled; it then keeps the
+    /// turn of its child for its next poll.
     fn retract(&self) -> bool;
 
-    /// Wakes what polls the pen inside of its owner, and that with it.
+    /// Wakes the future that polls the group, and thereby its owner.
     fn wake(&self);
 
-    /// Wakes that, if there is anything between the owner and the pen.
+    /// Wakes the future that polls the group, unless the owner polls the group directly.
     fn mark_path(&self);
 
-    /// The pen inside of whose body this one is polled, by the same task.
+    /// Returns the group in whose body this one is polled, by the same task.
     fn around(&self) -> Option<Rc<dyn ParentScheduler<H>>>;
 
-    /// The node in the tree of scopes inside of which the task's root is to be opened.
+    /// Returns the node in the tree of scopes under which the roots of the children are opened.
     fn node(&self) -> Option<Key>;
 
-    /// The task that polls the pen.
+    /// Returns the task that polls the group.
     fn owner(&self) -> Option<TaskRef<H>>;
 
-    /// How the child that has just been polled has failed: it has ended, and its result is to be
-    /// this.
+    /// Takes the failure of the child that was just polled. If there is one, the child has ended
+    /// with it.
     fn take_child_failure(&self) -> Option<JoinError>;
 
-    /// A task of the pen has ended while the pen was not polling it.
+    /// Records that a child has ended outside a poll of the group.
     fn ended(&self, task: &Task<H>);
 }
 
-/// The cold part of a task. Home only.
+/// The rarely used state of a task. Home thread only.
 pub(crate) struct ColdState<H: Schedule> {
-    /// The cancellation that waits to be delivered.
+    /// The cancellation that was requested and not delivered yet.
     pub(crate) cancel: Cell<Option<Cancelled>>,
     /// The root of the task's catch points in the tree of scopes.
     pub(crate) scope: Cell<Option<Key>>,
-    /// Who polls it, if not the loop.
+    /// The group that polls the task, if it is a child.
     pub(crate) parent: Cell<Option<Rc<dyn ParentScheduler<H>>>>,
-    /// Whom to wake when the task has ended, besides the joiner.
+    /// The wakers to wake at the end, besides the joiner.
     pub(crate) at_end: Cell<Vec<Waker>>,
-    /// The context variables that were set where it was spawned.
+    /// The context variables of the spawning task.
     pub(crate) vars: Cell<Vars>,
-    /// Which task awaited it last, where a book is kept.
+    /// The task that awaited it last, if the wait graph is enabled.
     pub(crate) awaiter: Cell<Option<Id>>,
 }
 

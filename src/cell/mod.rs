@@ -1,54 +1,58 @@
-//! One task: its memory, its state word, its references and its wakers. Floor 1.
+//! The memory of one task: its state word, its references and its wakers.
 //!
-//! A task is one allocation: a header that is the same for all, then the future, in whose place the
-//! output is written when the future ends. This floor knows how to poll that, end it, and give its
-//! memory back; *when* is the business of the loop above, which this floor sees only as a
-//! [`Schedule`].
+//! A task is one allocation: a header with the same layout for all tasks, then the future, which
+//! the output replaces when the future ends. This module polls the future, ends it, and frees the
+//! memory. The loop of the runtime decides when; this module sees it as a [`Schedule`].
 //!
 //! ```text
-//!              OwnedRef (the table's)      Task (the run queue's)       Join (the JoinHandle's, not counted)
-//!                   │                        │                          │
-//!                   ▼                        ▼                          ▼
-//!   ┌─ header ─────────────────────────────────────────────────────┬─ stage ────────────────────────┐
-//!   │ vtable  home  away  refs  state  slot  number  label         │ future, from its end on output │
-//!   │ joiner's waker  extra                                        │                                │
-//!   └──────────────────────────────────────────────────────────────┴────────────────────────────────┘
-//!                   ▲                        ▲
-//!                   │                        │
-//!              Waker (any thread)       TaskRef (any thread: cancel handles, letters home)
+//!       OwnedRef (OwnedTasks)     Task (run queue)      Join (JoinHandle,
+//!              │                       │                 │    not counted)
+//!              ▼                       ▼                 ▼
+//!   ┌─ header ───────────────────────────────────┬─ stage ──────────────┐
+//!   │ vtable  home  shared_refs  refs  state     │ future, then output  │
+//!   │ slot  number  label  joiner  cold_state    │                      │
+//!   └────────────────────────────────────────────┴──────────────────────┘
+//!              ▲                       ▲
+//!              │                       │
+//!       Waker (any thread)        TaskRef (any thread: cancel handles,
+//!                                          messages to the home thread)
 //! ```
 //!
-//! The life of the state word is drawn in [`state`], who writes it when in [`word`], that of the
-//! reference counts in [`shared_refs`]. The memory goes when the task has ended, its handle is
-//! gone, and no waker is left:
+//! [`state`] draws the life of the state word, [`word`] its writers, and [`shared_refs`] the
+//! reference counts. The memory is freed when the task has ended and neither handle nor waker is
+//! left:
 //!
 //! ```text
-//!   Task::poll ─▶ conclude ─┬─ a handle exists: output stays, joiner woken ─▶ Join::take / drop ─┐
-//!                           └─ none: output dropped ────────────────────────────────────────────┤
-//!                                                                             Schedule::retire ◀────┘
-//!                                     OwnedRef::drop ─┬─ nobody left: free
-//!                                                  └─ wakers left: merge, the last of them frees
+//!   Task::poll ─▶ conclude ─┬─ has a handle: deliver ─▶ Join::take / drop ─┐
+//!                           └─ no handle: discard ─────────────────────────┤
+//!                                                                          ▼
+//!                                                           Schedule::remove
+//!                            no reference left: free                       │
+//!                            wakers left: merge; the last ◀── OwnedRef::end_here
+//!                            reference frees
 //! ```
 //!
 //! # Rules
-//! The unsafe code of [`raw`] rests on these, by number.
+//! The unsafe code of [`raw`] cites these rules by number.
 //!
-//! 1. A cell lives while it has an [`OwnedRef`], a counted reference, or its handle. Owners and handles are not counted
-//!    against each other: the state word's `DONE` and `HANDLE` bits say who gives the task up. A pointer to a cell is
-//!    always the one that its allocation gave, never made from a reference to the header, which covers less.
-//! 2. `refs`, `slot`, `joiner` and `cold_state` are touched on the home thread only ([`Schedule::is_here`], or through a [`Task`],
-//!    which never leaves that thread), or by whoever frees the cell. Everything else in the header is constant or atomic.
-//! 3. The stage and the state word have one writer at a time: the home thread until `DONE`, afterwards the handle,
-//!    wherever it is; with no handle, the home thread. `RUNNING` means that a `poll` or `abort` is on the stack, so no
-//!    second one may begin. The stage holds the future until `DONE`, the output while `OUTPUT` (or until
-//!    `conclude` has dropped it), else nothing.
-//! 4. The home outlives the cell: while the cell has an owner, the runtime holds its `Arc`; the merge that an owner
-//!    does on leaving takes a count of the `Arc` for the cell.
+//! 1. A cell lives while it has an [`OwnedRef`], a counted reference, or its handle. Owner and handle
+//!    are not counted against each other: the `DONE` and `HANDLE` bits of the state word decide which
+//!    of them gives the task up. A pointer to a cell is always the one that its allocation returned,
+//!    never derived from a reference to the header, which covers less.
+//! 2. `refs`, `slot`, `joiner` and `cold_state` are accessed on the home thread only
+//!    ([`Schedule::is_here`], or through a [`Task`], which never leaves that thread), or by the code
+//!    that frees the cell. Everything else in the header is constant or atomic.
+//! 3. The stage and the state word have one writer at a time: the home thread until `DONE`, afterwards
+//!    the handle, on any thread; without a handle, the home thread. `RUNNING` means that a `poll` or
+//!    `abort` is on the stack, so no second one may begin. The stage contains the future until `DONE`,
+//!    the output while `OUTPUT` (or until `conclude` has dropped it), and nothing afterwards.
+//! 4. The home outlives the cell: while the cell has an owner, the runtime holds the home's `Arc`; when
+//!    the owner merges the counts, it adds a count to the `Arc` for the cell.
 //! 5. The future never moves: it is dropped where it was first polled.
 
 mod cold_state;
 mod pool;
-#[allow(unsafe_code, reason = "door: the pointers to a task's cell")]
+#[allow(unsafe_code, reason = "pointers to the cell of a task")]
 mod raw;
 mod shared_refs;
 mod state;

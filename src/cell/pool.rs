@@ -1,13 +1,12 @@
-//! Memory of tasks that are gone, kept for tasks to come.
+//! A pool of the memory blocks of ended tasks, for new tasks.
 //!
 //! The general allocator merges and splits blocks when a thousand tasks come and go together, which
-//! costs more than all else that a task costs. So a runtime keeps some blocks of each size, up to a
-//! bound, and hands them out again. Every block came from the global allocator by itself and may go
-//! back to it at any time, on any thread: a task that outlives its runtime needs nothing of the
+//! costs more than all other work for a task. So a runtime keeps blocks of each size, up to a
+//! bound, and reuses them. Every block is an allocation of its own and may be returned to the
+//! global allocator at any time, on any thread: a task that outlives its runtime does not need the
 //! pool.
 //!
-//! This file does not know what a task is; it keeps addresses. The unsafe part is in
-//! [`raw`](super::raw).
+//! The pool knows addresses only, no tasks. The unsafe part is in [`raw`](super::raw).
 
 use std::alloc::Layout;
 use std::cell::RefCell;
@@ -16,12 +15,12 @@ use std::ptr::NonNull;
 
 /// Sizes are rounded up to 16 n + 8 bytes, which is what common allocators round to themselves.
 const STEP: usize = 16;
-/// What is left of the step for the allocator's own word.
+/// The part of a step that the allocator uses for its own word.
 const WORD: usize = 8;
-/// How many sizes are kept.
+/// The number of sizes.
 const CLASSES: usize = 64;
-/// How many bytes a pool keeps at most. None for the tools that look at memory (`.ci/memory`,
-/// `.ci/valgrind`): in a kept block they see no use after free.
+/// The greatest number of bytes in a pool. 0 for the tools that check memory (`.ci/memory`,
+/// `.ci/valgrind`): they do not detect a use after free in a kept block.
 const KEEP: usize = if cfg!(wheelhouse_no_pool) { 0 } else { 1 << 20 };
 
 /// A size of blocks that a pool may keep.
@@ -29,17 +28,17 @@ const KEEP: usize = if cfg!(wheelhouse_no_pool) { 0 } else { 1 << 20 };
 pub(crate) struct Class(usize);
 
 impl Class {
-    /// The class that serves a layout; `None` if it is too large, or aligned to more than the
-    /// allocator gives anyway.
+    /// Returns the class for a layout; `None` if it is too large, or has a greater alignment than
+    /// the allocator guarantees.
     pub(super) const fn of(layout: Layout) -> Option<Self> {
         let class = (layout.size() + STEP - WORD - 1) / STEP;
-        match class < CLASSES && layout.align() <= STEP {
-            true => Some(Self(class)),
-            false => None,
+        if class < CLASSES && layout.align() <= STEP {
+            Some(Self(class))
+        } else {
+            None
         }
     }
 
-    /// The layout of the class's blocks.
     pub(super) const fn layout(self) -> Layout {
         match Layout::from_size_align(self.size(), STEP) {
             Ok(layout) => layout,
@@ -47,7 +46,6 @@ impl Class {
         }
     }
 
-    /// The size of the class's blocks.
     const fn size(self) -> usize {
         self.0 * STEP + WORD
     }
@@ -56,21 +54,20 @@ impl Class {
 /// The blocks that a runtime keeps.
 pub(crate) struct Pool(RefCell<Kept>);
 
-/// What is in a pool.
+/// The content of a pool.
 struct Kept {
-    /// For each class the blocks, the last one given back on top.
+    /// The blocks of each class, the last one returned on top.
     blocks: [Vec<NonNull<u8>>; CLASSES],
-    /// How many bytes they are together.
+    /// The size of all blocks together.
     bytes: usize,
 }
 
 impl Pool {
-    /// An empty pool.
     pub(crate) fn new() -> Self {
         Self(RefCell::new(Kept::new()))
     }
 
-    /// Takes a block out.
+    /// Takes a block from the pool.
     #[inline]
     pub(crate) fn take(&self, class: Class) -> Option<NonNull<u8>> {
         let mut kept = self.0.borrow_mut();
@@ -79,30 +76,31 @@ impl Pool {
         Some(block)
     }
 
-    /// Keeps a block, if there is room; else lets `free` have it.
+    /// Keeps a block if the pool has capacity; otherwise passes it to `free`.
     #[inline]
     pub(crate) fn keep(&self, class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>)) {
         if let Ok(mut kept) = self.0.try_borrow_mut()
-            && kept.has_place(class)
+            && kept.has_spare_entry(class)
         {
             return kept.push(class, block);
         }
         self.keep_or_free(class, block, free);
     }
 
-    /// Keeps a block where there is no place to note it, if there is room. Apart, so that the usual
-    /// case needs no frame.
+    /// As [`keep`](Self::keep), where the list of blocks must grow. Not inlined, so that the common
+    /// case (bench `spawn_detached_burst`) needs no stack frame.
     #[cold]
     #[inline(never)]
     fn keep_or_free(&self, class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>)) {
         let mut kept = self.0.borrow_mut();
-        match kept.has_room(class) {
-            true => kept.push(class, block),
-            false => free(class, block),
+        if kept.has_capacity(class) {
+            kept.push(class, block);
+        } else {
+            free(class, block);
         }
     }
 
-    /// Takes every block out.
+    /// Takes all blocks from the pool.
     pub(super) fn drain(&self) -> impl Iterator<Item = (Class, NonNull<u8>)> {
         let kept = self.0.replace(Kept::new());
         let classes = kept.blocks.into_iter().enumerate();
@@ -112,7 +110,6 @@ impl Pool {
 }
 
 impl Kept {
-    /// Nothing.
     fn new() -> Self {
         Self {
             blocks: [const { Vec::new() }; CLASSES],
@@ -120,20 +117,19 @@ impl Kept {
         }
     }
 
-    /// True when one more block of the class is not too much.
+    /// Returns `true` if one more block of the class stays within the bound.
     #[inline]
-    fn has_room(&self, class: Class) -> bool {
+    fn has_capacity(&self, class: Class) -> bool {
         self.bytes + class.size() <= KEEP
     }
 
-    /// True when, moreover, noting it needs no memory.
+    /// Returns `true` if, moreover, the list of blocks need not grow.
     #[inline]
-    fn has_place(&self, class: Class) -> bool {
+    fn has_spare_entry(&self, class: Class) -> bool {
         let blocks = &self.blocks[class.0];
-        self.has_room(class) && blocks.len() < blocks.capacity()
+        self.has_capacity(class) && blocks.len() < blocks.capacity()
     }
 
-    /// Keeps a block.
     #[inline]
     fn push(&mut self, class: Class, block: NonNull<u8>) {
         self.bytes += class.size();

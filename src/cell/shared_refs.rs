@@ -1,49 +1,49 @@
-//! The word of a task that every thread may touch: references counted away from home, and two
-//! flags.
+//! The shared reference count of a task, which every thread may change, with two flags.
 //!
 //! References are counted in two places (biased reference counting, Choi, Shull and Torrellas 2018,
-//! simplified): those made and dropped on the home thread in a plain counter, all others here. A
-//! reference may be made on one side and dropped on the other, so each count alone may be off, even
-//! negative; their sum is the truth. While the runtime owns the task it holds a reference at home,
-//! so nobody needs the sum. When it gives the task up, it *merges*: the home count is added here,
-//! and from then on everybody counts here and whoever reaches zero frees.
+//! simplified): references created and dropped on the home thread in a plain counter
+//! (`Header::refs`), all others here. A reference may be created on one side and dropped on the
+//! other, so each count alone may be wrong, even negative; their sum is the number of references.
+//! While the runtime owns the task it holds a reference in the home count, so the sum is not
+//! needed. When it gives the task up, it *merges*: it adds the home count here; afterwards every
+//! thread counts here, and the one that reaches zero frees the cell.
 //!
 //! The word has 32 bits, since every task pays for it. The home count stays between 0 and
-//! [`HOME_LIMIT`], beyond which home counts here too. So this count, being the truth less that, is
-//! never below `-HOME_LIMIT`; who brings it above [`LIMIT`], by forgetting hundreds of millions of
-//! clones, ends the process, as with an `Arc`. The merge then adds two numbers whose sum fits.
+//! [`HOME_LIMIT`], beyond which the home thread counts here, too. So this count is never below
+//! `-HOME_LIMIT`. A count above [`LIMIT`], after hundreds of millions of leaked clones, aborts the
+//! process, as with an `Arc`. The merge then adds two numbers whose sum fits.
 //!
 //! ```text
-//!   biased ── merge(home) ──▶ merged ── release() == Last ──▶ freed
+//!   biased ── merge(home) ──▶ merged ── release: Last ──▶ freed
 //!     │                          ▲
-//!     └── is_idle() and home == 0: freed at once, no atomic read-modify-write paid
+//!     └── is_idle, and home == 0: freed without an atomic read-modify-write
 //! ```
 
 use std::process::abort;
 
 use crate::util::sync::atomic::{AtomicI32, Ordering, fence};
 
-/// A wake from another thread is on its way home; further ones join it.
-const POSTED: i32 = 1;
+/// A wake from another thread is on its way to the home thread; further wakes merge with it.
+const SENT: i32 = 1;
 /// The home count has been added here.
 const MERGED: i32 = 1 << 1;
 /// One reference.
 const ONE: i32 = 1 << 2;
 
-/// How many references home counts by itself.
+/// The greatest home count.
 pub(crate) const HOME_LIMIT: i32 = 1 << 27;
-/// How many references may be counted here before the process is ended.
+/// The shared count at which the process is aborted.
 const LIMIT: i32 = 1 << 28;
-// What is left above is for threads that count one more before they see that it is too many.
+// The values above are for threads that add one before they detect the excess.
 const _: () = assert!((LIMIT + HOME_LIMIT + (1 << 26)).checked_mul(ONE).is_some());
 
-/// Whether a release was the last one.
+/// The duty after a release.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Release {
     /// No reference is left: free the cell.
     Last,
-    /// Others are left, or the task is still owned at home.
+    /// Other references are left, or the counts are not merged.
     Others,
 }
 
@@ -51,40 +51,39 @@ pub(crate) enum Release {
 #[derive(Debug)]
 pub(crate) struct SharedRefs(AtomicI32);
 
-/// True when no further reference may be counted on a word.
+/// Returns `true` if no further reference may be added.
 const fn is_too_many(word: i32) -> bool {
     word >= LIMIT * ONE
 }
 
 impl SharedRefs {
-    /// No reference away from home, nothing posted, not merged.
     pub(crate) fn new() -> Self {
         Self(AtomicI32::new(0))
     }
 
-    /// Counts a reference. Whoever calls holds one.
+    /// Adds a reference. The caller holds one.
     pub(crate) fn retain(&self) {
-        // Relaxed, as in every reference count: the new reference comes from one that is alive.
+        // Relaxed, as in every reference count: an existing reference is cloned.
         let before = self.0.fetch_add(ONE, Ordering::Relaxed);
         if is_too_many(before) {
             abort();
         }
     }
 
-    /// Gives a reference up.
+    /// Releases a reference.
     pub(crate) fn release(&self) -> Release {
         let before = self.0.fetch_sub(ONE, Ordering::Release);
         self.after_change(before - ONE)
     }
 
-    /// True when nothing is counted or flagged here. Together with a home count of zero it means
-    /// that no reference exists: a reference that is missing in the home count came home before it
-    /// was dropped there, and brought the sight of its being counted here with it.
+    /// Returns `true` if count and flags are zero. Together with a home count of zero, no reference
+    /// exists: a reference that was added here and dropped on the home thread was passed there,
+    /// which made its addition visible to that thread.
     pub(crate) fn is_idle(&self) -> bool {
         self.0.load(Ordering::Acquire) == 0
     }
 
-    /// Adds the home count, once; from now on all references are counted here.
+    /// Adds the home count, once. All references are counted here from now on.
     pub(crate) fn merge(&self, home: i32) -> Release {
         let change = home * ONE + MERGED;
         let before = self.0.fetch_add(change, Ordering::AcqRel);
@@ -92,26 +91,25 @@ impl SharedRefs {
         self.after_change(before + change)
     }
 
-    /// Whether the word says that nobody is left.
     fn after_change(&self, now: i32) -> Release {
         if now & MERGED == 0 || now >= ONE {
             return Release::Others;
         }
-        // Pairs with the Release of everybody who gave a reference up before.
+        // Pairs with the Release of all earlier releases.
         fence(Ordering::Acquire);
         Release::Last
     }
 
-    /// True for the first wake since the last [`collect`](SharedRefs::collect): it must be sent
-    /// home, the others ride along. Release, so that what a rider wrote before is seen by the poll
-    /// that follows.
+    /// Returns `true` for the first wake since the last [`collect`](SharedRefs::collect), which
+    /// must be sent to the home thread; further wakes merge with it. Release: the poll that follows
+    /// sees all writes before a merged wake.
     pub(crate) fn send(&self) -> bool {
-        self.0.fetch_or(POSTED, Ordering::AcqRel) & POSTED == 0
+        self.0.fetch_or(SENT, Ordering::AcqRel) & SENT == 0
     }
 
-    /// The posted wake came home; later wakes post anew.
+    /// Marks the sent wake as processed: the next wake is sent again.
     pub(crate) fn collect(&self) {
-        self.0.fetch_and(!POSTED, Ordering::AcqRel);
+        self.0.fetch_and(!SENT, Ordering::AcqRel);
     }
 }
 
@@ -154,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_hundred_million_references_are_not_too_many() {
-        assert!(!is_too_many((100_000_000 * ONE) | MERGED | POSTED));
+        assert!(!is_too_many((100_000_000 * ONE) | MERGED | SENT));
         assert!(!is_too_many(-HOME_LIMIT * ONE));
     }
 
@@ -174,7 +172,7 @@ mod loom_tests {
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicUsize;
 
-    /// A word and how often somebody was told to free the cell.
+    /// A word, and the number of times that a release was the last one.
     struct Cell {
         word: SharedRefs,
         freed: AtomicUsize,
@@ -199,7 +197,7 @@ mod loom_tests {
         }
     }
 
-    /// Two references went away, were cloned and dropped there, while home merges.
+    /// Two threads clone and drop references while the home thread merges.
     #[test]
     fn exactly_one_side_frees() {
         loom::model(|| {
@@ -222,9 +220,9 @@ mod loom_tests {
         });
     }
 
-    /// Whatever a thread writes before its wake is seen after the collection that answers it.
+    /// The poll after a `collect` sees all writes before the wakes.
     #[test]
-    fn a_wake_that_rides_along_is_not_lost() {
+    fn a_merged_wake_is_not_lost() {
         loom::model(|| {
             let cell = Cell::new();
             let data = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);

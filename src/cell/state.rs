@@ -1,134 +1,134 @@
-//! The state word of a task: a plain value, its transitions, and what each of them leaves the
-//! caller to do.
+//! The state word of a task: a plain value, its transitions, and the duty that each transition
+//! leaves to the caller.
 //!
 //! Only the home thread changes the word while the runtime lives, so a transition is a load and a
-//! store, without a read-modify-write; other threads may look at it ([`State::is_done`]). Every
+//! store, without a read-modify-write; other threads may read it ([`State::is_done`]). Every
 //! transition returns the new word and a duty.
 //!
 //! ```text
-//!            wake (Enqueue)             start                 finish (Deliver | Discard)
-//!   idle ───────────────────▶ queued ──────────▶ running ────────────────────────────────▶ done
-//!     ▲                          ▲                │   │ ▲                                    ▲
-//!     │     suspend (Rest)       │                │   └─┘ wake (Nothing: marked)             │
-//!     └──────────────────────────┼────────────────┤                                          │
-//!                                └────────────────┘ suspend (Requeue: it was marked)         │
-//!   idle, queued ────────────────────────────────────────────────────── finish (aborted) ────┘
+//!         wake (Enqueue)          start              finish (Deliver | Discard)
+//!   idle ───────────────▶ queued ───────▶ running ─────────────────────────▶ done
+//!     ▲                     ▲             │   │ ▲                              ▲
+//!     │    suspend (Rest)   │             │   └─┘ wake (Nothing: marked)       │
+//!     └─────────────────────┼─────────────┤                                    │
+//!                           └─────────────┘ suspend (Requeue: marked)          │
+//!   idle, queued ───────────────────────────────────────── finish (aborted) ───┘
 //!
-//!                 start_carrying                       wake (Enqueue, if idle before)
-//!   idle, queued ────────────────▶ carrying ◀─┐──────────────────────────────────────┐
-//!        ▲                           │   │    └──────────────────────────────────────┘
+//!                 start_carrying                       wake (Enqueue, if idle)
+//!   idle, queued ────────────────▶ carrying ◀─┐────────────────────────────┐
+//!        ▲                           │   │    └────────────────────────────┘
 //!        └─────── end_carrying ──────┘   └─▶ done, by finish
 //! ```
 //!
-//! A task *carries* while it is polled so that a group inside of it can poll one of its children.
-//! That is the child's turn and not the carrier's, which keeps its place in the queue and, if it
-//! has none, can be given one meanwhile.
+//! A task *carries* while it is polled so that a group inside it can poll one of its children. That
+//! poll is the child's turn: the carrier keeps its place in the run queue and, if it has none, can
+//! be queued meanwhile.
 //!
 //! The handle is a second, independent track: `HANDLE` while a join handle exists, `OUTPUT` while
-//! the finished task's result waits in the cell for it.
+//! the result of the finished task is in the cell for it.
 
-/// The task stands in the run queue; while it runs: it was woken and goes back there.
+/// The task is in the run queue; with `RUNNING`: it was woken and returns there.
 const SCHEDULED: u32 = 1;
 /// The task is being polled.
 const RUNNING: u32 = 1 << 1;
-/// The future is gone; nothing will be polled any more.
+/// The future is dropped; the task is not polled again.
 const DONE: u32 = 1 << 2;
 /// The join handle exists.
 const HANDLE: u32 = 1 << 3;
-/// The result lies in the cell.
+/// The result is in the cell.
 const OUTPUT: u32 = 1 << 4;
-/// A cancellation was asked for and not delivered yet.
+/// A cancellation was requested and not delivered yet.
 const CANCEL: u32 = 1 << 5;
-/// The cell stands for the main future of `block_on`, which is polled where it lies.
+/// The cell represents the main future of `block_on`, which is polled in place.
 const MAIN: u32 = 1 << 6;
 
-/// The task has, or had, catch points: the tree of scopes is asked after each of its polls.
+/// The task has, or had, catch points: each of its polls checks the tree of scopes afterwards.
 const SCOPED: u32 = 1 << 7;
 
-/// The task is polled by its pen, a group, and not by the loop.
+/// The task is a child: its group polls it, not the loop.
 const CHILD: u32 = 1 << 8;
 
-/// The future is gone and the output written; the task waits for others before it ends.
+/// The future is dropped and the output written; the task waits for other tasks before it ends.
 const DRAINING: u32 = 1 << 9;
 
 /// Context variables were set where the task was spawned.
 const VARS: u32 = 1 << 10;
 
-/// With `RUNNING`: the poll is the turn of a task further in, and leaves `SCHEDULED` as it is.
+/// With `RUNNING`: the poll is the turn of a nested task, and leaves `SCHEDULED` as it is.
 const CARRIES: u32 = 1 << 11;
 
 /// One value of the state word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State(u32);
 
-/// What a wake leaves to do.
+/// The duty after a wake.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OnWake {
     /// Put the task into the run queue.
     Enqueue,
-    /// It is there, or marked, or done.
+    /// Do nothing: the task is queued, marked, or done.
     Nothing,
 }
 
-/// What a poll that ended pending leaves to do.
+/// The duty after a poll that was pending.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OnSuspend {
     /// Put the task back into the run queue: it was woken while it ran.
     Requeue,
-    /// Leave it until somebody wakes it.
+    /// Leave the task until it is woken.
     Rest,
 }
 
-/// What the end of the future leaves to do.
+/// The duty after the end of the future.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OnFinish {
-    /// Wake the joiner: the result waits for the handle.
+    /// Wake the joiner: the result is ready for the handle.
     Deliver,
-    /// Drop the result and give the task up: nobody can ask for it.
+    /// Drop the result and give the task up: there is no handle.
     Discard,
 }
 
-/// What a request to cancel leaves to do.
+/// The duty after a request to cancel.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OnCancel {
     /// Keep the reason and wake the task.
     Record,
-    /// Nothing: an earlier request has not been delivered yet, and its reason stands.
+    /// Do nothing: an earlier request is not delivered yet, and its reason stands.
     Merge,
-    /// Nothing: the task has ended.
+    /// Do nothing: the task has ended.
     Refuse,
 }
 
-/// What the end of the handle leaves to do.
+/// The duty after the handle was dropped.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OnHandleGone {
-    /// The task runs on.
+    /// The task continues to run.
     Detach,
-    /// The task has ended: give it up.
+    /// Give the task up: it has ended.
     GiveUp,
-    /// The same, and its result was never taken: drop that first.
+    /// Drop the result, which was never taken, and give the task up.
     DropOutputAndGiveUp,
 }
 
-/// Why a task stands at the front of the queue.
+/// The action for a task that is taken from the run queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dispatch {
-    /// To be polled.
+    /// Poll it.
     Poll,
-    /// It is a main future: to be polled by whoever drives it.
+    /// Its main future is polled by the code that drives the runtime.
     Main,
-    /// It has ended meanwhile, has a cancellation to be delivered, catch points, a pen, or
-    /// variables; or it lingers.
+    /// It has ended meanwhile, has a cancellation to deliver, catch points, a parent, or context
+    /// variables; or it is draining.
     Other,
 }
 
 impl State {
-    /// Why the task stands at the front of the queue.
+    /// Returns the action for the task when it is taken from the run queue.
     pub(crate) fn dispatch(self) -> Dispatch {
         match self.0 & (DONE | CANCEL | MAIN | SCOPED | CHILD | DRAINING | VARS) {
             0 => Dispatch::Poll,
@@ -137,82 +137,74 @@ impl State {
         }
     }
 
-    /// A task that was just made: queued, with or without a handle.
+    /// The word of a new task: queued, with or without a handle.
     pub(crate) fn spawned(handle: bool) -> Self {
         Self(SCHEDULED | if handle { HANDLE } else { 0 })
     }
 
-    /// The cell of a main future: queued, no handle.
+    /// The word of the cell of a main future: queued, no handle.
     pub(crate) fn main() -> Self {
         Self(SCHEDULED | MAIN)
     }
 
-    /// The word as it is stored.
     pub(crate) fn bits(self) -> u32 {
         self.0
     }
 
-    /// The stored word as a value.
     pub(crate) fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
-    /// True when all bits of `mask` are set.
     fn has(self, mask: u32) -> bool {
         self.0 & mask == mask
     }
 
-    /// The word without the bits of `mask`.
     fn without(self, mask: u32) -> Self {
         Self(self.0 & !mask)
     }
 
-    /// The word with the bits of `mask`.
     fn with(self, mask: u32) -> Self {
         Self(self.0 | mask)
     }
 
-    /// True when the future is gone.
+    /// Returns `true` if the task has ended.
     pub(crate) fn is_done(self) -> bool {
         self.has(DONE)
     }
 
-    /// True while the task is polled.
     pub(crate) fn is_running(self) -> bool {
         self.has(RUNNING)
     }
 
-    /// True while the task stands in the run queue, or will when its poll ends.
+    /// Returns `true` if the task is in the run queue, or will be when its poll ends.
     pub(crate) fn is_scheduled(self) -> bool {
         self.has(SCHEDULED)
     }
 
-    /// True for the cell of a main future.
     pub(crate) fn is_main(self) -> bool {
         self.has(MAIN)
     }
 
-    /// True when a cancellation waits to be delivered.
+    /// Returns `true` if a cancellation was requested and not delivered yet.
     pub(crate) fn cancel_waits(self) -> bool {
         self.has(CANCEL)
     }
 
-    /// True while the join handle exists.
     pub(crate) fn has_handle(self) -> bool {
         self.has(HANDLE)
     }
 
-    /// True while the result lies in the cell.
     pub(crate) fn has_output(self) -> bool {
         self.has(OUTPUT)
     }
 
-    /// True when the task has ended and its result has been taken: the handle is all that keeps it.
+    /// Returns `true` if the task has ended and its result was taken: only the handle keeps the
+    /// cell.
     pub(crate) fn is_spent(self) -> bool {
         self.0 & (DONE | OUTPUT) == DONE
     }
 
-    /// Somebody woke the task.
+    /// Marks the task as woken.
     pub(crate) fn wake(self) -> (Self, OnWake) {
         if self.0 & (SCHEDULED | DONE) != 0 {
             return (self, OnWake::Nothing);
@@ -225,7 +217,7 @@ impl State {
         (self.with(SCHEDULED), duty)
     }
 
-    /// The loop took the task out of the queue and is about to poll it.
+    /// Begins a poll: the loop has taken the task from the run queue.
     ///
     /// # Panics
     /// If it has ended or is being polled: two polls at once would alias the future.
@@ -237,7 +229,7 @@ impl State {
         self.without(SCHEDULED).with(RUNNING)
     }
 
-    /// The task is about to be polled for the sake of a task further in.
+    /// Begins a poll that carries the turn of a nested task.
     pub(crate) fn start_carrying(self) -> Self {
         assert!(
             self.0 & (DONE | RUNNING) == 0,
@@ -246,122 +238,125 @@ impl State {
         self.with(RUNNING | CARRIES)
     }
 
-    /// That poll ended pending.
+    /// Ends a pending poll that carried the turn of a nested task.
     pub(crate) fn end_carrying(self) -> Self {
         self.without(RUNNING | CARRIES)
     }
 
-    /// True when the poll that has just ended pending was the task's own and is not to be repeated.
+    /// Returns `true` if the poll that was pending was the task's own turn, and the task was not
+    /// woken since.
     pub(crate) fn had_own_poll(self) -> bool {
         self.0 & (SCHEDULED | CARRIES) == 0
     }
 
-    /// True when the task can be polled for the sake of a task further in.
+    /// Returns `true` if the task can carry the turn of a nested task.
     pub(crate) fn can_carry(self) -> bool {
         self.0 & (DONE | RUNNING | DRAINING) == 0
     }
 
-    /// The word of a task whose wakes have no effect, since it is about to be polled.
-    pub(crate) fn deaf(self) -> Self {
+    /// Suppresses wakes of a task that is about to be polled.
+    pub(crate) fn suppress_wakes(self) -> Self {
         self.with(SCHEDULED)
     }
 
-    /// The same task, woken by nobody meanwhile.
-    pub(crate) fn undeaf(self) -> Self {
+    /// Ends the suppression of wakes, for a task that was not scheduled before.
+    pub(crate) fn allow_wakes(self) -> Self {
         self.without(SCHEDULED)
     }
 
-    /// The poll ended pending.
+    /// Ends a pending poll.
     pub(crate) fn suspend(self) -> (Self, OnSuspend) {
-        let duty = match self.is_scheduled() {
-            true => OnSuspend::Requeue,
-            false => OnSuspend::Rest,
+        let duty = if self.is_scheduled() {
+            OnSuspend::Requeue
+        } else {
+            OnSuspend::Rest
         };
         (self.without(RUNNING), duty)
     }
 
-    /// The future ended: by itself, by a panic, or because it was cancelled.
+    /// Ends the task: the future completed, panicked, or was cancelled.
     ///
     /// # Panics
-    /// If it has ended before: its output would be given twice.
+    /// If it has ended before: its output would be delivered twice.
     pub(crate) fn finish(self) -> (Self, OnFinish) {
         assert!(!self.is_done(), "a task ends once");
         let done = self
             .without(SCHEDULED | RUNNING | CARRIES | CANCEL | DRAINING)
             .with(DONE);
-        match self.has_handle() {
-            true => (done.with(OUTPUT), OnFinish::Deliver),
-            false => (done, OnFinish::Discard),
+        if self.has_handle() {
+            (done.with(OUTPUT), OnFinish::Deliver)
+        } else {
+            (done, OnFinish::Discard)
         }
     }
 
-    /// Somebody asked for a cancellation.
+    /// Requests a cancellation.
     pub(crate) fn request_cancel(self) -> (Self, OnCancel) {
         if self.is_done() {
             return (self, OnCancel::Refuse);
         }
-        match self.cancel_waits() {
-            true => (self, OnCancel::Merge),
-            false => (self.with(CANCEL), OnCancel::Record),
+        if self.cancel_waits() {
+            (self, OnCancel::Merge)
+        } else {
+            (self.with(CANCEL), OnCancel::Record)
         }
     }
 
-    /// The cancellation that waited is being delivered.
+    /// Marks the requested cancellation as delivered.
     pub(crate) fn take_cancel(self) -> Self {
         self.without(CANCEL)
     }
 
-    /// The task gets its first catch point.
+    /// Marks the task as having a catch point.
     pub(crate) fn scoped(self) -> Self {
         self.with(SCOPED)
     }
 
-    /// The task gets context variables.
+    /// Marks the task as having context variables.
     pub(crate) fn with_vars(self) -> Self {
         self.with(VARS)
     }
 
-    /// True when it has context variables.
     pub(crate) fn has_vars(self) -> bool {
         self.has(VARS)
     }
 
-    /// The task is given to a pen.
+    /// Makes the task a child of a group.
     pub(crate) fn into_child(self) -> Self {
         self.with(CHILD)
     }
 
-    /// True when a pen polls it.
+    /// Returns `true` if the task is a child of a group.
     pub(crate) fn is_child(self) -> bool {
         self.has(CHILD)
     }
 
-    /// True while a pen has the future, which nobody else may poll or drop.
+    /// Returns `true` while the future belongs to the group: no other code may poll or drop it.
     pub(crate) fn is_held_by_parent(self) -> bool {
         self.has(CHILD) && self.0 & (DRAINING | DONE) == 0
     }
 
-    /// The future was dropped, but the task has yet to wait for others. A wake that came meanwhile
-    /// is for the future.
+    /// Marks the task as draining: its future is dropped, and it waits for other tasks. A wake that
+    /// came meanwhile was for the future, and is discarded.
     pub(crate) fn begin_draining(self) -> Self {
         assert!(
             self.is_running(),
-            "only the end of a future lets its task linger"
+            "a task drains only after the end of its future"
         );
         self.without(RUNNING | CARRIES | SCHEDULED).with(DRAINING)
     }
 
-    /// True while it waits for others, its future gone.
+    /// Returns `true` while the task waits for other tasks, its future dropped.
     pub(crate) fn is_draining(self) -> bool {
         self.has(DRAINING)
     }
 
-    /// The handle takes the result.
+    /// Marks the result as taken by the handle.
     pub(crate) fn take_output(self) -> Self {
         self.without(OUTPUT)
     }
 
-    /// The handle is gone.
+    /// Marks the handle as dropped.
     pub(crate) fn drop_handle(self) -> (Self, OnHandleGone) {
         let rest = self.without(HANDLE | OUTPUT);
         let duty = match (self.is_done(), self.has_output()) {
@@ -485,7 +480,7 @@ mod tests {
             let carrying = state.start_carrying();
             assert_eq!(carrying.end_carrying(), state, "{state:?}");
             let woken = carrying.wake().0;
-            assert_eq!(woken.end_carrying(), state.deaf(), "{state:?}");
+            assert_eq!(woken.end_carrying(), state.suppress_wakes(), "{state:?}");
             assert!(!carrying.can_carry(), "only one poll at a time");
         }
     }
@@ -516,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_ends_last_gives_the_task_up() {
+    fn task_or_handle_gives_the_task_up_when_it_ends_last() {
         for state in reachable().into_iter().filter(|state| state.has_handle()) {
             let (after, duty) = state.drop_handle();
             assert!(!after.has_handle() && !after.has_output());

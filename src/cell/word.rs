@@ -1,13 +1,13 @@
-//! Where a task's [`State`] is stored: a word with one writer at a time, which every thread may
+//! The storage of a task's [`State`]: a word with one writer at a time, which every thread may
 //! read.
 //!
 //! ```text
-//!   writer:  the home thread ── finish: DONE ──▶ the handle, on its thread ── its letter home ──▶ the home thread
+//!   writer:  home thread ─ finish: DONE ─▶ handle ─ TaskMessage::HandleGone ─▶ home thread
 //! ```
 //!
-//! A transition is a load and a store, for nobody else writes in between. What comes at home after
-//! `DONE`, a wake or a cancellation, changes nothing and therefore [stores nothing](Word::step): it
-//! must not undo what the handle writes.
+//! A transition is a load and a store, since there is one writer. A wake or a cancellation that
+//! comes after `DONE` on the home thread changes nothing and therefore [stores
+//! nothing](Word::step): a store could undo a write of the handle.
 
 use super::state::State;
 use crate::util::sync::atomic::{AtomicU32, Ordering};
@@ -17,25 +17,24 @@ use crate::util::sync::atomic::{AtomicU32, Ordering};
 pub(super) struct Word(AtomicU32);
 
 impl Word {
-    /// A word that says `state`.
     pub(super) fn new(state: State) -> Self {
         Self(AtomicU32::new(state.bits()))
     }
 
-    /// The value. Acquire: who sees `DONE` sees the output.
+    /// Returns the value. Acquire: a thread that sees `DONE` sees the output.
     #[inline]
     pub(super) fn get(&self) -> State {
         State::from_bits(self.0.load(Ordering::Acquire))
     }
 
-    /// Sets the value, as the one writer.
+    /// Sets the value. For the writer only.
     #[inline]
     pub(super) fn set(&self, state: State) {
         self.0.store(state.bits(), Ordering::Release);
     }
 
-    /// Takes one transition and gives its duty. What changes nothing stores nothing, so that the
-    /// home thread may take it after the end, when the handle is the writer.
+    /// Performs a transition and returns its duty. Stores only a changed word, so that the home
+    /// thread may call it after the end, when the handle is the writer.
     #[inline]
     pub(super) fn step<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
         let before = self.get();
@@ -46,7 +45,7 @@ impl Word {
         duty
     }
 
-    /// Takes a transition that always changes the word, as the one writer.
+    /// Performs a transition that always changes the word. For the writer only.
     #[inline]
     pub(super) fn advance<D>(&self, transition: impl FnOnce(State) -> (State, D)) -> D {
         let (after, duty) = transition(self.get());
@@ -64,34 +63,33 @@ mod loom_tests {
     use loom::sync::atomic::AtomicBool;
     use loom::thread;
 
-    /// A running task, the place of its output, and the letter that its handle sends home.
+    /// A running task, its output, and whether its handle has sent its message home.
     struct Cell {
         word: Word,
         output: UnsafeCell<()>,
-        letter: AtomicBool,
+        message: AtomicBool,
     }
 
-    /// The thread of the handle: takes the output when it is there, and sends the handle home.
+    /// The thread of the handle: takes the output when it is ready, and sends the handle home.
     fn take(cell: &Cell) {
         loop {
             let state = cell.word.get();
             if state.is_done() {
                 cell.word.set(state.take_output());
                 cell.output.with_mut(|_| ());
-                return cell.letter.store(true, Ordering::Release);
+                return cell.message.store(true, Ordering::Release);
             }
             thread::yield_now();
         }
     }
 
-    /// Ends the task at home while its handle waits elsewhere, with `late` as what comes after the
-    /// end.
+    /// Ends the task at home while its handle waits on another thread. `late` runs after the end.
     fn check(late: impl Fn(&Word) + Send + Sync + 'static) {
         loom::model(move || {
             let cell = Arc::new(Cell {
                 word: Word::new(State::spawned(true).start()),
                 output: UnsafeCell::new(()),
-                letter: AtomicBool::new(false),
+                message: AtomicBool::new(false),
             });
             let taker = {
                 let cell = cell.clone();
@@ -100,7 +98,7 @@ mod loom_tests {
             cell.output.with_mut(|_| ());
             assert_eq!(cell.word.advance(State::finish), OnFinish::Deliver);
             late(&cell.word);
-            while !cell.letter.load(Ordering::Acquire) {
+            while !cell.message.load(Ordering::Acquire) {
                 thread::yield_now();
             }
             assert!(cell.word.get().is_spent(), "the output was taken");
@@ -117,8 +115,8 @@ mod loom_tests {
         });
     }
 
-    /// Shows that the test can fail: a transition that stores what it loaded loses what the handle
-    /// wrote meanwhile.
+    /// Shows that the test can fail: a transition that stores what it loaded undoes a write of the
+    /// handle.
     #[test]
     #[should_panic(expected = "the output was taken")]
     fn the_model_notices_a_store_after_the_end() {

@@ -146,7 +146,9 @@ impl Engine {
         self.ended
     }
 
-    /// Polls the children that were woken, and begins others up to the limit. Returns
+    /// Polls the children that were woken, and begins others up to the limit.
+    ///
+    /// Returns
     /// `Ready(Continue)` when all have ended, and `Ready(Break)` when a step breaks; the engine may
     /// then be polled again for the others. The driver must not poll an engine that [has
     /// ended](Self::has_ended).

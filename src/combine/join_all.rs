@@ -130,7 +130,9 @@ impl<S: Set> JoinAll<S> {
     }
 
     /// Polls the children that were woken. Calls `judge` for each that has ended; a `Break` of it
-    /// cancels the others. Returns `Ready(Continue)` when all have ended, and `Ready(Break)` when
+    /// cancels the others.
+    ///
+    /// Returns `Ready(Continue)` when all have ended, and `Ready(Break)` when
     /// they have after a `Break` of `judge`. A panic of a child, or a cancellation, propagates when
     /// the others have ended.
     pub(super) fn poll(

@@ -65,7 +65,9 @@ impl Node {
         self.word.load(Ordering::Relaxed) >> INDEX
     }
 
-    /// Marks the node as queued. `true` obliges the caller to push it. A read-modify-write in any
+    /// Marks the node as queued. `true` obliges the caller to push it.
+    ///
+    /// A read-modify-write in any
     /// case: the poller's [`unmark`](Self::unmark) then synchronizes with this wake, even if an
     /// earlier wake pushes the node.
     #[must_use]
@@ -87,7 +89,9 @@ impl Node {
         true
     }
 
-    /// Marks the child as ended. For the poller only. A read-modify-write: another thread may set
+    /// Marks the child as ended. For the poller only.
+    ///
+    /// A read-modify-write: another thread may set
     /// `QUEUED` at the same time, and that mark must stay. Otherwise the next wake would push the
     /// node a second time, which would close the chain into a circle.
     #[inline]

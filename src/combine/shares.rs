@@ -30,6 +30,7 @@ impl Shares {
     }
 
     /// Releases a reference. `true` obliges the caller to free the allocation: it was the last one.
+    ///
     /// A count of one is the caller's own reference. Only an owner can add one, so the count stays
     /// one and needs no read-modify-write. The acquire load, like the fence, synchronizes with the
     /// releases of the other owners.

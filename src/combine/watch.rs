@@ -67,6 +67,7 @@ impl<H: Joinable, P> Watch<H, P> {
 
 impl<H: Joinable, P: FnMut(&Progress<'_, H>) -> bool> Watch<H, P> {
     /// Polls the handles that were woken. Ready when the condition is met or all tasks have ended.
+    ///
     /// The handles that were woken in the same round are polled even after the condition is met, so
     /// that `done` contains each of them.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {

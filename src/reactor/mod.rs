@@ -1,38 +1,37 @@
-//! F1: which file descriptor is ready, and who must be told.
+//! The reactor: which file descriptor is ready, and which wakers to wake.
 //!
-//! The reactor joins a [`Poller`](poller) (the operating system) with a slab of [sources](source)
-//! (who waits for what) and a [`Unparker`] (other threads). It is an engine and nothing more: it
-//! knows no runtime, touches no thread-local, and wakes no one; all that is to be woken is handed
-//! to the caller, who wakes after letting go of the reactor.
+//! A [`Reactor`] joins a [`Poller`](poller) (the operating system) with a slab of [sources](source)
+//! (the waiting tasks) and an [`Unparker`] (other threads). The reactor knows no runtime, accesses
+//! no thread-local and wakes no waker: it returns the wakers to the caller, which wakes them after
+//! it has released the reactor.
 //!
 //! ```text
-//!     register            wait                                       standing
-//!   fd ──────► epoll ADD, ─────► edges ──► readiness bits of a source ────────► ready: try the system call
-//!              once                │          ▲                         │              │
-//!                                  │          │ drained, blocked        │ not ready    │ short count or EAGAIN
-//!                                  ▼          └─────────────────────────┼──────────────┘
-//!                        wakers to the caller ◄────── line of waiters ◄─┘ park
+//!    register          wait                                     interest
+//!   fd ──▶ epoll ADD, ──▶ edges ──▶ readiness bits of a source ──▶ Ready: system
+//!          once              │            ▲                  │        call
+//!                            │            │ drained, blocked │ not      │ short count
+//!                            ▼            └──────────────────┼─ ready ──┘ or EAGAIN
+//!               wakers to the caller ◀── waiters of a side ◀─┘ park
 //! ```
 //!
-//! The life of the bits is drawn in [`readiness`], the life of a waiter in [`source`] and
-//! [`line`](mod@line), the sleep in [`unparker`], the whole path of one operation in [`poll_io`](mod@poll_io).
+//! [`readiness`] draws the life of the bits, [`source`] and [`line`](mod@line) that of a waiter,
+//! [`unparker`] the wait, and [`poll_io`] the whole path of one operation.
 //!
 //! # Guarantees
 //!
-//! - An edge that the kernel reports is never lost: it is remembered until a call proves that it is
+//! - An edge that the kernel reports is never lost: it is recorded until a call proves that it is
 //!   used up.
-//! - A source that is ready costs its system call and no other; there is no re-arming.
-//! - A stale [`Key`] finds nothing, also when its place and its descriptor's number have been given
-//!   to another.
-//! - Every waker that goes in comes out: by an edge, by a sweep of its line, or with the end of its
-//!   source. Only dropping the reactor drops them unwoken.
+//! - A source that is ready costs its system call and no other; it is never re-armed.
+//! - A stale [`Key`] finds nothing, even if its slot and the number of its descriptor were reused.
+//! - Every registered waker is returned: by an edge, by a sweep of its line, or with the end of its
+//!   source. Only dropping the reactor drops wakers without returning them.
 //! - Any number of tasks may wait for one source. While no edge comes, they cost no time.
 //!
 //! # Not guaranteed
 //!
-//! - Wakes may be spurious. A waker whose task has lost interest stays in line until the next edge
-//!   or sweep.
-//! - [`waiting`](Reactor::waiting) counts such a source too.
+//! - Wakes may be spurious. The waker of a task that is no longer interested stays in the line
+//!   until the next edge or sweep.
+//! - [`waiting`](Reactor::waiting) counts the source of such a waker, too.
 
 mod line;
 mod poll_io;
@@ -59,19 +58,18 @@ use crate::util::sync::Arc;
 use poller::Poller;
 use source::Source;
 
-/// The token of the bell, which is never that of a key: a slab has no slot with the index of all
-/// ones.
-const BELL: u64 = u64::MAX;
+/// The token of the event descriptor. No key has it: a slab has no slot with the index `u32::MAX`.
+const EVENT_FD: u64 = u64::MAX;
 
-/// How one task stands with one side of a source.
+/// The relation of one task to one side of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Interest {
-    /// The system call is worth a try.
+    /// The side may be ready: try the system call.
     Ready,
-    /// Not ready, and the task is in line.
+    /// Not ready, and the task's waker is in the line.
     Parked,
-    /// Not ready, and the task is not in line: [`Reactor::park`] is due.
+    /// Not ready, and the waker is not in the line: the caller must call [`Reactor::park`].
     Unparked,
     /// There is no such source.
     Gone,
@@ -80,20 +78,17 @@ pub(crate) enum Interest {
 /// All sources of one thread.
 #[derive(Debug)]
 pub(crate) struct Reactor {
-    /// The operating system.
     poller: Poller,
-    /// The registrations.
     sources: Slab<Source>,
-    /// How many of them someone waits for.
+    /// The number of sources with waiters.
     waiting: usize,
-    /// How many laps the loop has made.
+    /// The number of iterations of the loop.
     lap: u64,
-    /// What other threads ring.
     unparker: Arc<Unparker<EventFd>>,
 }
 
 impl Reactor {
-    /// Opens the two descriptors that a reactor has: one to wait on, one to be rung by.
+    /// Opens the two descriptors of a reactor: the one to wait on, and the one that unparks it.
     ///
     /// # Errors
     /// Those of `epoll_create1`, `eventfd` and `epoll_ctl`, most likely that descriptors have run
@@ -101,7 +96,7 @@ impl Reactor {
     pub(crate) fn new() -> io::Result<Self> {
         let poller = Poller::new()?;
         let event_fd = EventFd::new()?;
-        poller.add_event_fd(&event_fd, BELL)?;
+        poller.add_event_fd(&event_fd, EVENT_FD)?;
         Ok(Self {
             poller,
             sources: Slab::new(),
@@ -111,41 +106,41 @@ impl Reactor {
         })
     }
 
-    /// What other threads ring to end a [`wait`](Self::wait); it outlives the reactor, and is
-    /// silent then.
+    /// Returns the unparker, with which other threads end a [`wait`](Self::wait). It may outlive
+    /// the reactor, and then does nothing.
     pub(crate) fn unparker(&self) -> &Arc<Unparker<EventFd>> {
         &self.unparker
     }
 
-    /// Returns what other threads take descriptors out of this reactor with, before they close
-    /// them; the source goes by [`remove`](Self::remove) then. It outlives the reactor.
+    /// Returns a `Detacher`, with which other threads take descriptors out of this reactor before
+    /// they close them; [`remove`](Self::remove) then ends the source. It may outlive the reactor.
     pub(crate) fn detacher(&self) -> Detacher {
         self.poller.detacher()
     }
 
-    /// Reads the timer slack of this thread, which waits from now on.
+    /// Reads the timer slack of this thread, the one that will wait.
     pub(crate) fn read_slack(&mut self) {
         self.poller.read_slack();
     }
 
-    /// How many sources there are.
+    /// Returns the number of sources.
     pub(crate) fn len(&self) -> usize {
         self.sources.len()
     }
 
-    /// How many sources have someone waiting for them.
+    /// Returns the number of sources with waiters.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Takes in a descriptor, which must be non-blocking, for both directions.
+    /// Registers a non-blocking descriptor for both directions.
     ///
-    /// `initial` is what the caller believes. Nothing is lost by believing too little, as the next
-    /// wait tells what holds already: [`Readiness::NONE`] for a listener or a connect under way,
-    /// [`Readiness::WRITABLE`] for an accepted stream, whose first read would give EAGAIN as often
-    /// as not. [`Readiness::SHORT_COUNTS`] is more than a belief: it may be given only where the
-    /// kernel promises it. A TCP socket is registered after its `connect` was called; before that,
-    /// Linux reports it as hung up.
+    /// `initial` is the readiness that the
+    /// caller assumes. Assuming too little loses nothing, as the next wait reports what is ready
+    /// already: [`Readiness::NONE`] for a listener or a connect under way, [`Readiness::WRITABLE`]
+    /// for an accepted stream, whose first read often returns EAGAIN. [`Readiness::SHORT_COUNTS`]
+    /// may be passed only if the kernel guarantees it. Register a TCP socket after the call to
+    /// `connect`; before that, Linux reports a hang-up.
     ///
     /// # Errors
     /// Those of `epoll_ctl`: a descriptor that is registered already, one that cannot be polled (a
@@ -159,10 +154,10 @@ impl Reactor {
         added.map(|()| key)
     }
 
-    /// Ends a source whose descriptor is still open; all who waited go to `woken`.
+    /// Ends a source whose descriptor is still open. Moves the wakers of its waiters to `woken`.
     ///
     /// # Errors
-    /// Those of `epoll_ctl`. The source is gone all the same.
+    /// Those of `epoll_ctl`. The source is removed in any case.
     pub(crate) fn deregister(
         &mut self,
         key: Key,
@@ -176,8 +171,8 @@ impl Reactor {
         }
     }
 
-    /// Ends a source whose descriptor was [detached](Self::detacher) already; tells whether there
-    /// was one.
+    /// Ends a source whose descriptor was [detached](Self::detacher) already. Returns `false` if
+    /// there was no such source.
     pub(crate) fn remove(&mut self, key: Key, woken: &mut Vec<Waker>) -> bool {
         let Some(source) = self.sources.remove(key) else {
             return false;
@@ -187,7 +182,7 @@ impl Reactor {
         true
     }
 
-    /// Gives up whoever waits for anything: the runtime ends.
+    /// Returns the wakers of all waiters, as the runtime ends.
     pub(crate) fn dissolve(&mut self) -> Vec<Waker> {
         let mut woken = Vec::new();
         for (_, source) in self.sources.iter_mut() {
@@ -199,7 +194,7 @@ impl Reactor {
         woken
     }
 
-    /// Tells whether `side` is ready, and if not, whether `waker` is in its line already.
+    /// Returns whether `side` is ready, and if not, whether `waker` is in its line already.
     pub(crate) fn interest(&self, side: Side, waker: &Waker) -> Interest {
         match self.sources.get(side.key) {
             None => Interest::Gone,
@@ -209,10 +204,11 @@ impl Reactor {
         }
     }
 
-    /// Puts a waker into line after [`Interest::Unparked`].
+    /// Puts a waker into the line after [`Interest::Unparked`].
     ///
-    /// What must be woken now goes to `woken`: the wakers of a line that is swept, or `waker`
-    /// itself when the source became ready or went away while it was being cloned.
+    /// Moves the wakers that must be woken
+    /// now to `woken`: those of a line that is swept, or `waker` itself if the source became ready
+    /// or was removed while it was cloned.
     pub(crate) fn park(&mut self, side: Side, waker: Waker, woken: &mut Vec<Waker>) {
         match self.interest(side, &waker) {
             Interest::Ready | Interest::Gone => woken.push(waker),
@@ -226,41 +222,41 @@ impl Reactor {
         }
     }
 
-    /// How many laps the loop has made.
+    /// Returns the number of iterations of the loop.
     pub(crate) fn lap(&self) -> u64 {
         self.lap
     }
 
-    /// A lap of the loop begins: every task that was ready when the last one began has been polled
-    /// since.
+    /// Begins an iteration of the loop: every task that was ready when the last one began was
+    /// polled since.
     pub(crate) fn begin_lap(&mut self) {
         self.lap += 1;
     }
 
-    /// Remembers that a call moved less than it could have, if that proves that the next one would
-    /// block.
+    /// Records that a call transferred less than it could have, if that proves that the next one
+    /// would block.
     pub(crate) fn drained(&mut self, side: Side) {
         if let Some(source) = self.sources.get_mut(side.key) {
             source.readiness_mut().drained(side.direction);
         }
     }
 
-    /// Remembers that a call gave EAGAIN.
+    /// Records that a call returned EAGAIN.
     pub(crate) fn blocked(&mut self, side: Side) {
         if let Some(source) = self.sources.get_mut(side.key) {
             source.readiness_mut().blocked(side.direction);
         }
     }
 
-    /// Sleeps until an edge comes, the bell is rung or the time is over, and gathers in `woken`
-    /// whom it concerns.
+    /// Waits until an edge comes, another thread unparks the loop, or the timeout ends. Moves the
+    /// wakers to wake to `woken`.
     ///
-    /// Gives the number of events, the bell's included. It is 0 when the time is over, which it
-    /// never is early, and when a signal came, which may be at any time. More than about a thousand
-    /// events come in several waits.
+    /// Returns the number of events, including that of the unparker: 0
+    /// if the timeout has ended, which is never early, or if a signal came, which may be at any
+    /// time. More than about a thousand events come in several waits.
     ///
     /// # Errors
-    /// Those of `epoll_wait` and `ppoll`, none of which is to be expected.
+    /// Those of `epoll_wait` and `ppoll`, of which none is expected.
     pub(crate) fn wait(
         &mut self,
         timeout: Option<Duration>,
@@ -270,7 +266,7 @@ impl Reactor {
         let mut events = 0;
         for (token, edge) in self.poller.events() {
             events += 1;
-            // The bell's token, and that of a source which has gone, find nothing.
+            // The token of the event descriptor, and that of a removed source, find nothing.
             if let Some(source) = self.sources.get_mut(Key::from_bits(token)) {
                 let before = source.is_waited_for();
                 source.on_edge(edge, woken);
@@ -280,7 +276,7 @@ impl Reactor {
         Ok(events)
     }
 
-    /// Changes a line of waiters and keeps count.
+    /// Changes a source, and updates the number of sources with waiters.
     fn edit(&mut self, key: Key, change: impl FnOnce(&mut Source)) {
         if let Some(source) = self.sources.get_mut(key) {
             let before = usize::from(source.is_waited_for());

@@ -1,20 +1,20 @@
-//! F1: the one way in which all I/O waits.
+//! The loop of every I/O operation: check readiness, make the system call, or wait.
 //!
-//! Reading, writing, accepting, connecting and receiving differ in their system call and in nothing
-//! else. So the call is an argument, and everything around it stands here once:
+//! Reading, writing, accepting, connecting and receiving differ only in their system call. So the
+//! call is an argument of [`poll_io`]:
 //!
 //! ```text
-//!              ┌──────────────────────────────────────────────┐
-//!              ▼                                              │ EAGAIN: blocked
-//!   ask ──► standing ── ready ──► may the task go on? ──► the call ── interrupted: once more
-//!              │  │                   │                       │
-//!              │  │                   └─ no: wake, Pending    └── value or error ──► Ready, drained if it was short
-//!              │  └── gone ──► Ready(Err)
-//!              └── not ready ──► the waker is in the line ──► Pending
+//!         ┌─────────────────────────────────────────────┐ EAGAIN: blocked
+//!         ▼                                             │
+//!     interest ── Ready ──▶ may_call ── true ──▶ the call ── EINTR: interest
+//!         │  │                 │                   │
+//!         │  │                 └─ false:           └─ value or error ─▶ Ready;
+//!         │  │                    wake, Pending       drained, if it was short
+//!         │  └── Gone ──▶ Ready(Err)
+//!         └── Parked, Unparked: the waker is in the line ──▶ Pending
 //! ```
 //!
-//! The reactor is borrowed three times for a moment and never while the call runs, a waker is
-//! cloned, or one is woken.
+//! The reactor is not borrowed while the call runs, or while a waker is cloned or woken.
 
 use std::io::{self, ErrorKind};
 use std::task::{Poll, Waker};
@@ -23,14 +23,14 @@ use super::{Direction, Interest, Reactor};
 use crate::util::slab::Key;
 use crate::util::wake_quietly;
 
-/// A door to the reactor, which the floor above owns.
+/// Access to the reactor, which the layer above owns.
 pub(crate) trait Access {
-    /// Lends the reactor to `work`, which calls no foreign code.
+    /// Runs `work` with the reactor. `work` calls no third-party code.
     fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R;
 
-    /// Counts one call that is about to be made; `false` when the task has made so many in this
-    /// poll that it is the others' turn. Only calls count: a task that waits for hundreds of
-    /// sockets reaches every one of them.
+    /// Counts one system call before it is made. Returns `false` if the task has used up its calls
+    /// in this poll, so that other tasks run. Only calls count: a task that waits for hundreds of
+    /// sockets reaches each of them.
     fn may_call(&self) -> bool {
         true
     }
@@ -39,24 +39,21 @@ pub(crate) trait Access {
 /// One direction of one source.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side {
-    /// The source.
     pub(crate) key: Key,
-    /// The direction.
     pub(crate) direction: Direction,
 }
 
-/// What a call that succeeded gives, and whether it was short, which on some descriptors proves
-/// that the kernel has no more.
+/// The result of a successful call, and whether it was short, which on some descriptors proves that
+/// the kernel has no more.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Done<T> {
-    /// The result.
     value: T,
-    /// Whether it moved less than it could have.
+    /// Whether the call transferred less than it could have.
     drained: bool,
 }
 
 impl<T> Done<T> {
-    /// A result that says nothing about the next call: an accepted connection, a datagram.
+    /// Wraps a result that implies nothing about the next call: an accepted connection, a datagram.
     pub(crate) fn with(value: T) -> Self {
         Self {
             value,
@@ -66,21 +63,21 @@ impl<T> Done<T> {
 }
 
 impl Done<usize> {
-    /// A number of bytes of a stream, of the `room` that there was. None at all is an end and not a
-    /// short count.
-    pub(crate) fn bytes(count: usize, room: usize) -> Self {
+    /// Wraps a number of bytes of a stream, of at most `capacity`. Zero is the end of the stream,
+    /// not a short count.
+    pub(crate) fn bytes(count: usize, capacity: usize) -> Self {
         Self {
             value: count,
-            drained: 0 < count && count < room,
+            drained: 0 < count && count < capacity,
         }
     }
 }
 
-/// Makes `call` when `side` may be ready, or parks `waker` until it is.
+/// Makes `call` if `side` may be ready, or parks `waker` until it is.
 ///
-/// `call` must not block. A [`Side`] whose source is gone gives [`ErrorKind::NotConnected`].
-// Many kinds of sockets use it, so the compiler would not by itself; it costs an echo 136
-// instructions if it does not.
+/// `call` must not block. Returns [`ErrorKind::NotConnected`] if the source of `side` was removed.
+// Not inlined by default, as many kinds of sockets use it; an echo then costs 136 instructions
+// more.
 #[inline]
 pub(crate) fn poll_io<T>(
     driver: &impl Access,
@@ -118,7 +115,7 @@ pub(crate) fn poll_io<T>(
     }
 }
 
-/// Puts a clone of `waker` into the line, and wakes those that the line gives back.
+/// Puts a clone of `waker` into the line, and wakes the wakers that the line returns.
 #[cold]
 fn park(driver: &impl Access, side: Side, waker: &Waker) {
     let (own, mut woken) = (waker.clone(), Vec::new());
@@ -126,7 +123,7 @@ fn park(driver: &impl Access, side: Side, waker: &Waker) {
     woken.into_iter().for_each(wake_quietly);
 }
 
-/// What a call on a source that is no longer there gives.
+/// Returns the error of a call on a removed source.
 #[cold]
 fn gone() -> io::Error {
     io::Error::new(

@@ -1,45 +1,45 @@
-//! F1: the operating system's part of the reactor, and the only file of it that knows Linux.
+//! The poller: the part of the reactor that calls the operating system, and its only file that is
+//! specific to Linux.
 //!
-//! Every descriptor is added once, for both directions and edge-triggered, and never touched again
-//! until it is deleted. The poller knows tokens, no sources, and remembers nothing about a
-//! descriptor.
+//! Every descriptor is added once, for both directions and edge-triggered, and not changed until it
+//! is deleted. The poller knows tokens, no sources, and keeps no state of a descriptor.
 //!
 //! # How it waits
 //!
-//! epoll's own timeout counts whole milliseconds, that of ppoll nanoseconds. So a wait with a
-//! timeout goes in two strides:
+//! The timeout of epoll counts whole milliseconds, that of ppoll nanoseconds. So a wait with a
+//! timeout has two steps:
 //!
 //! ```text
-//!           timeout is long                                   little time is left
-//!   wait ──────────────────► epoll_pwait, whole milliseconds ─────────────────────► ppoll on the epoll descriptor,
-//!                            rounded down, a 512th early                            nanoseconds
-//!                              │                                                      │            │
-//!                              │ events: one call                             nothing │     events │
-//!                              ▼                                                      ▼            ▼
-//!                            done                                                   done      epoll_pwait, at once
+//!        long timeout                    little time left
+//!   wait ────────────▶ coarse_wait: ─────────────────────▶ fine_wait: ppoll on
+//!                      epoll_pwait, whole ms,              the epoll descriptor,
+//!                      rounded down, a 512th early         nanoseconds
+//!                         │                                 │         │
+//!                         │ events:                 nothing │  events │
+//!                         ▼ one call                        ▼         ▼
+//!                       done                              done      epoll_pwait,
+//!                                                                   at once
 //! ```
 //!
 //! Without a timeout, with a timeout of zero, and for a long timeout that an event cuts short, this
-//! is one system call. The second stride is one call when the time runs out, two when an event
-//! comes. When the last wait ended by the clock, the next one most likely will: then the first
-//! stride is left out for anything but long waits, and a program that only sleeps also pays one
-//! call a sleep.
+//! is one system call. `fine_wait` is one call if the time runs out, two if an event comes. If the
+//! last wait ended by the clock, the next one most likely will, too: then `coarse_wait` is left out
+//! except for long waits, and a program that only sleeps pays one call per sleep.
 //!
 //! The kernel lets each of these waits end late by a thousandth of its length, and by at least the
-//! timer slack of the thread, 50 µs unless told otherwise; where no other timer goes off, it ends
-//! as late as that. The first stride ends early by more; the second asks for as much less than it
-//! wants, and so ends at the moment itself. Should it end before, as it may when another timer goes
-//! off in between, one more stride takes the rest. Only a rest that is shorter than the slack is
-//! waited for with the slack lowered, which costs three more calls. To lower it for good would be
-//! simpler, but every thread and every process that a task starts would inherit that.
+//! timer slack of the thread, 50 µs by default; unless another timer fires, it ends as late as
+//! that. `coarse_wait` ends early by more; `fine_wait` subtracts the slack from its timeout, and so
+//! ends at the exact time. If it ends before, as it may when another timer fires, one more wait
+//! takes the rest. Only a rest that is shorter than the slack needs a lowered slack
+//! ([`TimerSlackGuard`]), which costs three more calls. Lowering it permanently would be simpler,
+//! but every thread and every process that a task starts would inherit it.
 //!
-//! Where the process may open no descriptor (`RLIMIT_NOFILE` is 0), ppoll takes none. The second
-//! stride is then one of whole milliseconds, too, rounded up: late by less than one, and never
-//! early.
+//! If the process may open no descriptor (`RLIMIT_NOFILE` is 0), ppoll accepts none. The second
+//! step then counts whole milliseconds, too, rounded up: late by less than one, and never early.
 //!
 //! `epoll_pwait2` counts nanoseconds, too, and would save the last call of the drawing, and two
 //! microseconds of lateness. It is missing from kernels before 5.11, from older sandboxes, and from
-//! valgrind, so it needs the other way to fall back to; and rustix has only one of them in a
+//! valgrind, so it needs the other calls as a fallback; and rustix provides only one of them in a
 //! program: its feature `linux_5_11` takes `epoll_wait` away, from all other crates that use
 //! rustix, too.
 
@@ -61,17 +61,16 @@ use rustix::thread::{current_timer_slack, set_current_timer_slack};
 use super::readiness::Readiness;
 use super::unparker::Notify;
 
-/// How many events one wait can bring; what does not fit comes with the next. Tests see to it with
-/// few descriptors.
+/// The greatest number of events of one wait; further events come with the next one. Small in
+/// tests, so that few descriptors exceed it.
 pub(super) const EVENTS: usize = if cfg!(test) { 16 } else { 1024 };
 
-/// The longest wait that is worth no first stride when the clock is likely to end it: up to here,
-/// what is left of the kernel's slack, which is greater for a thread that is nice, hides in what it
-/// takes to wake up.
+/// The longest wait without a `coarse_wait` when the clock is likely to end it: up to this length,
+/// the kernel's slack, which is greater for a niced thread, is less than the time to wake up.
 const SHORT: Duration = Duration::from_millis(50);
 
-/// The longest first stride; a timeout beyond it just takes several.
-const STRIDE: Duration = Duration::from_secs(3600);
+/// The longest `coarse_wait`; a longer timeout takes several.
+const MAX_COARSE: Duration = Duration::from_secs(3600);
 
 /// An epoll instance.
 #[derive(Debug)]
@@ -166,7 +165,7 @@ impl Poller {
     /// [`events`](Self::events) tells.
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.events.clear();
-        match self.wait_in_strides(timeout) {
+        match self.wait_in_steps(timeout) {
             Err(Errno::INTR) => Ok(()),
             outcome => Ok(outcome?),
         }
@@ -180,7 +179,7 @@ impl Poller {
     }
 
     /// Decides between a wait without a clock and one with.
-    fn wait_in_strides(&mut self, timeout: Option<Duration>) -> Result<(), Errno> {
+    fn wait_in_steps(&mut self, timeout: Option<Duration>) -> Result<(), Errno> {
         match timeout {
             None => self.collect(None),
             Some(Duration::ZERO) => self.collect(Some(Duration::ZERO)),
@@ -191,12 +190,12 @@ impl Poller {
         }
     }
 
-    /// Takes strides until there is an event or `left`, the time up to `deadline`, has gone.
+    /// Waits in steps until an event comes or `left`, the time up to `deadline`, has passed.
     fn wait_until(&mut self, deadline: Instant, mut left: Duration) -> Result<(), Errno> {
         while self.events.is_empty() && !left.is_zero() {
-            match first_stride(left, self.slack, self.ended_by_clock) {
-                Some(stride) => self.collect(Some(stride))?,
-                None => self.second_stride(left)?,
+            match coarse_wait(left, self.slack, self.ended_by_clock) {
+                Some(step) => self.collect(Some(step))?,
+                None => self.fine_wait(left)?,
             }
             left = deadline.saturating_duration_since(Instant::now());
         }
@@ -216,7 +215,7 @@ impl Poller {
     }
 
     /// Waits for what is left of a timeout, and takes the events.
-    fn second_stride(&mut self, left: Duration) -> Result<(), Errno> {
+    fn fine_wait(&mut self, left: Duration) -> Result<(), Errno> {
         match self.ppoll_wait(left) {
             Ok(false) => Ok(()),
             Ok(true) => self.collect(Some(Duration::ZERO)),
@@ -255,12 +254,12 @@ impl fmt::Debug for Poller {
 }
 
 /// The part of a timeout to be waited for in whole milliseconds, if there is one.
-fn first_stride(timeout: Duration, slack: Duration, clock_will_end_it: bool) -> Option<Duration> {
-    let early = timeout.min(STRIDE) - timeout.min(STRIDE) / 512;
+fn coarse_wait(timeout: Duration, slack: Duration, clock_will_end_it: bool) -> Option<Duration> {
+    let early = timeout.min(MAX_COARSE) - timeout.min(MAX_COARSE) / 512;
     let early = early.saturating_sub(slack);
-    let stride = Duration::from_millis(early.as_millis().try_into().ok()?);
-    let skip = stride.is_zero() || (clock_will_end_it && timeout <= SHORT);
-    (!skip).then_some(stride)
+    let step = Duration::from_millis(early.as_millis().try_into().ok()?);
+    let skip = step.is_zero() || (clock_will_end_it && timeout <= SHORT);
+    (!skip).then_some(step)
 }
 
 /// A timeout in whole milliseconds that is not shorter.
@@ -381,29 +380,26 @@ mod tests {
     const SLACK: Duration = Duration::from_micros(50);
 
     #[test]
-    fn the_first_stride_is_whole_milliseconds_and_ends_early() {
+    fn a_coarse_wait_is_whole_milliseconds_and_ends_early() {
         for micros in (0..200_000).step_by(37) {
             let timeout = Duration::from_micros(micros);
-            let Some(stride) = first_stride(timeout, SLACK, false) else {
+            let Some(step) = coarse_wait(timeout, SLACK, false) else {
                 assert!(timeout < Duration::from_micros(1_052), "{timeout:?}");
                 continue;
             };
-            assert!(
-                stride + SLACK <= timeout && !stride.is_zero(),
-                "{timeout:?}"
-            );
-            assert_eq!(stride.subsec_nanos() % 1_000_000, 0, "{timeout:?}");
+            assert!(step + SLACK <= timeout && !step.is_zero(), "{timeout:?}");
+            assert_eq!(step.subsec_nanos() % 1_000_000, 0, "{timeout:?}");
         }
     }
 
     #[test]
-    fn a_wait_that_the_clock_will_end_has_no_first_stride_unless_it_is_long() {
-        assert_eq!(first_stride(SHORT, SLACK, true), None);
-        assert!(first_stride(SHORT + Duration::from_nanos(1), SLACK, true).is_some());
+    fn a_wait_that_the_clock_will_end_has_no_coarse_wait_unless_it_is_long() {
+        assert_eq!(coarse_wait(SHORT, SLACK, true), None);
+        assert!(coarse_wait(SHORT + Duration::from_nanos(1), SLACK, true).is_some());
     }
 
     #[test]
-    fn a_second_stride_and_its_slack_are_what_is_left() {
+    fn a_fine_wait_and_its_slack_are_what_is_left() {
         for nanos in (1..100_000_000).step_by(997) {
             let left = Duration::from_nanos(nanos);
             let Some(asked) = less_slack(left, SLACK) else {
@@ -420,19 +416,19 @@ mod tests {
     }
 
     #[test]
-    fn a_second_stride_without_ppoll_is_whole_milliseconds_and_not_early() {
+    fn a_fine_wait_without_ppoll_is_whole_milliseconds_and_not_early() {
         for nanos in (1..5_000_000).step_by(997).chain([1_000_000, u64::MAX / 2]) {
             let left = Duration::from_nanos(nanos);
-            let stride = up_to_milliseconds(left);
-            assert!(left <= stride && stride < left + Duration::from_millis(1));
-            assert_eq!(stride.subsec_nanos() % 1_000_000, 0, "{left:?}");
+            let step = up_to_milliseconds(left);
+            assert!(left <= step && step < left + Duration::from_millis(1));
+            assert_eq!(step.subsec_nanos() % 1_000_000, 0, "{left:?}");
         }
     }
 
     #[test]
-    fn any_timeout_makes_a_stride_that_the_kernel_takes() {
+    fn any_timeout_gives_a_coarse_wait_that_the_kernel_takes() {
         for timeout in [Duration::from_secs(86_400 * 365), Duration::MAX] {
-            assert!(first_stride(timeout, SLACK, false).is_some_and(|stride| stride <= STRIDE));
+            assert!(coarse_wait(timeout, SLACK, false).is_some_and(|step| step <= MAX_COARSE));
         }
     }
 

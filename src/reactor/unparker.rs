@@ -1,61 +1,60 @@
-//! F1: how another thread ends the sleep of the loop, for at most one system call a sleep.
+//! The unparker: another thread ends the wait of the loop, with at most one system call per wait.
 //!
-//! What to do stands in a queue that is not part of this file; the bell only answers whether
-//! someone must be roused.
-//!
-//! ```text
-//!                 prepare_park (home)               ring (anyone): strikes the chime
-//!     ┌───────┐ ──────────────────────► ┌────────┐ ──────────────────────► ┌──────┐
-//!     │ AWAKE │                         │ ASLEEP │                         │ NOTIFIED │
-//!     └───────┘ ◄────────────────────── └────────┘                         └──────┘
-//!       │   ▲     awake (home)                                                │ │ ▲
-//!       └───┘     ▲                                          awake (home)     │ └─┘ ring: nothing
-//!   ring: nothing └───────────────────────────────────────────────────────────┘
-//! ```
-//!
-//! The two sides each write one thing and then read the other's, so one of them must see the other:
+//! The work for the loop is in a queue outside this file; the unparker only decides whether the
+//! home thread must be woken to look at it.
 //!
 //! ```text
-//!   home                                   elsewhere
-//!   state = ASLEEP      (prepare_park)    push to the queue
-//!   fence SeqCst        (prepare_park)    fence SeqCst          (ring)
-//!   is the queue empty?                    is the state ASLEEP?  (ring)
+//!              prepare_park (home)            unpark (any thread): notify
+//!   ┌───────┐ ────────────────────▶ ┌────────┐ ───────────────▶ ┌──────────┐
+//!   │ AWAKE │                       │ ASLEEP │                  │ NOTIFIED │
+//!   └───────┘ ◀──────────────────── └────────┘                  └──────────┘
+//!     │  ▲ ▲     awake (home)                                     │ │ ▲
+//!     └──┘ │                                         awake (home) │ └─┘ unpark:
+//!  unpark: └──────────────────────────────────────────────────────┘     nothing
+//!  nothing
 //! ```
 //!
-//! Were both answers to miss the other's write, each fence would have to come before the other in
-//! the one order that all `SeqCst` fences have. So either home sees the entry and calls
-//! [`awake`](Unparker::awake) in place of sleeping, or the other thread sees `ASLEEP` and strikes;
-//! when both happen, one sleep ends early and finds nothing, which is harmless. The chime keeps a
-//! stroke that comes between the look at the queue and the sleep.
+//! Each side writes one thing and then reads the other's, so at least one of them sees the other:
+//!
+//! ```text
+//!   home thread                            other thread
+//!   state = ASLEEP      (prepare_park)     push to the queue
+//!   fence SeqCst        (prepare_park)     fence SeqCst          (unpark)
+//!   is the queue empty?                    is the state ASLEEP?  (unpark)
+//! ```
+//!
+//! If both reads missed the other's write, each fence would precede the other in the single total
+//! order of `SeqCst` fences. So either the home thread sees the entry and calls
+//! [`awake`](Unparker::awake) in place of waiting, or the other thread sees `ASLEEP` and notifies.
+//! If both happen, one wait ends early and finds nothing, which is harmless. The event descriptor
+//! keeps a notification that comes between the look at the queue and the wait.
 
 use crate::util::sync::atomic::{AtomicU8, Ordering, fence};
 use crate::util::sync::{Mutex, MutexGuard};
 
-/// Something that ends the home thread's wait, also one that has not begun yet.
+/// Ends the wait of the home thread, even one that has not begun yet.
 pub(crate) trait Notify {
-    /// Ends it.
     fn notify(&self);
 }
 
-/// Home is busy and will look at the queue before it sleeps.
+/// The home thread runs, and will look at the queue before it waits.
 const AWAKE: u8 = 0;
-/// Home sleeps, or is about to.
+/// The home thread waits, or is about to.
 const ASLEEP: u8 = 1;
-/// Home was asleep and has been struck awake.
+/// The home thread waited and was notified.
 const NOTIFIED: u8 = 2;
 
-/// The shared bell.
+/// The state that home thread and other threads share.
 #[derive(Debug)]
 pub(crate) struct Unparker<C> {
     /// One of [`AWAKE`], [`ASLEEP`], [`NOTIFIED`].
     state: AtomicU8,
-    /// What makes the noise, until [`close`](Self::close). Locked only for a stroke that is really
-    /// needed.
+    /// Present until [`close`](Self::close). Locked only for a notification that is needed.
     event_fd: Mutex<Option<C>>,
 }
 
 impl<C: Notify> Unparker<C> {
-    /// A bell in an awake house.
+    /// Creates an unparker whose home thread runs.
     pub(crate) fn new(event_fd: C) -> Self {
         Self {
             state: AtomicU8::new(AWAKE),
@@ -63,19 +62,20 @@ impl<C: Notify> Unparker<C> {
         }
     }
 
-    /// Home: says that it will sleep, unless the queue, looked at *after* this call, has something.
+    /// Home thread: announces a wait. The caller must look at the queue *after* this call, and wait
+    /// only if it is empty.
     pub(crate) fn prepare_park(&self) {
         self.state.store(ASLEEP, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
-    /// Home: is up, or did not lie down after all.
+    /// Home thread: ends the wait, or the announcement of one.
     pub(crate) fn awake(&self) {
         self.state.store(AWAKE, Ordering::Relaxed);
     }
 
-    /// Any thread: makes sure that home looks at the queue, into which the caller has *already* put
-    /// something.
+    /// Any thread: ensures that the home thread looks at the queue, to which the caller has
+    /// *already* added its entry.
     ///
     /// After [`close`](Self::close) it does nothing.
     pub(crate) fn unpark(&self) {
@@ -85,7 +85,7 @@ impl<C: Notify> Unparker<C> {
         }
     }
 
-    /// Takes on the duty to strike, which only one of many ringers gets in one sleep.
+    /// Returns `true` to one thread per wait, which must notify.
     #[must_use = "who claims must strike"]
     fn claim(&self) -> bool {
         let claimed =
@@ -94,13 +94,13 @@ impl<C: Notify> Unparker<C> {
         claimed.is_ok()
     }
 
-    /// Home, at its end: silences the bell for good and gives the chime's resources back.
+    /// Home thread, at its end: disables the unparker and closes the event descriptor.
     pub(crate) fn close(&self) {
         let event_fd = self.lock().take();
         drop(event_fd);
     }
 
-    /// Makes the noise.
+    /// Notifies, unless the unparker is closed.
     #[cold]
     fn notify(&self) {
         if let Some(event_fd) = &*self.lock() {
@@ -108,7 +108,7 @@ impl<C: Notify> Unparker<C> {
         }
     }
 
-    /// The lock; a panic elsewhere cannot have left the option half changed.
+    /// Locks the descriptor. A panic cannot have left the option half changed.
     fn lock(&self) -> MutexGuard<'_, Option<C>> {
         self.event_fd
             .lock()
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts its strokes.
+    /// Counts its notifications.
     #[derive(Default)]
     struct Counter(Cell<u32>);
 
@@ -178,7 +178,7 @@ mod loom_tests {
 
     use super::*;
 
-    /// Stands for the eventfd: keeps a stroke until someone waits, and counts.
+    /// Models the eventfd: keeps a notification until a wait takes it, and counts.
     #[derive(Clone)]
     struct EventFd {
         stroke: Arc<Notify>,

@@ -136,7 +136,7 @@ impl Core {
             if !owner.state().can_carry() {
                 return None;
             }
-            owner.while_deaf(|| parent.mark_path());
+            owner.with_wakes_suppressed(|| parent.mark_path());
             let (outer, carrier) = match (parent.around(), owner.parent()) {
                 (Some(around), _) => (around, None),
                 (None, Some(parent)) => (parent, Some(owner)),

@@ -57,7 +57,7 @@ impl Core {
         task: Task,
         parent: Rc<dyn ParentScheduler<Shared>>,
     ) {
-        task.put_into(parent);
+        task.set_parent(parent);
         self.admit(owner, task);
     }
 

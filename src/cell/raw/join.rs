@@ -1,7 +1,8 @@
-//! The one typed reference to a task: the join handle's, through which the output leaves the cell.
+//! The reference of the join handle, typed with the output, which leaves the cell through it.
 //!
-//! It is not counted: the state word's `HANDLE` bit keeps the cell, and whoever ends last, task or
-//! handle, gives it up.
+//! This
+//! reference is not counted: the `HANDLE` bit of the state word keeps the cell, and the later end,
+//! of task or handle, gives the cell up.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,7 +18,7 @@ use crate::cell::state::{OnHandleGone, State};
 use crate::error::{Cancelled, JoinError};
 use crate::util::{Id, budget, drop_quietly, wait_graph};
 
-/// What a handle says when its result is asked for a second time.
+/// Panics: the result was requested a second time.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -31,34 +32,33 @@ fn already_taken(number: u64, label: &Label) -> ! {
     );
 }
 
-/// What a handle says when it is awaited on a foreign thread.
+/// The message of the panic when a handle is awaited on another thread, or outside its runtime.
 const AWAY: &str = "a JoinHandle was awaited away from its runtime: await it on the thread, and inside the runtime, \
                     that runs its task; from other threads use `Remote::spawn`";
 
-/// The handle's reference.
+/// The reference of the join handle.
 pub(crate) struct Join<T, H: Schedule> {
-    /// The cell.
     header: NonNull<Header<H>>,
-    /// True once somebody awaited the task through this handle: then dropping it cancels the task.
+    /// Whether the task was awaited through this handle: then dropping it cancels the task.
     awaited: bool,
-    /// The output is the handle's to take.
+    /// The handle may take the output.
     output: PhantomData<T>,
 }
 
-// SAFETY: rules 2 and 3; away from home the handle looks at the state word, posts letters, and
-// takes the output of a finished task, which `T: Send` allows. `'static`, since a posted removal
-// may run after anything borrowed has gone.
+// SAFETY: rules 2 and 3; on other threads the handle reads the state word, sends messages, and
+// takes the output of a finished task, which `T: Send` allows. `'static`, since a message may be
+// processed after the end of anything borrowed.
 unsafe impl<T: Send + 'static, H: Schedule> Send for Join<T, H> {}
-// SAFETY: as above; through a shared reference there is no way to the output.
+// SAFETY: as above; a shared reference does not reach the output.
 unsafe impl<T: Send + 'static, H: Schedule> Sync for Join<T, H> {}
 
 impl<T, H: Schedule> Unpin for Join<T, H> {}
 
 impl<T, H: Schedule> Join<T, H> {
-    /// The handle of a new task.
+    /// Creates the handle of a new task.
     ///
     /// # Safety
-    /// The cell's word says `HANDLE`, this is its only handle, and `T` is the output of its future.
+    /// The state word has `HANDLE`, this is the only handle, and `T` is the output of its future.
     pub(super) unsafe fn new(header: NonNull<Header<H>>) -> Self {
         Self {
             header,
@@ -67,58 +67,53 @@ impl<T, H: Schedule> Join<T, H> {
         }
     }
 
-    /// The task's header.
     fn header(&self) -> &Header<H> {
         // SAFETY: rule 1, the HANDLE bit keeps the cell.
         unsafe { self.header.as_ref() }
     }
 
-    /// A counted reference to the task.
+    /// Returns a counted reference to the task.
     pub(crate) fn task(&self) -> TaskRef<H> {
         // SAFETY: rule 1, the HANDLE bit keeps the cell.
         unsafe { reference(self.header) }
     }
 
-    /// True when the task has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.header().state().is_done()
     }
 
-    /// True when the task ended without a value. The output must still be there.
+    /// Returns `true` if the task ended with an error. Panics if the output was taken.
     pub(crate) fn has_failed(&self) -> bool {
         if !self.header().state().has_output() {
             already_taken(self.number(), self.label());
         }
-        // SAFETY: rule 3; done, and the output is the handle's.
+        // SAFETY: rule 3; done, and the output belongs to the handle.
         unsafe { (self.header().vtable.has_failed)(self.header) }
     }
 
-    /// The task's number in its runtime.
     pub(crate) fn number(&self) -> u64 {
         self.header().number
     }
 
-    /// Location and name.
     pub(crate) fn label(&self) -> &Label {
         &self.header().label
     }
 
-    /// The runtime the task belongs to.
     pub(crate) fn home(&self) -> &H {
         self.header().home()
     }
 
-    /// Cancels the task; `false` when it has ended.
+    /// Cancels the task. Returns `false` if it has ended.
     pub(crate) fn cancel(&self, cancelled: Cancelled) -> bool {
         !self.is_done() && self.task().cancel(cancelled)
     }
 
-    /// Dropping the handle will leave the task alone.
+    /// Ends the ownership of the task: dropping the handle does not cancel it.
     pub(crate) fn disown(&mut self) {
         self.awaited = false;
     }
 
-    /// The output, as a future gives it; awaiting owns.
+    /// Polls for the output. Makes the handle own the task.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         let state = self.header().state();
         if state.is_done() {
@@ -128,7 +123,8 @@ impl<T, H: Schedule> Join<T, H> {
         self.wait(cx, true).map(|()| self.take())
     }
 
-    /// Whether the task has ended; if not, the context's waker is woken when it does. Does not own.
+    /// Returns `Ready` if the task has ended; otherwise its end wakes the context's waker. Does not
+    /// make the handle own the task.
     pub(crate) fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_done() {
             return Poll::Ready(());
@@ -136,12 +132,13 @@ impl<T, H: Schedule> Join<T, H> {
         self.wait(cx, false)
     }
 
-    /// The output of a finished task. Panics when it was taken before.
+    /// Takes the output of a finished task. Panics if it was taken before.
     pub(crate) fn take(&mut self) -> Result<T, JoinError> {
         self.take_from(self.header().state())
     }
 
-    /// The same, with the state word of the finished task, which nobody else changes any more.
+    /// Takes the output, given the state word of the finished task, of which the handle is the only
+    /// writer.
     #[inline]
     fn take_from(&mut self, state: State) -> Result<T, JoinError> {
         if !state.has_output() {
@@ -150,16 +147,16 @@ impl<T, H: Schedule> Join<T, H> {
         self.header().state.set(state.take_output());
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
         let target = NonNull::from(&mut output).cast();
-        // SAFETY: rule 3; done, the output was there and is ours; T is its type by the promise to
-        // `new`.
+        // SAFETY: rule 3; done, and the output belongs to the handle; `new` requires that `T` is
+        // its type.
         unsafe { (self.header().vtable.take_output)(self.header, target) };
-        // SAFETY: the call above filled it.
+        // SAFETY: the call above initialized it.
         unsafe { output.assume_init() }
     }
 
-    /// Drops the output now, if this is the home thread while it does not drive the runtime: what
-    /// the output of a group's child borrows may be gone when the letter is read. A handle on
-    /// another thread is of an output that borrows nothing.
+    /// Drops the output at once if this is the home thread while it does not drive the runtime: the
+    /// output of a child may borrow what has ended when the message is processed. The output of a
+    /// handle on another thread borrows nothing.
     #[cold]
     fn drop_output_at_home(&mut self) {
         let header = self.header();
@@ -168,18 +165,19 @@ impl<T, H: Schedule> Join<T, H> {
             && header.state().has_output()
         {
             header.state.step(|state| (state.take_output(), ()));
-            // SAFETY: rule 3; done, and the output was the handle's; here any type may be dropped.
+            // SAFETY: rule 3; done, and the output belonged to the handle; the home thread may drop
+            // any type.
             unsafe { (header.vtable.drop_output)(self.header) };
         }
     }
 
-    /// Makes the context's waker the joiner of a task that has not ended; ready if that ended
-    /// meanwhile. With `owns`, dropping the handle cancels the task from now on. Not inlined, so
-    /// that asking for a result that is there needs no frame.
+    /// Makes the context's waker the joiner of a task that has not ended. Ready if the task ended
+    /// meanwhile. With `owns`, the handle owns the task from now on. Not inlined, so that a poll of
+    /// a finished task (bench `spawn_join_1`) needs no stack frame.
     ///
-    /// The clone and the destructor of a waker are foreign code, which may poll by hand the group
-    /// that the task is a child of, and so end the task. So the clone comes first, and the old
-    /// waker is dropped last.
+    /// The clone and the destructor of
+    /// a waker are third-party code, which may poll the group of the task and so end the task. So
+    /// the clone comes first, and the old waker is dropped last.
     #[inline(never)]
     fn wait(&mut self, cx: &mut Context<'_>, owns: bool) -> Poll<()> {
         assert!(self.header().home().is_here(), "{AWAY}");
@@ -209,27 +207,27 @@ impl<T, H: Schedule> Join<T, H> {
         known
     }
 
-    /// Has circles of awaits looked for. A combinator's waker does not say which task awaits: that
-    /// is noted, where only that could tell of a circle.
+    /// Starts the search for cycles of awaits. The waker of a combinator does not identify the
+    /// awaiting task, so that task is recorded if a cycle is possible.
     #[inline]
     fn begin_await(&self, waker: &Waker) {
         if let Some(awaiter) = H::await_begins()
             && number_of(waker, self.header().home()).is_none()
         {
             self.note_awaiter(Some(awaiter));
-            // What is known now may close a circle.
+            // The recorded task may close a cycle.
             H::await_begins();
         }
     }
 
-    /// Notes which task awaits this one, for the report of a deadlock.
+    /// Records which task awaits this one, for the report of a deadlock.
     #[cold]
     #[inline(never)]
     fn note(&self) {
         self.note_awaiter(wait_graph::who());
     }
 
-    /// Notes which task awaits this one, if that is known.
+    /// Records which task awaits this one, if that is known.
     fn note_awaiter(&self, awaiter: Option<Id>) {
         if awaiter.is_some()
             && let Ok(task) = self.task().at_home()
@@ -245,12 +243,11 @@ impl<T, H: Schedule> Drop for Join<T, H> {
             header: self.header,
             awaited: self.awaited,
         };
-        match self.header().home().is_here() {
-            true => gone.settle_here(),
-            false => {
-                self.drop_output_at_home();
-                gone.send_home();
-            }
+        if self.header().home().is_here() {
+            gone.settle_here();
+        } else {
+            self.drop_output_at_home();
+            gone.send_home();
         }
     }
 }
@@ -261,7 +258,7 @@ impl<T, H: Schedule> fmt::Debug for Join<T, H> {
     }
 }
 
-/// Gives up the task at a slot of the table.
+/// Gives up the task at a slot of `OwnedTasks`.
 #[inline]
 fn give_up<H: Schedule>(slot: u32) {
     if let Some(owner) = H::remove(slot) {
@@ -269,33 +266,32 @@ fn give_up<H: Schedule>(slot: u32) {
     }
 }
 
-/// A handle that was dropped, on its way home. It keeps the cell as the handle did, so it must be
-/// settled, once.
+/// A dropped handle on its way to the home thread. It keeps the cell as the handle did, so it must
+/// be settled once.
 #[must_use]
 pub(crate) struct GoneHandle<H: Schedule> {
-    /// The cell.
     header: NonNull<Header<H>>,
-    /// Whether dropping it cancels the task.
+    /// Whether the task was awaited through the handle.
     awaited: bool,
 }
 
-// SAFETY: a handle that other threads may not have is dropped on the home thread, whose letters
-// only the home thread reads (see `runtime::shared`); any other handle was itself `Send`.
+// SAFETY: a handle that is not `Send` is dropped on the home thread, whose messages only the home
+// thread processes (see `runtime::shared`); any other handle was itself `Send`.
 unsafe impl<H: Schedule> Send for GoneHandle<H> {}
 
 impl<H: Schedule> GoneHandle<H> {
-    /// The task, on the home thread, if it has ended: dropping its output is all that is left to
-    /// do.
+    /// Returns the task if this is the home thread and the task has ended: only its output is left
+    /// to drop.
     pub(crate) fn ended(&self) -> Option<Task<H>> {
-        // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
+        // SAFETY: rule 1, the HANDLE bit, which this value represents, keeps the cell.
         let task = unsafe { reference(self.header) };
         task.at_home().ok().filter(|task| task.state().is_done())
     }
 
-    /// Settles it on the home thread.
+    /// Settles the handle on the home thread.
     #[inline]
     pub(crate) fn settle_here(self) {
-        // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
+        // SAFETY: rule 1, the HANDLE bit, which this value represents, keeps the cell.
         let header = unsafe { self.header.as_ref() };
         let state = header.state();
         if state.is_spent() {
@@ -305,8 +301,8 @@ impl<H: Schedule> GoneHandle<H> {
         self.settle_unspent();
     }
 
-    /// Settles a handle that did not give the task's result. Apart, so that the usual case needs no
-    /// frame.
+    /// Settles a handle whose result was not taken. Not inlined, so that the common case (bench
+    /// `spawn_join`) needs no stack frame.
     #[inline(never)]
     fn settle_unspent(self) {
         // SAFETY: rule 1, as above.
@@ -318,10 +314,10 @@ impl<H: Schedule> GoneHandle<H> {
         }
     }
 
-    /// Sends it home from another thread; after the runtime's end, settles it here.
+    /// Sends the handle to the home thread; after the end of the runtime, settles it here.
     #[cold]
     fn send_home(self) {
-        // SAFETY: rule 1, the HANDLE bit, which this value stands for, keeps the cell.
+        // SAFETY: rule 1, the HANDLE bit, which this value represents, keeps the cell.
         let home = unsafe { self.header.as_ref() }.home();
         if home.has_ended() {
             return self.settle_after_the_end();
@@ -332,17 +328,17 @@ impl<H: Schedule> GoneHandle<H> {
         keep.home().send(TaskMessage::HandleGone(self));
     }
 
-    /// The task has ended and its output was never taken.
+    /// Drops the output, which was never taken, and gives the task up.
     fn discard(self) {
         // SAFETY: rule 1, the task is given up only below.
         let header = unsafe { self.header.as_ref() };
-        // SAFETY: rule 3; done, and the output was the handle's; here any type may be dropped.
+        // SAFETY: rule 3; done, and the output belonged to the handle; the home thread may drop any
+        // type.
         unsafe { (header.vtable.drop_output)(self.header) };
         give_up::<H>(header.slot.get());
     }
 
-    /// The task lives and has no handle any more: it runs on, or is cancelled if its awaiter has
-    /// gone.
+    /// Detaches a task that has not ended; cancels it if it was awaited.
     fn detach(self) {
         // SAFETY: rule 1, the task has not ended, so its runtime owns it.
         let header = unsafe { self.header.as_ref() };
@@ -350,22 +346,22 @@ impl<H: Schedule> GoneHandle<H> {
         if self.awaited {
             // SAFETY: rule 1, as above.
             let task = unsafe { reference(self.header) };
-            // Settled at home only, so there is no error.
+            // Called on the home thread only, so there is no error.
             task.at_home().map(H::awaiter_gone).ok();
         }
-        // Foreign code, which may end the task and with it the cell: the last.
+        // Third-party code, which may end the task and free the cell, so it runs last.
         drop_quietly(joiner);
     }
 
-    /// Settles it, on whatever thread, after the runtime's end: the handle is a counted reference
-    /// now.
+    /// Settles the handle, on any thread, after the end of the runtime, which has counted it as a
+    /// reference.
     pub(crate) fn settle_after_the_end(self) {
         // SAFETY: rule 1, the end counted the handle.
         let header = unsafe { self.header.as_ref() };
         if header.state.step(State::drop_handle) == OnHandleGone::DropOutputAndGiveUp {
-            // SAFETY: rule 3; the output was the handle's. This thread may drop it: the handle was
-            // here, or was `Send`, or was sent by the home thread, whose letters only that thread
-            // reads.
+            // SAFETY: rule 3; the output belonged to the handle. This thread may drop it: the
+            // handle was here, or was `Send`, or was sent by the home thread, whose messages only
+            // that thread processes.
             unsafe { (header.vtable.drop_output)(self.header) };
         }
         if header.shared_refs.release() == Release::Last {

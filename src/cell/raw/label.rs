@@ -1,5 +1,4 @@
-//! Where a task was spawned and what it is called, in one pointer: every task has a label, few have
-//! a name.
+//! The label of a task, in one pointer: the location of its spawn, and its name if it has one.
 //!
 //! ```text
 //!   pointer, lowest bit 0 ──▶ Location (in the program's constants)
@@ -11,12 +10,12 @@ use std::num::NonZero;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-/// The bit that says that there is a name.
+/// The bit of a label with a name.
 const NAMED: usize = 1;
 // Both kinds of pointer have the bit to spare.
 const _: () = assert!(align_of::<Location<'static>>() > NAMED && align_of::<Named>() > NAMED);
 
-/// Where a task was spawned and what it is called. Never changes, so every thread may read it.
+/// The location of the spawn, and the name if there is one. Constant, so every thread may read it.
 ///
 /// Invariant: the pointer is a `&'static Location`, or, with the bit, a `Box<Named>` that belongs
 /// to this label.
@@ -24,19 +23,17 @@ pub(crate) struct Label(NonNull<()>);
 
 /// The label of a named task.
 struct Named {
-    /// Where it was spawned.
     location: &'static Location<'static>,
-    /// Its name.
     name: Box<str>,
 }
 
-// SAFETY: both kinds of target are `Send` and `Sync`, and never changed.
+// SAFETY: both kinds of target are `Send` and `Sync`, and constant.
 unsafe impl Send for Label {}
-// SAFETY: both kinds of target are `Sync`, and through a shared label nothing is changed.
+// SAFETY: both kinds of target are `Sync`, and constant.
 unsafe impl Sync for Label {}
 
 impl Label {
-    /// A label with a name, or without.
+    /// Creates a label with or without a name.
     #[inline]
     pub(crate) fn new(location: &'static Location<'static>, name: Option<Box<str>>) -> Self {
         match name {
@@ -45,19 +42,17 @@ impl Label {
         }
     }
 
-    /// A label with a name.
     fn named(named: Named) -> Self {
         let pointer = NonNull::from(Box::leak(Box::new(named)));
         Self(pointer.map_addr(|address| address | NAMED).cast())
     }
 
-    /// True when there is a name.
     #[inline]
     pub(super) fn is_named(&self) -> bool {
         self.0.addr().get() & NAMED != 0
     }
 
-    /// The address without the bit, if there is a name.
+    /// Returns the pointer without the bit, if there is a name.
     fn heap(&self) -> Option<NonNull<Named>> {
         if !self.is_named() {
             return None;
@@ -68,22 +63,19 @@ impl Label {
         Some(self.0.map_addr(clear).cast())
     }
 
-    /// The name with what belongs to it.
     fn get_named(&self) -> Option<&Named> {
         // SAFETY: the invariant; the box lives as long as the label, and is only read.
         self.heap().map(|named| unsafe { named.as_ref() })
     }
 
-    /// Where the task was spawned.
     pub(crate) fn location(&self) -> &'static Location<'static> {
         match self.get_named() {
             Some(named) => named.location,
-            // SAFETY: the invariant; without the bit it is such a reference.
+            // SAFETY: the invariant; without the bit it is a `&'static Location`.
             None => unsafe { self.0.cast().as_ref() },
         }
     }
 
-    /// The task's name.
     pub(crate) fn name(&self) -> Option<&str> {
         self.get_named().map(|named| &*named.name)
     }
@@ -93,7 +85,7 @@ impl Drop for Label {
     #[inline]
     fn drop(&mut self) {
         if let Some(named) = self.heap() {
-            // SAFETY: the invariant; the box belongs to this label, which ends here.
+            // SAFETY: the invariant; the box belongs to this label, which is dropped.
             drop(unsafe { Box::from_raw(named.as_ptr()) });
         }
     }

@@ -1,4 +1,4 @@
-//! The memory of a task: one allocation, and what is done to it by the future's type.
+//! The memory of a task: one allocation, and the operations that depend on the type of its future.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::any::type_name;
@@ -18,25 +18,25 @@ use crate::cell::word::Word;
 use crate::error::{JoinError, Panic};
 use crate::util::{Payload, caught, drop_quietly};
 
-/// What is done to a cell by somebody who does not know its future's type.
+/// The operations on a cell whose future type is not known to the caller.
 pub(super) struct VTable<H: Schedule> {
-    /// Polls the future; `true` when it ended and its output was written.
+    /// Polls the future. Returns `true` if it ended and its output was written.
     pub(super) poll: unsafe fn(NonNull<Header<H>>, &mut Context<'_>) -> bool,
     /// Drops the future and writes the error as its output.
     pub(super) abort: unsafe fn(NonNull<Header<H>>, JoinError),
-    /// Moves the output out, to where the second pointer shows.
+    /// Moves the output to the second pointer.
     pub(super) take_output: unsafe fn(NonNull<Header<H>>, NonNull<()>),
     /// Whether the output is an error.
     pub(super) has_failed: unsafe fn(NonNull<Header<H>>) -> bool,
     /// Drops the output in place.
     pub(super) drop_output: unsafe fn(NonNull<Header<H>>),
-    /// Frees the cell, whose future and output are gone.
+    /// Frees a cell whose future and output were dropped.
     pub(super) free: unsafe fn(NonNull<Header<H>>, bool),
-    /// The future's type, for a report.
+    /// Returns the name of the future's type, for a report.
     pub(super) future_name: fn() -> &'static str,
 }
 
-/// The future, then its output. The state word says which.
+/// The future, then its output; the state word tells them apart.
 #[repr(C)]
 union Stage<F: Future> {
     /// Until the end.
@@ -54,35 +54,33 @@ struct TaskCell<F: Future, H: Schedule> {
     stage: UnsafeCell<Stage<F>>,
 }
 
-/// What a new cell starts with.
+/// The initial values of a new cell.
 pub(crate) struct NewTask {
-    /// The first state word.
     pub(crate) state: State,
-    /// How many references the maker is about to hand out at home.
+    /// The number of references that the caller creates on the home thread.
     pub(crate) refs: i32,
-    /// The task's number.
     pub(crate) number: u64,
-    /// Location and name.
     pub(crate) label: Label,
 }
 
-/// Allocates a cell. The caller makes `seed.refs` references of the pointer.
+/// Allocates a cell. The caller must create `new.refs` references from the pointer.
 pub(super) fn allocate<F: Future, H: Schedule>(
     home: &Arc<H>,
-    seed: NewTask,
+    new: NewTask,
     future: F,
 ) -> NonNull<Header<H>> {
-    // First of all, so that header and future are written where they stay.
-    let cell = obtain::<H>(const { Layout::new::<TaskCell<F, H>>() }).cast::<TaskCell<F, H>>();
+    // Allocated first, so that header and future are written in place.
+    let cell =
+        take_or_alloc::<H>(const { Layout::new::<TaskCell<F, H>>() }).cast::<TaskCell<F, H>>();
     let header = Header {
         vtable: &const { vtable::<F, H>() },
         home: home_pointer(home),
         shared_refs: SharedRefs::new(),
-        refs: Cell::new(seed.refs),
-        state: Word::new(seed.state),
+        refs: Cell::new(new.refs),
+        state: Word::new(new.state),
         slot: Cell::new(u32::MAX),
-        number: seed.number,
-        label: seed.label,
+        number: new.number,
+        label: new.label,
         joiner: Cell::new(None),
         cold_state: Cell::new(None),
     };
@@ -94,8 +92,8 @@ pub(super) fn allocate<F: Future, H: Schedule>(
     cell.cast()
 }
 
-/// A block for a cell: one that the runtime kept, or a new one.
-fn obtain<H: Schedule>(layout: Layout) -> NonNull<u8> {
+/// Returns a block for a cell, from the pool or newly allocated.
+fn take_or_alloc<H: Schedule>(layout: Layout) -> NonNull<u8> {
     let class = Class::of(layout);
     if let Some(block) = class.and_then(H::take_block) {
         return block;
@@ -106,8 +104,8 @@ fn obtain<H: Schedule>(layout: Layout) -> NonNull<u8> {
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-/// Gives the block of a cell back: to the runtime, if `here` is its thread, or to the allocator.
-fn give_back<H: Schedule>(layout: Layout, block: NonNull<u8>, here: bool) {
+/// Returns the block of a cell to the pool if `here`, otherwise to the allocator.
+fn keep_or_dealloc<H: Schedule>(layout: Layout, block: NonNull<u8>, here: bool) {
     match Class::of(layout) {
         None => dealloc_block(layout, block),
         Some(class) if here => H::keep_block(class, block, dealloc_class),
@@ -115,32 +113,30 @@ fn give_back<H: Schedule>(layout: Layout, block: NonNull<u8>, here: bool) {
     }
 }
 
-/// Gives a block of a class back to the allocator.
 fn dealloc_class(class: Class, block: NonNull<u8>) {
     dealloc_block(class.layout(), block);
 }
 
-/// Gives a block back to the allocator.
 fn dealloc_block(layout: Layout, block: NonNull<u8>) {
     // SAFETY: every block came from `alloc` with the layout of its class, or with its own if it has
     // none.
     unsafe { dealloc(block.as_ptr(), layout) };
 }
 
-/// Gives all blocks of a pool back to the allocator.
+/// Returns all blocks of a pool to the allocator.
 pub(crate) fn empty(pool: &Pool) {
     pool.drain()
         .for_each(|(class, block)| dealloc_class(class, block));
 }
 
-/// The home's address, fit for counting the `Arc` it came from.
+/// Returns the address of the home, from which its `Arc` can be counted.
 fn home_pointer<H>(home: &Arc<H>) -> NonNull<H> {
     let pointer = Arc::as_ptr(home).cast_mut();
     // SAFETY: an Arc's pointer is never null.
     unsafe { NonNull::new_unchecked(pointer) }
 }
 
-/// The table for one type of future.
+/// Returns the vtable for one type of future.
 const fn vtable<F: Future, H: Schedule>() -> VTable<H> {
     VTable {
         poll: poll::<F, H>,
@@ -153,13 +149,13 @@ const fn vtable<F: Future, H: Schedule>() -> VTable<H> {
     }
 }
 
-/// The address of the stage.
+/// Returns the address of the stage.
 ///
 /// # Safety
 /// `ptr` points to a living `TaskCell<F, H>` (rule 1).
 unsafe fn stage<F: Future, H: Schedule>(ptr: NonNull<Header<H>>) -> *mut Stage<F> {
     let cell = ptr.cast::<TaskCell<F, H>>().as_ptr();
-    // SAFETY: the caller vouches for the cell; only the address of a field is formed.
+    // SAFETY: the caller ensures that the cell is alive; only the address of a field is formed.
     let stage = unsafe { &raw const (*cell).stage };
     UnsafeCell::raw_get(stage)
 }
@@ -173,7 +169,7 @@ unsafe fn poll<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, cx: &mut Context
     // SAFETY: the caller's rule 1.
     let future = unsafe { stage::<F, H>(ptr) }.cast::<F>();
     let polled = caught(|| {
-        // SAFETY: rule 3, the future is there and RUNNING keeps everybody else off.
+        // SAFETY: rule 3, the stage contains the future, and RUNNING excludes other access.
         let future = unsafe { &mut *future };
         // SAFETY: rule 5, the future stays in the cell until it is dropped there.
         let future = unsafe { Pin::new_unchecked(future) };
@@ -189,10 +185,10 @@ unsafe fn poll<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, cx: &mut Context
     true
 }
 
-/// Ends the future from outside.
+/// Drops the future and writes an error as the output.
 ///
 /// # Safety
-/// Rule 1; on the home thread, with the future in the stage and nobody polling it (rule 3).
+/// Rule 1; on the home thread, with the future in the stage and no poll in progress (rule 3).
 unsafe fn abort<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, error: JoinError) {
     // SAFETY: the caller's duties are the same.
     unsafe { settle::<F, H>(ptr, Err(error)) };
@@ -209,16 +205,16 @@ unsafe fn settle<F: Future, H: Schedule>(
     // SAFETY: the caller's rule 1.
     let stage = unsafe { stage::<F, H>(ptr) };
     let dropped = caught(|| {
-        // SAFETY: rule 3, the future is there, and it is never looked at again.
+        // SAFETY: rule 3, the stage contains the future, which is not accessed again.
         unsafe { stage.cast::<F>().drop_in_place() };
     });
     let output = verdict(outcome, dropped);
-    // SAFETY: rule 3, the stage is empty now and ours to fill.
+    // SAFETY: rule 3, the stage is empty, and this is its writer.
     unsafe { stage.cast::<Result<F::Output, JoinError>>().write(output) };
 }
 
-/// The result of a task whose future's destructor may have panicked: a value stands (C4), and so
-/// does an earlier panic; over a cancellation the panic wins (C16).
+/// Returns the result of a task whose future's destructor may have panicked: a value stands (C4),
+/// and so does an earlier panic; the panic replaces a cancellation (C16).
 fn verdict<T>(outcome: Result<T, JoinError>, dropped: Result<(), Payload>) -> Result<T, JoinError> {
     match (outcome, dropped) {
         (Err(JoinError::Cancelled(_)), Err(payload)) => {
@@ -235,25 +231,25 @@ fn verdict<T>(outcome: Result<T, JoinError>, dropped: Result<(), Payload>) -> Re
 /// Moves the output out.
 ///
 /// # Safety
-/// Rule 1; the caller owns the output (rule 3); `target` has room for a `Result<F::Output,
+/// Rule 1; the caller owns the output (rule 3); `target` may be written as a `Result<F::Output,
 /// JoinError>`.
 unsafe fn take_output<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, target: NonNull<()>) {
     // SAFETY: the caller's rule 1.
     let stage = unsafe { stage::<F, H>(ptr) };
-    // SAFETY: rule 3, the output is there and the caller's; it is never read again.
+    // SAFETY: rule 3, the output belongs to the caller, and is not read again.
     let output = unsafe { stage.cast::<Result<F::Output, JoinError>>().read() };
-    // SAFETY: the caller vouches for the room.
+    // SAFETY: the caller ensures that `target` is large enough.
     unsafe { target.cast().write(output) };
 }
 
-/// Looks at the output.
+/// Returns `true` if the output is an error.
 ///
 /// # Safety
 /// Rule 1; the caller owns the output (rule 3).
 unsafe fn has_failed<F: Future, H: Schedule>(ptr: NonNull<Header<H>>) -> bool {
     // SAFETY: the caller's rule 1.
     let stage = unsafe { stage::<F, H>(ptr) };
-    // SAFETY: rule 3, the output is there and the caller's.
+    // SAFETY: rule 3, the output belongs to the caller.
     let output = unsafe { &*stage.cast::<Result<F::Output, JoinError>>() };
     output.is_err()
 }
@@ -266,7 +262,7 @@ unsafe fn drop_output<F: Future, H: Schedule>(ptr: NonNull<Header<H>>) {
     // SAFETY: the caller's rule 1.
     let stage = unsafe { stage::<F, H>(ptr) };
     let result = caught(|| {
-        // SAFETY: rule 3, the output is there and the caller's; it is never looked at again.
+        // SAFETY: rule 3, the output belongs to the caller, and is not accessed again.
         unsafe { stage.cast::<Result<F::Output, JoinError>>().drop_in_place() };
     });
     if let Err(payload) = result {
@@ -274,15 +270,15 @@ unsafe fn drop_output<F: Future, H: Schedule>(ptr: NonNull<Header<H>>) {
     }
 }
 
-/// Frees the cell; `here` says that this is the home thread and the runtime may keep the memory.
+/// Frees the cell. `here`: this thread drives the runtime, whose pool may keep the block.
 ///
 /// # Safety
-/// No reference is left, and future and output are gone.
+/// No reference is left, and future and output were dropped.
 unsafe fn free<F: Future, H: Schedule>(ptr: NonNull<Header<H>>, here: bool) {
-    // SAFETY: the cell is ours, and alive until its block is given back.
-    if unsafe { ptr.as_ref() }.has_something_to_drop() {
-        // SAFETY: the stage is empty, so the header is all there is to drop; nobody else has it.
+    // SAFETY: no other reference exists, and the cell is alive until its block is returned.
+    if unsafe { ptr.as_ref() }.needs_drop() {
+        // SAFETY: the stage is empty, so only the header is dropped; no other reference exists.
         unsafe { ptr.drop_in_place() };
     }
-    give_back::<H>(const { Layout::new::<TaskCell<F, H>>() }, ptr.cast(), here);
+    keep_or_dealloc::<H>(const { Layout::new::<TaskCell<F, H>>() }, ptr.cast(), here);
 }

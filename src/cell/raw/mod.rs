@@ -1,14 +1,17 @@
-//! The crate's door to raw pointers: everything that follows a pointer to a task's cell is in this
-//! folder.
+//! The pointers to the cell of a task. Unsafe module: all code that dereferences such a pointer is
+//! in this folder.
 //!
-//! A cell is reached through its [`Header`], whose type does not name the future. The rules that
-//! the `SAFETY` comments cite by number are on [the page above](super).
+//! Code reaches a cell through its [`Header`], whose type does not name the future. The rules that
+//! the `SAFETY` comments cite by number are those of the [parent module](super).
 //!
 //! ```text
-//!   memory   allocate, poll, end and free a cell, by the future's type
-//!   refs     counted references, from any thread           waker   the same behind a `Waker`
-//!   task     what may be done at home                      owner   the table's reference, and spawning
-//!   join     the handle's typed way to the output          label   location and name in one pointer
+//!   memory     allocates, polls, ends and frees a cell, by the type of the future
+//!   refs       counted references, for any thread
+//!   waker      the same behind a `Waker`
+//!   task       a reference for the home thread
+//!   owned_ref  the reference of `OwnedTasks`; spawning
+//!   join       the handle's reference, typed with the output
+//!   label      location and name in one pointer
 //! ```
 
 mod join;
@@ -40,95 +43,95 @@ use crate::error::Cancelled;
 use crate::util::Id;
 use memory::VTable;
 
-/// The runtime as its tasks see it. Wakers reach it from every thread.
+/// The interface of a task to its runtime. Wakers call it from every thread.
 ///
 /// # Safety
 /// - [`is_here`](Schedule::is_here) is true on at most one thread at a time, and only on the thread
-///   that made the runtime; the cell's unsynchronised fields rest on it (rule 2).
-/// - [`remove`](Schedule::remove) gives the owner of the very task that was told the slot, or none.
+///   that created the runtime; the unsynchronized fields of a cell rely on it (rule 2).
+/// - [`remove`](Schedule::remove) returns the owner of the task that was assigned the slot, or
+///   `None`.
 /// - [`has_ended`](Schedule::has_ended) is true only when every owner of this runtime has been
-///   dropped: what is settled afterwards relies on merged counts.
+///   dropped: code that runs afterwards relies on merged counts.
 pub(crate) unsafe trait Schedule: Send + Sync + Sized + 'static {
-    /// True on the thread that drives the runtime at this moment.
+    /// Returns `true` on the thread that drives the runtime at this moment.
     fn is_here(&self) -> bool;
 
-    /// Puts a task into the run queue of the runtime that is driven here, its own.
+    /// Puts a task into the run queue of its runtime, which is driven by this thread.
     fn schedule(task: Task<Self>);
 
-    /// Takes a task out of the table of the runtime that is driven here, its own.
+    /// Removes a task from the `OwnedTasks` of its runtime, which is driven by this thread.
     fn remove(slot: u32) -> Option<OwnedRef<Self>>;
 
-    /// True when the runtime has ended; waits for an end that is under way, so that afterwards
+    /// Returns `true` if the runtime has ended. Waits for an end in progress, so that afterwards
     /// every cell is merged.
     fn has_ended(&self) -> bool;
 
-    /// Takes a block of memory that the runtime which is driven here has kept.
+    /// Takes a block from the pool of the runtime driven by this thread.
     fn take_block(class: Class) -> Option<NonNull<u8>>;
 
-    /// Lets the runtime that is driven here keep a block, or else `free` have it.
+    /// Returns a block to the pool of the runtime driven by this thread, or passes it to `free`.
     fn keep_block(class: Class, block: NonNull<u8>, free: fn(Class, NonNull<u8>));
 
-    /// The task's handle was dropped by who awaited it: cancels the task. Called at home.
+    /// Cancels a task whose awaited handle was dropped. Called on the home thread.
     fn awaiter_gone(task: Task<Self>);
 
-    /// The code that runs here begins to await a task; returns its own task, if a shield is around
-    /// it.
+    /// Records that the running code begins to await a task. Returns the task of that code if it is
+    /// inside a shield.
     fn await_begins() -> Option<Id>;
 
-    /// True on the thread that made the runtime, whether it is driven there at this moment or not.
+    /// Returns `true` on the thread that created the runtime, even if the runtime is not driven
+    /// now.
     fn is_home_thread(&self) -> bool;
 
-    /// Sends a letter to the home thread; after the runtime's end, deals with it here.
-    fn send(&self, letter: TaskMessage<Self>);
+    /// Sends a message to the home thread; after the end of the runtime, processes it here.
+    fn send(&self, message: TaskMessage<Self>);
 }
 
-/// What other threads tell the home thread about a task.
+/// A message to the home thread about one task.
 pub(crate) enum TaskMessage<H: Schedule> {
-    /// Somebody woke it.
+    /// A wake.
     Wake(TaskRef<H>),
-    /// Its handle was dropped.
+    /// The handle was dropped.
     HandleGone(GoneHandle<H>),
-    /// Somebody cancelled it.
+    /// A request to cancel.
     Cancel(TaskRef<H>, Cancelled),
 }
 
 /// The part of a task's cell whose layout is the same for all futures.
 #[repr(C)]
 pub(crate) struct Header<H: Schedule> {
-    /// What depends on the future's type.
+    /// The functions that depend on the type of the future.
     vtable: &'static VTable<H>,
     /// The runtime the task belongs to (rule 4).
     home: NonNull<H>,
-    /// References counted away from home.
+    /// References counted on other threads.
     shared_refs: SharedRefs,
-    /// References counted at home, or [`MERGED`](refs::MERGED). Home only (rule 2).
+    /// References counted on the home thread, or [`MERGED`](refs::MERGED). Home only (rule 2).
     refs: Cell<i32>,
     /// The state word.
     state: Word,
-    /// Where the runtime's table keeps the task. Home only.
+    /// The slot of the task in `OwnedTasks`. Home only.
     slot: Cell<u32>,
     /// The task's number in its runtime.
     number: u64,
-    /// Where it was spawned, and its name.
     label: Label,
-    /// Who awaits the task: the waker of the joiner, which for a task of ours names the awaiting
+    /// The waker of the code that awaits the task; a waker of a task of this runtime names that
     /// task. Home only.
     joiner: Cell<Option<Waker>>,
-    /// What few tasks have. Home only.
+    /// Rarely used state, allocated on demand. Home only.
     cold_state: Cell<Option<Box<ColdState<H>>>>,
 }
 
 impl<H: Schedule> Header<H> {
-    /// The state word's value.
     #[inline]
     fn state(&self) -> State {
         self.state.get()
     }
 
-    /// Whether dropping the header of a task that was concluded does anything. `conclude` has taken
-    /// joiner and extra out, and nothing sets them after the end.
+    /// Returns `true` if dropping the header of a finished task has an effect. `conclude` has taken
+    /// `joiner` and `cold_state`, and nothing sets them after the end.
     #[inline]
-    fn has_something_to_drop(&self) -> bool {
+    fn needs_drop(&self) -> bool {
         self.label.is_named()
     }
 

@@ -1,4 +1,4 @@
-//! Counted references to a task, which any thread may hold.
+//! Counted references to a task, for any thread.
 
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -9,82 +9,80 @@ use super::{Header, Label, Schedule, Task, TaskMessage};
 use crate::cell::shared_refs::{HOME_LIMIT, Release};
 use crate::error::Cancelled;
 
-/// The home count of a task whose references are all counted away (see
-/// [`SharedRefs`](crate::cell::shared_refs::SharedRefs)). Below zero, so that one comparison finds
-/// it and the count that has nothing left.
+/// The home count of a task whose counts were merged (see
+/// [`SharedRefs`](crate::cell::shared_refs::SharedRefs)). Below zero, so that one comparison covers
+/// this and an exhausted count.
 pub(super) const MERGED: i32 = -1;
 
 /// A counted reference that any thread may hold.
 pub(crate) struct TaskRef<H: Schedule>(NonNull<Header<H>>);
 
-// SAFETY: its methods touch only what rule 2 allows to every thread, and the home's fields where
-// `is_here`.
+// SAFETY: its methods access only what rule 2 allows every thread, and the home thread's fields
+// only if `is_here`.
 unsafe impl<H: Schedule> Send for TaskRef<H> {}
 // SAFETY: as above; none of them needs exclusive access.
 unsafe impl<H: Schedule> Sync for TaskRef<H> {}
 
 impl<H: Schedule> TaskRef<H> {
-    /// The reference that has been counted for `ptr`.
+    /// Wraps a reference that was counted for `ptr`.
     ///
     /// # Safety
-    /// The count is the result's from now on (rule 1).
+    /// The result takes over the count (rule 1).
     pub(super) unsafe fn counted(ptr: NonNull<Header<H>>) -> Self {
         Self(ptr)
     }
 
-    /// The task's cell.
     pub(super) fn ptr(&self) -> NonNull<Header<H>> {
         self.0
     }
 
-    /// The task's header.
     pub(super) fn header(&self) -> &Header<H> {
         // SAFETY: rule 1, this reference is counted.
         unsafe { self.0.as_ref() }
     }
 
-    /// True on the thread that drives the task's runtime.
+    /// Returns `true` on the thread that drives the task's runtime.
     #[inline]
     pub(crate) fn is_here(&self) -> bool {
         self.header().home().is_here()
     }
 
-    /// This reference as one that may use the home's fields.
+    /// Converts the reference to one for the home thread.
     ///
     /// # Errors
-    /// The reference itself, away from home.
+    /// The reference itself, on another thread, or while the runtime is not driven.
     #[inline]
     pub(crate) fn at_home(self) -> Result<Task<H>, Self> {
-        match self.is_here() {
-            // SAFETY: it was asked just now.
-            true => Ok(unsafe { Task::new(self) }),
-            false => Err(self),
+        if self.is_here() {
+            // SAFETY: checked above.
+            Ok(unsafe { Task::new(self) })
+        } else {
+            Err(self)
         }
     }
 
-    /// True when the task has ended.
     pub(crate) fn is_done(&self) -> bool {
         self.header().state().is_done()
     }
 
-    /// Wakes the task and gives the reference up.
+    /// Wakes the task and consumes the reference.
     pub(crate) fn wake(self) {
         match self.at_home() {
             Ok(task) => task.wake(),
-            Err(task) => task.wake_from_away(),
+            Err(task) => task.wake_remote(),
         }
     }
 
-    /// Sends the wake home, unless one is on its way or the task has ended.
-    pub(super) fn wake_from_away(self) {
+    /// Sends the wake to the home thread, unless one is under way or the task has ended.
+    pub(super) fn wake_remote(self) {
         if !self.is_done() && self.header().shared_refs.send() {
-            // The home thread may read the letter and drop its reference before `send` returns.
+            // The home thread may process the message and drop its reference before `send` returns.
             let keep = self.clone();
             keep.home().send(TaskMessage::Wake(self));
         }
     }
 
-    /// Cancels the task from any thread; `false` when it has ended.
+    /// Cancels the task from any thread. Returns `false` if it has ended.
     pub(crate) fn cancel(&self, cancelled: Cancelled) -> bool {
         if self.is_done() {
             return false;
@@ -100,22 +98,19 @@ impl<H: Schedule> TaskRef<H> {
         }
     }
 
-    /// The task's number in its runtime.
     pub(crate) fn number(&self) -> u64 {
         self.header().number
     }
 
-    /// Location and name.
     pub(crate) fn label(&self) -> &Label {
         &self.header().label
     }
 
-    /// The runtime the task belongs to.
     pub(crate) fn home(&self) -> &H {
         self.header().home()
     }
 
-    /// The reference as a raw pointer that still counts.
+    /// Converts the reference to a raw pointer that keeps the count.
     pub(super) fn into_raw(self) -> *const () {
         ManuallyDrop::new(self).0.as_ptr().cast_const().cast()
     }
@@ -141,74 +136,77 @@ impl<H: Schedule> fmt::Debug for TaskRef<H> {
     }
 }
 
-/// A new counted reference to a task.
+/// Returns a new counted reference to a task.
 ///
 /// # Safety
-/// Something else keeps the cell at this moment (rule 1).
+/// Another reference or the handle keeps the cell during the call (rule 1).
 pub(super) unsafe fn reference<H: Schedule>(ptr: NonNull<Header<H>>) -> TaskRef<H> {
     // SAFETY: the caller's duty.
     retain(unsafe { ptr.as_ref() });
     TaskRef(ptr)
 }
 
-/// Counts one more reference, at home if it can be done without an atomic.
+/// Adds a reference; on the home thread without an atomic operation.
 #[inline]
 fn retain<H: Schedule>(header: &Header<H>) {
-    match header.home().is_here() {
-        true => retain_here(header),
-        false => header.shared_refs.retain(),
+    if header.home().is_here() {
+        retain_here(header);
+    } else {
+        header.shared_refs.retain();
     }
 }
 
-/// Counts one more reference on the home thread.
+/// Adds a reference on the home thread.
 #[inline]
 pub(super) fn retain_here<H: Schedule>(header: &Header<H>) {
     let refs = header.refs.get();
-    match (0..HOME_LIMIT).contains(&refs) {
-        true => header.refs.set(refs + 1),
-        false => header.shared_refs.retain(),
+    if (0..HOME_LIMIT).contains(&refs) {
+        header.refs.set(refs + 1);
+    } else {
+        header.shared_refs.retain();
     }
 }
 
-/// Gives a counted reference up; frees the cell if it was the last of a task that nobody owns.
+/// Releases a counted reference. Frees the cell if it was the last one of a task without owner.
 ///
 /// # Safety
-/// The count is the caller's, who does not touch the cell afterwards (rule 1).
+/// The caller owns the count, and does not access the cell afterwards (rule 1).
 unsafe fn release<H: Schedule>(ptr: NonNull<Header<H>>) {
-    // SAFETY: rule 1, the reference that is given up still counts.
+    // SAFETY: rule 1, the reference to be released still counts.
     let header = unsafe { ptr.as_ref() };
-    match header.home().is_here() {
-        // SAFETY: the caller's duty, and rule 2: it was asked just now.
-        true => unsafe { release_here(ptr) },
+    if header.home().is_here() {
+        // SAFETY: the caller's duty, and rule 2: checked above.
+        unsafe { release_here(ptr) };
+    } else {
         // SAFETY: the caller's duty.
-        false => unsafe { release_away(ptr) },
+        unsafe { release_shared(ptr) };
     }
 }
 
-/// The same on the home thread, whether it drives the runtime at this moment or not.
+/// Releases a reference on the home thread, even if the runtime is not driven now.
 ///
 /// # Safety
 /// As for [`release`]; on the home thread (rule 2).
 #[inline]
 pub(super) unsafe fn release_here<H: Schedule>(ptr: NonNull<Header<H>>) {
-    // SAFETY: rule 1, the reference that is given up still counts.
+    // SAFETY: rule 1, the reference to be released still counts.
     let header = unsafe { ptr.as_ref() };
     let refs = header.refs.get();
     if refs > 0 {
-        // Not the last one: while the count is at home, the table's own reference is in the sum.
+        // Not the last one: until the merge, the count includes the owner's reference.
         return header.refs.set(refs - 1);
     }
     // SAFETY: the caller's duty.
-    unsafe { release_away(ptr) };
+    unsafe { release_shared(ptr) };
 }
 
-/// The same where all threads count.
+/// Releases a reference in the shared count.
 ///
 /// # Safety
 /// As for [`release`].
 #[cold]
-unsafe fn release_away<H: Schedule>(ptr: NonNull<Header<H>>) {
-    // SAFETY: rule 1, the reference that is given up still counts.
+unsafe fn release_shared<H: Schedule>(ptr: NonNull<Header<H>>) {
+    // SAFETY: rule 1, the reference to be released still counts.
     let header = unsafe { ptr.as_ref() };
     if header.shared_refs.release() == Release::Last {
         // SAFETY: a merged count reached zero with ours.
@@ -216,10 +214,10 @@ unsafe fn release_away<H: Schedule>(ptr: NonNull<Header<H>>) {
     }
 }
 
-/// Frees a cell whose references were merged, and its share of the home.
+/// Frees a cell whose counts were merged, and releases its count of the home's `Arc`.
 ///
 /// # Safety
-/// The last reference to a cell whose count was merged has just been given up (rules 1 and 4).
+/// The last reference to a cell with merged counts was just released (rules 1 and 4).
 pub(super) unsafe fn free_merged<H: Schedule>(ptr: NonNull<Header<H>>) {
     // SAFETY: the caller's duty, so the cell is ours.
     let header = unsafe { ptr.as_ref() };
@@ -230,14 +228,14 @@ pub(super) unsafe fn free_merged<H: Schedule>(ptr: NonNull<Header<H>>) {
     unsafe { Arc::decrement_strong_count(home.as_ptr()) };
 }
 
-/// Frees a cell to which no reference is left; `here` as for `VTable::free`.
+/// Frees a cell without references. `here` as for `VTable::free`.
 ///
 /// # Safety
-/// The last reference has just been given up, and its task is done (rules 1 and 3).
+/// The last reference was just released, and the task is done (rules 1 and 3).
 pub(super) unsafe fn free<H: Schedule>(ptr: NonNull<Header<H>>, here: bool) {
     // SAFETY: the caller's duty, so the cell is ours.
     let vtable = unsafe { ptr.as_ref() }.vtable;
-    // SAFETY: a task gives up its last owner only when future and output are gone (see `OwnedRef`
+    // SAFETY: a task loses its last owner only when future and output are dropped (see `OwnedRef`
     // and `Join`).
     unsafe { (vtable.free)(ptr, here) };
 }

@@ -1,4 +1,4 @@
-//! A task at home: everything that only the thread of its runtime may do.
+//! A reference to a task on its home thread, with the operations that only that thread may perform.
 
 use std::cell::Cell;
 use std::fmt;
@@ -19,46 +19,44 @@ use crate::util::slab::Key;
 use crate::util::vars::Vars;
 use crate::util::{drop_quietly, wake_quietly};
 
-/// A counted reference at home: it may use the home's fields.
+/// A counted reference on the home thread: it may use the fields of that thread (rule 2).
 pub(crate) struct Task<H: Schedule>(ManuallyDrop<TaskRef<H>>, PhantomData<*const ()>);
 
 impl<H: Schedule> Task<H> {
-    /// `task` as a reference at home.
+    /// Wraps a reference that is used on its home thread.
     ///
     /// # Safety
-    /// `is_here` is true, or the task was made here just now (rule 2).
+    /// `is_here` is true, or this thread has just created the task (rule 2).
     pub(super) unsafe fn new(task: TaskRef<H>) -> Self {
         Self(ManuallyDrop::new(task), PhantomData)
     }
 
-    /// The task's header.
     pub(super) fn header(&self) -> &Header<H> {
         self.0.header()
     }
 
-    /// The reference as one that may travel.
+    /// Returns the reference as one for any thread.
     pub(crate) fn by_ref(&self) -> &TaskRef<H> {
         &self.0
     }
 
-    /// The state word.
     pub(crate) fn state(&self) -> State {
         self.header().state()
     }
 
-    /// The type of the task's future.
+    /// Returns the name of the future's type.
     pub(crate) fn future_name(&self) -> &'static str {
         (self.header().vtable.future_name)()
     }
 
-    /// A waker of this task.
+    /// Returns a waker of this task.
     pub(crate) fn waker(&self) -> Waker {
         let data = TaskRef::clone(&self.0).into_raw();
-        // SAFETY: the data is a counted reference, as the functions of the table expect.
+        // SAFETY: the data is a counted reference, as the functions of the vtable require.
         unsafe { Waker::new(data, waker_vtable::<H>()) }
     }
 
-    /// Wakes the task and gives the reference up.
+    /// Wakes the task and consumes the reference.
     pub(crate) fn wake(self) {
         let duty = self.header().state.step(State::wake);
         if duty == OnWake::Enqueue {
@@ -71,41 +69,41 @@ impl<H: Schedule> Task<H> {
     pub(super) fn wake_by_ref(&self) {
         let duty = self.header().state.step(State::wake);
         if duty == OnWake::Enqueue {
-            schedule_apart(self.clone());
+            schedule_outlined(self.clone());
         }
     }
 
-    /// A wake from another thread has come home.
+    /// Processes a wake that another thread has sent.
     pub(crate) fn wake_collected(self) {
         self.header().shared_refs.collect();
         self.wake();
     }
 
-    /// Asks for a cancellation; `false` when the task has ended.
+    /// Requests a cancellation. Returns `false` if the task has ended.
     pub(crate) fn cancel(&self, cancelled: Cancelled) -> bool {
         let duty = self.header().state.step(State::request_cancel);
         match duty {
             OnCancel::Refuse => false,
             OnCancel::Merge => true,
             OnCancel::Record => {
-                self.with_extra(|cold_state| cold_state.cancel.set(Some(cancelled)));
+                self.with_cold_state(|cold_state| cold_state.cancel.set(Some(cancelled)));
                 self.wake_by_ref();
                 true
             }
         }
     }
 
-    /// The cancellation that waits, if one does; it counts as delivered from now on.
+    /// Takes the requested cancellation, if there is one, and marks it as delivered.
     #[inline]
     pub(crate) fn take_cancel(&self) -> Option<Cancelled> {
         if !self.state().cancel_waits() {
             return None;
         }
         self.header().state.step(|state| (state.take_cancel(), ()));
-        self.with_extra(|cold_state| cold_state.cancel.take())
+        self.with_cold_state(|cold_state| cold_state.cancel.take())
     }
 
-    /// The root of the task's catch points, if it has had one.
+    /// Returns the root of the task's catch points, if there is one.
     #[inline]
     pub(crate) fn scope(&self) -> Option<Key> {
         let cold_state = self.header().cold_state.take()?;
@@ -114,55 +112,55 @@ impl<H: Schedule> Task<H> {
         scope
     }
 
-    /// Keeps the root of the task's catch points.
+    /// Stores the root of the task's catch points.
     pub(crate) fn set_scope(&self, root: Key) {
         self.header().state.step(|state| (state.scoped(), ()));
-        self.with_extra(|cold_state| cold_state.scope.set(Some(root)));
+        self.with_cold_state(|cold_state| cold_state.scope.set(Some(root)));
     }
 
-    /// Gives the task to a pen: from now on that polls it, and not the loop.
-    pub(crate) fn put_into(&self, parent: Rc<dyn ParentScheduler<H>>) {
+    /// Makes the task a child of a group: `parent` polls it, not the loop.
+    pub(crate) fn set_parent(&self, parent: Rc<dyn ParentScheduler<H>>) {
         self.header().state.step(|state| (state.into_child(), ()));
-        self.with_extra(|cold_state| cold_state.parent.set(Some(parent)));
+        self.with_cold_state(|cold_state| cold_state.parent.set(Some(parent)));
     }
 
-    /// Who polls the task, if not the loop.
+    /// Returns the group of a child.
     pub(crate) fn parent(&self) -> Option<Rc<dyn ParentScheduler<H>>> {
         if !self.state().is_child() {
             return None;
         }
-        self.with_extra(|cold_state| {
+        self.with_cold_state(|cold_state| {
             let parent = cold_state.parent.take();
             cold_state.parent.set(parent.clone());
             parent
         })
     }
 
-    /// Gives a new task the context variables of where it was spawned.
+    /// Stores the context variables of the spawning task.
     pub(crate) fn give_vars(&self, vars: Vars) {
         self.header().state.step(|state| (state.with_vars(), ()));
-        self.with_extra(|cold_state| cold_state.vars.set(vars));
+        self.with_cold_state(|cold_state| cold_state.vars.set(vars));
     }
 
-    /// The context variables that the task was spawned with.
+    /// Returns the context variables that the task was spawned with.
     pub(crate) fn vars(&self) -> Vars {
         if !self.state().has_vars() {
             return None;
         }
-        self.with_extra(|cold_state| {
+        self.with_cold_state(|cold_state| {
             let vars = cold_state.vars.take();
             cold_state.vars.set(vars.clone());
             vars
         })
     }
 
-    /// Notes which task awaits this one.
+    /// Records which task awaits this one.
     pub(super) fn note_awaiter(&self, awaiter: Option<Id>) {
-        self.with_extra(|cold_state| cold_state.awaiter.set(awaiter));
+        self.with_cold_state(|cold_state| cold_state.awaiter.set(awaiter));
     }
 
-    /// The number of the task that awaits this one: the joiner's waker is that task's, or else it
-    /// was noted.
+    /// Returns the number of the task that awaits this one, from the joiner's waker or from the
+    /// record.
     pub(crate) fn awaited_by(&self) -> Option<u64> {
         let joiner = self.header().joiner.take();
         let home = self.header().home();
@@ -171,12 +169,12 @@ impl<H: Schedule> Task<H> {
         number.or_else(|| self.awaiter().map(Id::number))
     }
 
-    /// Takes out whom to wake when the task ends, besides the joiner: they do not wait any longer.
+    /// Takes the wakers that were to be woken at the end, besides the joiner.
     pub(crate) fn take_at_end(&self) -> Vec<Waker> {
-        self.with_extra(|cold_state| cold_state.at_end.take())
+        self.with_cold_state(|cold_state| cold_state.at_end.take())
     }
 
-    /// Which task awaited this one last, where that was noted.
+    /// Returns the task that awaited this one last, if that was recorded.
     pub(crate) fn awaiter(&self) -> Option<Id> {
         let cold_state = self.header().cold_state.take()?;
         let awaiter = cold_state.awaiter.get();
@@ -184,24 +182,23 @@ impl<H: Schedule> Task<H> {
         awaiter
     }
 
-    /// Has `waker` woken when the task ends, besides the joiner; `false` if it has ended, and wakes
-    /// nobody any more.
+    /// Adds a waker to wake when the task ends, besides the joiner. Returns `false` if the task has
+    /// ended already.
     #[must_use]
     pub(crate) fn wake_at_end(&self, waker: &Waker) -> bool {
-        // Foreign code, which may end the task, so it runs before the question.
+        // The clone is third-party code, which may end the task, so it runs before the check.
         let waker = waker.clone();
         if self.state().is_done() {
             return false;
         }
-        let spare = self.with_extra(|cold_state| {
+        let spare = self.with_cold_state(|cold_state| {
             let mut list = cold_state.at_end.take();
             let known = list.iter().any(|known| known.will_wake(&waker));
-            let spare = match known {
-                true => Some(waker),
-                false => {
-                    list.push(waker);
-                    None
-                }
+            let spare = if known {
+                Some(waker)
+            } else {
+                list.push(waker);
+                None
             };
             cold_state.at_end.set(list);
             spare
@@ -210,23 +207,24 @@ impl<H: Schedule> Task<H> {
         true
     }
 
-    /// The future is gone and the output written, but the task has yet to wait before it may end.
+    /// Marks the task as draining: its future is dropped and its output written, and it waits for
+    /// other tasks before it ends.
     pub(crate) fn begin_draining(&self) {
         self.header()
             .state
             .step(|state| (state.begin_draining(), ()));
     }
 
-    /// Lets `look` see what few tasks have, making room for it if need be. `look` must not use the
-    /// task.
-    fn with_extra<R>(&self, look: impl FnOnce(&ColdState<H>) -> R) -> R {
+    /// Runs `look` with the rarely used state, and allocates it if necessary. `look` must not use
+    /// the task.
+    fn with_cold_state<R>(&self, look: impl FnOnce(&ColdState<H>) -> R) -> R {
         let cold_state = self.header().cold_state.take().unwrap_or_default();
         let result = look(&cold_state);
         self.header().cold_state.set(Some(cold_state));
         result
     }
 
-    /// Marks the task as running: the loop took it out of the queue.
+    /// Marks the task as running: the loop has taken it from the queue.
     #[inline]
     pub(crate) fn start(&self) -> Started<'_, H> {
         self.header()
@@ -234,32 +232,34 @@ impl<H: Schedule> Task<H> {
             .advance(|state| (state.start(), Started(self)))
     }
 
-    /// Marks the task as running for the sake of a task further in.
+    /// Marks the task as running to carry the turn of a nested task.
     pub(crate) fn start_carrying(&self) -> Started<'_, H> {
         self.header()
             .state
             .advance(|state| (state.start_carrying(), Started(self)))
     }
 
-    /// Ends such a poll, which was pending.
+    /// Ends a pending poll that carried the turn of a nested task.
     pub(crate) fn end_carrying(&self) {
         self.header().state.step(|state| (state.end_carrying(), ()));
     }
 
-    /// Runs `f`, in which wakes of this task have no effect. It is about to be polled in any case.
-    pub(crate) fn while_deaf(&self, f: impl FnOnce()) {
+    /// Runs `f` with wakes of this task suppressed: the task is about to be polled in any case.
+    pub(crate) fn with_wakes_suppressed(&self, f: impl FnOnce()) {
         let was_scheduled = self.state().is_scheduled();
-        self.header().state.step(|state| (state.deaf(), ()));
+        self.header()
+            .state
+            .step(|state| (state.suppress_wakes(), ()));
         f();
         if !was_scheduled {
-            self.header().state.step(|state| (state.undeaf(), ()));
+            self.header().state.step(|state| (state.allow_wakes(), ()));
         }
     }
 
-    /// Whether `parent` polls the task.
+    /// Returns `true` if `parent` polls the task.
     pub(crate) fn is_in(&self, parent: *const ()) -> bool {
         self.state().is_held_by_parent()
-            && self.with_extra(|cold_state| {
+            && self.with_cold_state(|cold_state| {
                 let its = cold_state.parent.take();
                 let is_in = its
                     .as_ref()
@@ -269,21 +269,19 @@ impl<H: Schedule> Task<H> {
             })
     }
 
-    /// Draws the consequence of a poll: the task gives its output, or rests. Returned if it must go
-    /// back into the queue.
+    /// Completes or suspends the task after a poll. Returns it if it must be queued again.
     #[inline]
     pub(crate) fn settle(self, ended: bool, current: &Current<H>) -> Option<Self> {
-        match ended {
-            true => {
-                self.conclude(current);
-                None
-            }
-            false => self.suspend(),
+        if ended {
+            self.conclude(current);
+            None
+        } else {
+            self.suspend()
         }
     }
 
-    /// Ends a poll that was pending; also that of a main future, which is polled where it lies.
-    /// Returned if it must go back into the queue.
+    /// Suspends the task after a pending poll, also of a main future. Returns it if it must be
+    /// queued again.
     #[inline]
     pub(crate) fn suspend(self) -> Option<Self> {
         match self.header().state.advance(State::suspend) {
@@ -292,25 +290,25 @@ impl<H: Schedule> Task<H> {
         }
     }
 
-    /// Drops the future of a task that is not running, and writes `error` as its output.
-    /// [`settle`](Task::settle) is due, as after a poll with which the task ended.
+    /// Drops the future of a task that is not being polled, and writes `error` as its output. The
+    /// caller must then call [`settle`](Task::settle), as after a poll that ended the task.
     pub(crate) fn abort(&self, error: JoinError) {
         assert!(!self.state().is_done() && !self.state().is_main());
         if !self.state().is_running() {
             self.start();
         }
-        // SAFETY: rule 3; here, not done, and marked as running by ourselves: nobody polls it.
+        // SAFETY: rule 3; here, not done, and marked as running, so that no poll is in progress.
         unsafe { (self.header().vtable.abort)(self.0.ptr(), error) };
     }
 
-    /// The output is written: gives it to the handle, or drops it and the task.
+    /// Ends the task after its output was written: delivers the output to the handle, or drops it.
     fn conclude(self, current: &Current<H>) {
         let header = self.header();
         let duty = header.state.advance(State::finish);
         let at_end = header
             .cold_state
             .take()
-            .map(|cold_state| whom_to_wake(&cold_state));
+            .map(|cold_state| wakers_at_end(&cold_state));
         match duty {
             OnFinish::Deliver => self.deliver(),
             OnFinish::Discard => self.discard(current),
@@ -320,7 +318,7 @@ impl<H: Schedule> Task<H> {
         }
     }
 
-    /// Wakes who awaits the handle.
+    /// Wakes the joiner.
     fn deliver(self) {
         let joiner = self.header().joiner.take();
         drop(self);
@@ -329,8 +327,8 @@ impl<H: Schedule> Task<H> {
         }
     }
 
-    /// Drops the output, and gives the task up. Nobody awaits it: the joiner went with the handle.
-    /// The output's destructor is the task's code, so the task is the current one meanwhile.
+    /// Drops the output and gives the task up: it has no handle, and so no joiner. The destructor
+    /// of the output is code of the task, so the task is current meanwhile.
     #[inline(never)]
     fn discard(self, current: &Current<H>) {
         current.during(&self, || {
@@ -342,8 +340,8 @@ impl<H: Schedule> Task<H> {
         drop_quietly(joiner);
     }
 
-    /// Takes the task out of the table and gives both references up, this one first: the owner then
-    /// finds itself alone, if no waker is left, and no atomic is paid.
+    /// Removes the task from `OwnedTasks` and drops both references, this one first: the owner is
+    /// then the last reference, unless a waker is left, and needs no atomic operation.
     #[inline]
     fn give_up(self) {
         let owner = H::remove(self.header().slot.get());
@@ -353,21 +351,23 @@ impl<H: Schedule> Task<H> {
         }
     }
 
-    /// Ends the cell of a main future; its value goes straight to the caller of `block_on`.
+    /// Ends the cell of a main future, whose value `block_on` returns.
     pub(crate) fn end_main(self) {
         assert!(self.state().is_main() && !self.state().has_handle());
-        // Nobody can ask for a result, so there is none to write.
+        // There is no handle, so no result is written.
         _ = self.header().state.advance(State::finish);
         drop(self.header().cold_state.take());
         self.give_up();
     }
 }
 
-/// A task that was started: it may be polled, once. (A main future is polled by whoever drives it.)
+/// A started task, which may be polled once. (The code that drives the runtime polls the main
+/// future.)
 pub(crate) struct Started<'a, H: Schedule>(&'a Task<H>);
 
 impl<H: Schedule> Started<'_, H> {
-    /// Polls the task; `true` when it ended. [`settle`](Task::settle) is due in either case.
+    /// Polls the task. Returns `true` if it has ended. The caller must call
+    /// [`settle`](Task::settle) in either case.
     #[inline]
     pub(crate) fn poll(self) -> bool {
         let task = self.0;
@@ -377,29 +377,30 @@ impl<H: Schedule> Started<'_, H> {
         // dropped.
         let waker = ManuallyDrop::new(unsafe { Waker::new(data, waker_vtable::<H>()) });
         let mut cx = Context::from_waker(&waker);
-        // SAFETY: rule 3; here, and started, which is refused until the poll is over.
+        // SAFETY: rule 3; here, and started; `start` panics until the poll is over.
         unsafe { (task.header().vtable.poll)(ptr, &mut cx) }
     }
 }
 
-/// Puts a task into the run queue. Apart, so that the wake of a running task, a yield, needs no
-/// frame.
+/// Puts a task into the run queue. Not inlined, so that the wake of a running task (bench
+/// `yield_1`) needs no stack frame.
 #[inline(never)]
-fn schedule_apart<H: Schedule>(task: Task<H>) {
+fn schedule_outlined<H: Schedule>(task: Task<H>) {
     H::schedule(task);
 }
 
-/// Wakes who awaits a task. Apart, so that a task that nobody awaits needs no frame.
+/// Wakes the joiner. Not inlined, so that a task without a joiner (bench `spawn_detached_burst`)
+/// needs no stack frame.
 #[inline(never)]
 fn wake_joiner(joiner: Waker) {
     wake_quietly(joiner);
 }
 
-/// Who waits for the end of a task that has what few have. Apart, so that those who have nothing do
-/// not pay for the call.
+/// Returns the wakers to wake at the end of a task with rarely used state. Cold, so that other
+/// tasks (bench `spawn_detached_burst`) do not pay for it.
 #[cold]
-fn whom_to_wake<H: Schedule>(cold_state: &ColdState<H>) -> Vec<Waker> {
-    // Their values' destructors are somebody else's code.
+fn wakers_at_end<H: Schedule>(cold_state: &ColdState<H>) -> Vec<Waker> {
+    // The destructors of the variables are third-party code.
     drop_quietly(cold_state.vars.take());
     cold_state.at_end.take()
 }
@@ -429,7 +430,7 @@ impl<H: Schedule> fmt::Debug for Task<H> {
     }
 }
 
-/// Puts the outer task back, also when the inner code panics.
+/// Restores the outer task on drop, even if the inner code panics.
 struct Restore<'a, H: Schedule>(&'a Current<H>, Option<NonNull<Header<H>>>);
 
 impl<H: Schedule> Drop for Restore<'_, H> {
@@ -438,55 +439,57 @@ impl<H: Schedule> Drop for Restore<'_, H> {
     }
 }
 
-/// Which task is being polled.
+/// The task that is being polled.
 pub(crate) struct Current<H: Schedule>(Cell<Option<NonNull<Header<H>>>>);
 
 impl<H: Schedule> Current<H> {
-    /// None yet.
     pub(crate) fn new() -> Self {
         Self(Cell::new(None))
     }
 
-    /// Runs `f` with `task` as the current one; `task` cannot go away meanwhile.
+    /// Runs `f` with `task` as the current one. The borrow keeps `task` alive meanwhile.
     pub(crate) fn during<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
         let _restore = Restore(self, self.0.replace(Some(task.0.ptr())));
         f()
     }
 
-    /// Runs `f` as the poll of `task`, where no other task is current; `task` cannot go away
+    /// Runs `f` as the poll of `task` while no other task is current. The borrow keeps `task` alive
     /// meanwhile.
     #[inline]
     pub(crate) fn during_poll<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
-        /// Leaves no task current, also when `f` panics.
+        /// Resets the current task on drop, even if `f` panics.
         struct Clear<'a, H: Schedule>(&'a Current<H>);
         impl<H: Schedule> Drop for Clear<'_, H> {
             fn drop(&mut self) {
                 self.0.0.set(None);
             }
         }
-        debug_assert!(self.0.get().is_none(), "a poll inside of a poll");
+        debug_assert!(
+            self.0.get().is_none(),
+            "a task is polled inside the poll of another one"
+        );
         let _clear = Clear(self);
         self.0.set(Some(task.0.ptr()));
         f()
     }
 
-    /// Runs `f` with no task current: it is about to poll another one from inside of a poll.
+    /// Runs `f` with no current task: `f` polls another task inside this poll.
     pub(crate) fn set_aside<R>(&self, f: impl FnOnce() -> R) -> R {
         let _restore = Restore(self, self.0.replace(None));
         f()
     }
 
-    /// The current task.
+    /// Returns the current task.
     pub(crate) fn get(&self) -> Option<Task<H>> {
         let ptr = self.0.get()?;
         // SAFETY: rule 1, `during` keeps a counted reference to it; the clone below counts for
         // itself.
         let borrowed = ManuallyDrop::new(unsafe { TaskRef::counted(ptr) });
-        // SAFETY: `during` was given a reference at home, and this is the thread it was given on.
+        // SAFETY: `during` received a reference of this, the home thread.
         Some(unsafe { Task::new(TaskRef::clone(&borrowed)) })
     }
 
-    /// The current task's number.
+    /// Returns the number of the current task.
     pub(crate) fn number(&self) -> Option<u64> {
         let ptr = self.0.get()?;
         // SAFETY: rule 1, `during` keeps a counted reference to it.

@@ -1,4 +1,4 @@
-//! A counted reference behind a `Waker`: the table of its four functions.
+//! A counted reference behind a `Waker`, and the vtable of that waker.
 
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
@@ -6,7 +6,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::{Header, Schedule, Task, TaskRef};
 
-/// The functions behind a task's wakers.
+/// Returns the vtable of the wakers of tasks.
 pub(super) fn waker_vtable<H: Schedule>() -> &'static RawWakerVTable {
     &const {
         RawWakerVTable::new(
@@ -18,17 +18,19 @@ pub(super) fn waker_vtable<H: Schedule>() -> &'static RawWakerVTable {
     }
 }
 
-/// The number of the task that a waker wakes; `None` if it is not one of the runtime at `home`.
+/// Returns the number of the task that a waker wakes; `None` if that is no task of the runtime at
+/// `home`.
 pub(super) fn number_of<H: Schedule>(waker: &Waker, home: &H) -> Option<u64> {
     if !ptr::eq(waker.vtable(), waker_vtable::<H>()) {
         return None;
     }
-    // SAFETY: the table is ours, so the data is a counted reference, which the waker keeps.
+    // SAFETY: the vtable is that of a task, so the data is a counted reference, which the waker
+    // keeps.
     let task = unsafe { borrow_raw::<H>(waker.data()) };
     ptr::eq(task.header().home(), home).then(|| task.number())
 }
 
-/// The counted reference that a waker's data stands for.
+/// Returns the counted reference that the data of a waker represents.
 ///
 /// # Safety
 /// `data` came from [`TaskRef::into_raw`], and its count passes to the result.
@@ -40,12 +42,12 @@ unsafe fn from_raw<H: Schedule>(data: *const ()) -> TaskRef<H> {
     unsafe { TaskRef::counted(ptr) }
 }
 
-/// The reference of a waker that keeps it.
+/// Borrows the reference of a waker.
 ///
 /// # Safety
 /// As for [`from_raw`], but the count stays with the waker.
 unsafe fn borrow_raw<H: Schedule>(data: *const ()) -> ManuallyDrop<TaskRef<H>> {
-    // SAFETY: the caller's duty; ManuallyDrop leaves the count where it is.
+    // SAFETY: the caller's duty; `ManuallyDrop` leaves the count with the waker.
     ManuallyDrop::new(unsafe { from_raw(data) })
 }
 
@@ -64,7 +66,7 @@ unsafe fn waker_clone<H: Schedule>(data: *const ()) -> RawWaker {
 /// # Safety
 /// `data` is a waker's, which ends here.
 unsafe fn waker_wake<H: Schedule>(data: *const ()) {
-    // SAFETY: the caller's duty; the waker's count passes to us.
+    // SAFETY: the caller's duty; the count of the waker passes to the reference.
     unsafe { from_raw::<H>(data) }.wake();
 }
 
@@ -75,21 +77,20 @@ unsafe fn waker_wake<H: Schedule>(data: *const ()) {
 unsafe fn waker_wake_by_ref<H: Schedule>(data: *const ()) {
     // SAFETY: the caller's duty; the waker keeps its count.
     let task = unsafe { borrow_raw::<H>(data) };
-    match task.is_here() {
-        true => {
-            // SAFETY: rule 2, it was asked just now.
-            let task = unsafe { Task::new(ManuallyDrop::into_inner(task)) };
-            ManuallyDrop::new(task).wake_by_ref();
-        }
-        false => TaskRef::clone(&task).wake_from_away(),
+    if task.is_here() {
+        // SAFETY: rule 2, checked above.
+        let task = unsafe { Task::new(ManuallyDrop::into_inner(task)) };
+        ManuallyDrop::new(task).wake_by_ref();
+    } else {
+        TaskRef::clone(&task).wake_remote();
     }
 }
 
-/// Dropping a waker.
+/// `Waker::drop`.
 ///
 /// # Safety
 /// `data` is a waker's, which ends here.
 unsafe fn waker_drop<H: Schedule>(data: *const ()) {
-    // SAFETY: the caller's duty; the waker's count passes to us and is given up.
+    // SAFETY: the caller's duty; the count of the waker passes to the reference, which is dropped.
     drop(unsafe { from_raw::<H>(data) });
 }
