@@ -35,19 +35,20 @@
 //! # Rules
 //! The unsafe code of [`raw`] cites these rules by number.
 //!
-//! 1. A cell lives while it has an [`OwnedRef`], a counted reference, or its handle. Owner and handle
-//!    are not counted against each other: the `DONE` and `HANDLE` bits of the state word decide which
-//!    of them gives the task up. A pointer to a cell is always the one that its allocation returned,
-//!    never derived from a reference to the header, which covers less.
+//! 1. A cell lives while it has an [`OwnedRef`], a counted reference, or its handle. Owner and
+//!    handle are not counted against each other: the `DONE` and `HANDLE` bits of the state word
+//!    decide which of them gives the task up. A pointer to a cell is always the one that its
+//!    allocation returned, never derived from a reference to the header, which covers less.
 //! 2. `refs`, `slot`, `joiner` and `cold_state` are accessed on the home thread only
-//!    ([`Schedule::is_here`], or through a [`Task`], which never leaves that thread), or by the code
-//!    that frees the cell. Everything else in the header is constant or atomic.
-//! 3. The stage and the state word have one writer at a time: the home thread until `DONE`, afterwards
-//!    the handle, on any thread; without a handle, the home thread. `RUNNING` means that a `poll` or
-//!    `abort` is on the stack, so no second one may begin. The stage contains the future until `DONE`,
-//!    the output while `OUTPUT` (or until `conclude` has dropped it), and nothing afterwards.
-//! 4. The home outlives the cell: while the cell has an owner, the runtime holds the home's `Arc`; when
-//!    the owner merges the counts, it adds a count to the `Arc` for the cell.
+//!    ([`Schedule::is_here`], or through a [`Task`], which never leaves that thread), or by the
+//!    code that frees the cell. Everything else in the header is constant or atomic.
+//! 3. The stage and the state word have one writer at a time: the home thread until `DONE`,
+//!    afterwards the handle, on any thread; without a handle, the home thread. `RUNNING` means that
+//!    a `poll` or `abort` is on the stack, so no second one may begin. The stage contains the
+//!    future until `DONE`, the output while `OUTPUT` (or until `conclude` has dropped it), and
+//!    nothing afterwards.
+//! 4. The home outlives the cell: while the cell has an owner, the runtime holds the home's `Arc`;
+//!    when the owner merges the counts, it adds a count to the `Arc` for the cell.
 //! 5. The future never moves: it is dropped where it was first polled.
 
 mod cold_state;

@@ -15,13 +15,13 @@
 //!
 //! # Rules
 //!
-//! 1. `refs` counts the [`Block`] values and the cloned wakers; each of them owns one reference. The
-//!    owner that releases the last one frees the allocation. The waker that [`Block::enter`] lends
-//!    owns none and does not outlive the `Block`.
-//! 2. Every pointer into the allocation is derived from the allocation's own pointer, so it may reach
-//!    all of it.
-//! 3. Header and nodes are initialised before the first `Block` exists and only accessed through `&`
-//!    afterwards; what changes in them is atomic or locked. So any thread may use them.
+//! 1. `refs` counts the [`Block`] values and the cloned wakers; each of them owns one reference.
+//!    The owner that releases the last one frees the allocation. The waker that [`Block::enter`]
+//!    lends owns none and does not outlive the `Block`.
+//! 2. Every pointer into the allocation is derived from the allocation's own pointer, so it may
+//!    reach all of it.
+//! 3. Header and nodes are initialised before the first `Block` exists and only accessed through
+//!    `&` afterwards; what changes in them is atomic or locked. So any thread may use them.
 //! 4. The data pointer of a waker with [`VTABLE`] is the address of a node of a live allocation
 //!    (rule 1).
 #![allow(unsafe_code)]

@@ -2,7 +2,7 @@
 //!
 //! The scheme is from G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987.
 //! A [`Wheel`] knows neither a clock nor a thread nor tasks: it is told the time, and gives back
-//! what is due. Floor F1: imports `util` only.
+//! what is due.
 //!
 //! # The wheel
 //!
