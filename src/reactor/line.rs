@@ -1,4 +1,4 @@
-//! F1: the tasks that wait for one direction of a source.
+//! The tasks that wait for one direction of a source.
 //!
 //! Several tasks may wait in the same direction (a `&TcpStream` can be read by any task that holds
 //! it), so each direction keeps a line of wakers, each once, oldest first. The first place is in
@@ -202,17 +202,15 @@ mod tests {
     use super::*;
 
     /// A waker that is told from others by its address and does nothing.
-    struct Somebody;
+    struct Waiter;
 
-    impl Wake for Somebody {
+    impl Wake for Waiter {
         fn wake(self: Arc<Self>) {}
     }
 
     /// `count` wakers, all different.
     fn crowd(count: usize) -> Vec<Waker> {
-        (0..count)
-            .map(|_| Waker::from(Arc::new(Somebody)))
-            .collect()
+        (0..count).map(|_| Waker::from(Arc::new(Waiter))).collect()
     }
 
     /// The places in `crowd` of some wakers.
@@ -294,7 +292,7 @@ mod tests {
             world.until_idle(3 * waiting);
             for _ in 0..20_000 {
                 // A task joins, and is gone when it is woken.
-                world.poll(&Waker::from(Arc::new(Somebody)));
+                world.poll(&Waker::from(Arc::new(Waiter)));
                 if !world.ready.is_empty() {
                     let waits = |waker: &Waker| tasks.iter().any(|task| task.will_wake(waker));
                     world.ready.retain(waits);

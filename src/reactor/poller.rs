@@ -82,7 +82,7 @@ struct Instance {
 }
 
 impl Instance {
-    /// Opens one.
+    /// Opens an eventfd.
     fn new() -> io::Result<Self> {
         Ok(Self {
             fd: epoll::create(CreateFlags::CLOEXEC)?,
@@ -140,7 +140,7 @@ impl Poller {
         )?)
     }
 
-    /// Listens to a chime. It is never read: each stroke is an edge of its own.
+    /// Adds an event descriptor, which is never read: each notification is an edge of its own.
     pub(super) fn add_event_fd(&self, event_fd: &EventFd, token: u64) -> io::Result<()> {
         let data = EventData::new_u64(token);
         Ok(epoll::add(
@@ -317,12 +317,12 @@ impl Detacher {
     }
 }
 
-/// An eventfd, which rouses the home thread from its wait.
+/// An eventfd that ends the wait of the home thread.
 #[derive(Debug)]
 pub(crate) struct EventFd(OwnedFd);
 
 impl EventFd {
-    /// Opens one.
+    /// Opens an eventfd.
     pub(super) fn new() -> io::Result<Self> {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         Ok(Self(eventfd(0, flags)?))
@@ -331,7 +331,7 @@ impl EventFd {
 
 impl Notify for EventFd {
     fn notify(&self) {
-        // It could only fail after as many strokes as a u64 can count.
+        // Fails only after 2^64 - 2 notifications.
         let written = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
         debug_assert_eq!(written, Ok(8));
     }

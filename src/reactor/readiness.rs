@@ -1,4 +1,4 @@
-//! F1: what is known about one file descriptor, as a value of a few bits.
+//! The readiness of one file descriptor, as a value of a few bits.
 //!
 //! The bits are a memory, not a question to the kernel: an edge sets them, and only the outcome of
 //! a system call takes them away. Each direction of a source is in one of three states:

@@ -1,4 +1,4 @@
-//! F1: one registered file descriptor: what is known about it, and who waits for it.
+//! One registered file descriptor: its readiness, and the tasks that wait for it.
 //!
 //! ```text
 //!                park                an edge, the end of the source,
@@ -6,7 +6,7 @@
 //!                                     or a sweep of the line            owes it a wake
 //! ```
 //!
-//! Nothing here wakes, clones or drops a waker: all three are foreign code, and run only after the
+//! Nothing here wakes, clones or drops a waker: all three are third-party code, and run only after the
 //! caller has let go of the reactor.
 
 use std::task::Waker;

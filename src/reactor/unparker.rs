@@ -86,7 +86,7 @@ impl<C: Notify> Unparker<C> {
     }
 
     /// Returns `true` to one thread per wait, which must notify.
-    #[must_use = "who claims must strike"]
+    #[must_use = "the caller that claims must notify"]
     fn claim(&self) -> bool {
         let claimed =
             self.state
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rings_in_one_sleep_strike_once() {
+    fn many_unparks_in_one_wait_notify_once() {
         let counter = Counter::default();
         let unparker = Unparker::new(&counter);
         unparker.prepare_park();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_at_an_awake_home_strikes_nothing() {
+    fn an_unpark_of_a_running_home_notifies_nothing() {
         let counter = Counter::default();
         let unparker = Unparker::new(&counter);
         unparker.unpark();
@@ -181,23 +181,23 @@ mod loom_tests {
     /// Models the eventfd: keeps a notification until a wait takes it, and counts.
     #[derive(Clone)]
     struct EventFd {
-        stroke: Arc<Notify>,
-        strokes: Arc<AtomicUsize>,
+        notification: Arc<Notify>,
+        notifications: Arc<AtomicUsize>,
     }
 
     impl EventFd {
         fn new() -> Self {
             Self {
-                stroke: Arc::new(Notify::new()),
-                strokes: Arc::new(AtomicUsize::new(0)),
+                notification: Arc::new(Notify::new()),
+                notifications: Arc::new(AtomicUsize::new(0)),
             }
         }
     }
 
     impl Notify for EventFd {
         fn notify(&self) {
-            self.strokes.fetch_add(1, Relaxed);
-            self.stroke.notify();
+            self.notifications.fetch_add(1, Relaxed);
+            self.notification.notify();
         }
     }
 
@@ -222,18 +222,18 @@ mod loom_tests {
             prepared += 1;
             unparker.prepare_park();
             if queue.0.load(Relaxed) == 0 {
-                event_fd.stroke.wait();
+                event_fd.notification.wait();
             }
             unparker.awake();
         }
     }
 
     /// Runs the model with some threads that each push and ring once.
-    fn check(ringers: usize) {
+    fn check(unparkers: usize) {
         loom::model(move || {
             let event_fd = EventFd::new();
             let shared = Arc::new((Unparker::new(event_fd.clone()), Queue(AtomicUsize::new(0))));
-            let threads: Vec<_> = (0..ringers)
+            let threads: Vec<_> = (0..unparkers)
                 .map(|_| {
                     let shared = Arc::clone(&shared);
                     thread::spawn(move || {
@@ -242,11 +242,11 @@ mod loom_tests {
                     })
                 })
                 .collect();
-            let prepared = home(&shared.0, &shared.1, &event_fd, ringers);
+            let prepared = home(&shared.0, &shared.1, &event_fd, unparkers);
             for thread in threads {
                 thread.join().expect("no ringer panics");
             }
-            assert!(event_fd.strokes.load(Relaxed) <= prepared.min(ringers));
+            assert!(event_fd.notifications.load(Relaxed) <= prepared.min(unparkers));
         });
     }
 
@@ -261,26 +261,26 @@ mod loom_tests {
     }
 
     #[test]
-    fn a_ring_while_the_house_closes_strikes_at_most_once() {
+    fn an_unpark_during_the_close_notifies_at_most_once() {
         loom::model(|| {
             let event_fd = EventFd::new();
             let unparker = Arc::new(Unparker::new(event_fd.clone()));
             unparker.prepare_park();
-            let ringers: Vec<_> = (0..2)
+            let unparkers: Vec<_> = (0..2)
                 .map(|_| {
                     let unparker = Arc::clone(&unparker);
                     thread::spawn(move || unparker.unpark())
                 })
                 .collect();
             unparker.close();
-            for ringer in ringers {
+            for ringer in unparkers {
                 ringer.join().expect("no ringer panics");
             }
-            assert!(event_fd.strokes.load(Relaxed) <= 1);
+            assert!(event_fd.notifications.load(Relaxed) <= 1);
             unparker.awake();
             unparker.prepare_park();
             unparker.unpark();
-            assert!(event_fd.strokes.load(Relaxed) <= 1);
+            assert!(event_fd.notifications.load(Relaxed) <= 1);
         });
     }
 

@@ -86,7 +86,7 @@ use tick::Tick;
 /// Values that wait for their time. See the [module](self) for its promises.
 ///
 /// Deadlines and the present are nanoseconds since a base that the caller chooses. No value is
-/// dropped in here, except with the wheel itself, so no foreign code runs inside any method.
+/// dropped in here, except with the wheel itself, so no third-party code runs inside any method.
 pub(crate) struct Wheel<T> {
     /// The timers.
     entries: Slab<Entry<T>>,
