@@ -15,7 +15,7 @@
 //! ```
 //!
 //! [`readiness`] draws the life of the bits, [`source`] and [`line`](mod@line) that of a waiter,
-//! [`unparker`] the wait, and [`poll_io`] the whole path of one operation.
+//! [`unparker`] the wait, and [`poll_io`](mod@poll_io) the whole path of one operation.
 //!
 //! # Guarantees
 //!
