@@ -1,8 +1,8 @@
-//! Python asyncio's task model on one thread, at the speed of the machine.
+//! An async runtime for Linux that runs all tasks on one thread and follows Python asyncio's task model.
 //!
-//! A program is a tree of tasks on one thread. [`run`] drives them, [`spawn`] starts one, [`sleep`], [`gather`],
-//! [`wait`](wait()) and [`JoinHandle::cancel`] do what their namesakes do in asyncio. Nothing needs to be `Send`, so `Rc` and
-//! `RefCell` are at home here.
+//! [`run`] runs a future and the tasks that it spawns. [`spawn`], [`sleep`], [`gather`], [`wait`](wait()) and
+//! [`JoinHandle::cancel`] do what asyncio's functions of these names do. Futures need not be `Send`, so tasks can
+//! share `Rc` and `RefCell`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -26,7 +26,7 @@
 //! });
 //! ```
 //!
-//! # Where asyncio's names went
+//! # asyncio's names
 //!
 //! | asyncio | here |
 //! |---|---|
@@ -53,57 +53,58 @@
 //! | `run_coroutine_threadsafe`, `call_soon_threadsafe` | [`Remote::spawn`], [`Remote::call`] |
 //! | `IsolatedAsyncioTestCase` | [`testing`], which has virtual time, seeds, and reports of deadlocks besides |
 //!
-//! How cancelling works, with asyncio's code beside ours, is a chapter of its own: [`guide::cancellation`].
-//! Another one says what the crate cannot do: [`guide::limits`].
+//! The chapter [`guide::cancellation`] explains cancellation, next to asyncio's code. The chapter [`guide::limits`]
+//! lists what the crate cannot do.
 //!
 //! # Guarantees
 //!
-//! - A task belongs to its runtime: it vanishes neither with its handle nor unnoticed.
-//! - Ready tasks run first come, first served. A due timer, a ready socket and a wake from another
-//!   thread are seen after at most 64 polls of tasks; behind a flood of what other threads send,
-//!   the wake after at most 64 polls for each 64 messages before it.
-//! - What is ready at once (a socket, a free lock, a set event, a late tick, a finished task) gives way
-//!   when a poll of its task has taken 128 such steps, and starves neither other tasks nor other
-//!   branches of a [`gather`].
-//! - A cancelled task cleans up before it ends: its innermost [`catch_cancel`] hears first, with awaits at hand. A value
-//!   that was produced is not thrown away.
-//! - A [`timeout`], [`gather`], [`try_gather`] or [`task_group`] that ends early returns when everything inside has
-//!   ended, its clean-ups included, and the awaited tasks whose handles it owned.
-//! - A [`shield`] is waited for: by the cancellation, and by the deadline of a timeout around it.
-//! - No timer fires early; timers fire in the order of their deadlines.
-//! - While a runtime runs, a panic ends the task in which it happens, whatever code it comes from, and nothing else.
-//! - Wakers, handles and leaf futures may go to any thread and may outlive their runtime. There they give an error
-//!   or a message that says what to do, and lose nothing.
+//! - The runtime owns every task. A task whose handle is dropped before it was awaited runs on.
+//! - Ready tasks run first come, first served. The runtime checks timers, sockets and wakes from other threads at
+//!   least once in 64 polls of tasks. A wake behind a backlog of messages from other threads waits for at most 64
+//!   polls per 64 messages before it.
+//! - An operation that is ready at once (a ready socket, a free lock, a set event, a late tick, a finished task) yields
+//!   when a poll of its task has taken 128 such steps. So it starves neither other tasks nor other branches of a
+//!   [`gather`].
+//! - A cancelled task can clean up, with awaits, before it ends: its innermost [`catch_cancel`] catches the
+//!   cancellation first. A value that was already produced is not lost.
+//! - A [`timeout`], [`gather`], [`try_gather`] or [`task_group`] that ends early returns only when everything inside
+//!   has ended, including clean-ups and the awaited tasks whose handles it owned.
+//! - Cancellations and timeouts wait for a [`shield`] to finish.
+//! - No timer fires early. Timers fire in the order of their deadlines.
+//! - While the runtime runs, a panic ends only the task in which it happens.
+//! - Wakers, handles and leaf futures may move to any thread and may outlive their runtime. If they cannot work there,
+//!   they return an error or panic with a message that says what to do; no data is lost.
 //!
 //! # Non-guarantees
 //!
 //! - A task that does not await is not interrupted: no other task runs meanwhile, and it cannot be cancelled.
-//! - A future that foreign code drops (`select!`, a plain `drop`) is dropped, without the clean-up that a
+//! - A future that third-party code drops (`select!`, a plain `drop`) ends without the clean-up that a
 //!   [`catch_cancel`] inside it would have run.
-//! - Foreign combinators do not wait for their branches: when one passes a cancellation on, the others are dropped.
-//! - A clean-up may take as long as it likes, and whoever cancelled and waits, waits for it: give it a timeout.
-//! - Destructors that, while a runtime ends, leave a new waker in a timer or socket each time one is dropped: after 16 rounds what
-//!   they left last is leaked.
-//! - What other threads send (calls, tasks, wakes, cancellations) waits in one line, of which a
-//!   turn of the loop takes 64 messages. Threads that send faster than that make one another wait,
-//!   and the line grows. Timers, sockets and tasks wait for those 64 messages only.
-//! - Linux is the only platform so far.
+//! - Third-party combinators do not wait for their branches: when one branch propagates a cancellation, the others
+//!   are dropped.
+//! - A clean-up may take arbitrarily long, and the code that waits for the cancelled task waits for it, too. Put a
+//!   timeout around it.
+//! - If destructors register a new waker with a timer or socket each time one is dropped while a runtime shuts down,
+//!   the runtime stops after 16 rounds and leaks the wakers that remain.
+//! - Messages from other threads (calls, tasks, wakes, cancellations) wait in one queue, of which a turn of the loop
+//!   takes 64. If threads send faster than that, the queue grows and messages are delayed; timers, sockets and tasks
+//!   are not delayed by more than 64 messages.
+//! - Linux is the only supported platform.
 //!
-//! # The house
+//! # Architecture
 //!
 //! ```text
-//!   testing   guide              F5  virtual time, orders by seed, cancelling at every step, a network; chapters to read
-//!   combine   group   compat     F4  gather, try_gather, wait, as_completed; task groups; adapters to other libraries
-//!   task   time   net   signal   F3  what users spawn, sleep, connect and stop with
-//!   thread   process             F3  functions that block, and programs, elsewhere
-//!   fs       stdio               F3  files, and the streams of this process
-//!   sync                         F3  locks, events, channels, queues: no runtime needed
-//!   runtime                      F2  the loop, the inbox, the thread-local, shutdown
-//!   cell   wheel   reactor   scope   F1  a task's memory, timers, readiness, catch points: no runtime needed
-//!   util   error                 F0  slab, wait queue, graph of waits, quiet calls, every public error
+//! L5  testing  guide                         virtual time, simulated network; chapters
+//! L4  combine  group  compat                 gather, wait; task groups; adapters
+//! L3  task  time  net  fs  stdio             what programs spawn, sleep and connect with
+//!     process  signal  thread                child processes, signals, blocking functions
+//! L2  runtime                                scheduler, timers, I/O, shutdown
+//!     sync                                   locks, queues, channels; need no runtime
+//! L1  cell  wheel  reactor  scope            task memory, timers, readiness, scopes
+//! L0  util  error                            slab, wait queue, wait graph; errors
 //! ```
 //!
-//! A module imports only from floors below it.
+//! A module imports only from lower layers.
 
 mod cell;
 pub mod combine;
