@@ -99,8 +99,8 @@
 //! L3  task  time  net  fs  stdio             what programs spawn, sleep and connect with
 //!     process  signal  thread                child processes, signals, blocking functions
 //! L2  runtime                                scheduler, timers, I/O, shutdown
-//!     sync                                   locks, queues, channels; need no runtime
 //! L1  cell  wheel  reactor  scope            task memory, timers, readiness, scopes
+//!     sync                                   locks, queues, channels; need no runtime
 //! L0  util  error                            slab, wait queue, wait graph; errors
 //! ```
 //!

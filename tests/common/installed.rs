@@ -1,6 +1,6 @@
 //! The programs that tests start. One that is missing ends the test with a message that names the remedy.
 //!
-//! `.ci/packages` is the list; `tests/house/programs.rs` checks that every test asks here.
+//! `.ci/packages` is the list; `tests/architecture/programs.rs` checks that every test asks here.
 
 use std::env;
 use std::ffi::OsStr;

@@ -1,4 +1,4 @@
-//! Reads Rust source as far as the tests about the house need it: words and signs with their
+//! Reads Rust source as far as the architecture tests need it: words and signs with their
 //! lines, comments and texts left out.
 //!
 //! Not a parser, and no judge: what the tokens mean is for those who ask.

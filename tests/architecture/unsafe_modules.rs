@@ -1,14 +1,14 @@
-//! `unsafe` lives behind named doors, and each use of it says why it is sound.
+//! `unsafe` lives behind named unsafe modules, and each use of it says why it is sound.
 //!
 //! clippy asks for the same comments; this test also holds where clippy is not run, and it
-//! keeps the list of the doors, so that a new one is a change that a reviewer sees.
+//! keeps the list of the unsafe modules, so that a new one is a change that a reviewer sees.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Where unsafe code may be allowed: the file that allows it, and for which of its modules
 /// (none: for the item beside it or for the whole file).
-const DOORS: [(&str, &str); 6] = [
+const UNSAFE_MODULES: [(&str, &str); 6] = [
     ("cell/mod.rs", "raw"),
     ("combine/node.rs", ""),
     ("group/mod.rs", "child"),
@@ -18,7 +18,7 @@ const DOORS: [(&str, &str); 6] = [
 ];
 
 /// Gives the modules for which `text` allows unsafe code; an empty name for anything else.
-fn doors(text: &str) -> Vec<String> {
+fn unsafe_modules(text: &str) -> Vec<String> {
     let tokens = crate::source::tokens(text);
     let word = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
     let mut found = Vec::new();
@@ -74,11 +74,18 @@ fn unsafe_code_is_allowed_for_the_named_modules_only() {
     let of_file = |(path, text): &(PathBuf, String)| {
         let path = path.display().to_string();
         let pair = |module| (path.clone(), module);
-        doors(text).into_iter().map(pair).collect::<Vec<_>>()
+        unsafe_modules(text)
+            .into_iter()
+            .map(pair)
+            .collect::<Vec<_>>()
     };
     let found: BTreeSet<_> = files.iter().flat_map(of_file).collect();
-    let named = DOORS.map(|(path, module)| (path.to_owned(), module.to_owned()));
-    assert_eq!(found, named.into(), "src has (left), DOORS names (right)");
+    let named = UNSAFE_MODULES.map(|(path, module)| (path.to_owned(), module.to_owned()));
+    assert_eq!(
+        found,
+        named.into(),
+        "src has (left), UNSAFE_MODULES names (right)"
+    );
 }
 
 #[test]
@@ -94,16 +101,22 @@ fn every_unsafe_block_says_why_it_is_sound() {
 }
 
 #[test]
-fn the_check_sees_a_new_door_and_a_block_without_a_reason() {
+fn the_check_sees_a_new_unsafe_module_and_a_block_without_a_reason() {
     assert_eq!(
-        doors("#[allow(unsafe_code, reason = \"x\")]\nmod raw;"),
+        unsafe_modules("#[allow(unsafe_code, reason = \"x\")]\nmod raw;"),
         ["raw"]
     );
-    assert_eq!(doors("#![expect(dead_code, unsafe_code)] fn f() {}"), [""]);
-    assert_eq!(doors("#[allow(unsafe_code)]\nfn f() {}"), [""]);
-    assert_eq!(doors("#[cfg_attr(x, allow(unsafe_code))] fn f() {}"), [""]);
+    assert_eq!(
+        unsafe_modules("#![expect(dead_code, unsafe_code)] fn f() {}"),
+        [""]
+    );
+    assert_eq!(unsafe_modules("#[allow(unsafe_code)]\nfn f() {}"), [""]);
+    assert_eq!(
+        unsafe_modules("#[cfg_attr(x, allow(unsafe_code))] fn f() {}"),
+        [""]
+    );
     let none = "// allow(unsafe_code)\n#![deny(unsafe_code)] #[allow(dead_code)] mod a;";
-    assert!(doors(none).is_empty());
+    assert!(unsafe_modules(none).is_empty());
     for bad in [
         "fn f() {\n    unsafe { g() }\n}",
         "// SAFETY: of another one, long ago.\nlet a = 1;\nunsafe { g() };",

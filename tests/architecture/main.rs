@@ -1,15 +1,15 @@
-//! What the house asks of its sources and tests, read from them.
+//! Checks of the sources and tests: layers, unsafe modules, public names, messages.
 
 mod cancel_steps_complete;
 mod cut;
-mod floors;
 #[path = "../common/installed.rs"]
 mod installed;
+mod layers;
 mod programs;
 mod promises_complete;
 mod public_aliases;
 mod public_names;
 mod readme;
 mod source;
-mod unsafe_doors;
+mod unsafe_modules;
 mod wall_time;

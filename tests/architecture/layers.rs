@@ -1,15 +1,15 @@
-//! Reads `src` and fails where a module imports from its own floor or from one above it.
+//! Reads `src` and fails where a module imports from its own layer or from one above it.
 //!
-//! The floors are those of the picture in `src/lib.rs`. A path counts wherever it stands, in
+//! The layers are those of the picture in `src/lib.rs`. A path counts wherever it stands, in
 //! a `use` or in the middle of code, begun with `crate` or with enough `super`; doc comments
-//! and code for tests do not. Relief, where a floor needs something from above: a trait that
-//! the lower floor owns, or a `Waker`.
+//! and code for tests do not. Relief, where a layer needs something from above: a trait that
+//! the lower layer owns, or a `Waker`.
 
 use crate::source::Token;
 use std::path::Path;
 
-/// The floor of each module. `lib` is the crate root.
-const FLOORS: [(&str, u8); 22] = [
+/// The layer of each module. `lib` is the crate root.
+const LAYERS: [(&str, u8); 22] = [
     ("util", 0),
     ("error", 0),
     ("cell", 1),
@@ -20,7 +20,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("task", 3),
     ("time", 3),
     ("net", 3),
-    ("sync", 3),
+    ("sync", 1),
     ("signal", 3),
     ("process", 3),
     ("thread", 3),
@@ -34,12 +34,12 @@ const FLOORS: [(&str, u8); 22] = [
     ("lib", 5),
 ];
 
-/// Imports that stay on their floor and may: from, to, and why.
+/// Imports that stay on their layer and may: from, to, and why.
 const EXCEPTIONS: [(&str, &str, &str); 2] = [
     (
         "error",
         "util",
-        "a cancellation names the task that asked by its id, and `error` is the top of F0",
+        "a cancellation names the task that asked by its id, and `error` is the top of L0",
     ),
     (
         "net",
@@ -50,20 +50,20 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
 
 /// Says why the module `from` may not import from `to`; nothing if it may.
 fn objection(from: &str, to: &str) -> Option<String> {
-    let floor = |name| {
-        FLOORS
+    let layer = |name| {
+        LAYERS
             .iter()
             .find(|(module, _)| *module == name)
             .map(|found| found.1)
     };
-    let Some(own) = floor(from) else {
+    let Some(own) = layer(from) else {
         return Some(format!(
-            "`{from}` has no floor yet: give it one in tests/house/floors.rs"
+            "`{from}` has no layer yet: give it one in tests/architecture/layers.rs"
         ));
     };
-    let Some(other) = floor(to) else {
+    let Some(other) = layer(to) else {
         return Some(format!(
-            "`crate::{to}` is at the root (F5): name the module that has it"
+            "`crate::{to}` is at the root (L5): name the module that has it"
         ));
     };
     let excepted = EXCEPTIONS
@@ -71,7 +71,7 @@ fn objection(from: &str, to: &str) -> Option<String> {
         .any(|exception| (exception.0, exception.1) == (from, to));
     let way = if other > own { "upward" } else { "sideways" };
     let fine = from == to || other < own || from == "lib" || excepted;
-    (!fine).then(|| format!("`{from}` (F{own}) imports {way} from `{to}` (F{other})"))
+    (!fine).then(|| format!("`{from}` (L{own}) imports {way} from `{to}` (L{other})"))
 }
 
 /// The modules that lead from the crate root to the file `path`.
@@ -186,14 +186,14 @@ fn no_module_imports_upward_or_sideways() {
     }
     assert!(
         wrong.is_empty(),
-        "{} imports against the floors:\n{}",
+        "{} imports against the layers:\n{}",
         wrong.len(),
         wrong.join("\n")
     );
 }
 
 #[test]
-fn every_module_has_a_floor() {
+fn every_module_has_a_layer() {
     for (path, _) in crate::source::files() {
         let module = module_path(&path);
         let own = module.first().map_or("lib", String::as_str);
@@ -258,7 +258,7 @@ fn the_check_sees_a_path_upward_in_every_way_to_write_it() {
 }
 
 #[test]
-fn the_check_sees_sideways_imports_and_modules_without_a_floor() {
+fn the_check_sees_sideways_imports_and_modules_without_a_layer() {
     for (path, text) in [
         ("net/tcp.rs", "use crate::signal::ctrl_c;"),
         ("util/mod.rs", "use super::error::Cancelled;"),
