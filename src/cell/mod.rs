@@ -65,4 +65,4 @@ pub(crate) use raw::{
     Current, GoneHandle, Join, Label, OwnedRef, Schedule, Spawned, Task, TaskMessage, TaskRef,
     empty, spawn, spawn_main, spawn_scoped,
 };
-pub(crate) use state::{Dispatch, State};
+pub(crate) use state::State;

@@ -115,26 +115,16 @@ pub(crate) enum OnHandleGone {
     DropOutputAndGiveUp,
 }
 
-/// The action for a task that is taken from the run queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dispatch {
-    /// Poll it.
-    Poll,
-    /// Its main future is polled by the code that drives the runtime.
-    Main,
-    /// It has ended meanwhile, has a cancellation to deliver, catch points, a parent, or context
-    /// variables; or it is draining.
-    Other,
-}
-
 impl State {
-    /// Returns the action for the task when it is taken from the run queue.
-    pub(crate) fn dispatch(self) -> Dispatch {
-        match self.0 & (DONE | CANCEL | MAIN | SCOPED | CHILD | DRAINING | VARS) {
-            0 => Dispatch::Poll,
-            bits if bits & (DONE | MAIN) == MAIN => Dispatch::Main,
-            _ => Dispatch::Other,
-        }
+    /// Returns `true` if a turn of the task is a poll and nothing else. Implies what
+    /// [`start`](State::start) asserts.
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & (RUNNING | DONE | CANCEL | MAIN | SCOPED | CHILD | DRAINING | VARS) == 0
+    }
+
+    /// Returns `true` for a main future that has not ended: `drive` polls it.
+    pub(crate) fn is_main_to_poll(self) -> bool {
+        self.0 & (DONE | MAIN) == MAIN
     }
 
     /// The word of a new task: queued, with or without a handle.
@@ -414,6 +404,14 @@ mod tests {
             }
         }
         all
+    }
+
+    #[test]
+    fn a_plain_turn_may_start_and_is_not_that_of_a_main_future() {
+        for state in reachable().into_iter().filter(|state| state.is_plain()) {
+            assert!(state.start().is_running(), "{state:?}");
+            assert!(!state.is_main_to_poll(), "{state:?}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::carry::Carried;
 use super::core::{Core, Phase};
 use super::shared::{Message, Shared};
 use super::{Task, TaskMessage};
-use crate::cell::{Dispatch, GoneHandle};
+use crate::cell::GoneHandle;
 use crate::reactor::Reactor;
 use crate::util::{budget, caught, drop_quietly, wake_quietly};
 
@@ -93,14 +93,14 @@ impl Core {
                 None => self.queue().pop()?,
             };
             self.polls_left().set(self.polls_left().get() - 1);
-            match task.state().dispatch() {
-                Dispatch::Poll => woken = self.run(task),
-                Dispatch::Main => return Some(MainTurn::Own(task)),
-                Dispatch::Other => {
-                    if let Some(carried) = self.run_out_of_order(task) {
-                        return Some(MainTurn::Carries(carried));
-                    }
-                }
+            // Branches, where a `match` on an enum cost seven instructions for each poll (`yield_1`).
+            let state = task.state();
+            if state.is_plain() {
+                woken = self.run(task);
+            } else if state.is_main_to_poll() {
+                return Some(MainTurn::Own(task));
+            } else if let Some(carried) = self.run_out_of_order(task) {
+                return Some(MainTurn::Carries(carried));
             }
         }
         woken.into_iter().for_each(|woken| self.enqueue(woken));
