@@ -58,7 +58,7 @@ pub(super) fn drive<F: Future>(
     core.watch_ctrl_c();
     // Messages that were sent while the runtime was not driven, such as a cancellation, come before
     // the first poll.
-    core.collect_all();
+    core.drain_inbox_fully();
     loop {
         core.deliver_ctrl_c(&main.task);
         core.begin_batch();

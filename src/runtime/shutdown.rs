@@ -37,7 +37,7 @@ pub(super) fn shut_down(core: &Rc<Core>, patience: Option<Duration>) {
     let entered = context::enter(core);
     core.set_phase(Phase::ShuttingDown);
     // Who was cancelled before has another reason, and the first one stands.
-    core.collect_all();
+    core.drain_inbox_fully();
     // Those in groups are cancelled by their groups.
     let tasks = core.running();
     for task in tasks.into_iter().filter(|task| !task.state().is_child()) {
@@ -111,8 +111,8 @@ impl Core {
         let patience = end.map(|end| end.saturating_duration_since(Instant::now()));
         let timer = self.until_next_deadline();
         self.sleep(patience.into_iter().chain(timer).min());
-        self.collect();
-        self.fire();
+        self.drain_inbox();
+        self.fire_timers();
     }
 
     /// Drops futures, wakers in leaves, and the letters that this thread sent, until a round finds none: the destructors of

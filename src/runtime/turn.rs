@@ -115,7 +115,7 @@ impl Core {
         }
         self.queue().shrink();
         self.wheel().borrow_mut().shrink();
-        self.rest();
+        self.park();
     }
 
     /// True when a task stands in the run queue.
@@ -129,18 +129,18 @@ impl Core {
         if has_sockets {
             self.wait_for_io(Some(Duration::ZERO));
         }
-        self.collect();
-        self.fire();
+        self.drain_inbox();
+        self.fire_timers();
     }
 
     /// Waits until somebody may be ready, and takes in who is.
-    fn rest(&self) {
+    fn park(&self) {
         match self.clock().is_virtual() {
             false => self.sleep(self.until_next_deadline()),
-            true => self.rest_virtually(),
+            true => self.park_virtually(),
         }
-        self.collect();
-        self.fire();
+        self.drain_inbox();
+        self.fire_timers();
     }
 
     /// Sleeps until the timeout, an edge or the bell, unless the inbox has something already.
@@ -189,17 +189,17 @@ impl Core {
     }
 
     /// Takes in what this thread sent, and up to [`TAKEN`] messages of other threads.
-    pub(super) fn collect(&self) {
-        self.collect_up_to(TAKEN);
+    pub(super) fn drain_inbox(&self) {
+        self.drain_inbox_up_to(TAKEN);
     }
 
     /// Takes in all that was sent up to now.
-    pub(super) fn collect_all(&self) {
-        self.collect_up_to(usize::MAX);
+    pub(super) fn drain_inbox_fully(&self) {
+        self.drain_inbox_up_to(usize::MAX);
     }
 
     /// Takes in what this thread sent, and up to `most` messages of other threads.
-    fn collect_up_to(&self, most: usize) {
+    fn drain_inbox_up_to(&self, most: usize) {
         self.drain_home_inbox();
         for _ in 0..self.inbox().len_from_others().min(most) {
             match self.inbox().pop_from_others() {
@@ -283,7 +283,7 @@ impl Core {
     }
 
     /// Wakes whoever's time has come.
-    pub(super) fn fire(&self) {
+    pub(super) fn fire_timers(&self) {
         if self.wheel().borrow().is_empty() {
             return;
         }

@@ -15,11 +15,11 @@ use super::last_words::panic_with;
 
 impl Core {
     /// Waits for what is real, or jumps to the next deadline.
-    pub(super) fn rest_virtually(&self) {
+    pub(super) fn park_virtually(&self) {
         // Asked before the inbox is emptied: who is not in flight any more then has sent what it had to send.
         let was_in_flight = self.is_something_in_flight();
         self.sleep(Some(Duration::ZERO));
-        self.collect();
+        self.drain_inbox();
         // What one turn does not take of what other threads sent was sent now, and not after the
         // jump.
         if self.is_somebody_ready() || !self.shared().is_empty() {
