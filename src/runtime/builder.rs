@@ -1,11 +1,11 @@
-//! The settings of a runtime.
+//! [`Builder`]: the settings of a runtime.
 
 use std::io;
 use std::time::Duration;
 
 use super::{Clock, Order, Runtime};
 
-/// The settings of a [`Runtime`] to be made.
+/// Builds a [`Runtime`] with settings of your choice.
 ///
 /// # Examples
 /// ```
@@ -16,50 +16,53 @@ use super::{Clock, Order, Runtime};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-#[must_use = "settings do nothing until `build` makes a runtime of them"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct Builder {
-    /// How long the tasks may clean up when the runtime is dropped.
     shutdown_timeout: Option<Duration>,
-    /// Whether Ctrl-C cancels main.
     cancel_on_ctrl_c: bool,
-    /// In which order ready tasks run.
+    /// The seed of a random order of ready tasks; first in, first out without one.
     seed: Option<u64>,
 }
 
 impl Builder {
-    /// Starts with the usual settings: a shutdown that waits for every clean-up.
+    /// Creates a builder with the default settings: shutdown waits until all tasks have cleaned up,
+    /// Ctrl-C ends the process, and ready tasks run first in, first out.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Bounds how long the tasks may clean up when the runtime is dropped.
+    /// Sets how long tasks may clean up when the runtime is dropped.
     ///
-    /// Tasks that have not ended by then are dropped, and named on standard error. Without this setting the runtime
-    /// waits for them.
+    /// When the timeout expires, the runtime drops the remaining tasks and prints their names to
+    /// standard error. Without a timeout the runtime waits until all tasks have ended.
     ///
-    /// It bounds the wait for functions that still run on other threads ([`to_thread`](crate::to_thread)), too. They cannot be
-    /// stopped, so without this setting they are given 5 seconds after the last task has ended.
+    /// The timeout also applies to functions that still run on the thread pool
+    /// ([`to_thread`](crate::to_thread)). These functions cannot be stopped; without a timeout the
+    /// runtime waits for them for 5 seconds after the last task has ended.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = Some(timeout);
         self
     }
 
-    /// Lets the first Ctrl-C (SIGINT) cancel main, so that clean-ups run; the second one ends the process at once.
+    /// Makes the first Ctrl-C (SIGINT) cancel the main future, so that clean-up code runs. A second
+    /// Ctrl-C ends the process at once.
     ///
-    /// asyncio's `Runner` does the same for every program; here it is asked for, because a library's runtime has no
-    /// business with the terminal.
+    /// asyncio's `Runner` always does this. Here it is a setting, because the runtime of a library
+    /// must not change how the program reacts to signals.
     ///
-    /// | a Ctrl-C comes | what happens |
+    /// | Ctrl-C arrives | effect |
     /// |---|---|
-    /// | while [`block_on`](Runtime::block_on) runs | main is cancelled, with [`Reason::CtrlC`](crate::Reason::CtrlC). When that has ended it, the runtime cancels the other tasks, waits for their clean-ups, and then the process ends as the signal would have ended it: a shell shows status 130 |
-    /// | while [`try_block_on`](Runtime::try_block_on) runs | main is cancelled; `Err(`[`Cancelled`](crate::Cancelled)`)` says so, and what to do is up to the caller |
-    /// | and main catches it and returns a value | an ordinary return, and an exit status of the program's own |
-    /// | while neither runs | it waits for the next main, which is cancelled before its first poll. When there is none, the process ends when the runtime has been dropped, clean-ups included |
-    /// | a second time | the process ends at once, whatever it does: cleaning up, or computing in a task that never awaits. The next `block_on` after a main that was told counts anew |
+    /// | during [`block_on`](Runtime::block_on) | The main future is cancelled with [`Reason::CtrlC`](crate::Reason::CtrlC). When it has ended, the runtime cancels the other tasks, waits for them to clean up, and ends the process as SIGINT would have: a shell shows status 130. |
+    /// | during [`try_block_on`](Runtime::try_block_on) | The main future is cancelled, and `try_block_on` returns `Err(`[`Cancelled`](crate::Cancelled)`)`. The process continues. |
+    /// | and the main future catches the cancellation and returns a value | The call returns the value. The program chooses its exit status. |
+    /// | during neither | The next main future is cancelled before its first poll. If there is none, the process ends after the runtime has been dropped and its tasks have cleaned up. |
+    /// | for the second time | The process ends at once, during clean-up and also while a task computes without awaiting. The count starts again with the next `block_on` after a main future that was cancelled. |
     ///
-    /// Several runtimes, in several threads, each cancel their main. [`signal::ctrl_c`](crate::signal::ctrl_c) hears of
-    /// the same Ctrl-C besides; a program that does more with it than stop, as a prompt does, uses that alone.
-    /// While tasks are busy the loop looks at the kernel after 64 polls, as it does for a socket.
+    /// If several threads have a runtime with this setting, Ctrl-C cancels the main future of each.
+    /// [`signal::ctrl_c`](crate::signal::ctrl_c) is notified as well. A program that handles Ctrl-C
+    /// in another way, such as an interactive prompt, uses `signal::ctrl_c` without this setting.
+    /// While tasks are ready, the runtime checks for signals after every 64 polls, as it does for
+    /// sockets.
     ///
     /// # Examples
     /// ```no_run
@@ -86,11 +89,11 @@ impl Builder {
         self
     }
 
-    /// Has ready tasks run in an order that belongs to `seed`, and not first come, first served.
+    /// Sets the seed of a random order in which ready tasks run, in place of first in, first out.
     ///
-    /// The same program with the same seed runs in the same order, as long as nothing from outside (the clock, sockets, other
-    /// threads) decides who is ready. It is meant for finding races between tasks;
-    /// [`testing::explore`](crate::testing::explore) tries many seeds.
+    /// Use a seed to find races between tasks; [`testing::explore`](crate::testing::explore) tries
+    /// many seeds. The same program with the same seed runs its tasks in the same order, as long as
+    /// the clock, sockets and other threads do not decide which tasks are ready.
     ///
     /// # Examples
     /// ```
@@ -119,11 +122,11 @@ impl Builder {
         self
     }
 
-    /// Makes the runtime.
+    /// Creates the runtime.
     ///
     /// # Errors
-    /// Those of `epoll_create1`, `eventfd`, `socketpair` and `epoll_ctl`: the process or the system has no file descriptors
-    /// left.
+    /// Returns the error of `epoll_create1`, `eventfd`, `socketpair` or `epoll_ctl`, for example if
+    /// the process or the system has no file descriptors left.
     pub fn build(self) -> io::Result<Runtime> {
         let runtime = Runtime::assemble(Clock::real(), self.shutdown_timeout)?;
         if let Some(seed) = self.seed {

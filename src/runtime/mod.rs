@@ -1,19 +1,25 @@
-//! The runtime: what drives tasks. Floor 2.
+//! The runtime, which polls tasks. Layer L2.
 //!
 //! ```text
-//!   Runtime ─owns─▶ Core (this thread)                          Shared (all threads)
-//!                   │ table: every task, owned                   │ inbox: messages from elsewhere
-//!                   │ queue: the ready ones                      │ bell: ends the loop's sleep
-//!                   │ wheel: timers      ◀── collect, each turn ─┤ ended: after that, senders
-//!                   │ reactor: sockets                           │        clear up themselves
-//!                   │ signals: what they mean to main            │
-//!                   │ clock, current task, phase                 │
-//!                   ▲                                            ▲
-//!        context: the one thread-local               wakers, `Remote`, `CancelHandle`
+//!   Runtime ─owns─▶ Core (one thread)                Shared (all threads)
+//!                   │ table: all tasks, owned        │ inbox: messages
+//!                   │ queue: ready tasks             │ unparker: ends a park
+//!                   │ wheel: timers   ◀─drain_inbox──┤ ended: from then on,
+//!                   │ reactor: sockets               │   the sender of a
+//!                   │ signals: Ctrl-C                │   message settles it
+//!                   │ clock, current task, phase     │
+//!                   ▲                                ▲
+//!     context: the one thread-local      wakers, Remote, CancelHandle
 //! ```
 //!
-//! The turn is drawn in [`turn`], the main future in [`drive`](mod@drive), the end in [`shutdown`], what a Ctrl-C does to
-//! main in [`signals`], what other threads do for a task in [`blocking`], who waits for whom at a deadlock in [`report`].
+//! | module | mechanism |
+//! |---|---|
+//! | [`turn`] | one turn of the loop |
+//! | [`drive`](mod@drive) | the main future |
+//! | [`shutdown`] | the end of a runtime |
+//! | [`signals`] | the effect of Ctrl-C on the main future |
+//! | [`blocking`] | functions on the thread pool |
+//! | [`report`] | the wait graph that a deadlock prints |
 
 mod blocking;
 mod builder;
@@ -75,28 +81,29 @@ use crate::cell::Label;
 use crate::error::Cancelled;
 use crate::util::{caught, drop_quietly};
 
-/// A counted reference to one of our tasks, at home.
+/// A counted reference to a task, for the home thread.
 pub(crate) type Task = crate::cell::Task<Shared>;
-/// A counted reference to one of our tasks, anywhere.
+/// A counted reference to a task, for any thread.
 pub(crate) type TaskRef = crate::cell::TaskRef<Shared>;
-/// The table's reference to one of our tasks.
+/// The reference by which the table of tasks owns a task.
 pub(crate) type OwnedRef = crate::cell::OwnedRef<Shared>;
-/// The handle's reference to one of our tasks.
+/// The reference of a `JoinHandle` to its task.
 pub(crate) type Join<T> = crate::cell::Join<T, Shared>;
-/// What a task's references send home.
+/// The messages that references to a task send to the home thread.
 pub(crate) type TaskMessage = crate::cell::TaskMessage<Shared>;
-/// Who polls a task that the loop must not poll.
+/// Polls the tasks that a parent polls in place of the loop.
 pub(crate) use crate::cell::ParentScheduler;
 
-/// Runs a future, and all tasks that it spawns, on this thread, and gives the future's output.
+/// Runs a future and the tasks that it spawns on this thread, and returns the future's output.
 ///
-/// This is the usual way in (asyncio calls it `asyncio.run`). When `main` is done, the tasks that still run are
-/// cancelled and given the time to clean up; then `run` returns. A panic of `main` comes out of `run` after that.
+/// Most programs call `run` once, in `main` (`asyncio.run` in Python). When `main` completes, `run`
+/// cancels the tasks that are still running, waits for them to clean up, and returns. If `main`
+/// panics, `run` does the same and then resumes the panic.
 ///
 /// # Panics
-/// If a runtime runs on this thread already; if `main` was cancelled, or ended by resuming a cancellation
-/// ([`try_run`] gives that as a value); if the system has no file descriptors left ([`Runtime::new`] gives that as
-/// an error).
+/// - if this thread already drives a runtime;
+/// - if `main` was cancelled, or resumed a cancellation: [`try_run`] returns this as an error;
+/// - if the system has no file descriptors left: [`Runtime::new`] returns this as an error.
 ///
 /// # Examples
 /// ```
@@ -115,21 +122,21 @@ pub fn run<F: Future>(main: F) -> F::Output {
     }
 }
 
-/// Like [`run`], but gives the cancellation of `main` as a value.
+/// Runs a future like [`run`], and returns an error if the future was cancelled.
 ///
 /// # Errors
-/// [`Cancelled`] when `main` was cancelled and nothing in it swallowed that.
+/// Returns [`Cancelled`] if `main` was cancelled and did not catch the cancellation.
 ///
 /// # Panics
-/// If a runtime runs on this thread already, or the system has no file descriptors left; a panic of `main` comes
-/// out of here.
+/// Panics if this thread already drives a runtime, or if the system has no file descriptors left. A
+/// panic of `main` resumes after the other tasks have cleaned up.
 ///
 /// # Examples
 /// ```
 /// let outcome = wheelhouse::try_run(async {
 ///     wheelhouse::task::current().cancel_handle().cancel();
 ///     wheelhouse::yield_now().await;
-///     "never said"
+///     "not reached"
 /// });
 /// assert!(outcome.is_err());
 /// ```
@@ -142,19 +149,21 @@ pub fn try_run<F: Future>(main: F) -> Result<F::Output, Cancelled> {
     };
     let label = Label::new(Location::caller(), None);
     let outcome = caught(|| runtime.drive(label, main));
-    // The others clean up before a panic of main goes on.
+    // The other tasks clean up before a panic of main resumes.
     drop(runtime);
     outcome.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
 }
 
-/// A single-threaded runtime: tasks, timers and sockets of the thread that made it.
+/// A single-threaded runtime, which owns the tasks, timers and sockets of one thread.
 ///
-/// Tasks live on between two [`block_on`](Runtime::block_on) calls, but run only during one. Dropping the runtime
-/// cancels every task and gives it the time to clean up ([`Builder::shutdown_timeout`] bounds it), then drops what is
-/// left. While a panic unwinds, or inside another runtime, it drops them without clean-ups. Where the process exits
-/// inside a task, a runtime in a thread-local is left as it is.
+/// Use a `Runtime` in place of [`run`] to change settings, or to call
+/// [`block_on`](Runtime::block_on) several times (`asyncio.Runner` in Python). Tasks are kept
+/// between two calls of `block_on`, but are polled only during a call.
 ///
-/// asyncio calls this `asyncio.Runner`.
+/// Dropping the runtime cancels all tasks and waits for them to clean up, for at most
+/// [`Builder::shutdown_timeout`] if it is set; tasks that are still running then are dropped. While
+/// a panic unwinds, or inside another runtime, dropping the runtime drops its tasks at once. If the
+/// process exits inside a task, a runtime in a thread-local is not dropped.
 ///
 /// # Examples
 /// ```
@@ -167,27 +176,25 @@ pub fn try_run<F: Future>(main: F) -> Result<F::Output, Cancelled> {
 #[doc(alias = "LocalSet")]
 #[doc(alias = "Runner")]
 pub struct Runtime {
-    /// The home part.
     core: Rc<Core>,
-    /// How long the tasks may clean up in the end.
     shutdown_timeout: Option<Duration>,
 }
 
 impl Runtime {
-    /// Makes a runtime with the settings of [`Builder::new`].
+    /// Creates a runtime with the settings of [`Builder::new`].
     ///
     /// # Errors
-    /// Those of `epoll_create1`, `eventfd` and `epoll_ctl`: the process or the system has no file descriptors left.
+    /// Returns the error of `epoll_create1`, `eventfd` or `epoll_ctl`, for example if the process
+    /// or the system has no file descriptors left.
     pub fn new() -> io::Result<Self> {
         Builder::new().build()
     }
 
-    /// Gives the settings of a runtime to be made.
+    /// Returns a [`Builder`] with the default settings.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// A runtime of these parts.
     fn assemble(clock: Clock, shutdown_timeout: Option<Duration>) -> io::Result<Self> {
         Ok(Self {
             core: Rc::new(Core::new(clock)?),
@@ -195,31 +202,32 @@ impl Runtime {
         })
     }
 
-    /// A runtime whose clock is virtual.
+    /// Creates a runtime with a virtual clock.
     pub(crate) fn with_virtual_time() -> io::Result<Self> {
         Self::assemble(Clock::virtual_(), None)
     }
 
-    /// Has tasks run in another order than first come, first served.
+    /// Sets the order in which ready tasks are polled.
     pub(crate) fn set_order(&self, order: Order) {
         self.core.queue().set_order(order);
     }
 
-    /// The choices that were made in such an order.
+    /// Returns the choices that the order made so far.
     pub(crate) fn schedule(&self) -> Schedule {
         self.core.queue().schedule()
     }
 
-    /// Runs a future to its end on this thread, and all tasks meanwhile, and gives its output.
+    /// Runs a future to completion on this thread, polls the runtime's tasks meanwhile, and returns
+    /// the output.
     ///
-    /// The future may borrow and need not be `Send`. Its poll that is last runs before those of tasks behind it in the
-    /// queue; they go on with the next call.
+    /// The future may borrow and need not be `Send`. `block_on` returns as soon as the future
+    /// completes: tasks that are ready by then are polled by the next call.
     ///
     /// # Panics
-    /// If a runtime runs on this thread already; if the future was cancelled
-    /// ([`try_block_on`](Runtime::try_block_on) gives that as a value), except that a cancellation by Ctrl-C ends the
-    /// process ([`Builder::cancel_on_ctrl_c`]). A panic of the future comes out of here, and the runtime and its tasks
-    /// are unharmed.
+    /// - if this thread already drives a runtime;
+    /// - if the future was cancelled: [`try_block_on`](Runtime::try_block_on) returns this as an
+    ///   error. A cancellation by Ctrl-C ends the process instead ([`Builder::cancel_on_ctrl_c`]);
+    /// - if the future panics. The runtime and its tasks stay usable.
     #[doc(alias = "run_until_complete")]
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
@@ -230,20 +238,21 @@ impl Runtime {
         }
     }
 
-    /// Like [`block_on`](Runtime::block_on), but gives the future's cancellation as a value.
+    /// Runs a future like [`block_on`](Runtime::block_on), and returns an error if the future was
+    /// cancelled.
     ///
     /// # Errors
-    /// [`Cancelled`] when the future was cancelled and nothing in it swallowed that.
+    /// Returns [`Cancelled`] if the future was cancelled and did not catch the cancellation.
     ///
     /// # Panics
-    /// If a runtime runs on this thread already. A panic of the future comes out of here.
+    /// Panics if this thread already drives a runtime, or if the future panics.
     #[track_caller]
     pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
         refuse_nesting("block_on");
         self.drive(Label::new(Location::caller(), None), future)
     }
 
-    /// Cleans up, and then ends the process as Ctrl-C would have.
+    /// Shuts the runtime down and ends the process as SIGINT would have.
     fn end_process(&self) -> ! {
         self.core.read_slack();
         let cleaned_up = caught(|| shutdown::shut_down(&self.core, self.shutdown_timeout));
@@ -251,13 +260,13 @@ impl Runtime {
         signals::end_process()
     }
 
-    /// Drives the runtime until `future` is done.
+    /// Drives the runtime until `future` completes.
     pub(crate) fn drive<F: Future>(&self, label: Label, future: F) -> Result<F::Output, Cancelled> {
         self.core.read_slack();
         drive::drive(&self.core, label, future)
     }
 
-    /// Gives a handle through which other threads spawn tasks here.
+    /// Returns a handle by which other threads spawn tasks in this runtime.
     #[must_use]
     pub fn remote(&self) -> Remote {
         Remote::new(self.core.shared())
@@ -267,8 +276,9 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         if self.core.is_driven() {
-            // The process exits inside of a task, and the C library drops thread-locals on top of its stack. What is being
-            // polled further down stays; who drives keeps the core.
+            // The process exits inside a task, and the C library drops thread-locals on top of the
+            // task's stack. The tasks that are being polled stay; the driving call keeps the core
+            // alive.
             return;
         }
         match std::thread::panicking() || context::is_inside() {
@@ -291,7 +301,7 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// Panics where a runtime runs already.
+/// Panics if this thread drives a runtime.
 #[track_caller]
 pub(crate) fn refuse_nesting(what: &str) {
     assert!(
@@ -300,7 +310,6 @@ pub(crate) fn refuse_nesting(what: &str) {
     );
 }
 
-/// Says that main was cancelled.
 #[track_caller]
 pub(crate) fn panic_cancelled(cancelled: &Cancelled) -> ! {
     last_words::panic_with(format!(

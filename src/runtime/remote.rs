@@ -1,13 +1,15 @@
-//! The way into a runtime from other threads.
+//! [`Remote`]: spawning tasks and calling functions from other threads.
 //!
 //! ```text
-//!   elsewhere                                              home
-//!   Remote::spawn(f) ── Message::Call(f, Sender) ───────▶ f() makes the future, which is spawned with the Sender
-//!   RemoteHandle ◀── value, panic or cancellation ─────── Sender: sent to, or dropped
+//!   another thread                          home thread
+//!   Remote::spawn(f) ── Message::Call ────▶ f() creates the future;
+//!                                           spawn_forward spawns it
+//!   RemoteHandle ◀── value, panic or ────── Sender: sent, or dropped
+//!                    cancellation
 //! ```
 //!
-//! The two ends are in [`reply`](mod@super::reply). Whatever becomes of the call, the `Sender` is used or dropped, so a
-//! handle never waits in vain.
+//! `Sender` and `RemoteHandle` are in [`reply`](mod@super::reply). The `Sender` is used or dropped
+//! on every path, so each handle completes.
 
 use std::fmt;
 use std::future::Future;
@@ -25,11 +27,12 @@ use crate::cell::{Label, Schedule};
 use crate::error::{JoinError, Panic};
 use crate::util::{caught, drop_quietly};
 
-/// A handle to a runtime for other threads: they spawn tasks in it and call functions in it.
+/// A handle by which other threads spawn tasks and call functions in a runtime.
 ///
-/// asyncio calls these `run_coroutine_threadsafe` and `call_soon_threadsafe`. A `Remote` does not keep its runtime
-/// alive; after the runtime's end, what is asked of it gives [`JoinError::Cancelled`] with [`Reason::Shutdown`](crate::Reason::Shutdown) at
-/// once.
+/// [`spawn`](Remote::spawn) and [`call`](Remote::call) return a [`RemoteHandle`], which can be
+/// awaited or joined (`run_coroutine_threadsafe` and `call_soon_threadsafe` in asyncio). A `Remote`
+/// does not keep its runtime alive. After the runtime has ended, handles complete at once with
+/// [`JoinError::Cancelled`] and [`Reason::Shutdown`](crate::Reason::Shutdown).
 ///
 /// # Examples
 /// ```
@@ -50,22 +53,21 @@ use crate::util::{caught, drop_quietly};
 #[doc(alias = "Handle")]
 #[doc(alias = "TrioToken")]
 pub struct Remote {
-    /// The runtime, which it may send work to.
+    /// Counts this `Remote` as in flight, so that a virtual clock waits for it.
     home: InFlight,
 }
 
 impl Remote {
-    /// A remote of the runtime of `shared`.
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         Self {
             home: InFlight::new(shared),
         }
     }
 
-    /// Gives a remote of the runtime that runs on this thread, for another thread to have.
+    /// Returns a `Remote` to the runtime driven by this thread.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// Panics outside of a runtime.
     ///
     /// # Examples
     /// ```
@@ -85,8 +87,8 @@ impl Remote {
 
     /// Spawns a task in the runtime.
     ///
-    /// `make` crosses over and makes the future there, so the future itself need not be `Send`. Dropping the handle
-    /// detaches the task.
+    /// `make` is sent to the runtime's thread and creates the future there, so the future need not
+    /// be `Send`. Dropping the handle detaches the task.
     #[doc(alias = "run_coroutine_threadsafe")]
     #[track_caller]
     pub fn spawn<F, Fut>(&self, make: F) -> RemoteHandle<Fut::Output>
@@ -104,8 +106,10 @@ impl Remote {
 
     /// Calls a function inside the runtime, between two polls of tasks.
     ///
-    /// It may `spawn` there. It should be short: no task runs meanwhile. When the runtime has begun to drop what did not
-    /// stop, the function is dropped uncalled, and the handle gives [`Reason::Shutdown`](crate::Reason::Shutdown).
+    /// The function may call [`spawn`](crate::spawn). No task runs until the function returns, so
+    /// it should be short. When the runtime drops the tasks that did not end during its shutdown,
+    /// it drops functions without calling them, and their handles complete with
+    /// [`Reason::Shutdown`](crate::Reason::Shutdown).
     #[doc(alias = "call_soon_threadsafe")]
     #[doc(alias = "from_thread")]
     #[track_caller]
@@ -134,7 +138,7 @@ impl Remote {
         self.is_closed()
     }
 
-    /// Sends `answer` home, with the sending end of a new handle.
+    /// Runs `answer` on the home thread with the sender of a new handle.
     #[track_caller]
     fn ask<T: Send + 'static>(
         &self,
@@ -172,7 +176,8 @@ where
         future: Some(future),
         sender: Some(sender),
     };
-    // The call runs inside the runtime; were there none, the sender would be dropped, which the handle hears.
+    // This call runs inside the runtime. Without one, `forward` drops the sender, which completes
+    // the handle.
     let task = try_with(|core| core.spawn(label, forward).task());
     if let Ok(task) = task {
         slot.spawned(task);
@@ -180,7 +185,7 @@ where
 }
 
 pin_project! {
-    /// A future whose output, or panic, goes to a sender, when the future is gone.
+    /// Drops a future when it has completed, then sends its output or panic.
     struct Forward<F: Future> {
         #[pin]
         future: Option<F>,
@@ -195,8 +200,8 @@ pin_project! {
 }
 
 impl<F: Future> Forward<F> {
-    /// Drops the future, which was cancelled. If its destructor panics, that is the result; else the sender's drop
-    /// says that it was cancelled.
+    /// Drops the future after a cancellation. Sends the panic of its destructor, if there is one;
+    /// otherwise the drop of the sender reports the cancellation.
     fn cut_down(self: Pin<&mut Self>) {
         let mut this = self.project();
         if let Err(payload) = caught(|| this.future.set(None)) {
@@ -221,7 +226,7 @@ impl<F: Future> Future for Forward<F> {
             Ok(Poll::Ready(value)) => Ok(value),
             Err(payload) => Err(JoinError::Panicked(Panic::new(payload))),
         };
-        // What was there first stands, as in a task.
+        // The result stays, even if the destructor panics, as in a task.
         caught(|| this.future.set(None)).unwrap_or_else(drop_quietly);
         if let Some(sender) = this.sender.take() {
             sender.send(result);

@@ -1,7 +1,9 @@
-//! How what a [`Remote`](super::Remote) asked for comes back: a slot between two threads.
+//! The reply to a call of [`Remote`](super::Remote): a slot between two threads.
 //!
 //! ```text
-//!   empty ── Sender::send, or its drop ──▶ filled: the waker is woken, who blocks is told ── taken, once ──▶ done
+//!   empty ── Sender::send or drop ──▶ filled ── poll or join ──▶ taken
+//!                                     │ wakes the waker
+//!                                     └ notifies blocked threads
 //! ```
 
 use std::fmt;
@@ -18,7 +20,7 @@ use crate::error::{Cancelled, JoinError, Reason};
 use crate::util::wait_graph::{Kind, Note};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
-/// The two ends of a reply from the runtime of `shared`.
+/// Creates the two ends of a reply from the runtime of `shared`.
 #[track_caller]
 pub(super) fn reply<T>(shared: &Arc<Shared>) -> (Sender<T>, RemoteHandle<T>) {
     let slot = Arc::new(Slot::default());
@@ -35,27 +37,24 @@ pub(super) fn reply<T>(shared: &Arc<Shared>) -> (Sender<T>, RemoteHandle<T>) {
     (sender, handle)
 }
 
-/// What the two ends share.
+/// The state that the two ends share.
 pub(super) struct Slot<T> {
-    /// The result, and who waits for it.
     inner: Mutex<Inner<T>>,
-    /// Told when the result is there.
+    /// Notified when the slot is filled.
     filled: Condvar,
 }
 
-/// The state of a slot.
 struct Inner<T> {
     /// The result, until it is taken.
     result: Option<Result<T, JoinError>>,
-    /// True from the moment the result was there.
+    /// Set when the slot is filled, and never cleared.
     done: bool,
-    /// Who awaits it.
     waker: Option<Waker>,
-    /// The task, once it was spawned.
+    /// The task, from its spawn until the slot is filled.
     task: Option<TaskRef>,
-    /// Its number, also when it has ended.
+    /// The number of the task, also after its end.
     number: Option<u64>,
-    /// A cancellation that was asked for before that.
+    /// A cancellation that was requested before the task was spawned.
     cancel: Option<Cancelled>,
 }
 
@@ -77,12 +76,12 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// The state. No code of a user runs under the lock, so no panic leaves it half-changed.
+    /// Locks the state. No user code runs under the lock, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers the task, and passes on a cancellation that came before it.
+    /// Stores the task, and cancels it if a cancellation was requested before.
     pub(super) fn spawned(&self, task: TaskRef) {
         let cancel = {
             let mut inner = self.lock();
@@ -97,7 +96,6 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Fills the slot.
     fn fill(&self, result: Result<T, JoinError>) {
         let (waker, task) = {
             let mut inner = self.lock();
@@ -115,24 +113,22 @@ impl<T> Slot<T> {
 
 /// The sending end.
 pub(super) struct Sender<T> {
-    /// What the two ends share.
     slot: Arc<Slot<T>>,
 }
 
 impl<T> Sender<T> {
-    /// What it fills.
     pub(super) fn slot(&self) -> Arc<Slot<T>> {
         Arc::clone(&self.slot)
     }
 
-    /// Sends the result.
     pub(super) fn send(self, result: Result<T, JoinError>) {
         self.slot.fill(result);
     }
 }
 
 impl<T> Drop for Sender<T> {
-    /// Unused: whatever was to use it has been dropped, by a cancellation or because the runtime ended.
+    /// Fills the slot with a cancellation if nothing was sent: the call or its task was dropped, by
+    /// a cancellation or because the runtime ended.
     fn drop(&mut self) {
         if !self.slot.lock().done {
             let aborting = try_with(|core| core.aborting()).ok().flatten();
@@ -142,37 +138,47 @@ impl<T> Drop for Sender<T> {
     }
 }
 
-/// The handle of what a [`Remote`](crate::Remote) was asked to do: a future, which any executor may await, and a way to block.
+/// The result of a task or call that a [`Remote`](crate::Remote) started in a runtime.
 ///
-/// Dropping it detaches the task.
+/// Await the handle, in any executor, or block a thread with [`join`](RemoteHandle::join). Dropping
+/// the handle detaches the task.
+///
+/// # Examples
+/// ```
+/// wheelhouse::run(async {
+///     let handle = wheelhouse::Remote::current().spawn(|| async { 6 * 7 });
+///     assert_eq!(handle.await.unwrap(), 42);
+/// });
+/// ```
 ///
 /// # Cancel safety
-/// Dropping the handle loses the result and nothing else.
+/// Dropping the handle loses only the result: the task runs on.
 ///
 /// # Panics
-/// When polled after it gave its result.
+/// Panics if polled after it has returned the result.
 pub struct RemoteHandle<T> {
-    /// What the two ends share.
     slot: Arc<Slot<T>>,
-    /// The runtime, whose work it waits for.
+    /// The runtime that computes the result.
     home: Arc<Shared>,
-    /// Keeps a virtual clock of that from jumping, unless the handle is awaited there.
+    /// Stops the virtual clock of `home`, unless the handle is awaited there.
     in_flight: Option<InFlight>,
-    /// Where it was asked for.
+    /// The call of `Remote`.
     location: &'static Location<'static>,
-    /// Says which task awaits it there, in the report of a deadlock.
+    /// The edge of the wait graph from the task that awaits the handle at `home`.
     note: Note,
 }
 
 impl<T> RemoteHandle<T> {
-    /// Blocks this thread until the result is there.
+    /// Blocks this thread until the task or call has ended, and returns its result.
     ///
     /// # Errors
-    /// [`JoinError`] when the task was cancelled or panicked, or when the runtime has ended.
+    /// Returns [`JoinError`] if the task was cancelled or panicked, or if the runtime has ended.
     ///
     /// # Panics
-    /// On the thread of the runtime while the result is not there: it would wait for itself, also between two calls of
-    /// [`block_on`](crate::Runtime::block_on). And when the result was taken already.
+    /// - on the thread of the runtime, unless [`is_finished`](RemoteHandle::is_finished): the
+    ///   thread would wait for itself, also between two calls of
+    ///   [`block_on`](crate::Runtime::block_on);
+    /// - if the result was already taken.
     #[doc(alias = "blocking_recv")]
     pub fn join(self) -> Result<T, JoinError> {
         self.refuse_home();
@@ -187,13 +193,13 @@ impl<T> RemoteHandle<T> {
         Inner::take(inner, self.location)
     }
 
-    /// Blocks this thread until the result is there or the time is up; `Err(self)` then.
+    /// Blocks this thread like [`join`](RemoteHandle::join), for at most `timeout`.
     ///
     /// # Errors
-    /// The handle itself when the time is up.
+    /// Returns the handle if the timeout expires first.
     ///
     /// # Panics
-    /// As [`join`](RemoteHandle::join).
+    /// Panics where [`join`](RemoteHandle::join) panics.
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         self.refuse_home();
         let end = Instant::now().checked_add(timeout);
@@ -214,15 +220,16 @@ impl<T> RemoteHandle<T> {
         Ok(Inner::take(inner, self.location))
     }
 
-    /// True when the result is there, or was taken.
+    /// Returns `true` if the task or call has ended, also after the result was taken.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.slot.lock().done
     }
 
-    /// Cancels the task, like [`JoinHandle::cancel`](crate::JoinHandle::cancel); `false` when it has ended.
+    /// Cancels the task like [`JoinHandle::cancel`](crate::JoinHandle::cancel), and returns `false`
+    /// if it has ended.
     ///
-    /// A [`call`](crate::Remote::call) cannot be cancelled: it runs in one go.
+    /// A [`call`](crate::Remote::call) cannot be cancelled, because it runs without awaiting.
     pub fn cancel(&self) -> bool {
         let by = try_with(|core| core.current_id()).ok().flatten();
         let cancelled = Cancelled::new(Reason::Explicit(None), by);
@@ -242,8 +249,8 @@ impl<T> RemoteHandle<T> {
         task.cancel(cancelled)
     }
 
-    /// Awaited in its own runtime, whose clock is virtual, it keeps nobody waiting for other threads:
-    /// what it waits for is there, and where that is stuck, so is the awaiter.
+    /// Updates `in_flight`. A handle that is awaited in its own runtime is not in flight: no other
+    /// thread computes the result, so the virtual clock need not stop for it.
     fn look_where_it_is_awaited(&mut self) {
         let at_home =
             |core: &Core| Arc::ptr_eq(core.shared(), &self.home) && core.clock().is_virtual();
@@ -254,7 +261,7 @@ impl<T> RemoteHandle<T> {
         }
     }
 
-    /// Panics on the thread that the result would have to come from.
+    /// Panics on the home thread, which would wait for itself.
     fn refuse_home(&self) {
         assert!(
             self.is_finished() || !self.home.is_home_thread(),
@@ -265,7 +272,7 @@ impl<T> RemoteHandle<T> {
 }
 
 impl<T> Inner<T> {
-    /// Takes the result. The lock is let go of before that panics.
+    /// Takes the result. Releases the lock before it panics.
     #[track_caller]
     fn take(mut inner: MutexGuard<'_, Self>, asked_at: &Location<'_>) -> Result<T, JoinError> {
         let (result, number) = (inner.result.take(), inner.number);
@@ -274,7 +281,6 @@ impl<T> Inner<T> {
     }
 }
 
-/// What a handle says when its result is asked for a second time.
 #[cold]
 #[track_caller]
 fn already_taken(number: Option<u64>, asked_at: &Location<'_>) -> ! {

@@ -1,23 +1,23 @@
-//! The turn of the loop, in short steps.
+//! One turn of the loop.
 //!
 //! ```text
-//!        ┌──────────────────────────────────────────────────────────────┐
-//!        ▼                                                              │
-//!   batch: up to 64 polls, FIFO ──▶ poll_io: glance if somebody is      │
-//!        │        │                 ready, sleep until the next         │
-//!        │        └─ main's turn    deadline, edge or bell if not       │
-//!        │           ends the batch          │                          │
-//!        │                                   ▼                          │
-//!        │                          collect: the inbox ──▶ fire: due ───┘
-//!        ▼                                                 timers
-//!   (`drive` polls the main future where it lies and comes back)
+//!     ┌───────────────────────────────────────────────────────────┐
+//!     ▼                                                           │
+//!   begin_batch, batch: up to 64 polls, first in, first out       │
+//!     │                                                           │
+//!     ├─ main's turn: batch returns a MainTurn, `drive` polls     │
+//!     │  the main future and calls batch again                    │
+//!     ▼                                                           │
+//!   between_batches ─┬─ a task is ready: poll_now ─┐              │
+//!                    └─ none is ready: park ───────┤              │
+//!                                                  ▼              │
+//!              wait_for_io ──▶ drain_inbox ──▶ fire_timers ───────┘
 //! ```
 //!
-//! The batch bounds what others wait: a due timer, a ready socket and a wake from another thread
-//! are seen after at most [`BATCH`] polls of tasks, and after each poll that used up its
-//! [steps](crate::util::budget). Of what other threads send, a turn takes
-//! [`TAKEN`] messages at most, so a flood of them holds up nothing but what other threads send
-//! behind it: by a turn for each [`TAKEN`] messages. What came from home is taken in whole.
+//! A batch bounds latency: the loop checks timers, sockets and the inbox after at most [`BATCH`]
+//! polls of tasks, and after each poll that used up its [steps](crate::util::budget). One turn
+//! takes at most [`TAKEN`] messages of other threads, so many such messages delay only the messages
+//! behind them. Messages of the home thread have no limit.
 
 use std::os::fd::BorrowedFd;
 use std::task::Waker;
@@ -31,40 +31,40 @@ use crate::cell::GoneHandle;
 use crate::reactor::Reactor;
 use crate::util::{budget, caught, drop_quietly, wake_quietly};
 
-/// How many tasks are polled between two looks at timers, sockets and the inbox.
+/// The most polls of tasks between two checks of timers, sockets and the inbox.
 pub(crate) const BATCH: usize = 64;
 
-/// How many messages of other threads one turn takes.
+/// The most messages of other threads that one turn takes.
 const TAKEN: usize = 64;
 
 /// The shortest time between two wakes of the loop for timers, in nanoseconds.
 ///
-/// The best trade for 100,000 sleepers that end within half a second: every wake costs the kernel and us some
-/// microseconds, and half of this is how late such a sleep is in the mean.
+/// Measured as the best value for 100,000 sleeps that end within half a second: each wake costs
+/// some microseconds, and such a sleep ends late by half of this time on average.
 const GAP: u64 = 40_000;
 
-/// How many due timers are gathered before they are woken.
+/// The most due timers that are gathered before they are woken.
 const GATHER: usize = 256;
 
-/// Why main is to be polled.
+/// The reason to poll the main future.
 #[derive(Debug)]
 pub(super) enum MainTurn {
-    /// Its own turn has come.
+    /// The main task is first in the queue.
     Own(Task),
-    /// That of a task has come which it carries.
+    /// A task that the main future carries is first in the queue.
     Carries(Carried),
 }
 
 impl Core {
-    /// Lets the next batch begin.
+    /// Starts the next batch.
     pub(super) fn begin_batch(&self) {
         self.count_lap(BATCH - self.polls_left().get());
         self.polls_left().set(BATCH);
         budget::take_refusal();
     }
 
-    /// Counts the polls of the last batch towards the lap, in which every task that was ready at
-    /// its beginning is polled.
+    /// Counts the polls of the last batch towards the lap. A lap polls all tasks that were ready
+    /// when it began.
     fn count_lap(&self, polls: usize) {
         let left = self.left_of_lap().get().saturating_sub(polls);
         let is_over = left == 0;
@@ -75,17 +75,17 @@ impl Core {
             .set(if is_over { self.queue().len() } else { left });
     }
 
-    /// Returns `true` while the batch has polls left. A poll that used up its steps took as long as many
-    /// others: timers and sockets are looked at after it.
+    /// Returns `true` while the batch has polls left. A poll that used up its steps ends the batch,
+    /// because it took as long as many others.
     #[inline]
     pub(super) fn may_poll(&self) -> bool {
         self.polls_left().get() > 0 && !budget::was_refused()
     }
 
-    /// Polls ready tasks, [`BATCH`] at most between two calls of [`begin_batch`](Core::begin_batch). Ends early when main is
-    /// to be polled.
+    /// Polls ready tasks, at most [`BATCH`] between two calls of
+    /// [`begin_batch`](Core::begin_batch). Returns early if the main future is to be polled.
     pub(super) fn batch(&self) -> Option<MainTurn> {
-        // A task that gave way, until it is known who runs next.
+        // The task that yielded in the last poll, until the next task is taken from the queue.
         let mut woken = None;
         while self.may_poll() {
             let task = match woken.take() {
@@ -107,7 +107,7 @@ impl Core {
         None
     }
 
-    /// What is done between two batches. Sleeps if nobody is ready.
+    /// Checks sockets, the inbox and timers. Parks if no task is ready.
     pub(super) fn between_batches(&self) {
         budget::end();
         if self.is_somebody_ready() {
@@ -118,12 +118,12 @@ impl Core {
         self.park();
     }
 
-    /// True when a task stands in the run queue.
+    /// Returns `true` if the run queue has a task.
     pub(crate) fn is_somebody_ready(&self) -> bool {
         !self.queue().is_empty()
     }
 
-    /// Looks at the sockets, the inbox and the timers without waiting.
+    /// Checks sockets, the inbox and timers without waiting.
     pub(super) fn poll_now(&self) {
         let has_sockets = self.reactor().borrow().len() > 0;
         if has_sockets {
@@ -133,7 +133,7 @@ impl Core {
         self.fire_timers();
     }
 
-    /// Waits until somebody may be ready, and takes in who is.
+    /// Waits until a task may be ready, then drains the inbox and fires timers.
     fn park(&self) {
         match self.clock().is_virtual() {
             false => self.sleep(self.until_next_deadline()),
@@ -143,12 +143,14 @@ impl Core {
         self.fire_timers();
     }
 
-    /// Sleeps until the timeout, an edge or the bell, unless the inbox has something already.
+    /// Sleeps until the timeout, a readiness event or an unpark. Does not sleep if the inbox has a
+    /// message.
     pub(super) fn sleep(&self, timeout: Option<Duration>) {
         self.sleep_unless(timeout, || false);
     }
 
-    /// Like [`sleep`](Self::sleep), but does not begin where `over` says so. Whoever makes it so later rings the bell.
+    /// Sleeps like [`sleep`](Self::sleep), unless `over` returns `true`. Code that makes `over`
+    /// true later must unpark the loop.
     pub(super) fn sleep_unless(&self, timeout: Option<Duration>, over: impl FnOnce() -> bool) {
         let unparker = self.shared().unparker();
         unparker.prepare_park();
@@ -160,10 +162,10 @@ impl Core {
         unparker.awake();
     }
 
-    /// How long until the loop should wake for a timer; `None` without timers.
+    /// Returns the time until the loop should wake for a timer, or `None` without timers.
     ///
-    /// When timers are crowded it wakes for them every [`GAP`] and not for each: a lone timer, or the first of a
-    /// crowd, is waited for exactly, the others are up to that much late.
+    /// The loop wakes for timers at most once per [`GAP`]: a timer whose deadline follows another
+    /// within the gap fires up to that much late, all others fire at their deadlines.
     pub(super) fn until_next_deadline(&self) -> Option<Duration> {
         let next = self.wheel().borrow_mut().next_deadline()?;
         let wake = match self.clock().is_virtual() {
@@ -175,7 +177,7 @@ impl Core {
         ))
     }
 
-    /// Waits for sockets, and wakes whom they concern.
+    /// Waits for sockets, and wakes the tasks that wait for them.
     fn wait_for_io(&self, timeout: Option<Duration>) {
         let mut woken = self.take_scratch();
         let waited = self.reactor().borrow_mut().wait(timeout, &mut woken);
@@ -188,17 +190,17 @@ impl Core {
         }
     }
 
-    /// Takes in what this thread sent, and up to [`TAKEN`] messages of other threads.
+    /// Handles the messages of this thread, and up to [`TAKEN`] messages of other threads.
     pub(super) fn drain_inbox(&self) {
         self.drain_inbox_up_to(TAKEN);
     }
 
-    /// Takes in all that was sent up to now.
+    /// Handles all messages that were sent before the call.
     pub(super) fn drain_inbox_fully(&self) {
         self.drain_inbox_up_to(usize::MAX);
     }
 
-    /// Takes in what this thread sent, and up to `most` messages of other threads.
+    /// Handles the messages of this thread, and up to `most` messages of other threads.
     fn drain_inbox_up_to(&self, most: usize) {
         self.drain_home_inbox();
         for _ in 0..self.inbox().len_from_others().min(most) {
@@ -209,8 +211,8 @@ impl Core {
         }
     }
 
-    /// Takes in what this thread sent up to now; `false` when there was nothing. What the messages
-    /// send again waits for the next turn.
+    /// Handles the messages that this thread sent before the call, and returns `false` if there
+    /// were none. Messages that are sent meanwhile wait for the next turn.
     pub(super) fn drain_home_inbox(&self) -> bool {
         let count = self.inbox().len_from_home();
         for _ in 0..count {
@@ -222,7 +224,7 @@ impl Core {
         count > 0
     }
 
-    /// Does what one message says.
+    /// Handles one message.
     fn receive(&self, message: Message) {
         match message {
             Message::Task(TaskMessage::HandleGone(handle)) => self.settle_gone(handle),
@@ -230,7 +232,7 @@ impl Core {
                 drop(task.at_home().map(Task::wake_collected))
             }
             Message::Task(TaskMessage::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
-            // Nothing is run any more; the handle gives the shutdown.
+            // A closed runtime calls nothing. Dropping the call completes its handle.
             Message::Call(call) if self.phase() == Phase::Closed => drop_quietly(call),
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
             Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
@@ -241,8 +243,9 @@ impl Core {
         }
     }
 
-    /// Settles a handle that was dropped on another thread. The output of a task that has ended is
-    /// dropped with it: its destructor is the task's code, so the task is the current one meanwhile.
+    /// Settles a handle that was dropped on another thread. If the task has ended, this drops its
+    /// output. The output's destructor is the task's code, so it runs with the task as the current
+    /// one.
     fn settle_gone(&self, handle: GoneHandle<Shared>) {
         match handle.ended() {
             Some(task) => self.current_cell().during(&task, || handle.settle_here()),
@@ -250,12 +253,12 @@ impl Core {
         }
     }
 
-    /// Takes a timer out of the wheel.
+    /// Removes a timer from the wheel.
     pub(crate) fn forget_timer(&self, key: crate::wheel::Key) -> Option<Waker> {
         self.wheel().borrow_mut().remove(key)
     }
 
-    /// Gives a timer another deadline, and returns its new key; `None` when it has fired.
+    /// Changes the deadline of a timer and returns its new key, or `None` if it has fired.
     pub(crate) fn move_timer(
         &self,
         key: crate::wheel::Key,
@@ -266,29 +269,31 @@ impl Core {
         Some(wheel.insert(deadline, waker))
     }
 
-    /// Takes a socket that is still open out of the reactor, and wakes who waits for it.
+    /// Removes an open socket from the reactor, and wakes the tasks that wait for it.
     pub(crate) fn forget_source(&self, key: crate::util::slab::Key, fd: BorrowedFd<'_>) {
         let mut woken = Vec::new();
         let gone = self.reactor().borrow_mut().deregister(key, fd, &mut woken);
         woken.drain(..).for_each(wake_quietly);
-        // Our part is done even if the kernel had forgotten the descriptor already.
+        // The source is removed even if the kernel reports an error.
         drop(gone);
     }
 
-    /// Ends a source whose socket was closed elsewhere, and wakes who waits for it.
+    /// Removes a source whose socket was closed away from home, and wakes the tasks that wait for
+    /// it.
     fn end_source(&self, key: crate::util::slab::Key) {
         let mut woken = Vec::new();
         self.reactor().borrow_mut().remove(key, &mut woken);
         woken.drain(..).for_each(wake_quietly);
     }
 
-    /// Wakes whoever's time has come.
+    /// Wakes the tasks whose timers are due.
     pub(super) fn fire_timers(&self) {
         if self.wheel().borrow().is_empty() {
             return;
         }
         let now = self.clock().nanos();
-        // As many as there are now: a waker that sets a timer which is due at once does not keep us here.
+        // Bounded by the timers there are now: a waker that sets another due timer does not extend
+        // this loop.
         let sweeps = self.wheel().borrow().len().div_ceil(GATHER);
         let mut due = self.take_scratch();
         for _ in 0..sweeps {
@@ -301,7 +306,7 @@ impl Core {
         self.put_scratch(due);
     }
 
-    /// Takes the next due timers out of the wheel; `false` when none is due.
+    /// Moves up to [`GATHER`] due timers from the wheel to `due`; returns `false` if none is due.
     fn gather_due(&self, now: u64, due: &mut Vec<Waker>) -> bool {
         let mut wheel = self.wheel().borrow_mut();
         while due.len() < GATHER
@@ -312,7 +317,7 @@ impl Core {
         !due.is_empty()
     }
 
-    /// True when something outside of the runtime may still wake a task.
+    /// Returns `true` if another thread or a socket may still wake a task.
     pub(super) fn is_something_in_flight(&self) -> bool {
         self.shared().is_something_in_flight() || Reactor::waiting(&self.reactor().borrow()) > 0
     }

@@ -1,11 +1,12 @@
-//! How a runtime rests whose clock is virtual.
+//! How a runtime with a virtual clock parks.
 //!
 //! ```text
-//!   nobody ready ─▶ glance ─┬─ somebody ready now ─▶ go on, the clock stands still
-//!                           ├─ something real in flight (a socket that is waited for, a `Remote`):
-//!                           │     sleep for real; the clock goes along
-//!                           ├─ a timer: jump to its deadline
-//!                           └─ nothing: deadlock, [`report`](super::report)
+//!   park_virtually: poll sockets, drain_inbox
+//!        ├─ a task is ready ──────▶ return; the clock does not move
+//!        ├─ something is in flight ▶ sleep_for_real; the clock follows
+//!        │  (a socket, a `Remote`)
+//!        ├─ a timer is set ───────▶ jump_to its deadline
+//!        └─ nothing ──────────────▶ panic with the deadlock_report
 //! ```
 
 use std::time::{Duration, Instant};
@@ -14,14 +15,15 @@ use super::core::Core;
 use super::last_words::panic_with;
 
 impl Core {
-    /// Waits for what is real, or jumps to the next deadline.
+    /// Waits for sockets and other threads, or moves the clock to the next deadline.
     pub(super) fn park_virtually(&self) {
-        // Asked before the inbox is emptied: who is not in flight any more then has sent what it had to send.
+        // Read before the inbox is drained: work that is in flight now may send its message after
+        // the drain. The turn then starts over, and the clock does not move.
         let was_in_flight = self.is_something_in_flight();
         self.sleep(Some(Duration::ZERO));
         self.drain_inbox();
-        // What one turn does not take of what other threads sent was sent now, and not after the
-        // jump.
+        // One turn takes a bounded number of messages. The rest must be handled at the present
+        // time, before the clock moves.
         if self.is_somebody_ready() || !self.shared().is_empty() {
             return;
         }
@@ -38,7 +40,8 @@ impl Core {
         }
     }
 
-    /// Waits for what is in flight; meanwhile the virtual clock goes like the machine's.
+    /// Waits for sockets and other threads; the virtual clock advances by the real time that
+    /// passes.
     fn sleep_for_real(&self) {
         let before = (Instant::now(), self.clock().nanos());
         self.sleep_unless(self.until_next_deadline(), || {
