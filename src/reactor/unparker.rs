@@ -173,7 +173,7 @@ mod tests {
 #[cfg(all(test, wheelhouse_loom))]
 mod loom_tests {
     use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-    use loom::sync::{Arc, Notify};
+    use loom::sync::{Arc, Notify as Signal};
     use loom::thread;
 
     use super::*;
@@ -181,14 +181,14 @@ mod loom_tests {
     /// Models the eventfd: keeps a notification until a wait takes it, and counts.
     #[derive(Clone)]
     struct EventFd {
-        notification: Arc<Notify>,
+        notification: Arc<Signal>,
         notifications: Arc<AtomicUsize>,
     }
 
     impl EventFd {
         fn new() -> Self {
             Self {
-                notification: Arc::new(Notify::new()),
+                notification: Arc::new(Signal::new()),
                 notifications: Arc::new(AtomicUsize::new(0)),
             }
         }
