@@ -37,7 +37,7 @@ const COVERED: &[(&str, &str, &str)] = &[
         "cancel_steps_combine.rs",
     ),
     ("net/tcp/listener.rs", "bind accept", "cancel_steps_net.rs"),
-    ("net/halves/lent.rs", "peek", "cancel_steps_net.rs"),
+    ("net/halves/borrowed.rs", "peek", "cancel_steps_net.rs"),
     ("net/halves/owned.rs", "peek", "cancel_steps_net.rs"),
     ("net/listen.rs", "next", "cancel_steps_world.rs"),
     ("net/tcp/socket.rs", "connect", "cancel_steps_world.rs"),

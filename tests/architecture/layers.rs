@@ -44,7 +44,7 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
     (
         "net",
         "time",
-        "the next address is tried after a while (`net/tcp/dial.rs`); `time` knows no sockets",
+        "the next address is tried after a while (`net/tcp/happy_eyeballs.rs`); `time` knows no sockets",
     ),
 ];
 

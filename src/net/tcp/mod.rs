@@ -6,12 +6,12 @@
 //!      listen ──── TcpSocket ── connect       for those who set options first
 //! ```
 
-mod dial;
+mod happy_eyeballs;
 mod listener;
 mod socket;
 mod stream;
 
-pub(crate) use dial::dial;
+pub(crate) use happy_eyeballs::happy_eyeballs;
 pub use listener::TcpListener;
 pub use socket::TcpSocket;
 pub use stream::TcpStream;

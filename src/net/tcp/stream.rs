@@ -8,10 +8,12 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{connect, sockopt};
 
-use super::dial::dial;
+use super::happy_eyeballs::happy_eyeballs;
 use super::new_socket;
 use crate::net::address::{ToSocketAddrs, resolve};
-use crate::net::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, lend, part};
+use crate::net::halves::{
+    OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split_borrowed, split_owned,
+};
 use crate::reactor::{Direction, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
@@ -73,7 +75,7 @@ impl TcpStream {
         require_runtime()?;
         let target = address.target();
         drop(address);
-        dial(resolve(target).await?, Self::connect_to).await
+        happy_eyeballs(resolve(target).await?, Self::connect_to).await
     }
 
     /// Connects to one address.
@@ -108,7 +110,7 @@ impl TcpStream {
     /// It is not called `split`, because `futures::io::AsyncReadExt::split`, which takes the whole stream and puts a
     /// lock between its halves, would come before it.
     pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        lend(self)
+        split_borrowed(self)
     }
 
     /// Parts the stream into two halves that may go to different tasks.
@@ -116,7 +118,7 @@ impl TcpStream {
     /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        part(self)
+        split_owned(self)
     }
 
     /// Ends one direction or both (asyncio: `StreamWriter.write_eof` for [`Shutdown::Write`]).

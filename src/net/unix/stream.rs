@@ -11,7 +11,9 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket_wit
 
 use super::RETRY;
 use crate::net::FLAGS;
-use crate::net::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, lend, part};
+use crate::net::halves::{
+    OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split_borrowed, split_owned,
+};
 use crate::reactor::Readiness;
 use crate::runtime::{Registered, require_runtime};
 use crate::time::sleep;
@@ -114,7 +116,7 @@ impl UnixStream {
 
     /// Lends the two directions, to be used at once in one task; see [`TcpStream::split_mut`](crate::net::TcpStream::split_mut).
     pub fn split_mut(&mut self) -> (ReadHalf<'_, Self>, WriteHalf<'_, Self>) {
-        lend(self)
+        split_borrowed(self)
     }
 
     /// Parts the stream into two halves that may go to different tasks.
@@ -122,7 +124,7 @@ impl UnixStream {
     /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf<Self>, OwnedWriteHalf<Self>) {
-        part(self)
+        split_owned(self)
     }
 
     /// Ends one direction or both.

@@ -1,7 +1,7 @@
 //! One connection: two [`End`]s, and who waits at them.
 //!
-//! Whoever polls an end first takes in what has arrived there. Who finds nothing leaves a waker in the end's bell and sets the end's
-//! timer to the moment at which the next frame arrives; the timer rings the bell. Whoever sends to an end where somebody waits sees to
+//! Whoever polls an end first takes in what has arrived there. Who finds nothing leaves a waker in the end's notifier and sets the end's
+//! timer to the moment at which the next frame arrives; the timer rings the notifier. Whoever sends to an end where somebody waits sees to
 //! the timer there. So nothing runs by itself: no task, and no timer that nobody waits for.
 
 use std::cell::RefCell;
@@ -15,10 +15,10 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use super::Network;
-use super::bell::Bell;
 use super::end::End;
-use super::line::{Frame, Trip, after};
-use super::map::{HostId, Way};
+use super::in_flight::{Frame, Trip, after};
+use super::map::{HostId, Route};
+use super::notifier::Notifier;
 use crate::runtime::require_runtime;
 use crate::time::{Sleep, now, sleep_until};
 use crate::util::budget;
@@ -43,9 +43,9 @@ impl Side {
     }
 }
 
-/// The places of the two ends.
+/// The endpoints of the two ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Places {
+pub(super) struct Endpoints {
     /// Their hosts: client, server.
     pub(super) hosts: [HostId; 2],
     /// Their addresses.
@@ -63,11 +63,11 @@ pub(super) struct Connection {
     /// Its number in there.
     number: u64,
     /// Where its ends are.
-    places: Places,
+    endpoints: Endpoints,
     /// The ends.
     ends: RefCell<[End; 2]>,
     /// Who waits at them.
-    bells: [Arc<Bell>; 2],
+    notifiers: [Arc<Notifier>; 2],
     /// Says which tasks those are, in the report of a deadlock: for bytes, for room.
     notes: [[Note; 2]; 2],
     /// When the next frame arrives for those who wait.
@@ -76,34 +76,34 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A new connection, which nobody has been told of.
-    pub(super) fn new(network: Network, number: u64, places: Places) -> Rc<Self> {
-        let [client, server] = places.hosts;
+    pub(super) fn new(network: Network, number: u64, endpoints: Endpoints) -> Rc<Self> {
+        let [client, server] = endpoints.hosts;
         let window = network.link((client, server)).window_size();
         let mut ends = [End::new(window), End::new(window)];
-        for (end, way) in ends.iter_mut().zip([(server, client), (client, server)]) {
-            if network.is_cut(way) {
-                end.line.hold();
+        for (end, route) in ends.iter_mut().zip([(server, client), (client, server)]) {
+            if network.is_cut(route) {
+                end.in_flight.hold();
             }
         }
         Rc::new(Self {
             network,
             number,
-            places,
+            endpoints,
             ends: RefCell::new(ends),
-            bells: Default::default(),
+            notifiers: Default::default(),
             notes: Default::default(),
             timers: RefCell::default(),
         })
     }
 
     /// Where its ends are.
-    pub(super) fn places(&self) -> &Places {
-        &self.places
+    pub(super) fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// The way from an end to the other.
-    fn way_from(&self, side: Side) -> Way {
-        let hosts = &self.places.hosts;
+    fn route_from(&self, side: Side) -> Route {
+        let hosts = &self.endpoints.hosts;
         (hosts[side as usize], hosts[side.other() as usize])
     }
 
@@ -115,12 +115,12 @@ impl Connection {
         attempt: impl FnMut() -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let note = &self.notes[side as usize][usize::from(kind == Kind::Write)];
-        let polled = self.poll_unnoted(side, cx, attempt);
+        let polled = self.poll_attempt(side, cx, attempt);
         match polled {
             Poll::Ready(_) => note.over(),
             Poll::Pending => note.waits(|| {
                 let [near, far] =
-                    [side, side.other()].map(|side| self.places.addresses[side as usize]);
+                    [side, side.other()].map(|side| self.endpoints.addresses[side as usize]);
                 (kind, None, Some(format!("{near} to {far}")))
             }),
         }
@@ -128,7 +128,7 @@ impl Connection {
     }
 
     /// The same, and says nothing about the wait.
-    fn poll_unnoted<T>(
+    fn poll_attempt<T>(
         &self,
         side: Side,
         cx: &Context<'_>,
@@ -139,7 +139,7 @@ impl Connection {
             return Poll::Ready(outcome);
         }
         require_runtime()?;
-        self.bells[side as usize].register(cx.waker());
+        self.notifiers[side as usize].register(cx.waker());
         // The waker's clone was foreign code.
         self.absorb(side);
         let again = attempt();
@@ -161,7 +161,7 @@ impl Connection {
         }
         self.poll((side, Kind::Read), cx, || {
             let readable = ready!(self.ends.borrow()[side as usize].readable())?;
-            ready!(may_go_on(cx.waker()));
+            ready!(poll_budget(cx.waker()));
             let count = self.network.draw_part(readable.min(buffer.len()));
             let mut ends = self.ends.borrow_mut();
             let end = &mut ends[side as usize];
@@ -169,7 +169,7 @@ impl Connection {
             let room = takes.then(|| end.take(count)).flatten();
             drop(ends);
             if let Some(room) = room {
-                self.send(side, Frame::Room(room));
+                self.send(side, Frame::WindowUpdate(room));
             }
             Poll::Ready(Ok(count))
         })
@@ -187,8 +187,8 @@ impl Connection {
         }
         self.poll((side, Kind::Write), cx, || {
             let writable = ready!(self.ends.borrow()[side as usize].writable())?;
-            ready!(may_go_on(cx.waker()));
-            if self.network.draw_break(self.way_from(side)) {
+            ready!(poll_budget(cx.waker()));
+            if self.network.draw_break(self.route_from(side)) {
                 self.reset();
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
@@ -207,7 +207,7 @@ impl Connection {
             self.send(side, Frame::End);
         }
         // Who reads or writes at this end learns of it now.
-        self.bells[side as usize].ring();
+        self.notifiers[side as usize].notify_all();
         Ok(())
     }
 
@@ -220,14 +220,16 @@ impl Connection {
     /// Breaks the connection here and now: both ends know at once.
     pub(super) fn reset(&self) {
         self.ends.borrow_mut().iter_mut().for_each(End::reset);
-        self.bells.iter().for_each(|bell| bell.ring());
+        self.notifiers
+            .iter()
+            .for_each(|notifier| notifier.notify_all());
     }
 
     /// Nobody has this end any more. It leaves without a word to the peer but `news`, or what is in order.
     pub(super) fn leave(&self, side: Side, news: Option<Frame>) {
         self.absorb(side);
         let in_order = self.ends.borrow_mut()[side as usize].leave();
-        self.bells[side as usize].clear();
+        self.notifiers[side as usize].clear();
         let timer = self.timers.borrow_mut()[side as usize].take();
         drop(timer);
         if let Some(frame) = in_order {
@@ -236,25 +238,25 @@ impl Connection {
     }
 
     /// Holds what is on a way, or lets it go on.
-    pub(super) fn set_cut(&self, way: Way, is_cut: bool) {
+    pub(super) fn set_cut(&self, route: Route, is_cut: bool) {
         for side in [Side::Client, Side::Server] {
-            if self.way_from(side.other()) != way {
+            if self.route_from(side.other()) != route {
                 continue;
             }
-            let line = &mut self.ends.borrow_mut()[side as usize].line;
+            let line = &mut self.ends.borrow_mut()[side as usize].in_flight;
             match is_cut {
                 true => line.hold(),
-                false => line.release(after(now(), self.network.link(way).least_latency())),
+                false => line.release(after(now(), self.network.link(route).least_latency())),
             }
         }
-        self.see_to_timers();
+        self.update_timers();
     }
 
     /// Takes in what has arrived at an end. Who else waits there is woken, if it was anything: it may be theirs.
     fn absorb(&self, side: Side) {
         let is_new = self.ends.borrow_mut()[side as usize].absorb(now());
         if is_new {
-            self.bells[side as usize].ring();
+            self.notifiers[side as usize].notify_all();
         }
     }
 
@@ -265,14 +267,14 @@ impl Connection {
             return;
         }
         let trip = self.trip(side, &frame);
-        self.ends.borrow_mut()[other].line.send(frame, trip);
-        self.see_to_timers();
+        self.ends.borrow_mut()[other].in_flight.send(frame, trip);
+        self.update_timers();
     }
 
     /// How long a frame will take. Only bytes draw a time: the rest goes as fast as can be, but not past them.
     fn trip(&self, side: Side, frame: &Frame) -> Trip {
-        let way = self.way_from(side);
-        let link = self.network.link(way);
+        let route = self.route_from(side);
+        let link = self.network.link(route);
         let (latency, bytes) = match frame {
             Frame::Bytes(bytes) => (self.network.draw_latency(&link), bytes.len()),
             _ => (link.least_latency(), 0),
@@ -285,9 +287,9 @@ impl Connection {
     }
 
     /// Sets the timers of the ends where somebody waits, or wakes them if something has arrived.
-    fn see_to_timers(&self) {
+    fn update_timers(&self) {
         for side in [Side::Client, Side::Server] {
-            if self.bells[side as usize].is_awaited() {
+            if self.notifiers[side as usize].has_waiters() {
                 self.set_timer(side);
             }
         }
@@ -297,25 +299,25 @@ impl Connection {
     fn set_timer(&self, side: Side) {
         let side = side as usize;
         let old = self.timers.borrow_mut()[side].take();
-        let Some(due) = self.ends.borrow()[side].line.due() else {
+        let Some(due) = self.ends.borrow()[side].in_flight.due() else {
             return drop(old);
         };
         // This may be a destructor, after the end of the runtime: whoever waits is then told to ask anew.
         if due <= now() || require_runtime().is_err() {
             drop(old);
-            return self.bells[side].ring();
+            return self.notifiers[side].notify_all();
         }
         let timer = match old {
             Some((at, sleep)) if at == due && !sleep.is_elapsed() => (at, sleep),
-            _ => (due, ring_at(due, &self.bells[side])),
+            _ => (due, notify_at(due, &self.notifiers[side])),
         };
         self.timers.borrow_mut()[side] = Some(timer);
     }
 }
 
-/// Rings a bell at a moment that is to come.
-fn ring_at(due: Instant, bell: &Arc<Bell>) -> Sleep {
-    let waker = Waker::from(Arc::clone(bell));
+/// Rings a notifier at a moment that is to come.
+fn notify_at(due: Instant, notifier: &Arc<Notifier>) -> Sleep {
+    let waker = Waker::from(Arc::clone(notifier));
     let mut sleep = sleep_until(due);
     let polled = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
     debug_assert!(polled.is_pending(), "it is to come");
@@ -329,6 +331,6 @@ impl Drop for Connection {
 }
 
 /// Counts a transfer, as sockets do: after many of them in one poll, the task gives way.
-pub(super) fn may_go_on(waker: &Waker) -> Poll<()> {
+pub(super) fn poll_budget(waker: &Waker) -> Poll<()> {
     budget::poll_spend(waker)
 }

@@ -16,21 +16,21 @@ use std::net::Shutdown;
 use std::task::Poll;
 use std::time::Instant;
 
-use super::line::{Frame, Line};
+use super::in_flight::{Frame, InFlight};
 
 /// One end of a connection.
 #[derive(Debug)]
 pub(super) struct End {
     /// What is on its way here.
-    pub(super) line: Line,
+    pub(super) in_flight: InFlight,
     /// Bytes that have arrived and were not read.
     inbox: VecDeque<u8>,
     /// How many bytes may be under way from here, or wait there to be read.
     window: usize,
     /// How many bytes may still be sent.
-    room: usize,
+    send_window: usize,
     /// How many bytes were read that the peer has not been told of.
-    owed: usize,
+    unannounced: usize,
     /// Whether the peer has said that no bytes will follow.
     has_ended: bool,
     /// Whether the peer is known to be there no more.
@@ -49,11 +49,11 @@ impl End {
     /// The end of a new connection.
     pub(super) fn new(window: usize) -> Self {
         Self {
-            line: Line::default(),
+            in_flight: InFlight::default(),
             inbox: VecDeque::new(),
             window,
-            room: window,
-            owed: 0,
+            send_window: window,
+            unannounced: 0,
             has_ended: false,
             is_peer_gone: false,
             is_reset: false,
@@ -66,11 +66,11 @@ impl End {
     /// Takes in what has arrived by `now`; tells whether that was anything.
     pub(super) fn absorb(&mut self, now: Instant) -> bool {
         let mut is_new = false;
-        while let Some(frame) = self.line.next(now) {
+        while let Some(frame) = self.in_flight.next(now) {
             is_new = true;
             match frame {
                 Frame::Bytes(bytes) => self.inbox.extend(bytes),
-                Frame::Room(count) => self.room += count,
+                Frame::WindowUpdate(count) => self.send_window += count,
                 Frame::End => self.has_ended = true,
                 Frame::Gone => (self.has_ended, self.is_peer_gone) = (true, true),
                 Frame::Reset => self.is_reset = true,
@@ -100,14 +100,14 @@ impl End {
     /// That is not done for every few bytes, but when half the window has been read: a peer that waits has filled all of it.
     pub(super) fn take(&mut self, count: usize) -> Option<usize> {
         self.inbox.drain(..count);
-        self.owed += count;
-        let is_due = self.owed > 0 && self.owed >= self.window / 2;
-        is_due.then(|| std::mem::take(&mut self.owed))
+        self.unannounced += count;
+        let is_due = self.unannounced > 0 && self.unannounced >= self.window / 2;
+        is_due.then(|| std::mem::take(&mut self.unannounced))
     }
 
     /// How many bytes may be written.
     pub(super) fn writable(&self) -> Poll<io::Result<usize>> {
-        match self.room {
+        match self.send_window {
             _ if self.is_reset => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
             _ if self.is_peer_gone || !self.writes => {
                 Poll::Ready(Err(ErrorKind::BrokenPipe.into()))
@@ -119,7 +119,7 @@ impl End {
 
     /// Counts bytes that are sent.
     pub(super) fn sends(&mut self, count: usize) {
-        self.room -= count;
+        self.send_window -= count;
     }
 
     /// Ends one direction or both; tells whether the peer is to be told the end.
@@ -133,7 +133,7 @@ impl End {
 
     /// Breaks the connection here and now; what had arrived is lost.
     pub(super) fn reset(&mut self) {
-        self.line.clear();
+        self.in_flight.clear();
         self.inbox.clear();
         self.is_reset = true;
     }
@@ -152,7 +152,7 @@ impl End {
     /// connection, as systems do.
     pub(super) fn leave(&mut self) -> Option<Frame> {
         self.is_owned = false;
-        let unread = self.line.clear() | !std::mem::take(&mut self.inbox).is_empty();
+        let unread = self.in_flight.clear() | !std::mem::take(&mut self.inbox).is_empty();
         match unread {
             _ if self.is_reset => None,
             true => Some(Frame::Reset),

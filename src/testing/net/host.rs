@@ -15,16 +15,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Network;
-use super::connection::Places;
+use super::connection::Endpoints;
 use super::listener::Listener;
-use super::map::{HostId, Way};
+use super::map::{HostId, Route};
 use super::stream::Stream;
-use crate::net::{Target, ToSocketAddrs, dial, target};
+use crate::net::{Target, ToSocketAddrs, happy_eyeballs, target};
 use crate::runtime::require_runtime;
 use crate::time::{sleep, timeout};
 
 /// How long a host tries to connect: as long as Linux does, which asks seven times, after 1, 2, 4 … seconds.
-const PATIENCE: Duration = Duration::from_secs(127);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
 
 /// A host of a [`Network`]: where a program listens and connects. A clone is the same host.
 #[derive(Clone)]
@@ -84,10 +84,10 @@ impl Host {
         let addresses = self.resolve(&address)?;
         drop(address);
         let attempt = async |address| {
-            let shaken = timeout(PATIENCE, self.shake_hands(address)).await;
-            shaken.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+            let connected = timeout(CONNECT_TIMEOUT, self.handshake(address)).await;
+            connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
         };
-        dial(addresses, attempt).await
+        happy_eyeballs(addresses, attempt).await
     }
 
     /// Lets the program of this host crash: nobody listens here any more, and all connections of the host break at both ends. Who
@@ -120,16 +120,16 @@ impl Host {
     }
 
     /// Connects to one address.
-    async fn shake_hands(&self, to: SocketAddr) -> io::Result<Stream> {
+    async fn handshake(&self, to: SocketAddr) -> io::Result<Stream> {
         let server = self.network.with_map(|map| map.at(to.ip(), self.id));
         let server = server.ok_or(ErrorKind::HostUnreachable)?;
         let crashes = self.crashes();
-        self.travel((self.id, server)).await;
+        self.traverse((self.id, server)).await;
         if self.crashes() != crashes {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        let stream = self.arrive(server, to.port());
-        self.travel((server, self.id)).await;
+        let stream = self.open_connection(server, to.port());
+        self.traverse((server, self.id)).await;
         match stream {
             Some(stream) if stream.is_reset() => Err(ErrorKind::ConnectionReset.into()),
             Some(stream) => Ok(stream),
@@ -143,25 +143,25 @@ impl Host {
     }
 
     /// Makes a trip over the network. A cut that comes between lets it begin again.
-    async fn travel(&self, way: Way) {
+    async fn traverse(&self, route: Route) {
         loop {
-            let cuts = poll_fn(|cx| self.network.poll_open(way, cx)).await;
-            let latency = self.network.draw_latency(&self.network.link(way));
+            let cuts = poll_fn(|cx| self.network.poll_open(route, cx)).await;
+            let latency = self.network.draw_latency(&self.network.link(route));
             if !latency.is_zero() {
                 sleep(latency).await;
             }
-            if self.network.with_map(|map| map.times_cut(way)) == cuts {
+            if self.network.with_map(|map| map.times_cut(route)) == cuts {
                 return;
             }
         }
     }
 
     /// Connects with whoever listens at a port of `server`, if anybody does.
-    fn arrive(&self, server: HostId, port: u16) -> Option<Stream> {
+    fn open_connection(&self, server: HostId, port: u16) -> Option<Stream> {
         let server_at = SocketAddr::new(self.network.address(server), port);
         let listens = self.network.port(server_at)?;
         let client_at = self.network.with_map(|map| map.free_port(self.id));
-        let connection = self.network.add_connection(Places {
+        let connection = self.network.add_connection(Endpoints {
             hosts: [self.id, server],
             addresses: [client_at, server_at],
         });

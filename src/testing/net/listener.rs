@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::Network;
-use super::bell::Bell;
-use super::connection::may_go_on;
+use super::connection::poll_budget;
+use super::notifier::Notifier;
 use super::stream::Stream;
 use crate::net::{Incoming, Listen};
 use crate::util::wait_graph::{Kind, Note};
@@ -26,7 +26,7 @@ pub(super) struct Port {
     /// Whether it has crashed.
     has_crashed: Cell<bool>,
     /// Who waits for a connection.
-    bell: Bell,
+    notifier: Notifier,
     /// Says which tasks those are, in the report of a deadlock.
     note: Note,
 }
@@ -40,7 +40,7 @@ impl Port {
     /// A connection comes.
     pub(super) fn push(&self, stream: Stream) {
         self.backlog.borrow_mut().push_back(stream);
-        self.bell.ring();
+        self.notifier.notify_all();
     }
 
     /// No connection will come any more.
@@ -60,7 +60,7 @@ impl Port {
         if self.backlog.borrow().is_empty() {
             return Poll::Pending;
         }
-        ready!(may_go_on(cx.waker()));
+        ready!(poll_budget(cx.waker()));
         let stream = self.backlog.borrow_mut().pop_front();
         stream.map_or(Poll::Pending, Poll::Ready)
     }
@@ -85,7 +85,7 @@ impl Listener {
             address,
             backlog: RefCell::default(),
             has_crashed: Cell::new(false),
-            bell: Bell::default(),
+            notifier: Notifier::default(),
             note: Note::default(),
         });
         if !network.add_port(&port) {
@@ -120,7 +120,7 @@ impl Listener {
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, SocketAddr)>> {
         let mut stream = self.port.poll_accept(cx);
         if stream.is_pending() {
-            self.port.bell.register(cx.waker());
+            self.port.notifier.register(cx.waker());
             // The waker's clone was foreign code.
             stream = self.port.poll_accept(cx);
         }

@@ -16,7 +16,7 @@ const FIRST_PORT: u16 = 49152;
 pub(super) struct HostId(usize);
 
 /// From whom to whom.
-pub(super) type Way = (HostId, HostId);
+pub(super) type Route = (HostId, HostId);
 
 /// One host.
 #[derive(Debug)]
@@ -48,9 +48,9 @@ pub(super) struct Map {
     /// How links are that nothing else is said of.
     link: Link,
     /// How other links are.
-    links: BTreeMap<Way, Link>,
+    links: BTreeMap<Route, Link>,
     /// The ways that are or were cut.
-    cuts: BTreeMap<Way, Cut>,
+    cuts: BTreeMap<Route, Cut>,
     /// Who listens.
     ports: BTreeMap<SocketAddr, Weak<Port>>,
     /// Who is connected, by the numbers of the connections.
@@ -139,10 +139,10 @@ impl Map {
     }
 
     /// How a way behaves. A host's way to itself is perfect, unless something else is said of it.
-    pub(super) fn link(&self, way: Way) -> Link {
-        match self.links.get(&way) {
+    pub(super) fn link(&self, route: Route) -> Link {
+        match self.links.get(&route) {
             Some(link) => link.clone(),
-            None if way.0 == way.1 => Link::new(),
+            None if route.0 == route.1 => Link::new(),
             None => self.link.clone(),
         }
     }
@@ -154,31 +154,31 @@ impl Map {
     }
 
     /// Sets how one way behaves.
-    pub(super) fn set_way(&mut self, way: Way, link: Link) {
-        self.links.insert(way, link);
+    pub(super) fn set_route(&mut self, route: Route, link: Link) {
+        self.links.insert(route, link);
     }
 
     /// Cuts a way, or opens it.
-    pub(super) fn set_cut(&mut self, way: Way, is_cut: bool) {
-        let cut = self.cuts.entry(way).or_default();
+    pub(super) fn set_cut(&mut self, route: Route, is_cut: bool) {
+        let cut = self.cuts.entry(route).or_default();
         cut.times += u64::from(is_cut);
         cut.is_cut = is_cut;
     }
 
     /// Whether a way is cut.
-    pub(super) fn is_cut(&self, way: Way) -> bool {
-        self.cuts.get(&way).is_some_and(|cut| cut.is_cut)
+    pub(super) fn is_cut(&self, route: Route) -> bool {
+        self.cuts.get(&route).is_some_and(|cut| cut.is_cut)
     }
 
     /// How often a way has been cut.
-    pub(super) fn times_cut(&self, way: Way) -> u64 {
-        self.cuts.get(&way).map_or(0, |cut| cut.times)
+    pub(super) fn times_cut(&self, route: Route) -> u64 {
+        self.cuts.get(&route).map_or(0, |cut| cut.times)
     }
 
     /// The ways that are cut.
-    pub(super) fn all_cut(&self) -> Vec<Way> {
+    pub(super) fn all_cut(&self) -> Vec<Route> {
         let cut = self.cuts.iter().filter(|(_, cut)| cut.is_cut);
-        cut.map(|(way, _)| *way).collect()
+        cut.map(|(route, _)| *route).collect()
     }
 
     /// Who listens.

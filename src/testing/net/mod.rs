@@ -61,7 +61,7 @@
 //! # How bytes travel
 //!
 //! ```text
-//!   Stream ── write ──▶ draws a delay ──▶ Line: frames, each with its moment ──┐
+//!   Stream ── write ──▶ draws a delay ──▶ InFlight: frames, each with its moment ──┐
 //!                       by the seed            │ a cut: held                   │ due: the reader's timer
 //!                                              ▼                               ▼
 //!   Stream ◀── read ─── End: what has arrived ◀── taken in by whoever polls that end next
@@ -89,16 +89,16 @@
 //!   before, a stream panics.
 //! - Which of several tasks that wait for the same bytes gets them is not defined.
 
-mod bell;
 mod connection;
 mod end;
 mod halves;
 mod host;
-mod line;
+mod in_flight;
 mod link;
 mod listener;
 mod map;
 mod network;
+mod notifier;
 mod stream;
 
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};

@@ -7,12 +7,12 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::bell::Bell;
-use super::connection::{Connection, Places};
+use super::connection::{Connection, Endpoints};
 use super::host::Host;
 use super::link::Link;
 use super::listener::Port;
-use super::map::{HostId, Map, Way};
+use super::map::{HostId, Map, Route};
+use super::notifier::Notifier;
 use crate::runtime::{next_random, try_with};
 
 /// A network in memory: hosts, and what is between them. A clone is the same network.
@@ -59,7 +59,7 @@ struct Inner {
     /// Whether reads and writes are cut into parts.
     cuts_parts: Cell<bool>,
     /// Who waits for a way to be opened.
-    opened: Bell,
+    opened: Notifier,
 }
 
 impl Default for Network {
@@ -94,7 +94,7 @@ impl Network {
             map: RefCell::default(),
             generator,
             cuts_parts: Cell::new(true),
-            opened: Bell::default(),
+            opened: Notifier::default(),
         }))
     }
 
@@ -123,8 +123,8 @@ impl Network {
     pub fn set_link_between(&self, a: impl Into<HostName>, b: impl Into<HostName>, link: Link) {
         let (a, b) = (self.find(a), self.find(b));
         let mut map = self.0.map.borrow_mut();
-        map.set_way((a, b), link.clone());
-        map.set_way((b, a), link);
+        map.set_route((a, b), link.clone());
+        map.set_route((b, a), link);
     }
 
     /// Sets whether reads and writes are cut into parts, as the seed says: a read may give fewer bytes than there are, a write may
@@ -153,8 +153,8 @@ impl Network {
     /// When there is no such host.
     #[track_caller]
     pub fn partition_one_way(&self, from: impl Into<HostName>, to: impl Into<HostName>) {
-        let way = (self.find(from), self.find(to));
-        self.set_cut(way, true);
+        let route = (self.find(from), self.find(to));
+        self.set_cut(route, true);
     }
 
     /// Opens the way between two hosts, in both directions. What was held arrives after the shortest latency, in order.
@@ -171,8 +171,8 @@ impl Network {
     /// Opens all ways.
     pub fn heal_all(&self) {
         let cut = self.0.map.borrow().all_cut();
-        for way in cut {
-            self.set_cut(way, false);
+        for route in cut {
+            self.set_cut(route, false);
         }
     }
 
@@ -211,13 +211,13 @@ impl Network {
     }
 
     /// Cuts or opens a way, and tells all connections on it.
-    fn set_cut(&self, way: Way, is_cut: bool) {
-        self.0.map.borrow_mut().set_cut(way, is_cut);
+    fn set_cut(&self, route: Route, is_cut: bool) {
+        self.0.map.borrow_mut().set_cut(route, is_cut);
         for connection in self.connections() {
-            connection.set_cut(way, is_cut);
+            connection.set_cut(route, is_cut);
         }
         if !is_cut {
-            self.0.opened.ring();
+            self.0.opened.notify_all();
         }
     }
 
@@ -231,7 +231,7 @@ impl Network {
     /// Breaks the connections between such hosts.
     fn reset_those(&self, is_meant: impl Fn([HostId; 2]) -> bool) {
         for connection in self.connections() {
-            if is_meant(connection.places().hosts) {
+            if is_meant(connection.endpoints().hosts) {
                 connection.reset();
             }
         }
@@ -262,24 +262,24 @@ impl Network {
     }
 
     /// How a way behaves.
-    pub(super) fn link(&self, way: Way) -> Link {
-        self.0.map.borrow().link(way)
+    pub(super) fn link(&self, route: Route) -> Link {
+        self.0.map.borrow().link(route)
     }
 
     /// Whether a way is cut.
-    pub(super) fn is_cut(&self, way: Way) -> bool {
-        self.0.map.borrow().is_cut(way)
+    pub(super) fn is_cut(&self, route: Route) -> bool {
+        self.0.map.borrow().is_cut(route)
     }
 
     /// Waits for a way to be open; gives how often it has been cut.
-    pub(super) fn poll_open(&self, way: Way, cx: &Context<'_>) -> Poll<u64> {
-        if self.is_cut(way) {
+    pub(super) fn poll_open(&self, route: Route, cx: &Context<'_>) -> Poll<u64> {
+        if self.is_cut(route) {
             self.0.opened.register(cx.waker());
         }
         // The waker's clone was foreign code.
-        match self.is_cut(way) {
+        match self.is_cut(route) {
             true => Poll::Pending,
-            false => Poll::Ready(self.0.map.borrow().times_cut(way)),
+            false => Poll::Ready(self.0.map.borrow().times_cut(route)),
         }
     }
 
@@ -309,9 +309,9 @@ impl Network {
     }
 
     /// Makes a connection.
-    pub(super) fn add_connection(&self, places: Places) -> Rc<Connection> {
+    pub(super) fn add_connection(&self, endpoints: Endpoints) -> Rc<Connection> {
         let number = self.0.map.borrow_mut().number_connection();
-        let connection = Connection::new(self.clone(), number, places);
+        let connection = Connection::new(self.clone(), number, endpoints);
         let mut map = self.0.map.borrow_mut();
         map.connections().insert(number, Rc::downgrade(&connection));
         connection
@@ -342,8 +342,8 @@ impl Network {
     }
 
     /// Whether a write breaks its connection.
-    pub(super) fn draw_break(&self, way: Way) -> bool {
-        self.link(way).draw_break(|count| self.choose(count))
+    pub(super) fn draw_break(&self, route: Route) -> bool {
+        self.link(route).draw_break(|count| self.choose(count))
     }
 
     /// How many of so many bytes are moved: all of them half of the time, or any number but none.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use super::connection::{Connection, Side};
 use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::line::Frame;
+use super::in_flight::Frame;
 use crate::net::{self, Bytes, read_by_ref, write_by_ref};
 
 /// A connection on a simulated network, from [`Host::connect`](super::Host::connect) or
@@ -61,12 +61,12 @@ impl Stream {
     /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        net::part(self)
+        net::split_owned(self)
     }
 
     /// Lends the two directions, to be used at once in one task.
     pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        net::lend(self)
+        net::split_borrowed(self)
     }
 
     /// Ends one direction or both (asyncio: `StreamWriter.write_eof` for [`Shutdown::Write`]).
@@ -101,7 +101,7 @@ impl Stream {
     /// # Errors
     /// None; a real stream has some.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.connection.places().addresses[self.side as usize])
+        Ok(self.connection.endpoints().addresses[self.side as usize])
     }
 
     /// The address of the other end.
@@ -109,7 +109,7 @@ impl Stream {
     /// # Errors
     /// None; a real stream has some.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.connection.places().addresses[self.side.other() as usize])
+        Ok(self.connection.endpoints().addresses[self.side.other() as usize])
     }
 }
 
@@ -141,7 +141,7 @@ impl Drop for Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let addresses = &self.connection.places().addresses;
+        let addresses = &self.connection.endpoints().addresses;
         f.debug_struct("Stream")
             .field("local", &addresses[self.side as usize])
             .field("peer", &addresses[self.side.other() as usize])

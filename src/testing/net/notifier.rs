@@ -8,9 +8,9 @@ use crate::util::{drop_quietly, wake_quietly};
 
 /// The wakers of those who wait.
 #[derive(Debug, Default)]
-pub(super) struct Bell(Mutex<Vec<Waker>>);
+pub(super) struct Notifier(Mutex<Vec<Waker>>);
 
-impl Bell {
+impl Notifier {
     /// The wakers. Nothing foreign runs under this lock.
     fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -26,12 +26,12 @@ impl Bell {
     }
 
     /// Whether somebody waits.
-    pub(super) fn is_awaited(&self) -> bool {
+    pub(super) fn has_waiters(&self) -> bool {
         !self.wakers().is_empty()
     }
 
     /// Wakes all. Whoever calls it has nothing borrowed.
-    pub(super) fn ring(&self) {
+    pub(super) fn notify_all(&self) {
         let wakers = mem::take(&mut *self.wakers());
         wakers.into_iter().for_each(wake_quietly);
     }
@@ -43,12 +43,12 @@ impl Bell {
     }
 }
 
-impl Wake for Bell {
+impl Wake for Notifier {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.notify_all();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.notify_all();
     }
 }

@@ -17,7 +17,7 @@ pub(super) enum Frame {
     /// Bytes.
     Bytes(Vec<u8>),
     /// So many bytes were read: there is room for more.
-    Room(usize),
+    WindowUpdate(usize),
     /// No bytes will follow.
     End,
     /// Nobody is there any more, neither to write nor to read.
@@ -39,7 +39,7 @@ pub(super) struct Trip {
 
 /// One direction of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct InFlight {
     /// What is under way, and when it arrives; or, should that be later, when the one in front of it does.
     frames: VecDeque<(Instant, Frame)>,
     /// When the sender is done with the frame that was sent last.
@@ -48,7 +48,7 @@ pub(super) struct Line {
     is_held: bool,
 }
 
-impl Line {
+impl InFlight {
     /// Sends a frame.
     pub(super) fn send(&mut self, frame: Frame, trip: Trip) {
         let begin = self.busy_until.map_or(trip.now, |busy| busy.max(trip.now));
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_fast_frame_does_not_overtake_a_slow_one() {
-        let (mut line, now) = (Line::default(), Instant::now());
+        let (mut line, now) = (InFlight::default(), Instant::now());
         line.send(Frame::Bytes(vec![1]), trip(now, 9, 0));
         line.send(Frame::End, trip(now, 2, 0));
         assert_eq!(line.next(now + ms(8)), None);
@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn a_sender_that_is_busy_sends_later() {
-        let (mut line, now) = (Line::default(), Instant::now());
-        line.send(Frame::Room(1), trip(now, 1, 10));
-        line.send(Frame::Room(2), trip(now, 1, 10));
+        let (mut line, now) = (InFlight::default(), Instant::now());
+        line.send(Frame::WindowUpdate(1), trip(now, 1, 10));
+        line.send(Frame::WindowUpdate(2), trip(now, 1, 10));
         assert_eq!(line.due(), Some(now + ms(11)));
         line.next(now + ms(11)).unwrap();
         assert_eq!(line.due(), Some(now + ms(21)));
@@ -139,9 +139,9 @@ mod tests {
 
     #[test]
     fn what_was_held_arrives_after_the_release_and_what_was_later_anyway_when_it_would_have() {
-        let (mut line, now) = (Line::default(), Instant::now());
-        line.send(Frame::Room(1), trip(now, 1, 0));
-        line.send(Frame::Room(2), trip(now, 50, 0));
+        let (mut line, now) = (InFlight::default(), Instant::now());
+        line.send(Frame::WindowUpdate(1), trip(now, 1, 0));
+        line.send(Frame::WindowUpdate(2), trip(now, 50, 0));
         line.hold();
         assert_eq!((line.due(), line.next(now + ms(60))), (None, None));
         line.release(now + ms(20));

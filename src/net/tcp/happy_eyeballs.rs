@@ -18,10 +18,10 @@ use super::super::address::no_address;
 use crate::time::{Sleep, sleep};
 
 /// How long one address may be silent before the next one is tried besides; what the RFC recommends.
-const PATIENCE: Duration = Duration::from_millis(250);
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Gives the stream of the first of `addresses` that answers `connect`.
-pub(crate) async fn dial<T, F>(
+pub(crate) async fn happy_eyeballs<T, F>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
 ) -> io::Result<T>
@@ -32,10 +32,10 @@ where
         return connect(address).await;
     }
     let mut race = Race {
-        waiting: in_turn(addresses),
+        waiting: interleave_families(addresses),
         connect,
         attempts: Vec::new(),
-        patience: None,
+        delay: None,
         error: no_address(),
     };
     poll_fn(|cx| race.poll(cx)).await
@@ -43,7 +43,7 @@ where
 
 /// Puts the addresses of the two families in turn, beginning with that of the first one; within a family they keep the order
 /// in which the resolver, which knows what the machine prefers, gave them.
-fn in_turn(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+fn interleave_families(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let (one, other): (Vec<_>, Vec<_>) = addresses
         .into_iter()
@@ -66,7 +66,7 @@ struct Race<C, F> {
     /// Those under way, the latest last.
     attempts: Vec<Pin<Box<F>>>,
     /// When the latest has been silent for long enough.
-    patience: Option<Sleep>,
+    delay: Option<Sleep>,
     /// Why the last one failed.
     error: io::Error,
 }
@@ -85,7 +85,7 @@ where
             let Some(address) = self.waiting.pop_front() else {
                 break;
             };
-            self.patience = Some(sleep(PATIENCE));
+            self.delay = Some(sleep(ATTEMPT_DELAY));
             self.attempts.push(Box::pin((self.connect)(address)));
             if let Some(stream) = self.poll_attempts(self.attempts.len() - 1, cx) {
                 return Poll::Ready(Ok(stream));
@@ -106,7 +106,7 @@ where
                 Poll::Ready(Ok(stream)) => return Some(stream),
                 Poll::Ready(Err(error)) => {
                     self.error = error;
-                    self.patience = None;
+                    self.delay = None;
                     drop(self.attempts.remove(number));
                 }
             }
@@ -119,8 +119,8 @@ where
         if self.waiting.is_empty() {
             return false;
         }
-        match &mut self.patience {
-            Some(patience) => Pin::new(patience).poll(cx).is_ready(),
+        match &mut self.delay {
+            Some(delay) => Pin::new(delay).poll(cx).is_ready(),
             None => true,
         }
     }
@@ -138,9 +138,9 @@ mod tests {
     fn families_take_turns_and_keep_their_own_order() {
         let given = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]);
         let expected = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]);
-        assert_eq!(in_turn(given), expected);
-        assert!(in_turn(Vec::new()).is_empty());
+        assert_eq!(interleave_families(given), expected);
+        assert!(interleave_families(Vec::new()).is_empty());
         let v4 = addresses(&["2.2.2.2:1", "1.1.1.1:1"]);
-        assert_eq!(in_turn(v4.clone()), v4);
+        assert_eq!(interleave_families(v4.clone()), v4);
     }
 }
