@@ -177,13 +177,13 @@ impl Command {
             self.stderr(Stdio::piped());
         }
         let child = self.start(self.kill_on_drop.unwrap_or(true));
-        self.forget_streams([stdin, stdout, stderr]);
+        self.restore_streams([stdin, stdout, stderr]);
         child?.wait_with_output().await
     }
 
     /// Lets the next child inherit those standard streams of which nothing was said, as if [`output`](Self::output) had not been
     /// called.
-    fn forget_streams(&mut self, said: [bool; 3]) {
+    fn restore_streams(&mut self, said: [bool; 3]) {
         self.set = said;
         let [stdin, stdout, stderr] = said;
         if !stdin {

@@ -30,8 +30,8 @@
 mod child;
 mod command;
 mod exit_event;
-mod patrol;
 mod pipes;
+mod polling;
 mod reaper;
 
 pub use child::Child;

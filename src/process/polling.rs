@@ -24,68 +24,68 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The strays of the process.
-struct Strays {
+/// The unwatched of the process.
+struct Unwatched {
     /// Those that no round holds at this moment.
     children: Vec<Child>,
     /// Whether a thread makes rounds.
     has_thread: bool,
 }
 
-/// All strays of the process.
-static STRAYS: Mutex<Strays> = Mutex::new(Strays {
+/// All unwatched of the process.
+static UNWATCHED: Mutex<Unwatched> = Mutex::new(Unwatched {
     children: Vec::new(),
     has_thread: false,
 });
 
-/// The strays, which no panic can leave half-changed.
-fn strays() -> MutexGuard<'static, Strays> {
-    STRAYS.lock().unwrap_or_else(PoisonError::into_inner)
+/// The unwatched, which no panic can leave half-changed.
+fn unwatched() -> MutexGuard<'static, Unwatched> {
+    UNWATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes over a child that could not be watched.
-pub(super) fn take(child: Child, watch: Watch) {
-    strays().children.push(child);
-    resume(watch);
+pub(super) fn add(child: Child, watch: Watch) {
+    unwatched().children.push(child);
+    ensure_thread(watch);
 }
 
-/// Starts the thread if there are strays and none could be had before; where there is none again, makes a round.
-pub(super) fn resume(watch: Watch) {
-    let mut strays = strays();
-    if strays.has_thread || strays.children.is_empty() {
+/// Starts the thread if there are unwatched and none could be had before; where there is none again, makes a round.
+pub(super) fn ensure_thread(watch: Watch) {
+    let mut unwatched = unwatched();
+    if unwatched.has_thread || unwatched.children.is_empty() {
         return;
     }
     let thread = thread::Builder::new().name("wheelhouse-stray".into());
-    strays.has_thread = thread.spawn(move || patrol(watch)).is_ok();
-    let has_thread = strays.has_thread;
-    drop(strays);
+    unwatched.has_thread = thread.spawn(move || poll_until_reaped(watch)).is_ok();
+    let has_thread = unwatched.has_thread;
+    drop(unwatched);
     if !has_thread {
-        make_round(watch);
+        poll_once(watch);
     }
 }
 
 /// Makes rounds until no stray is left.
-fn patrol(watch: Watch) {
+fn poll_until_reaped(watch: Watch) {
     let mut pause = FIRST_PAUSE;
     loop {
         thread::sleep(pause);
         pause = LONGEST_PAUSE.min(pause * 2);
-        make_round(watch);
-        let mut strays = strays();
-        if strays.children.is_empty() {
-            strays.has_thread = false;
+        poll_once(watch);
+        let mut unwatched = unwatched();
+        if unwatched.children.is_empty() {
+            unwatched.has_thread = false;
             return;
         }
     }
 }
 
-/// Reaps the strays that have ended, and hands over those that can be watched.
-fn make_round(watch: Watch) {
-    let children = std::mem::take(&mut strays().children);
+/// Reaps the unwatched that have ended, and hands over those that can be watched.
+fn poll_once(watch: Watch) {
+    let children = std::mem::take(&mut unwatched().children);
     let running = children.into_iter().filter_map(|mut child| {
         let runs = matches!(child.try_wait(), Ok(None));
         if runs { watch(child).err() } else { None }
     });
     let running: Vec<_> = running.collect();
-    strays().children.extend(running);
+    unwatched().children.extend(running);
 }

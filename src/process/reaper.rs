@@ -3,7 +3,7 @@
 //! ```text
 //!   adopt ─┬─ has ended ──▶ reaped at once
 //!          ├─ runs ──▶ its pidfd in the epoll of one thread, which was made for the first orphan ── it ended ──▶ reaped
-//!          └─ runs, and no pidfd or thread can be had ──▶ the patrol's
+//!          └─ runs, and no pidfd or thread can be had ──▶ polling
 //! ```
 //!
 //! A thread and not a task: an orphan may outlive every runtime.
@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, getpid};
 
 use super::exit_event::pidfd_of;
-use super::patrol;
+use super::polling;
 
 /// What the thread listens to. By edges, so that what cannot be reaped yet (a debugger holds it),
 /// or is a copy that a forked process closes late, does not keep the thread busy.
@@ -48,12 +48,12 @@ static ORPHANS: Mutex<Option<Arc<Orphans>>> = Mutex::new(None);
 
 /// Takes over a child.
 pub(super) fn adopt(mut child: Child) {
-    patrol::resume(watch);
+    polling::ensure_thread(watch);
     if !matches!(child.try_wait(), Ok(None)) {
         return;
     }
     if let Err(child) = watch(child) {
-        patrol::take(child, watch);
+        polling::add(child, watch);
     }
 }
 

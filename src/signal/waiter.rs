@@ -46,17 +46,17 @@ use crate::runtime::{elsewhere, try_with};
 /// ```
 pub fn ctrl_c() -> CtrlC {
     // Here and not at the first poll, so that what comes in between is not lost. An error is found again then.
-    CtrlC(begin().unwrap_or(State::New))
+    CtrlC(begin().unwrap_or(CtrlCState::New))
 }
 
 /// The future of [`ctrl_c`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct CtrlC(State);
+pub struct CtrlC(CtrlCState);
 
 /// Where a [`CtrlC`] stands.
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum CtrlCState {
     /// It was made outside of a runtime, or there listening was not possible.
     New,
     /// It waits.
@@ -71,11 +71,11 @@ enum State {
 }
 
 /// Begins to wait in the runtime that runs here.
-fn begin() -> io::Result<State> {
+fn begin() -> io::Result<CtrlCState> {
     let begun = try_with(|core| {
         let since = core.wait_for_ctrl_c()?;
         let runtime = core.shared().number();
-        Ok(State::Waiting { runtime, since })
+        Ok(CtrlCState::Waiting { runtime, since })
     });
     begun.unwrap_or_else(|outside| Err(io::Error::other(outside)))
 }
@@ -84,10 +84,10 @@ impl Future for CtrlC {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let State::New = self.0 {
+        if let CtrlCState::New = self.0 {
             self.0 = begin()?;
         }
-        let State::Waiting { runtime, since } = self.0 else {
+        let CtrlCState::Waiting { runtime, since } = self.0 else {
             panic!("a ctrl_c was polled after it was done");
         };
         let polled = try_with(|core| {
@@ -100,7 +100,7 @@ impl Future for CtrlC {
                 .flatten()
                 .unwrap_or_else(|| Err(elsewhere()).into())
         );
-        self.0 = State::Done;
+        self.0 = CtrlCState::Done;
         Poll::Ready(result)
     }
 }

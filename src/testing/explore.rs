@@ -19,7 +19,7 @@ use crate::runtime::{Order, Schedule, refuse_nesting};
 use crate::util::{Payload, caught, drop_quietly};
 
 /// How many runs are spent on making a failing schedule smaller.
-const PATIENCE: usize = 400;
+const SHRINK_RUNS: usize = 400;
 
 /// Runs a test on virtual time once for each seed, its tasks in an order that belongs to the seed, until one fails.
 ///
@@ -134,7 +134,7 @@ fn shrink<Fut: Future<Output = ()>>(
     mut failing: (Schedule, Payload),
     test: &mut impl FnMut() -> Fut,
 ) -> (Schedule, Payload) {
-    let mut left = PATIENCE;
+    let mut left = SHRINK_RUNS;
     let mut size = failing.0.len();
     while size > 0 {
         let mut start = 0;

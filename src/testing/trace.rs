@@ -9,7 +9,7 @@ use crate::runtime::try_with;
 
 /// One event.
 #[derive(Clone, Debug)]
-struct Note {
+struct TraceEvent {
     /// When, after the runtime's start; nothing outside of a runtime.
     at: Option<Duration>,
     /// What.
@@ -40,7 +40,7 @@ struct Note {
 /// });
 /// ```
 #[derive(Clone, Default)]
-pub struct Trace(Rc<RefCell<Vec<Note>>>);
+pub struct Trace(Rc<RefCell<Vec<TraceEvent>>>);
 
 impl Trace {
     /// Makes an empty one.
@@ -53,7 +53,7 @@ impl Trace {
     pub fn note(&self, name: impl Into<String>) {
         let at = try_with(|core| core.clock().elapsed()).ok();
         let name = name.into();
-        self.0.borrow_mut().push(Note { at, name });
+        self.0.borrow_mut().push(TraceEvent { at, name });
     }
 
     /// Gives something that notes an event when it is dropped.
@@ -148,13 +148,13 @@ impl Drop for NoteOnDrop {
 }
 
 /// When something was noted.
-fn moment(note: &Note) -> String {
+fn moment(note: &TraceEvent) -> String {
     note.at
         .map_or_else(|| "-".to_owned(), |at| format!("{at:?}"))
 }
 
 /// Both lists side by side, the lines that differ marked.
-fn compared(notes: &[Note], expected: &[&str]) -> String {
+fn compared(notes: &[TraceEvent], expected: &[&str]) -> String {
     let names = notes.iter().map(|note| note.name.chars().count());
     let width = names.chain([5]).max().unwrap_or_default();
     let mut text = format!(

@@ -44,8 +44,8 @@ use crate::wheel::Key;
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     let stage = match duration.is_zero() {
-        true => Stage::GiveWay,
-        false => Stage::New,
+        true => SleepStage::GiveWay,
+        false => SleepStage::New,
     };
     Sleep {
         deadline: with("sleep", |core| core.clock().after(duration)),
@@ -82,12 +82,12 @@ pub struct Sleep {
     /// When it ends, in the clock's nanoseconds.
     deadline: u64,
     /// How far it has come.
-    stage: Stage,
+    stage: SleepStage,
 }
 
 /// How far a sleep has come.
 #[derive(Debug)]
-enum Stage {
+enum SleepStage {
     /// Not polled yet.
     New,
     /// Not polled yet, and only gives way once.
@@ -103,7 +103,7 @@ impl Sleep {
     fn at(deadline: u64) -> Self {
         Self {
             deadline,
-            stage: Stage::New,
+            stage: SleepStage::New,
         }
     }
 
@@ -122,15 +122,15 @@ impl Sleep {
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
         match self.stage {
-            Stage::Done => true,
-            Stage::Set(key, runtime) => {
+            SleepStage::Done => true,
+            SleepStage::Set(key, runtime) => {
                 let set = try_with(|core| {
                     core.shared().number() == runtime
                         && core.wheel().borrow_mut().get_mut(key).is_some()
                 });
                 set == Ok(false)
             }
-            Stage::New | Stage::GiveWay => false,
+            SleepStage::New | SleepStage::GiveWay => false,
         }
     }
 
@@ -148,7 +148,7 @@ impl Sleep {
                 core.current()
                     .is_some_and(|task| task.state().is_scheduled())
             };
-            let may_be_late = matches!(self.stage, Stage::New) || gives_way();
+            let may_be_late = matches!(self.stage, SleepStage::New) || gives_way();
             may_be_late && self.deadline <= core.clock().nanos()
         };
         try_with(is_past) == Ok(true)
@@ -171,8 +171,8 @@ impl Sleep {
     fn reset_to(&mut self, deadline: u64) {
         self.deadline = deadline;
         self.stage = match self.stage {
-            Stage::Set(key, runtime) => move_entry(key, runtime, deadline),
-            Stage::New | Stage::GiveWay | Stage::Done => Stage::New,
+            SleepStage::Set(key, runtime) => move_entry(key, runtime, deadline),
+            SleepStage::New | SleepStage::GiveWay | SleepStage::Done => SleepStage::New,
         };
     }
 
@@ -181,7 +181,7 @@ impl Sleep {
         let waker = waker.clone();
         with("Sleep::poll", |core| {
             let key = core.wheel().borrow_mut().insert(self.deadline, waker);
-            self.stage = Stage::Set(key, core.shared().number());
+            self.stage = SleepStage::Set(key, core.shared().number());
             if self.deadline == NEVER {
                 wait_graph::never_fires(key.to_bits());
             }
@@ -191,14 +191,15 @@ impl Sleep {
     /// Takes the entry out of the wheel.
     #[inline]
     fn unset(&mut self) {
-        if let Stage::Set(..) = self.stage {
+        if let SleepStage::Set(..) = self.stage {
             self.unset_set();
         }
     }
 
     /// [`unset`](Sleep::unset) where there is an entry.
     fn unset_set(&mut self) {
-        let Stage::Set(key, runtime) = std::mem::replace(&mut self.stage, Stage::Done) else {
+        let SleepStage::Set(key, runtime) = std::mem::replace(&mut self.stage, SleepStage::Done)
+        else {
             return;
         };
         let here =
@@ -215,20 +216,20 @@ impl Sleep {
 }
 
 /// Gives the entry another deadline; returns the sleep's new stage.
-fn move_entry(key: Key, runtime: u32, deadline: u64) -> Stage {
+fn move_entry(key: Key, runtime: u32, deadline: u64) -> SleepStage {
     let at_home = try_with(|core| {
         let is_home = core.shared().number() == runtime;
         is_home.then(|| core.move_timer(key, deadline))
     });
     match at_home.ok().flatten() {
-        Some(Some(key)) => Stage::Set(key, runtime),
+        Some(Some(key)) => SleepStage::Set(key, runtime),
         // It has fired, so whoever waits was woken and polls again.
-        Some(None) => Stage::New,
+        Some(None) => SleepStage::New,
         None => {
             if let Some(shared) = Shared::find(runtime) {
                 shared.send(Message::TimerReset(key));
             }
-            Stage::New
+            SleepStage::New
         }
     }
 }
@@ -269,24 +270,24 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.stage {
-            Stage::Done => return budget::poll_spend(cx.waker()),
-            Stage::New => self.insert(cx.waker()),
-            Stage::GiveWay => {
-                self.stage = Stage::Done;
+            SleepStage::Done => return budget::poll_spend(cx.waker()),
+            SleepStage::New => self.insert(cx.waker()),
+            SleepStage::GiveWay => {
+                self.stage = SleepStage::Done;
                 cx.waker().wake_by_ref();
             }
-            Stage::Set(key, runtime) => {
+            SleepStage::Set(key, runtime) => {
                 match with("Sleep::poll", |core| look(core, key, runtime, cx.waker())) {
                     Entry::Same => {}
                     Entry::Fired => {
-                        self.stage = Stage::Done;
+                        self.stage = SleepStage::Done;
                         return Poll::Ready(());
                     }
                     Entry::Other => {
                         let waker = cx.waker().clone();
                         let old = with("Sleep::poll", |core| exchange(core, key, waker));
                         if old.is_err() {
-                            self.stage = Stage::Done;
+                            self.stage = SleepStage::Done;
                             return Poll::Ready(());
                         }
                         drop(old);

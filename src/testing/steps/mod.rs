@@ -8,10 +8,10 @@
 //!       └─────────────────────────────────── Ready ───────────────────────────────────────────┘
 //! ```
 //!
-//! [`step`] is one step in one way, [`watch`] counts the suspensions and freezes the future.
+//! [`step`] is one step in one way, [`probe`] counts the suspensions and freezes the future.
 
+mod probe;
 mod step;
-mod watch;
 
 pub use step::{Cut, CutMode, Step};
 
@@ -26,7 +26,7 @@ use crate::time::{sleep, timeout};
 use crate::util::caught;
 
 /// How many steps a future may have.
-const MOST: usize = 100;
+const MAX_STEPS: usize = 100;
 
 /// How often a runtime plays a scene before the meters are read for the first time; they are read again after three times as
 /// many.
@@ -37,7 +37,7 @@ const REAL_ROUNDS: usize = 4;
 
 /// Longer than any healthy runtime full of scenes on the machine's clock takes; it only bounds a failing one. On virtual time a
 /// scene that hangs is reported as a deadlock.
-const LONG: Duration = Duration::from_secs(60);
+const REAL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Cancels a future at each of its suspensions, a new one each time, and checks that nothing of it is left.
 ///
@@ -171,7 +171,7 @@ impl Steps {
     /// Plays it for every step in one way. Gives the number of steps.
     #[track_caller]
     fn steps_of(&self, mode: CutMode, scene: &impl AsyncFn(&Step)) -> usize {
-        for number in 1..=self.most.unwrap_or(MOST) {
+        for number in 1..=self.most.unwrap_or(MAX_STEPS) {
             let step = Step::new(number, mode);
             if let Err(payload) = caught(|| self.play(&step, scene)) {
                 let (name, text) = (&self.name, message(&payload));
@@ -183,7 +183,7 @@ impl Steps {
         }
         assert!(
             self.most.is_some(),
-            "{} has more than {MOST} steps; if it never ends, say so by `most`",
+            "{} has more than {MAX_STEPS} steps; if it never ends, say so by `most`",
             self.name
         );
         self.most.unwrap_or_default()
@@ -211,7 +211,7 @@ impl Steps {
     fn in_a_runtime(&self, future: impl Future<Output = ()>) {
         match self.real {
             true => run(async {
-                let ended = timeout(LONG, future).await;
+                let ended = timeout(REAL_TIMEOUT, future).await;
                 assert!(ended.is_ok(), "it hangs");
             }),
             false => super::run(future),

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-/// Where a watched future stands.
+/// Where a probed future stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum ProbeStage {
     /// Its suspensions are counted.
     Counting,
     /// It was suspended often enough: nobody may poll it.
@@ -18,18 +18,18 @@ enum Stage {
     Over,
 }
 
-/// What is known about a watched future. It is also the waker that the future gets.
-pub(super) struct Watch {
+/// What is known about a probed future. It is also the waker that the future gets.
+pub(super) struct Probe {
     /// Whether it is ended only when it has been woken.
     when_woken: bool,
     /// What changes.
-    state: Mutex<State>,
+    state: Mutex<ProbeState>,
 }
 
-/// The part of a [`Watch`] that changes.
-struct State {
+/// The part of a [`Probe`] that changes.
+struct ProbeState {
     /// Where the future stands.
-    stage: Stage,
+    stage: ProbeStage,
     /// How often it was suspended.
     suspensions: usize,
     /// At which suspension it is frozen.
@@ -42,20 +42,20 @@ struct State {
     ender: Option<Waker>,
 }
 
-impl State {
+impl ProbeState {
     /// Whether the future may be ended now.
     fn may_end(&self, when_woken: bool) -> bool {
-        self.stage == Stage::Frozen && (self.woken || !when_woken)
+        self.stage == ProbeStage::Frozen && (self.woken || !when_woken)
     }
 }
 
-impl Watch {
+impl Probe {
     /// Of a future that was not polled.
     pub(super) fn new(freezes_at: usize, when_woken: bool) -> Self {
         Self {
             when_woken,
-            state: Mutex::new(State {
-                stage: Stage::Counting,
+            state: Mutex::new(ProbeState {
+                stage: ProbeStage::Counting,
                 suspensions: 0,
                 freezes_at,
                 woken: false,
@@ -66,7 +66,7 @@ impl Watch {
     }
 
     /// What changes.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProbeState> {
         self.state.lock().expect("nothing panics under this lock")
     }
 
@@ -77,11 +77,11 @@ impl Watch {
 
     /// Whether the future has gone.
     pub(super) fn is_over(&self) -> bool {
-        self.state().stage == Stage::Over
+        self.state().stage == ProbeStage::Over
     }
 
     /// Wakes whoever ends the future.
-    fn tell_ender(&self) {
+    fn wake_ender(&self) {
         let ender = self.state().ender.take();
         if let Some(ender) = ender {
             ender.wake();
@@ -92,13 +92,13 @@ impl Watch {
     fn begin(&self, poller: &Waker) -> Poll<()> {
         let mut state = self.state();
         let old = state.poller.replace(poller.clone());
-        state.woken &= state.stage == Stage::Frozen;
+        state.woken &= state.stage == ProbeStage::Frozen;
         let stage = state.stage;
         drop(state);
         drop(old);
-        assert!(stage != Stage::Over, "polled after its end");
+        assert!(stage != ProbeStage::Over, "polled after its end");
         match stage {
-            Stage::Frozen => Poll::Pending,
+            ProbeStage::Frozen => Poll::Pending,
             _ => Poll::Ready(()),
         }
     }
@@ -107,17 +107,17 @@ impl Watch {
     fn suspended(&self) {
         let mut state = self.state();
         state.suspensions += 1;
-        if state.stage == Stage::Counting && state.suspensions == state.freezes_at {
-            state.stage = Stage::Frozen;
+        if state.stage == ProbeStage::Counting && state.suspensions == state.freezes_at {
+            state.stage = ProbeStage::Frozen;
             drop(state);
-            self.tell_ender();
+            self.wake_ender();
         }
     }
 
     /// The future has ended.
     fn over(&self) {
-        self.state().stage = Stage::Over;
-        self.tell_ender();
+        self.state().stage = ProbeStage::Over;
+        self.wake_ender();
     }
 
     /// Waits until the future may be ended, `true`, or has ended, `false`.
@@ -125,11 +125,11 @@ impl Watch {
         poll_fn(|cx| self.poll_frozen(cx)).await
     }
 
-    /// See [`frozen`](Watch::frozen).
+    /// See [`frozen`](Probe::frozen).
     fn poll_frozen(&self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.state();
         match state.stage {
-            Stage::Over => Poll::Ready(false),
+            ProbeStage::Over => Poll::Ready(false),
             _ if state.may_end(self.when_woken) => Poll::Ready(true),
             _ => {
                 let old = state.ender.replace(cx.waker().clone());
@@ -145,8 +145,8 @@ impl Watch {
     pub(super) fn release(&self, again: bool) {
         let mut state = self.state();
         state.stage = match (state.stage, again) {
-            (Stage::Frozen, true) => Stage::Counting,
-            (Stage::Frozen, false) => Stage::Released,
+            (ProbeStage::Frozen, true) => ProbeStage::Counting,
+            (ProbeStage::Frozen, false) => ProbeStage::Released,
             (stage, _) => stage,
         };
         state.freezes_at = state.suspensions + 1;
@@ -158,13 +158,13 @@ impl Watch {
     }
 }
 
-impl Wake for Watch {
+impl Wake for Probe {
     fn wake(self: Arc<Self>) {
         let mut state = self.state();
         state.woken = true;
         // Whoever drops the future has polled it before.
         let ender = match state.stage {
-            Stage::Frozen => state.ender.take(),
+            ProbeStage::Frozen => state.ender.take(),
             _ => None,
         };
         let waker = ender.or_else(|| state.poller.clone());
@@ -176,48 +176,48 @@ impl Wake for Watch {
 }
 
 /// The future under test, and who watches it.
-pub(super) struct Watched<F> {
+pub(super) struct Probed<F> {
     /// The future, until it has ended.
     future: Option<Pin<Box<F>>>,
     /// Who watches.
-    watch: Arc<Watch>,
+    probe: Arc<Probe>,
 }
 
-impl<F: Future> Watched<F> {
+impl<F: Future> Probed<F> {
     /// Watches `future`.
-    pub(super) fn new(future: F, watch: &Arc<Watch>) -> Self {
+    pub(super) fn new(future: F, probe: &Arc<Probe>) -> Self {
         Self {
             future: Some(Box::pin(future)),
-            watch: Arc::clone(watch),
+            probe: Arc::clone(probe),
         }
     }
 }
 
-impl<F: Future> Future for Watched<F> {
+impl<F: Future> Future for Probed<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
-        ready!(this.watch.begin(cx.waker()));
-        let waker = Waker::from(Arc::clone(&this.watch));
+        ready!(this.probe.begin(cx.waker()));
+        let waker = Waker::from(Arc::clone(&this.probe));
         let future = this.future.as_mut().expect("it has not ended");
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(value) => {
                 this.future = None;
-                this.watch.over();
+                this.probe.over();
                 Poll::Ready(value)
             }
             Poll::Pending => {
-                this.watch.suspended();
+                this.probe.suspended();
                 Poll::Pending
             }
         }
     }
 }
 
-impl<F> Drop for Watched<F> {
+impl<F> Drop for Probed<F> {
     fn drop(&mut self) {
         self.future = None;
-        self.watch.over();
+        self.probe.over();
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::watch::{Watch, Watched};
+use super::probe::{Probe, Probed};
 use crate::error::{Cancelled, JoinError};
 use crate::task::{self, spawn};
 use crate::time::sleep;
 
 /// How many milliseconds the tasks get to clean up after a plain drop.
-const MILLIS: usize = 50;
+const CLEANUP_MILLIS: usize = 50;
 
 /// How a future is ended at a step.
 ///
@@ -115,36 +115,36 @@ impl Step {
     /// a cancelled future at once, as whoever is cancelled waits for the tasks that it awaits, and of a dropped one after 50
     /// milliseconds. When the future panics; outside of a runtime.
     pub async fn cut<F: Future + 'static>(&self, future: F) -> Cut<F::Output> {
-        let before = living();
-        let watch = Arc::new(Watch::new(self.number, self.mode.is_for_woken()));
-        let watched = Watched::new(future, &watch);
+        let before = live_tasks();
+        let probe = Arc::new(Probe::new(self.number, self.mode.is_for_woken()));
+        let probed = Probed::new(future, &probe);
         let cut = match self.mode.is_drop() {
-            true => self.drop_it(watched, &watch).await,
-            false => self.cancel_it(watched, &watch).await,
+            true => self.drop_at_step(probed, &probe).await,
+            false => self.cancel_at_step(probed, &probe).await,
         };
-        assert!(watch.is_over(), "the future lives on");
-        let strangers = || living().into_iter().any(|id| !before.contains(&id));
-        for _ in 0..MILLIS {
-            if matches!(cut, Cut::Dropped) && strangers() {
+        assert!(probe.is_over(), "the future lives on");
+        let has_leaked = || live_tasks().into_iter().any(|id| !before.contains(&id));
+        for _ in 0..CLEANUP_MILLIS {
+            if matches!(cut, Cut::Dropped) && has_leaked() {
                 sleep(Duration::from_millis(1)).await;
             }
         }
-        assert!(!strangers(), "a task lives on: {:?}", task::all());
+        assert!(!has_leaked(), "a task lives on: {:?}", task::all());
         cut
     }
 
     /// Cancels the task of the future at the step.
-    async fn cancel_it<F: Future + 'static>(
+    async fn cancel_at_step<F: Future + 'static>(
         &self,
-        watched: Watched<F>,
-        watch: &Watch,
+        probed: Probed<F>,
+        probe: &Probe,
     ) -> Cut<F::Output> {
-        let handle = spawn(watched);
+        let handle = spawn(probed);
         let mut again = self.mode == CutMode::CancelTwice;
-        while watch.frozen().await {
+        while probe.frozen().await {
             self.reached.set(true);
             assert!(handle.cancel_with("a step"), "it cannot have ended");
-            watch.release(again);
+            probe.release(again);
             if !std::mem::take(&mut again) {
                 break;
             }
@@ -157,13 +157,13 @@ impl Step {
     }
 
     /// Drops the future at the step.
-    async fn drop_it<F: Future>(&self, watched: Watched<F>, watch: &Watch) -> Cut<F::Output> {
-        let mut watched = Box::pin(watched);
+    async fn drop_at_step<F: Future>(&self, probed: Probed<F>, probe: &Probe) -> Cut<F::Output> {
+        let mut probed = Box::pin(probed);
         let ended = poll_fn(|cx| {
-            if let Poll::Ready(value) = watched.as_mut().poll(cx) {
+            if let Poll::Ready(value) = probed.as_mut().poll(cx) {
                 return Poll::Ready(Some(value));
             }
-            match watch.may_end() {
+            match probe.may_end() {
                 true => Poll::Ready(None),
                 false => Poll::Pending,
             }
@@ -172,7 +172,7 @@ impl Step {
             Some(value) => Cut::Ended(value),
             None => {
                 self.reached.set(true);
-                drop(watched);
+                drop(probed);
                 Cut::Dropped
             }
         }
@@ -180,6 +180,6 @@ impl Step {
 }
 
 /// The ids of the tasks that live.
-fn living() -> Vec<task::Id> {
+fn live_tasks() -> Vec<task::Id> {
     task::all().iter().map(task::TaskInfo::id).collect()
 }
