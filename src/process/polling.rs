@@ -1,13 +1,14 @@
-//! Orphans that the [reaper](super::reaper) could not watch, because descriptors had run out or the kernel has no pidfds: asked from time to time whether they
-//! have ended.
+//! Orphans that the [reaper](super::reaper) cannot watch, because no descriptor is left or the
+//! kernel has no pidfds: they are polled until they have ended.
 //!
 //! ```text
-//!   take ──▶ stray ── a round: ended ──────────────▶ reaped
-//!              │ ▲      └─ can be watched again ───▶ the reaper's
-//!              └─┘ neither
+//!   add ──▶ unwatched ── poll_once: has ended ─────▶ reaped
+//!             │  ▲         └─ can be watched again ─▶ the reaper
+//!             └──┘ neither
 //!
-//!   the thread: started for the first stray ── no stray is left ──▶ ended
-//!               refused by the system ──▶ each later orphan makes a round itself, and asks for the thread again
+//!   the thread: ensure_thread starts it; it ends when no child is unwatched.
+//!   If the system refuses it, each later orphan calls poll_once itself, and
+//!   ensure_thread tries again.
 //! ```
 
 use std::process::Child;
@@ -15,30 +16,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Has the reaper watch a child; returns the child where that fails.
+/// Passes a child to the reaper; returns the child if it cannot be watched.
 type Watch = fn(Child) -> Result<(), Child>;
 
-/// The first pause between two rounds; each is twice as long as the one before.
+/// The first pause between two polls; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The unwatched of the process.
+/// The children that are polled.
 struct Unwatched {
-    /// Those that no round holds at this moment.
+    /// The children that no `poll_once` holds at this moment.
     children: Vec<Child>,
-    /// Whether a thread makes rounds.
+    /// Whether the thread runs.
     has_thread: bool,
 }
 
-/// All unwatched of the process.
+/// The unwatched children of the process.
 static UNWATCHED: Mutex<Unwatched> = Mutex::new(Unwatched {
     children: Vec::new(),
     has_thread: false,
 });
 
-/// The unwatched, which no panic can leave half-changed.
+/// Locks the list; no panic leaves it half-changed.
 fn unwatched() -> MutexGuard<'static, Unwatched> {
     UNWATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -49,7 +50,7 @@ pub(super) fn add(child: Child, watch: Watch) {
     ensure_thread(watch);
 }
 
-/// Starts the thread if there are unwatched and none could be had before; where there is none again, makes a round.
+/// Starts the thread if it is needed and does not run; polls once if it cannot be started.
 pub(super) fn ensure_thread(watch: Watch) {
     let mut unwatched = unwatched();
     if unwatched.has_thread || unwatched.children.is_empty() {
@@ -64,7 +65,7 @@ pub(super) fn ensure_thread(watch: Watch) {
     }
 }
 
-/// Makes rounds until no stray is left.
+/// Polls until no child is unwatched.
 fn poll_until_reaped(watch: Watch) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -79,7 +80,7 @@ fn poll_until_reaped(watch: Watch) {
     }
 }
 
-/// Reaps the unwatched that have ended, and hands over those that can be watched.
+/// Reaps the children that have ended, and passes those that can be watched to the reaper.
 fn poll_once(watch: Watch) {
     let children = std::mem::take(&mut unwatched().children);
     let running = children.into_iter().filter_map(|mut child| {

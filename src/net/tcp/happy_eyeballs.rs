@@ -1,9 +1,12 @@
-//! Connecting to the first of several addresses that answers: RFC 8305, sections 4 and 5.
+//! Connecting to the first of several addresses that answers: RFC 8305,
+//! sections 4 and 5 ("Happy Eyeballs").
 //!
 //! ```text
-//!            ┌── one answered ──▶ its stream; the others are dropped, which closes their sockets
-//!   racing ──┼── one failed ────▶ the next address at once; the error of the last one when none is left and none under way
-//!            └── 250 ms without an answer to the latest ──▶ the next address besides
+//!          ┌─ an attempt succeeds ─▶ Ok(stream); the other attempts are dropped,
+//!          │                         which closes their sockets
+//!   poll ──┼─ an attempt fails ────▶ the next address is tried at once;
+//!          │                         Err(last error) if no attempt is left
+//!          └─ ATTEMPT_DELAY ends ──▶ the next address is tried as well
 //! ```
 
 use std::collections::VecDeque;
@@ -17,10 +20,10 @@ use std::time::Duration;
 use super::super::address::no_address;
 use crate::time::{Sleep, sleep};
 
-/// How long one address may be silent before the next one is tried besides; what the RFC recommends.
+/// The time after which the next address is tried in parallel: the value that the RFC recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// Gives the stream of the first of `addresses` that answers `connect`.
+/// Connects to `addresses` in parallel, staggered by [`ATTEMPT_DELAY`]; returns the first stream.
 pub(crate) async fn happy_eyeballs<T, F>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
@@ -91,9 +94,10 @@ where
                 return Poll::Ready(Ok(stream));
             }
         }
-        match self.attempts.is_empty() {
-            true => Poll::Ready(Err(std::mem::replace(&mut self.error, no_address()))),
-            false => Poll::Pending,
+        if self.attempts.is_empty() {
+            Poll::Ready(Err(std::mem::replace(&mut self.error, no_address())))
+        } else {
+            Poll::Pending
         }
     }
 

@@ -1,8 +1,9 @@
-//! One connection: two [`End`]s, and who waits at them.
+//! One connection: its two [`End`]s, and the tasks that wait at them.
 //!
-//! Whoever polls an end first takes in what has arrived there. Who finds nothing leaves a waker in the end's notifier and sets the end's
-//! timer to the moment at which the next frame arrives; the timer rings the notifier. Whoever sends to an end where somebody waits sees to
-//! the timer there. So nothing runs by itself: no task, and no timer that nobody waits for.
+//! A poll of an end first takes in the frames that have arrived. If the end is not ready, the poll
+//! registers its waker with the end's [`Notifier`] and sets the end's timer to the arrival of the
+//! next frame; the timer wakes the notifier. Sending to an end with waiters updates its timer.
+//! No task is spawned, and no timer exists without a waiter.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -52,7 +53,7 @@ pub(super) struct Endpoints {
     pub(super) addresses: [SocketAddr; 2],
 }
 
-/// A moment, and who rings when it comes.
+/// An arrival time, and the sleep that notifies the waiters at that time.
 type Timer = Option<(Instant, Sleep)>;
 
 /// A connection.
@@ -315,7 +316,7 @@ impl Connection {
     }
 }
 
-/// Rings a notifier at a moment that is to come.
+/// Notifies all waiters at `due`, which is in the future.
 fn notify_at(due: Instant, notifier: &Arc<Notifier>) -> Sleep {
     let waker = Waker::from(Arc::clone(notifier));
     let mut sleep = sleep_until(due);

@@ -61,16 +61,18 @@
 //! # How bytes travel
 //!
 //! ```text
-//!   Stream ── write ──▶ draws a delay ──▶ InFlight: frames, each with its moment ──┐
-//!                       by the seed            │ a cut: held                   │ due: the reader's timer
-//!                                              ▼                               ▼
-//!   Stream ◀── read ─── End: what has arrived ◀── taken in by whoever polls that end next
+//!   Stream ── write ──▶ InFlight: frames in order, each with an arrival time
+//!                           │            drawn by the seed; a cut holds them
+//!                           │ arrival: the reader's timer
+//!                           ▼
+//!   Stream ◀── read ─── End: the bytes that have arrived
 //! ```
 //!
-//! Bytes, the end, the room that a reader makes and the news that the peer has gone travel in one line for each direction, in order. An
-//! end knows only what has arrived. A frame carries the moment at which it arrives, and a reader that waits holds a timer for the first
-//! of them: so nothing runs by itself, [`task::all`](crate::task::all) shows the program's own tasks only, and a wait that nothing can end is a
-//! deadlock, which [`testing::run`](crate::testing::run) reports.
+//! Bytes, the end of a stream, window updates and the close of a peer travel as frames, in order, in
+//! one queue per direction. An end knows only what has arrived. A reader that waits holds a timer for
+//! the first frame, so the network spawns no task: [`task::all`](crate::task::all) lists only the
+//! tasks of the program, and a wait that nothing can end is a deadlock, which
+//! [`testing::run`](crate::testing::run) reports.
 //!
 //! # Guarantees
 //! - The bytes of a connection keep their order, and none is lost while the connection is not broken or closed.

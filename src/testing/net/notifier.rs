@@ -1,4 +1,4 @@
-//! Who waits at one place. It is a waker itself, for a timer to wake them all.
+//! A set of wakers. It is itself a waker, so that a timer can wake all of them.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,17 +6,18 @@ use std::task::{Wake, Waker};
 
 use crate::util::{drop_quietly, wake_quietly};
 
-/// The wakers of those who wait.
+/// The wakers of the tasks that wait at one place.
 #[derive(Debug, Default)]
 pub(super) struct Notifier(Mutex<Vec<Waker>>);
 
 impl Notifier {
-    /// The wakers. Nothing foreign runs under this lock.
+    /// Locks the set. No third-party code runs under this lock.
     fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds one who waits. Foreign code runs meanwhile and may bring about what is waited for: look again afterwards.
+    /// Adds a waker. Cloning it runs third-party code, which may make the caller ready: the caller
+    /// checks again afterwards.
     pub(super) fn register(&self, waker: &Waker) {
         if self.wakers().iter().any(|other| other.will_wake(waker)) {
             return;
@@ -25,18 +26,18 @@ impl Notifier {
         self.wakers().push(waker);
     }
 
-    /// Whether somebody waits.
+    /// Returns `true` if a waker is registered.
     pub(super) fn has_waiters(&self) -> bool {
         !self.wakers().is_empty()
     }
 
-    /// Wakes all. Whoever calls it has nothing borrowed.
+    /// Wakes all. The caller holds no borrow.
     pub(super) fn notify_all(&self) {
         let wakers = mem::take(&mut *self.wakers());
         wakers.into_iter().for_each(wake_quietly);
     }
 
-    /// Forgets all.
+    /// Drops all wakers without waking them.
     pub(super) fn clear(&self) {
         let wakers = mem::take(&mut *self.wakers());
         wakers.into_iter().for_each(drop_quietly);
