@@ -33,7 +33,7 @@ use crate::error::JoinError;
 use crate::runtime::{Core, ParentScheduler, Shared, Task, TaskRef, try_with};
 use crate::util::Id;
 use crate::util::slab::Key;
-use crate::util::wait_graph::{self, Kind};
+use crate::util::wait_graph::{self, ResourceKind};
 
 /// What a poll of the group is for, if it is not for the group itself.
 #[derive(Debug)]
@@ -210,7 +210,7 @@ impl ParentScheduler<Shared> for ChildSet {
             let woken = task.clone().suspend();
             debug_assert!(woken.is_none(), "nothing ran in between");
             self.limit.borrow_mut().hold(number);
-            wait_graph::task_waits(id_of(task), Kind::Limit);
+            wait_graph::task_waits(id_of(task), ResourceKind::Limit);
             return false;
         }
         self.limit.borrow_mut().begin(number);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::shared::InFlight;
 use super::{Core, Shared, TaskRef, try_with};
 use crate::error::{Cancelled, JoinError, Reason};
-use crate::util::wait_graph::{Kind, Note};
+use crate::util::wait_graph::{Note, ResourceKind};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
 /// Creates the two ends of a reply from the runtime of `shared`.
@@ -311,7 +311,7 @@ impl<T> Future for RemoteHandle<T> {
         drop(inner);
         drop(old);
         if self.in_flight.is_none() {
-            let about = || (Kind::Reply, Some(self.location), None);
+            let about = || (ResourceKind::Reply, Some(self.location), None);
             self.note.waits(about);
         }
         budget::give_back();

@@ -12,7 +12,7 @@ use super::core::{Core, Phase};
 use super::pending_joins::PendingJoins;
 use super::{Task, try_with};
 use crate::util::Id;
-use crate::util::wait_graph::{Hold, ResourceLabel, Wait, WaitGraph};
+use crate::util::wait_graph::{HoldRecord, ResourceLabel, WaitGraph, WaitRecord};
 
 /// Shows the book of the runtime that this thread drives, and which of its tasks runs.
 pub(super) fn find_wait_graph(work: &mut dyn FnMut(&WaitGraph, Option<Id>)) {
@@ -68,9 +68,9 @@ struct Picture {
     /// The tasks, in the order of their spawning.
     tasks: Vec<Task>,
     /// Who waits for what.
-    waits: Vec<Wait>,
+    waits: Vec<WaitRecord>,
     /// Who holds what somebody waits for.
-    holds: Vec<Hold>,
+    holds: Vec<HoldRecord>,
     /// Who has been cancelled, and waits for whom before it ends.
     draining: Vec<(u64, Vec<u64>)>,
 }
@@ -124,9 +124,9 @@ impl Picture {
     }
 
     /// The line about one wait.
-    fn line_of(&self, wait: &Wait) -> String {
-        let thing = &wait.thing;
-        if wait.is_served {
+    fn line_of(&self, wait: &WaitRecord) -> String {
+        let thing = &wait.resource;
+        if wait.is_granted {
             return format!(
                 "\n    was handed {thing}, and does not take it: nobody polls that wait"
             );
@@ -147,7 +147,7 @@ impl Picture {
             .iter()
             .filter(|(held, _)| held.number == thing.number);
         let served = self.waits.iter();
-        let served = served.filter(|wait| wait.is_served && wait.thing.number == thing.number);
+        let served = served.filter(|wait| wait.is_granted && wait.resource.number == thing.number);
         let whose = holds
             .map(|(_, who)| *who)
             .chain(served.map(|wait| wait.task));
@@ -200,8 +200,8 @@ impl Picture {
     fn edges(&self, number: u64) -> Vec<Edge> {
         let waits = self.waits.iter().filter(|wait| is(wait.task, number));
         let things = waits.map(|wait| Edge {
-            what: format!("waits for {}, held by", wait.thing.short()),
-            whom: self.holders(&wait.thing),
+            what: format!("waits for {}, held by", wait.resource.short()),
+            whom: self.holders(&wait.resource),
         });
         things.chain(self.edges_to_tasks(number)).collect()
     }

@@ -1,18 +1,18 @@
 //! A barrier, where a number of tasks wait for each other.
 //!
 //! ```text
-//!             wait, one too few                      abort: all who wait get `Aborted`
-//!            ┌───────┐                              ┌───────────────────────────────────┐
-//!            │       ▼                              │                                   ▼
-//!            └── (filling) ◀── wait, the last one: all go on                        (broken)
-//!                 ▲     ▲                                                               │
-//!                 └─────┘ reset: all who wait get `Reset`                               │
-//!                 ▲                                                       reset         │
-//!                 └─────────────────────────────────────────────────────────────────────┘
+//!                         abort: all waits return Aborted
+//!             filling ──────────────────────────────────────▶ broken
+//!              │ ▲  ▲                                           │
+//!              └─┘  └───────────────────────────────────────────┘
+//!                                     reset
+//!   wait, not the last of the round: waits
+//!   wait, the last of the round: all waits return their number
+//!   reset: all waits return Reset
 //! ```
 //!
-//! asyncio's barrier has a state in which the last round leaves and newcomers have to wait. Here
-//! nobody has to leave: each was handed its number, so the next round begins at once.
+//! asyncio's barrier has a state in which the tasks of a round leave and new tasks have to wait.
+//! Here each waiting task is handed its number, so the next round begins at once.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,8 +21,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::error::BrokenBarrier;
-use crate::util::wait_graph::Kind;
-use crate::util::wait_queue::{self, Resource, Wait, WaitQueue, Wakes, update};
+use crate::util::wait_graph::ResourceKind;
+use crate::util::wait_queue::{self, Resource, WaitFuture, WaitQueue, Wakes, update};
 
 /// A barrier: a given number of tasks wait for each other, then all continue (asyncio: `Barrier`).
 ///
@@ -43,35 +43,35 @@ use crate::util::wait_queue::{self, Resource, Wait, WaitQueue, Wakes, update};
 /// ```
 pub struct Barrier(RefCell<BarrierState>);
 
-/// What comes out of a wait.
-type Passed = Result<Arrival, BrokenBarrier>;
+/// The result of a wait.
+type WaitResult = Result<Arrival, BrokenBarrier>;
 
 /// The state of a barrier.
 struct BarrierState {
-    /// How many a round takes.
+    /// The number of tasks of a round.
     parties: usize,
     /// Whether it was aborted and not reset since.
     broken: bool,
-    /// Those of this round.
-    queue: WaitQueue<(), Passed>,
+    /// The waiting tasks of this round.
+    queue: WaitQueue<(), WaitResult>,
 }
 
 impl BarrierState {
-    /// Lets everybody go with this error.
-    fn turn_away(&mut self, error: BrokenBarrier, wakes: &mut Wakes) {
-        self.queue.serve_many(usize::MAX, &Err(error), wakes);
+    /// Ends all waits with an error.
+    fn fail_all(&mut self, error: BrokenBarrier, wakes: &mut Wakes) {
+        self.queue.grant_many(usize::MAX, &Err(error), wakes);
     }
 }
 
 impl Resource for BarrierState {
     type Request = ();
-    type Grant = Passed;
+    type Grant = WaitResult;
 
-    fn queue(&mut self) -> &mut WaitQueue<(), Passed> {
+    fn queue(&mut self) -> &mut WaitQueue<(), WaitResult> {
         &mut self.queue
     }
 
-    fn try_grant(&mut self, (): (), wakes: &mut Wakes) -> Result<Passed, ()> {
+    fn try_grant(&mut self, (): (), wakes: &mut Wakes) -> Result<WaitResult, ()> {
         if self.broken {
             return Ok(Err(BrokenBarrier::Aborted));
         }
@@ -79,15 +79,15 @@ impl Resource for BarrierState {
             return Err(());
         }
         let mut index = 1;
-        while self.queue.serve(Ok(Arrival { index }), wakes).is_ok() {
+        while self.queue.grant(Ok(Arrival { index }), wakes).is_ok() {
             index += 1;
         }
         Ok(Ok(Arrival { index: 0 }))
     }
 
-    /// The round has passed without it.
-    fn take_back(&mut self, passed: Passed, _wakes: &mut Wakes) -> Option<Passed> {
-        Some(passed)
+    /// The round is over, so no other wait can use the result.
+    fn take_back(&mut self, result: WaitResult, _wakes: &mut Wakes) -> Option<WaitResult> {
+        Some(result)
     }
 }
 
@@ -103,7 +103,7 @@ impl Barrier {
         Self(RefCell::new(BarrierState {
             parties,
             broken: false,
-            queue: WaitQueue::new(Kind::Barrier),
+            queue: WaitQueue::new(ResourceKind::Barrier),
         }))
     }
 
@@ -136,7 +136,7 @@ impl Barrier {
     /// # Examples
     /// See [`Barrier`].
     pub fn wait(&self) -> BarrierWaitFuture<'_> {
-        BarrierWaitFuture(Wait::new(&self.0, ()))
+        BarrierWaitFuture(WaitFuture::new(&self.0, ()))
     }
 
     /// Begins a new round, also on a broken barrier: all waiting tasks get
@@ -145,9 +145,9 @@ impl Barrier {
     /// # Examples
     /// See [`abort`](Barrier::abort).
     pub fn reset(&self) {
-        update(&self.0, |gate, wakes| {
-            gate.broken = false;
-            gate.turn_away(BrokenBarrier::Reset, wakes);
+        update(&self.0, |state, wakes| {
+            state.broken = false;
+            state.fail_all(BrokenBarrier::Reset, wakes);
         });
     }
 
@@ -167,9 +167,9 @@ impl Barrier {
     /// });
     /// ```
     pub fn abort(&self) {
-        update(&self.0, |gate, wakes| {
-            gate.broken = true;
-            gate.turn_away(BrokenBarrier::Aborted, wakes);
+        update(&self.0, |state, wakes| {
+            state.broken = true;
+            state.fail_all(BrokenBarrier::Aborted, wakes);
         });
     }
 
@@ -208,7 +208,6 @@ impl fmt::Debug for Barrier {
 #[doc(alias = "BarrierWaitResult")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// Counted from 0.
     index: usize,
 }
 
@@ -230,7 +229,7 @@ impl Arrival {
 /// The future of [`Barrier::wait`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct BarrierWaitFuture<'a>(Wait<'a, BarrierState>);
+pub struct BarrierWaitFuture<'a>(WaitFuture<'a, BarrierState>);
 
 impl Future for BarrierWaitFuture<'_> {
     type Output = Result<Arrival, BrokenBarrier>;

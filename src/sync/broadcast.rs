@@ -37,7 +37,7 @@ use std::task::{Context, Poll};
 
 use crate::error::{BroadcastError, TryBroadcastError, Undelivered};
 use crate::util::drop_quietly;
-use crate::util::wait_graph::Kind;
+use crate::util::wait_graph::ResourceKind;
 use crate::util::wait_queue::{Resource, WaitQueue, Waiter, Wakes, update};
 
 /// Creates a channel that delivers every item to every receiver, and keeps at most `capacity` items
@@ -72,7 +72,7 @@ pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         capacity,
         senders: 1,
         receivers: 0,
-        waits: WaitQueue::new(Kind::Broadcast),
+        waits: WaitQueue::new(ResourceKind::Broadcast),
     }));
     let sender = Sender(ring);
     let receiver = sender.subscribe();
@@ -187,7 +187,7 @@ fn announce<T, R>(
 ) -> R {
     update(ring, |ring, wakes| {
         let result = change(ring);
-        ring.waits.serve_many(usize::MAX, &(), wakes);
+        ring.waits.grant_many(usize::MAX, &(), wakes);
         result
     })
 }

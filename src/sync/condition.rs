@@ -1,10 +1,13 @@
-//! Waiting, with a lock, until its value has changed.
+//! Waits, with the guard of a lock, until the value of the lock has changed.
 //!
 //! ```text
-//!   wait(guard) ──▶ in the queue, the lock given up ── notify ──▶ notified ── the lock is free ──▶ the guard is given
-//!                          │ drop                                   │ drop
-//!                          ▼                                        ▼
-//!                   gone, without the lock          gone, without the lock; a `notify(n)` goes to the next
+//!   wait(guard) ──▶ queued, lock released ── notify ──▶ notified
+//!                     │ drop                             │    │ lock acquired
+//!                     ▼                                  │    ▼
+//!                   gone, lock not held                  │  returns the guard
+//!                                                        │ drop
+//!                                                        ▼
+//!                    gone, lock not held; a notify(n) goes to the next task
 //! ```
 
 use std::cell::RefCell;
@@ -15,8 +18,8 @@ use std::pin::Pin;
 
 use super::lock::{Lock, LockGuard};
 use crate::util::budget;
-use crate::util::wait_graph::Kind;
-use crate::util::wait_queue::{self, Resource, Wait, WaitQueue, Wakes, update};
+use crate::util::wait_graph::ResourceKind;
+use crate::util::wait_queue::{self, Resource, WaitFuture, WaitQueue, Wakes, update};
 
 /// A condition variable: waits, with the guard of a [`Lock`], until the value has changed (asyncio:
 /// `Condition`).
@@ -49,44 +52,44 @@ use crate::util::wait_queue::{self, Resource, Wait, WaitQueue, Wakes, update};
 #[doc(alias = "Notify")]
 pub struct Condition(RefCell<ConditionState>);
 
-/// Those who wait.
-struct ConditionState(WaitQueue<(), Notice>);
+/// The state of a condition.
+struct ConditionState(WaitQueue<(), Notification>);
 
-/// What somebody was woken by.
+/// What a wait was woken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Notice {
-    /// A [`Condition::notify`]: if this one does not use it, the next should.
+enum Notification {
+    /// [`Condition::notify`]: passed on to the next wait if this one does not use it.
     One,
-    /// A [`Condition::notify_all`]: everybody has it.
+    /// [`Condition::notify_all`]: all waits have it.
     All,
 }
 
 impl ConditionState {
-    /// Tells the first `count`.
-    fn notify(&mut self, count: usize, notice: Notice, wakes: &mut Wakes) {
-        self.0.serve_many(count, &notice, wakes);
+    /// Notifies the first `count` waits.
+    fn notify(&mut self, count: usize, notification: Notification, wakes: &mut Wakes) {
+        self.0.grant_many(count, &notification, wakes);
     }
 }
 
 impl Resource for ConditionState {
     type Request = ();
-    type Grant = Notice;
+    type Grant = Notification;
 
-    // Nor may it: the lock is given up after the first poll.
-    const MAY_SERVE_AT_ONCE: bool = false;
+    // The first poll must enter the queue, since the lock is released after it.
+    const MAY_GRANT_AT_ONCE: bool = false;
 
-    fn queue(&mut self) -> &mut WaitQueue<(), Notice> {
+    fn queue(&mut self) -> &mut WaitQueue<(), Notification> {
         &mut self.0
     }
 
-    /// Only a notice that comes later counts.
-    fn try_grant(&mut self, (): (), _wakes: &mut Wakes) -> Result<Notice, ()> {
+    /// Only a later notification counts.
+    fn try_grant(&mut self, (): (), _wakes: &mut Wakes) -> Result<Notification, ()> {
         Err(())
     }
 
-    fn take_back(&mut self, notice: Notice, wakes: &mut Wakes) -> Option<Notice> {
-        if notice == Notice::One {
-            self.notify(1, notice, wakes);
+    fn take_back(&mut self, notification: Notification, wakes: &mut Wakes) -> Option<Notification> {
+        if notification == Notification::One {
+            self.notify(1, notification, wakes);
         }
         None
     }
@@ -98,7 +101,7 @@ impl Condition {
     #[track_caller]
     pub const fn new() -> Self {
         Self(RefCell::new(ConditionState(WaitQueue::new(
-            Kind::Condition,
+            ResourceKind::Condition,
         ))))
     }
 
@@ -130,32 +133,32 @@ impl Condition {
     /// See [`Condition`].
     pub async fn wait<'a, T: ?Sized>(&self, guard: LockGuard<'a, T>) -> LockGuard<'a, T> {
         let lock = LockGuard::lock(&guard);
-        let notice = self.notice(guard).await;
-        self.lock_again(lock, notice).await
+        let notification = self.notified(guard).await;
+        self.lock_again(lock, notification).await
     }
 
-    /// Enters the queue, gives the lock up after that, and waits for the notice.
-    async fn notice<T: ?Sized>(&self, guard: LockGuard<'_, T>) -> Notice {
+    /// Enters the queue, then releases the lock, then waits for a notification.
+    async fn notified<T: ?Sized>(&self, guard: LockGuard<'_, T>) -> Notification {
         let mut guard = Some(guard);
-        let mut wait = Wait::new(&self.0, ());
+        let mut wait = WaitFuture::new(&self.0, ());
         poll_fn(|cx| {
             let polled = Pin::new(&mut wait).poll(cx);
-            // Not before it is in the queue: who gets the lock now may notify at once.
+            // After entering the queue: the task that gets the lock may notify at once.
             drop(guard.take());
             polled
         })
         .await
     }
 
-    /// Waits for the lock; passes the notice on if it is dropped meanwhile.
+    /// Waits for the lock. Passes the notification on if it is dropped meanwhile.
     async fn lock_again<'a, T: ?Sized>(
         &self,
         lock: &'a Lock<T>,
-        notice: Notice,
+        notification: Notification,
     ) -> LockGuard<'a, T> {
-        let unused = Unused {
+        let unused = PassOnDrop {
             condition: self,
-            notice,
+            notification,
         };
         let guard = lock.lock().await;
         mem::forget(unused);
@@ -198,32 +201,30 @@ impl Condition {
     #[doc(alias = "notify_n")]
     #[doc(alias = "notify_one")]
     pub fn notify(&self, count: usize) {
-        update(&self.0, |line, wakes| {
-            line.notify(count, Notice::One, wakes);
+        update(&self.0, |state, wakes| {
+            state.notify(count, Notification::One, wakes);
         });
     }
 
     /// Wakes all waiting tasks.
     #[doc(alias = "notify_waiters")]
     pub fn notify_all(&self) {
-        update(&self.0, |line, wakes| {
-            line.notify(usize::MAX, Notice::All, wakes);
+        update(&self.0, |state, wakes| {
+            state.notify(usize::MAX, Notification::All, wakes);
         });
     }
 }
 
-/// A notice that nobody has acted upon yet; its drop passes it on.
-struct Unused<'a> {
-    /// Where to.
+/// A notification that was not used yet. Its drop passes it on.
+struct PassOnDrop<'a> {
     condition: &'a Condition,
-    /// Which.
-    notice: Notice,
+    notification: Notification,
 }
 
-impl Drop for Unused<'_> {
+impl Drop for PassOnDrop<'_> {
     fn drop(&mut self) {
-        update(&self.condition.0, |line, wakes| {
-            line.take_back(self.notice, wakes)
+        update(&self.condition.0, |state, wakes| {
+            state.take_back(self.notification, wakes)
         });
     }
 }

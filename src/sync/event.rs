@@ -1,10 +1,12 @@
 //! A flag that tasks wait for.
 //!
 //! ```text
-//!   (clear) ── set: all who wait go on ──▶ (set) ── clear ──▶ (clear)
+//!            set: wakes all waiting tasks
+//!   clear ◀────────────────────────────────▶ set
+//!                      clear
 //! ```
 //!
-//! Invariant: nobody waits while it is set.
+//! Invariant: no task waits while the event is set.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,8 +15,8 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::util::wait_graph::Kind;
-use crate::util::wait_queue::{self, Resource, Wait, WaitQueue, Wakes};
+use crate::util::wait_graph::ResourceKind;
+use crate::util::wait_queue::{self, Resource, WaitFuture, WaitQueue, Wakes};
 
 /// A flag that any number of tasks can wait for (asyncio: `Event`).
 ///
@@ -43,26 +45,25 @@ pub struct Event(RefCell<EventState>);
 
 /// The state of an event.
 struct EventState {
-    /// Whether it is set.
     set: bool,
-    /// Those who wait.
     queue: WaitQueue<(), ()>,
-    /// Where many are gathered to be woken: a new one each time costs more than the wakes.
+    /// Reused by each `set` to gather wakers: an allocation costs more than the wakes (bench
+    /// `event_100`).
     buffer: Vec<Waker>,
 }
 
-/// A buffer for more than this is not kept.
+/// The capacity above which a buffer is not kept.
 const KEPT: usize = 256;
 
 impl EventState {
-    /// Sets the flag, and gives those who are to be woken.
+    /// Sets the flag, and returns the wakers of the waiting tasks.
     fn set(&mut self) -> Wakes {
         self.set = true;
         let mut wakes = match self.queue.waiting() {
             0 | 1 => Wakes::new(),
             _ => Wakes::in_buffer(mem::take(&mut self.buffer)),
         };
-        self.queue.serve_many(usize::MAX, &(), &mut wakes);
+        self.queue.grant_many(usize::MAX, &(), &mut wakes);
         wakes
     }
 }
@@ -80,7 +81,7 @@ impl Resource for EventState {
         if self.set { Ok(()) } else { Err(()) }
     }
 
-    /// Everybody else was told, too.
+    /// All waits are granted together, so no other wait needs the grant.
     fn take_back(&mut self, (): (), _wakes: &mut Wakes) -> Option<()> {
         None
     }
@@ -93,7 +94,7 @@ impl Event {
     pub const fn new() -> Self {
         Self(RefCell::new(EventState {
             set: false,
-            queue: WaitQueue::new(Kind::Event),
+            queue: WaitQueue::new(ResourceKind::Event),
             buffer: Vec::new(),
         }))
     }
@@ -151,7 +152,7 @@ impl Event {
     #[doc(alias = "notified")]
     #[inline]
     pub fn wait(&self) -> EventWaitFuture<'_> {
-        EventWaitFuture(Wait::new(&self.0, ()))
+        EventWaitFuture(WaitFuture::new(&self.0, ()))
     }
 }
 
@@ -164,10 +165,10 @@ impl Default for Event {
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let flag = self.0.borrow();
+        let state = self.0.borrow();
         f.debug_struct("Event")
-            .field("set", &flag.set)
-            .field("waiting", &flag.queue.waiting())
+            .field("set", &state.set)
+            .field("waiting", &state.queue.waiting())
             .finish()
     }
 }
@@ -175,7 +176,7 @@ impl fmt::Debug for Event {
 /// The future of [`Event::wait`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct EventWaitFuture<'a>(Wait<'a, EventState>);
+pub struct EventWaitFuture<'a>(WaitFuture<'a, EventState>);
 
 impl Future for EventWaitFuture<'_> {
     type Output = ();

@@ -35,7 +35,7 @@ use futures_core::Stream;
 
 use crate::error::{Closed, GetError, PutError, Undelivered};
 use crate::util::sync::{Arc, Condvar, Mutex, MutexGuard};
-use crate::util::wait_graph::{Kind, Note};
+use crate::util::wait_graph::{Note, ResourceKind};
 use crate::util::{budget, drop_quietly, wake_quietly};
 
 /// Creates a channel for any number of items. Sending never waits.
@@ -200,7 +200,9 @@ impl<T> Shared<T> {
         let polled = budget::counted(cx, |cx| self.poll_uncounted(cx.waker()));
         match polled {
             Poll::Ready(_) => self.note.over(),
-            Poll::Pending => self.note.waits(|| (Kind::Inbox, Some(self.location), None)),
+            Poll::Pending => self
+                .note
+                .waits(|| (ResourceKind::Inbox, Some(self.location), None)),
         }
         polled
     }

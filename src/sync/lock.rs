@@ -1,13 +1,14 @@
 //! A lock that owns its value.
 //!
 //! ```text
-//!            try_lock, lock                   the guard's drop, nobody waits
-//!   (free) ─────────────────▶ (locked) ────────────────────────────────────▶ (free)
-//!                              │    ▲
-//!                              └────┘ the guard's drop, somebody waits: handed over
+//!             try_lock, lock
+//!   free ──────────────────────────▶ locked ───┐
+//!    ▲                                │   ▲    │ drop of the guard: handed
+//!    └────────────────────────────────┘   └────┘ to the first waiting task
+//!      drop of the guard, no task waits
 //! ```
 //!
-//! Invariant: nobody waits while it is free.
+//! Invariant: no task waits while the lock is free.
 
 use std::cell::{RefCell, RefMut};
 use std::fmt;
@@ -16,7 +17,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::util::wait_graph::{self, Kind};
+use crate::util::wait_graph::{Held, ResourceKind};
 use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 
 /// A mutual exclusion lock: one task at a time uses the value, also across awaits (asyncio:
@@ -35,7 +36,7 @@ use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 ///     let mut count = lock.lock().await;
 ///     let seen = *count;
 ///     yield_now().await;
-///     *count = seen + 1; // nobody came in between
+///     *count = seen + 1; // no other task has changed it
 /// }
 ///
 /// run(async {
@@ -46,25 +47,23 @@ use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 /// ```
 #[doc(alias = "Mutex")]
 pub struct Lock<T: ?Sized> {
-    /// Whose turn it is.
-    resource: RefCell<LockState>,
+    state: RefCell<LockState>,
     /// Borrowed while a guard lives.
     value: RefCell<T>,
 }
 
 /// The state of a lock.
 struct LockState {
-    /// Whether a guard lives, or somebody was handed the lock and has not taken it yet.
+    /// Whether a guard lives, or the lock was granted to a wait that has not taken it yet.
     locked: bool,
-    /// Those who wait.
     queue: WaitQueue<(), ()>,
 }
 
 impl LockState {
-    /// Hands the lock to the first who waits, or frees it.
+    /// Hands the lock to the first waiting task, or frees it.
     #[inline]
     fn release(&mut self, wakes: &mut Wakes) {
-        self.locked = self.queue.serve((), wakes).is_ok();
+        self.locked = self.queue.grant((), wakes).is_ok();
     }
 }
 
@@ -79,13 +78,11 @@ impl Resource for LockState {
 
     #[inline]
     fn try_grant(&mut self, (): (), _wakes: &mut Wakes) -> Result<(), ()> {
-        match self.locked {
-            true => Err(()),
-            false => {
-                self.locked = true;
-                Ok(())
-            }
+        if self.locked {
+            return Err(());
         }
+        self.locked = true;
+        Ok(())
     }
 
     fn take_back(&mut self, (): (), wakes: &mut Wakes) -> Option<()> {
@@ -98,12 +95,12 @@ impl<T> Lock<T> {
     /// Creates a lock that is free.
     #[track_caller]
     pub const fn new(value: T) -> Self {
-        let door = LockState {
+        let state = LockState {
             locked: false,
-            queue: WaitQueue::new(Kind::Lock),
+            queue: WaitQueue::new(ResourceKind::Lock),
         };
         Self {
-            resource: RefCell::new(door),
+            state: RefCell::new(state),
             value: RefCell::new(value),
         }
     }
@@ -116,7 +113,7 @@ impl<T> Lock<T> {
     /// ```
     #[must_use]
     pub fn named(mut self, name: impl AsRef<str>) -> Self {
-        wait_queue::name(&mut self.resource, name.as_ref());
+        wait_queue::name(&mut self.state, name.as_ref());
         self
     }
 
@@ -169,12 +166,12 @@ impl<T: ?Sized> Lock<T> {
     #[doc(alias = "acquire_nowait")]
     #[inline]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
-        let mut door = self.resource.borrow_mut();
-        if door.locked {
+        let mut state = self.state.borrow_mut();
+        if state.locked {
             return None;
         }
-        door.locked = true;
-        drop(door);
+        state.locked = true;
+        drop(state);
         Some(self.guard())
     }
 
@@ -182,7 +179,7 @@ impl<T: ?Sized> Lock<T> {
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.resource.borrow().locked
+        self.state.borrow().locked
     }
 
     /// The name of [`is_locked`](Self::is_locked) before all predicates began with `is_`.
@@ -205,30 +202,13 @@ impl<T: ?Sized> Lock<T> {
         self.value.get_mut()
     }
 
-    /// The guard of whoever has got the lock.
+    /// Creates the guard of a task that has got the lock.
     #[inline]
     fn guard(&self) -> LockGuard<'_, T> {
-        match wait_graph::is_enabled() {
-            false => self.unnoted_guard(),
-            true => self.noted_guard(),
-        }
-    }
-
-    /// The same, and writes down who has got it. Apart and last, so that the usual case needs no
-    /// frame for it.
-    #[cold]
-    #[inline(never)]
-    fn noted_guard(&self) -> LockGuard<'_, T> {
-        wait_queue::note_taken(&self.resource);
-        self.unnoted_guard()
-    }
-
-    /// The same, and writes nothing down.
-    #[inline(always)]
-    fn unnoted_guard(&self) -> LockGuard<'_, T> {
         LockGuard {
             value: self.value.borrow_mut(),
-            hold: ReleaseOnDrop(self),
+            _held: wait_queue::held(&self.state),
+            release: ReleaseOnDrop(self),
         }
     }
 }
@@ -256,7 +236,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
         };
         shown
             .field("locked", &self.is_locked())
-            .field("waiting", &self.resource.borrow().queue.waiting())
+            .field("waiting", &self.state.borrow().queue.waiting())
             .finish()
     }
 }
@@ -264,9 +244,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
 /// The future of [`Lock::lock`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct LockFuture<'a, T: ?Sized> {
-    /// Which lock.
     lock: &'a Lock<T>,
-    /// How far it got.
     waiter: Waiter<()>,
 }
 
@@ -276,7 +254,7 @@ impl<'a, T: ?Sized> Future for LockFuture<'a, T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LockGuard<'a, T>> {
         let lock = self.lock;
-        ready!(self.waiter.poll(&lock.resource, cx));
+        ready!(self.waiter.poll(&lock.state, cx));
         Poll::Ready(lock.guard())
     }
 }
@@ -284,7 +262,7 @@ impl<'a, T: ?Sized> Future for LockFuture<'a, T> {
 impl<T: ?Sized> Drop for LockFuture<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.waiter.leave(&self.lock.resource);
+        self.waiter.leave(&self.lock.state);
     }
 }
 
@@ -296,21 +274,21 @@ impl<T: ?Sized> fmt::Debug for LockFuture<'_, T> {
 
 /// A guard of a [`Lock`]: gives access to the value, and releases the lock when it is dropped.
 #[doc(alias = "MutexGuard")]
-#[must_use = "the lock is given back when the guard is dropped"]
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard<'a, T: ?Sized> {
-    /// Before the hold, so that the value is free when the lock is given back.
+    /// Dropped before `release`, so that the value is not borrowed when the lock is released.
     value: RefMut<'a, T>,
-    /// Gives the lock back.
-    hold: ReleaseOnDrop<'a, T>,
+    _held: Held,
+    release: ReleaseOnDrop<'a, T>,
 }
 
-/// Gives a lock back when it is dropped.
+/// Releases a lock when it is dropped.
 struct ReleaseOnDrop<'a, T: ?Sized>(&'a Lock<T>);
 
 impl<T: ?Sized> Drop for ReleaseOnDrop<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        update(&self.0.resource, LockState::release);
+        update(&self.0.state, LockState::release);
     }
 }
 
@@ -318,7 +296,7 @@ impl<'a, T: ?Sized> LockGuard<'a, T> {
     /// Returns the lock of this guard: `LockGuard::lock(&guard)`.
     #[must_use]
     pub fn lock(guard: &Self) -> &'a Lock<T> {
-        guard.hold.0
+        guard.release.0
     }
 }
 

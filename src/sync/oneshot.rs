@@ -33,7 +33,7 @@ use std::task::{Context, Poll, ready};
 use super::slot::WakerSlot;
 use crate::error::{Closed, GetError, Undelivered};
 use crate::util::budget;
-use crate::util::wait_graph::{Kind, Note};
+use crate::util::wait_graph::{Note, ResourceKind};
 
 /// Creates a channel for one value (asyncio: `loop.create_future()`).
 ///
@@ -203,7 +203,7 @@ impl<T> Future for ClosedFuture<'_, T> {
         if self.0.is_closed() {
             return Poll::Ready(());
         }
-        let about = || (Kind::OneshotGone, Some(self.0.0.location), None);
+        let about = || (ResourceKind::OneshotGone, Some(self.0.0.location), None);
         self.1.waits(about);
         Poll::Pending
     }
@@ -284,7 +284,7 @@ impl<T> Future for Receiver<T> {
         // Leaving the waker ran foreign code, which may have sent before there was a waker to wake.
         let outcome = self.0.outcome();
         if outcome.is_none() {
-            let about = || (Kind::Oneshot, Some(self.0.location), None);
+            let about = || (ResourceKind::Oneshot, Some(self.0.location), None);
             self.0.note.waits(about);
         }
         outcome.map_or(Poll::Pending, Poll::Ready)

@@ -5,33 +5,48 @@ use std::mem;
 use std::rc::Rc;
 
 use super::semaphore::Semaphore;
-use crate::util::wait_graph::{self, Held};
+use crate::util::wait_graph::Held;
 
-/// One or more permits of a [`Semaphore`], which it borrows; gives them back when it is dropped.
+/// One or more permits of a [`Semaphore`], which it borrows; puts them back when it is dropped.
 #[doc(alias = "SemaphorePermit")]
-#[must_use = "permits are given back when this is dropped"]
+#[must_use = "permits are put back when this is dropped"]
 pub struct Permit<'a> {
-    /// Where they go back to.
+    /// Dropped before `put_back`: `put_back` may wake, and nothing needs to be kept across that
+    /// (bench `semaphore_free`).
+    _held: Held,
+    put_back: PutBackOnDrop<'a>,
+}
+
+/// Puts permits back when it is dropped.
+struct PutBackOnDrop<'a> {
     semaphore: &'a Semaphore,
-    /// How many they are.
     count: usize,
 }
 
+impl Drop for PutBackOnDrop<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.semaphore.put_back(self.count);
+    }
+}
+
 impl<'a> Permit<'a> {
-    /// Permits that were taken out.
+    /// Creates the permit of a task that has got `count` permits.
     #[inline]
     pub(super) fn new(semaphore: &'a Semaphore, count: usize) -> Self {
-        semaphore.note_held();
-        Self { semaphore, count }
+        Self {
+            _held: semaphore.held(),
+            put_back: PutBackOnDrop { semaphore, count },
+        }
     }
 
-    /// Returns how many permits it holds.
+    /// Returns the number of permits.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.count
+        self.put_back.count
     }
 
-    /// Drops the permits without giving them back: the semaphore has fewer from then on.
+    /// Drops the permits without putting them back: the semaphore has fewer from then on.
     ///
     /// # Examples
     /// ```
@@ -40,44 +55,32 @@ impl<'a> Permit<'a> {
     /// assert_eq!(semaphore.available(), 1);
     /// ```
     pub fn forget(mut self) {
-        self.semaphore.write_off(mem::take(&mut self.count));
+        let count = mem::take(&mut self.put_back.count);
+        self.put_back.semaphore.write_off(count);
     }
 }
 
 impl fmt::Debug for Permit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
-            .field("semaphore", &self.semaphore)
-            .field("count", &self.count)
+            .field("semaphore", &self.put_back.semaphore)
+            .field("count", &self.put_back.count)
             .finish()
     }
 }
 
-impl Drop for Permit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        match wait_graph::is_enabled() {
-            false => self.semaphore.put_back(self.count),
-            true => self.semaphore.let_go(self.count),
-        }
-    }
-}
-
-/// One or more permits of a [`Semaphore`], which it holds by an `Rc`; gives them back when it is
+/// One or more permits of a [`Semaphore`], which it holds by an `Rc`; puts them back when it is
 /// dropped.
 #[doc(alias = "OwnedSemaphorePermit")]
-#[must_use = "permits are given back when this is dropped"]
+#[must_use = "permits are put back when this is dropped"]
 pub struct OwnedPermit {
-    /// Where they go back to.
     semaphore: Rc<Semaphore>,
-    /// How many they are.
     count: usize,
-    /// Says so in the book, where one is kept.
     _held: Held,
 }
 
 impl OwnedPermit {
-    /// Permits that were taken out.
+    /// Creates the permit of a task that has got `count` permits.
     pub(super) fn new(semaphore: Rc<Semaphore>, count: usize) -> Self {
         let _held = semaphore.held();
         Self {
@@ -87,7 +90,7 @@ impl OwnedPermit {
         }
     }
 
-    /// Returns how many permits it holds.
+    /// Returns the number of permits.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
@@ -99,7 +102,7 @@ impl OwnedPermit {
         &self.semaphore
     }
 
-    /// Drops the permits without giving them back: the semaphore has fewer from then on.
+    /// Drops the permits without putting them back: the semaphore has fewer from then on.
     pub fn forget(mut self) {
         self.semaphore.write_off(mem::take(&mut self.count));
     }

@@ -1,14 +1,16 @@
 //! A lock for many readers or one writer.
 //!
 //! ```text
-//!            read                       write
-//!   (n read) ◀──── (free = 0 read) ────────────▶ (one writes)
-//!      │                ▲  ▲                           │
-//!      └── last drop ───┘  └────────── drop ───────────┘
+//!                         read                      write
+//!   readers: 1 or more ◀──────── free, readers: 0 ────────▶ writer
+//!           │                        ▲      ▲                  │
+//!           └────────────────────────┘      └──────────────────┘
+//!            drop of the last ReadGuard      drop of the WriteGuard
 //! ```
 //!
-//! On each change the queue is served from its front as far as that goes: a writer alone, or
-//! readers up to the next writer. Invariant: after that, the first who waits cannot have the lock.
+//! On each change, requests are granted from the front of the queue as far as possible: one writer,
+//! or the readers up to the next writer. Invariant: after that, the first waiting request cannot be
+//! granted.
 
 mod guard;
 
@@ -20,7 +22,7 @@ use std::task::{Context, Poll, ready};
 
 pub use guard::{ReadGuard, WriteGuard};
 
-use crate::util::wait_graph::Kind;
+use crate::util::wait_graph::ResourceKind;
 use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 
 /// A reader-writer lock: many tasks read the value at once, or one task writes it, also across
@@ -45,33 +47,31 @@ use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 /// });
 /// ```
 pub struct RwLock<T: ?Sized> {
-    /// Whose turn it is.
-    resource: RefCell<RwLockState>,
+    state: RefCell<RwLockState>,
     /// Borrowed while guards live.
     value: RefCell<T>,
 }
 
-/// What somebody wants to do, or may.
+/// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
-    /// Look at the value, with others.
+    /// Shared access.
     Read,
-    /// Change it, alone.
+    /// Exclusive access.
     Write,
 }
 
 /// The state of the lock.
 struct RwLockState {
-    /// How many read, or were handed that.
+    /// The number of read guards and of granted reads that were not taken yet.
     readers: usize,
-    /// Whether somebody writes, or was handed that.
+    /// Whether there is a write guard, or a granted write that was not taken yet.
     writer: bool,
-    /// Those who wait.
     queue: WaitQueue<Access, Access>,
 }
 
 impl RwLockState {
-    /// Whether there is room for one more.
+    /// Returns `true` if the present guards allow this access.
     fn admits(&self, access: Access) -> bool {
         match access {
             Access::Read => !self.writer,
@@ -79,30 +79,30 @@ impl RwLockState {
         }
     }
 
-    /// Counts one in.
-    fn enter(&mut self, access: Access) {
+    /// Counts a reader or writer in.
+    fn acquire(&mut self, access: Access) {
         match access {
             Access::Read => self.readers += 1,
             Access::Write => self.writer = true,
         }
     }
 
-    /// Counts one out, and lets in who waits.
-    fn leave(&mut self, access: Access, wakes: &mut Wakes) {
+    /// Counts a reader or writer out, and grants waiting requests.
+    fn release(&mut self, access: Access, wakes: &mut Wakes) {
         match access {
             Access::Read => self.readers -= 1,
             Access::Write => self.writer = false,
         }
-        self.let_in(wakes);
+        self.grant_waiting(wakes);
     }
 
-    /// Serves from the front as far as that goes.
-    fn let_in(&mut self, wakes: &mut Wakes) {
+    /// Grants requests from the front as far as possible.
+    fn grant_waiting(&mut self, wakes: &mut Wakes) {
         while let Some(&access) = self.queue.first()
             && self.admits(access)
-            && self.queue.serve(access, wakes).is_ok()
+            && self.queue.grant(access, wakes).is_ok()
         {
-            self.enter(access);
+            self.acquire(access);
         }
     }
 }
@@ -120,17 +120,17 @@ impl Resource for RwLockState {
         if !self.queue.is_empty() || !self.admits(access) {
             return Err(access);
         }
-        self.enter(access);
+        self.acquire(access);
         Ok(access)
     }
 
-    /// A writer that has gone may have kept readers waiting.
-    fn left(&mut self, wakes: &mut Wakes) {
-        self.let_in(wakes);
+    /// The request that left may have been for writing, with readers behind it.
+    fn waiter_left(&mut self, wakes: &mut Wakes) {
+        self.grant_waiting(wakes);
     }
 
     fn take_back(&mut self, access: Access, wakes: &mut Wakes) -> Option<Access> {
-        self.leave(access, wakes);
+        self.release(access, wakes);
         None
     }
 }
@@ -139,13 +139,13 @@ impl<T> RwLock<T> {
     /// Creates a lock that is free.
     #[track_caller]
     pub const fn new(value: T) -> Self {
-        let room = RwLockState {
+        let state = RwLockState {
             readers: 0,
             writer: false,
-            queue: WaitQueue::new(Kind::RwLock),
+            queue: WaitQueue::new(ResourceKind::RwLock),
         };
         Self {
-            resource: RefCell::new(room),
+            state: RefCell::new(state),
             value: RefCell::new(value),
         }
     }
@@ -158,7 +158,7 @@ impl<T> RwLock<T> {
     /// ```
     #[must_use]
     pub fn named(mut self, name: impl AsRef<str>) -> Self {
-        wait_queue::name(&mut self.resource, name.as_ref());
+        wait_queue::name(&mut self.state, name.as_ref());
         self
     }
 
@@ -183,14 +183,14 @@ impl<T: ?Sized> RwLock<T> {
     /// # Examples
     /// See [`RwLock`].
     pub fn read(&self) -> ReadFuture<'_, T> {
-        ReadFuture(Entering::new(self, Access::Read))
+        ReadFuture(Acquire::new(self, Access::Read))
     }
 
     /// Waits until no other task reads or writes, and returns a guard for writing.
     ///
     /// # Cancel safety
     /// Only the place in the queue is lost. If the lock was handed to this wait already, the next
-    /// waiting task gets it; if not, readers that waited behind this writer are let in.
+    /// waiting task gets it; if not, readers that waited behind this writer may get it.
     ///
     /// # Panics
     /// If the future is polled after it has completed.
@@ -198,7 +198,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Examples
     /// See [`RwLock`].
     pub fn write(&self) -> WriteFuture<'_, T> {
-        WriteFuture(Entering::new(self, Access::Write))
+        WriteFuture(Acquire::new(self, Access::Write))
     }
 
     /// Returns a guard for reading if the lock can be had without waiting.
@@ -210,7 +210,7 @@ impl<T: ?Sized> RwLock<T> {
     /// assert!(reader.is_some() && lock.try_read().is_some() && lock.try_write().is_none());
     /// ```
     pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
-        self.try_enter(Access::Read)?;
+        self.try_acquire(Access::Read)?;
         Some(ReadGuard::of(self))
     }
 
@@ -223,14 +223,14 @@ impl<T: ?Sized> RwLock<T> {
     /// assert_eq!(lock.into_inner(), 2);
     /// ```
     pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
-        self.try_enter(Access::Write)?;
+        self.try_acquire(Access::Write)?;
         Some(WriteGuard::of(self))
     }
 
-    /// Asks without a wait.
-    fn try_enter(&self, access: Access) -> Option<Access> {
-        update(&self.resource, |room, wakes| {
-            room.try_grant(access, wakes).ok()
+    /// Acquires the lock if that needs no wait.
+    fn try_acquire(&self, access: Access) -> Option<Access> {
+        update(&self.state, |state, wakes| {
+            state.try_grant(access, wakes).ok()
         })
     }
 
@@ -238,7 +238,7 @@ impl<T: ?Sized> RwLock<T> {
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        !self.resource.borrow().admits(Access::Write)
+        !self.state.borrow().admits(Access::Write)
     }
 
     /// The name of [`is_locked`](Self::is_locked) before all predicates began with `is_`.
@@ -276,46 +276,43 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
             Ok(value) => shown.field("value", &&*value),
             Err(_) => shown.field("value", &format_args!("<locked>")),
         };
-        let room = self.resource.borrow();
+        let state = self.state.borrow();
         shown
-            .field("readers", &room.readers)
-            .field("writer", &room.writer)
-            .field("waiting", &room.queue.waiting())
+            .field("readers", &state.readers)
+            .field("writer", &state.writer)
+            .field("waiting", &state.queue.waiting())
             .finish()
     }
 }
 
-/// A wait for the lock.
-struct Entering<'a, T: ?Sized> {
-    /// Which lock.
+/// A wait for the lock, for reading or writing.
+struct Acquire<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
-    /// How far it got.
     waiter: Waiter<Access>,
 }
 
-impl<'a, T: ?Sized> Entering<'a, T> {
-    /// A wait that has not asked yet.
+impl<'a, T: ?Sized> Acquire<'a, T> {
     fn new(lock: &'a RwLock<T>, access: Access) -> Self {
         let waiter = Waiter::New(access);
         Self { lock, waiter }
     }
 
-    /// Ready with the lock when it was let in.
+    /// Returns the lock when it is acquired.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<&'a RwLock<T>> {
-        ready!(self.waiter.poll(&self.lock.resource, cx));
+        ready!(self.waiter.poll(&self.lock.state, cx));
         Poll::Ready(self.lock)
     }
 }
 
-impl<T: ?Sized> Drop for Entering<'_, T> {
+impl<T: ?Sized> Drop for Acquire<'_, T> {
     fn drop(&mut self) {
-        self.waiter.leave(&self.lock.resource);
+        self.waiter.leave(&self.lock.state);
     }
 }
 
 /// The future of [`RwLock::read`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct ReadFuture<'a, T: ?Sized>(Entering<'a, T>);
+pub struct ReadFuture<'a, T: ?Sized>(Acquire<'a, T>);
 
 impl<'a, T: ?Sized> Future for ReadFuture<'a, T> {
     type Output = ReadGuard<'a, T>;
@@ -333,7 +330,7 @@ impl<T: ?Sized> fmt::Debug for ReadFuture<'_, T> {
 
 /// The future of [`RwLock::write`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct WriteFuture<'a, T: ?Sized>(Entering<'a, T>);
+pub struct WriteFuture<'a, T: ?Sized>(Acquire<'a, T>);
 
 impl<'a, T: ?Sized> Future for WriteFuture<'a, T> {
     type Output = WriteGuard<'a, T>;

@@ -1,15 +1,18 @@
-//! A number of permits that tasks take and give back.
+//! A number of permits that tasks take and put back.
 //!
 //! ```text
-//!              try_acquire, acquire                     forget
-//!   free ◀────────────────────────────▶ held ──────────────────────▶ (gone)
-//!    ▲        the permit's drop                                          │
-//!    └──────────────────────── add_permits ──────────────────────────────┘
+//!             try_acquire, acquire
+//!   free ───────────────────────────▶ held ─────────▶ gone
+//!    ▲ ▲                               │     forget    │
+//!    │ └───────────────────────────────┘               │
+//!    │      drop of the Permit                         │
+//!    └─────────────────────────────────────────────────┘
+//!                       add_permits
 //! ```
 //!
-//! Those who wait are served from the front as far as the free permits go: who asks for many is not
-//! overtaken by who asks for few. Invariant: after that, the first who waits asks for more than are
-//! free.
+//! Whenever permits become free, requests are granted from the front of the queue as far as the
+//! permits go: a request for many permits is not overtaken by one for few. Invariant: after that,
+//! the first waiting request is for more permits than are free.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -20,7 +23,7 @@ use std::task::{Context, Poll, ready};
 
 use super::permit::{OwnedPermit, Permit};
 use crate::error::TooManyPermits;
-use crate::util::wait_graph::{Held, Kind};
+use crate::util::wait_graph::{Held, ResourceKind};
 use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 
 /// A semaphore: bounds how many tasks do something at once (asyncio: `Semaphore`,
@@ -50,42 +53,47 @@ use crate::util::wait_queue::{self, Resource, WaitQueue, Waiter, Wakes, update};
 /// ```
 #[doc(alias = "CapacityLimiter")]
 pub struct Semaphore {
-    /// How many permits there may be, free or held.
+    /// The highest number of permits, free and held.
     bound: usize,
-    /// Those that there are.
-    stock: RefCell<SemaphoreState>,
+    state: RefCell<SemaphoreState>,
 }
 
 /// The state of a semaphore.
 struct SemaphoreState {
-    /// How many permits are free.
+    /// The number of free permits.
     free: usize,
-    /// How many there are, free or held.
+    /// The number of permits, free and held.
     total: usize,
-    /// Those who wait, each for a number of permits.
+    /// The waiting requests, each for a number of permits.
     queue: WaitQueue<usize, usize>,
 }
 
 impl SemaphoreState {
-    /// Puts permits back, and serves from the front as far as they go.
+    /// Puts permits back, and grants requests from the front.
     #[inline]
     fn put_back(&mut self, count: usize, wakes: &mut Wakes) {
         self.free += count;
-        self.serve(wakes);
+        // The check is cheaper than the one in `grant_waiting`: bench `semaphore_free`.
+        if !self.queue.is_empty() {
+            self.grant_waiting(wakes);
+        }
     }
 
-    /// Serves from the front as far as the free permits go.
+    /// Grants requests from the front as far as the free permits go.
     #[inline]
-    fn serve(&mut self, wakes: &mut Wakes) {
+    fn grant_waiting(&mut self, wakes: &mut Wakes) {
         while let Some(&count) = self.queue.first()
             && count <= self.free
-            && self.queue.serve(count, wakes).is_ok()
+            && self.queue.grant(count, wakes).is_ok()
         {
             self.free -= count;
         }
     }
 
-    /// Makes new permits, unless they would be more than `bound` then. Tells how many there were.
+    /// Adds new permits.
+    ///
+    /// # Errors
+    /// The number of permits before, if there would be more than `bound`.
     fn add(&mut self, added: usize, bound: usize, wakes: &mut Wakes) -> Result<(), usize> {
         if added > bound - self.total {
             return Err(self.total);
@@ -113,9 +121,9 @@ impl Resource for SemaphoreState {
         Ok(count)
     }
 
-    /// One that asked for many may have kept others waiting.
-    fn left(&mut self, wakes: &mut Wakes) {
-        self.serve(wakes);
+    /// The request that left may have been for many permits, and those behind it are for fewer.
+    fn waiter_left(&mut self, wakes: &mut Wakes) {
+        self.grant_waiting(wakes);
     }
 
     fn take_back(&mut self, count: usize, wakes: &mut Wakes) -> Option<usize> {
@@ -150,17 +158,16 @@ impl Semaphore {
         Self::with_bound(permits, permits)
     }
 
-    /// With so many free permits and that bound.
     #[track_caller]
     const fn with_bound(permits: usize, bound: usize) -> Self {
-        let stock = SemaphoreState {
+        let state = SemaphoreState {
             free: permits,
             total: permits,
-            queue: WaitQueue::new(Kind::Semaphore),
+            queue: WaitQueue::new(ResourceKind::Semaphore),
         };
         Self {
             bound,
-            stock: RefCell::new(stock),
+            state: RefCell::new(state),
         }
     }
 
@@ -173,7 +180,7 @@ impl Semaphore {
     /// ```
     #[must_use]
     pub fn named(mut self, name: impl AsRef<str>) -> Self {
-        wait_queue::name(&mut self.stock, name.as_ref());
+        wait_queue::name(&mut self.state, name.as_ref());
         self
     }
 
@@ -202,7 +209,7 @@ impl Semaphore {
     ///
     /// # Cancel safety
     /// Only the place in the queue is lost. If the permits were handed to this wait already, the
-    /// next waiting tasks get them; if not, requests behind this one are looked at again.
+    /// next waiting tasks get them; if not, smaller requests behind this one may be granted.
     ///
     /// # Panics
     /// If `count` is greater than the bound of a [`bounded`](Semaphore::bounded) semaphore, or if
@@ -281,13 +288,13 @@ impl Semaphore {
         }
     }
 
-    /// Panics for what would be waited for in vain.
+    /// Panics if no wait for `count` permits could ever end.
     #[inline]
     fn refuse_impossible(&self, count: usize) {
         let bound = self.bound;
         assert!(
             count <= bound,
-            "{count} permits were asked for, and the semaphore never has more than {bound}"
+            "{count} permits were requested, but the semaphore never has more than {bound}"
         );
     }
 
@@ -324,11 +331,11 @@ impl Semaphore {
         Some(OwnedPermit::new(self, count))
     }
 
-    /// Takes permits without a wait.
+    /// Takes permits if that needs no wait.
     #[inline]
     fn try_take(&self, count: usize) -> Option<usize> {
-        update(&self.stock, |stock, wakes| {
-            stock.try_grant(count, wakes).ok()
+        update(&self.state, |state, wakes| {
+            state.try_grant(count, wakes).ok()
         })
     }
 
@@ -355,7 +362,7 @@ impl Semaphore {
     /// See [`bounded`](Semaphore::bounded).
     pub fn try_add_permits(&self, count: usize) -> Result<(), TooManyPermits> {
         let bound = self.bound;
-        update(&self.stock, |stock, wakes| stock.add(count, bound, wakes)).map_err(|total| {
+        update(&self.state, |state, wakes| state.add(count, bound, wakes)).map_err(|total| {
             TooManyPermits {
                 bound,
                 total,
@@ -368,15 +375,15 @@ impl Semaphore {
     #[doc(alias = "available_permits")]
     #[must_use]
     pub fn available(&self) -> usize {
-        self.stock.borrow().free
+        self.state.borrow().free
     }
 
     /// Returns `true` if [`acquire`](Semaphore::acquire) would have to wait.
     #[doc(alias = "locked")]
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        let stock = self.stock.borrow();
-        stock.free == 0 || !stock.queue.is_empty()
+        let state = self.state.borrow();
+        state.free == 0 || !state.queue.is_empty()
     }
 
     /// The name of [`is_locked`](Self::is_locked) before all predicates began with `is_`.
@@ -387,46 +394,31 @@ impl Semaphore {
         self.is_locked()
     }
 
-    /// Takes held permits back.
+    /// Puts held permits back.
     #[inline]
     pub(super) fn put_back(&self, count: usize) {
-        update(&self.stock, |stock, wakes| stock.put_back(count, wakes));
+        update(&self.state, |state, wakes| state.put_back(count, wakes));
     }
 
-    /// Notes that permits are held, where a book is kept. Those that borrow the semaphore rarely
-    /// leave their task, so that it need not be noted in them which hold is theirs.
+    /// Records that the current task holds permits, if a wait graph is open.
     #[inline]
-    pub(super) fn note_held(&self) {
-        wait_queue::note_held(&self.stock);
-    }
-
-    /// Notes that they are not any more, and takes them back. Apart, so that a drop in an ordinary
-    /// run needs no frame for it.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn let_go(&self, count: usize) {
-        wait_queue::note_let_go(&self.stock);
-        self.put_back(count);
-    }
-
-    /// Notes that permits are held that may go anywhere, where a book is kept.
     pub(super) fn held(&self) -> Held {
-        wait_queue::held(&self.stock)
+        wait_queue::held(&self.state)
     }
 
-    /// Counts held permits as gone.
+    /// Removes held permits from the total.
     pub(super) fn write_off(&self, count: usize) {
-        self.stock.borrow_mut().total -= count;
+        self.state.borrow_mut().total -= count;
     }
 }
 
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stock = self.stock.borrow();
+        let state = self.state.borrow();
         f.debug_struct("Semaphore")
-            .field("free", &stock.free)
-            .field("total", &stock.total)
-            .field("waiting", &stock.queue.waiting())
+            .field("free", &state.free)
+            .field("total", &state.total)
+            .field("waiting", &state.queue.waiting())
             .finish_non_exhaustive()
     }
 }
@@ -434,9 +426,7 @@ impl fmt::Debug for Semaphore {
 /// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct AcquireFuture<'a> {
-    /// Where from.
     semaphore: &'a Semaphore,
-    /// How far it got.
     waiter: Waiter<usize>,
 }
 
@@ -446,7 +436,7 @@ impl<'a> Future for AcquireFuture<'a> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
         let semaphore = self.semaphore;
-        let count = ready!(self.waiter.poll(&semaphore.stock, cx));
+        let count = ready!(self.waiter.poll(&semaphore.state, cx));
         Poll::Ready(Permit::new(semaphore, count))
     }
 }
@@ -454,7 +444,7 @@ impl<'a> Future for AcquireFuture<'a> {
 impl Drop for AcquireFuture<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.waiter.leave(&self.semaphore.stock);
+        self.waiter.leave(&self.semaphore.state);
     }
 }
 
@@ -467,9 +457,7 @@ impl fmt::Debug for AcquireFuture<'_> {
 /// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct AcquireOwnedFuture {
-    /// Where from.
     semaphore: Rc<Semaphore>,
-    /// How far it got.
     waiter: Waiter<usize>,
 }
 
@@ -478,14 +466,14 @@ impl Future for AcquireOwnedFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
         let this = &mut *self;
-        let count = ready!(this.waiter.poll(&this.semaphore.stock, cx));
+        let count = ready!(this.waiter.poll(&this.semaphore.state, cx));
         Poll::Ready(OwnedPermit::new(Rc::clone(&this.semaphore), count))
     }
 }
 
 impl Drop for AcquireOwnedFuture {
     fn drop(&mut self) {
-        self.waiter.leave(&self.semaphore.stock);
+        self.waiter.leave(&self.semaphore.state);
     }
 }
 

@@ -29,7 +29,7 @@ use std::task::{Context, Poll};
 
 use crate::error::{Closed, Undelivered};
 use crate::util::budget;
-use crate::util::wait_graph::{Kind, Note};
+use crate::util::wait_graph::{Note, ResourceKind};
 use crate::util::wait_queue::{Resource, WaitQueue, Waiter, Wakes, update};
 
 /// Creates a channel for the latest value, at first `value`, which counts as seen by the receiver.
@@ -58,7 +58,7 @@ pub fn watch<T>(value: T) -> (Sender<T>, Receiver<T>) {
         resource: RefCell::new(WatchState {
             version: 0,
             sender_gone: false,
-            waits: WaitQueue::new(Kind::Watch),
+            waits: WaitQueue::new(ResourceKind::Watch),
         }),
         receivers: Cell::new(1),
         gone: super::slot::WakerSlot::default(),
@@ -131,7 +131,7 @@ impl Resource for WatchState {
 fn announce(resource: &RefCell<WatchState>, change: impl FnOnce(&mut WatchState)) {
     update(resource, |news, wakes| {
         change(news);
-        news.waits.serve_many(usize::MAX, &(), wakes);
+        news.waits.grant_many(usize::MAX, &(), wakes);
     });
 }
 
@@ -257,8 +257,8 @@ impl<T> Future for ClosedFuture<'_, T> {
         }
         self.1.waits(|| {
             let news = self.0.0.resource.borrow_mut();
-            let location = news.waits.origin().location();
-            (Kind::WatchGone, Some(location), None)
+            let location = news.waits.info().location();
+            (ResourceKind::WatchGone, Some(location), None)
         });
         Poll::Pending
     }

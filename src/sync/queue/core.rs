@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::order::Order;
 use super::state::{Side, State};
 use crate::error::{Closed, GetError, PutError};
-use crate::util::wait_queue::{Left, Ticket, Wakes};
+use crate::util::wait_queue::{Removed, Ticket, Wakes};
 use crate::util::{Payload, budget, caught, drop_quietly};
 
 /// The items and who waits for them.
@@ -59,7 +59,7 @@ impl<S> Core<S> {
     }
 
     /// Whether a wait was served; if it was not, it goes on with this waker.
-    fn is_served(&self, side: Side, ticket: &Ticket, waker: &Waker) -> bool {
+    fn is_granted(&self, side: Side, ticket: &Ticket, waker: &Waker) -> bool {
         let mut state = self.0.borrow_mut();
         if state.waiting(side).has_other_waker(ticket, waker) {
             drop(state);
@@ -68,7 +68,7 @@ impl<S> Core<S> {
             drop_quietly(old);
             state = self.0.borrow_mut();
         }
-        state.waiting(side).is_served(ticket)
+        state.waiting(side).is_granted(ticket)
     }
 
     /// Ends a wait that is not to be served: what it was served with goes to the next.
@@ -77,19 +77,19 @@ impl<S> Core<S> {
         // Bound to a name, so that the waker is dropped after the borrow has gone.
         let left = self.change(|state, wakes| {
             let left = state.waiting(side).leave(ticket);
-            if let Left::Served(()) = left {
+            if let Removed::Granted(()) = left {
                 state.forfeit(side, wakes);
             }
             left
         });
-        if let Left::Waiting((), waker) = left {
+        if let Removed::Waiting((), waker) = left {
             drop_quietly(waker);
         }
     }
 
     /// Waits until nothing is unfinished.
     pub(super) fn poll_join(&self, wait: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(ticket) = wait.take_if(|ticket| self.is_served(Side::Join, ticket, cx.waker()))
+        if let Some(ticket) = wait.take_if(|ticket| self.is_granted(Side::Join, ticket, cx.waker()))
         {
             self.0.borrow_mut().redeem(Side::Join, ticket);
             return Poll::Ready(());
@@ -288,8 +288,8 @@ impl<S: Order> Core<S> {
         wait: &mut Option<Ticket>,
         waker: &Waker,
     ) -> Poll<Result<S::Item, Closed>> {
-        let is_served = |ticket: &mut Ticket| self.is_served(Side::Get, ticket, waker);
-        if !wait.as_mut().is_some_and(is_served) {
+        let is_granted = |ticket: &mut Ticket| self.is_granted(Side::Get, ticket, waker);
+        if !wait.as_mut().is_some_and(is_granted) {
             return Poll::Pending;
         }
         if !self.look(State::is_drained) {
@@ -341,7 +341,7 @@ impl<S: Order> Core<S> {
         waker: &Waker,
     ) -> Poll<Result<(), Closed>> {
         self.refuse_within_comparison();
-        let Some(ticket) = wait.take_if(|ticket| self.is_served(Side::Put, ticket, waker)) else {
+        let Some(ticket) = wait.take_if(|ticket| self.is_granted(Side::Put, ticket, waker)) else {
             return Poll::Pending;
         };
         let mut state = self.0.borrow_mut();

@@ -3,7 +3,7 @@
 //! Its methods change numbers and gather wakers. They run no foreign code, and leave the items
 //! alone, which may be away.
 
-use crate::util::wait_graph::Kind;
+use crate::util::wait_graph::ResourceKind;
 use crate::util::wait_queue::{Ticket, WaitQueue, Wakes};
 
 /// What somebody waits for.
@@ -55,9 +55,9 @@ impl<S> State<S> {
             reserved: 0,
             unfinished: 0,
             closed: false,
-            gets: WaitQueue::new(Kind::Item),
-            puts: WaitQueue::new(Kind::Room),
-            joins: WaitQueue::new(Kind::Join),
+            gets: WaitQueue::new(ResourceKind::Item),
+            puts: WaitQueue::new(ResourceKind::Room),
+            joins: WaitQueue::new(ResourceKind::Join),
         }
     }
 
@@ -132,7 +132,7 @@ impl<S> State<S> {
     /// Promises an item to the first get that waits, if there is one.
     #[inline]
     fn offer_item(&mut self, wakes: &mut Wakes) {
-        if !self.gets.is_empty() && self.has_item() && self.gets.serve((), wakes).is_ok() {
+        if !self.gets.is_empty() && self.has_item() && self.gets.grant((), wakes).is_ok() {
             self.promised += 1;
         }
     }
@@ -140,14 +140,14 @@ impl<S> State<S> {
     /// Reserves room for the first put that waits, if there is some.
     #[inline]
     fn offer_room(&mut self, wakes: &mut Wakes) {
-        if !self.puts.is_empty() && self.has_room() && self.puts.serve((), wakes).is_ok() {
+        if !self.puts.is_empty() && self.has_room() && self.puts.grant((), wakes).is_ok() {
             self.reserved += 1;
         }
     }
 
     /// Wakes all gets: nothing can be got any more.
     fn dismiss_gets(&mut self, wakes: &mut Wakes) {
-        self.promised += self.gets.serve_many(usize::MAX, &(), wakes);
+        self.promised += self.gets.grant_many(usize::MAX, &(), wakes);
     }
 
     /// Takes a wait out that has been served, and uses it.
@@ -180,14 +180,14 @@ impl<S> State<S> {
     pub(super) fn finish(&mut self, count: usize, wakes: &mut Wakes) {
         self.unfinished -= count;
         if self.unfinished == 0 {
-            self.joins.serve_many(usize::MAX, &(), wakes);
+            self.joins.grant_many(usize::MAX, &(), wakes);
         }
     }
 
     /// Nothing may be put any more.
     pub(super) fn close(&mut self, wakes: &mut Wakes) {
         self.closed = true;
-        self.reserved += self.puts.serve_many(usize::MAX, &(), wakes);
+        self.reserved += self.puts.grant_many(usize::MAX, &(), wakes);
         if self.is_drained() {
             self.dismiss_gets(wakes);
         }

@@ -8,31 +8,27 @@ use super::{Access, RwLock};
 use crate::util::wait_graph::Held;
 use crate::util::wait_queue::{self, update};
 
-/// Counts one out when it is dropped.
+/// Releases the lock of a reader or writer when it is dropped.
 struct ReleaseOnDrop<'a, T: ?Sized> {
-    /// Of which lock.
     lock: &'a RwLock<T>,
-    /// What it is there for.
     access: Access,
-    /// Says so in the book, where one is kept.
     _held: Held,
 }
 
 impl<'a, T: ?Sized> ReleaseOnDrop<'a, T> {
-    /// The stay of one that was let in.
     fn new(lock: &'a RwLock<T>, access: Access) -> Self {
         Self {
             lock,
             access,
-            _held: wait_queue::held(&lock.resource),
+            _held: wait_queue::held(&lock.state),
         }
     }
 }
 
 impl<T: ?Sized> Drop for ReleaseOnDrop<'_, T> {
     fn drop(&mut self) {
-        update(&self.lock.resource, |room, wakes| {
-            room.leave(self.access, wakes);
+        update(&self.lock.state, |state, wakes| {
+            state.release(self.access, wakes);
         });
     }
 }
@@ -40,20 +36,19 @@ impl<T: ?Sized> Drop for ReleaseOnDrop<'_, T> {
 /// A guard of an [`RwLock`] for reading, which other readers may share; releases the lock when
 /// dropped.
 #[doc(alias = "RwLockReadGuard")]
-#[must_use = "the lock is given back when the guard is dropped"]
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct ReadGuard<'a, T: ?Sized> {
-    /// Before the stay, so that the value is free when the lock is given back.
+    /// Dropped before `release`, so that the value is not borrowed when the lock is released.
     value: Ref<'a, T>,
-    /// Gives the lock back.
-    _stay: ReleaseOnDrop<'a, T>,
+    _release: ReleaseOnDrop<'a, T>,
 }
 
 impl<'a, T: ?Sized> ReadGuard<'a, T> {
-    /// The guard of a reader that was let in.
+    /// Creates the guard of a reader that has got the lock.
     pub(super) fn of(lock: &'a RwLock<T>) -> Self {
         Self {
             value: lock.value.borrow(),
-            _stay: ReleaseOnDrop::new(lock, Access::Read),
+            _release: ReleaseOnDrop::new(lock, Access::Read),
         }
     }
 }
@@ -74,20 +69,19 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
 
 /// A guard of an [`RwLock`] for writing, which excludes all others; releases the lock when dropped.
 #[doc(alias = "RwLockWriteGuard")]
-#[must_use = "the lock is given back when the guard is dropped"]
+#[must_use = "the lock is released when the guard is dropped"]
 pub struct WriteGuard<'a, T: ?Sized> {
-    /// Before the stay, so that the value is free when the lock is given back.
+    /// Dropped before `release`, so that the value is not borrowed when the lock is released.
     value: RefMut<'a, T>,
-    /// Gives the lock back.
-    stay: ReleaseOnDrop<'a, T>,
+    release: ReleaseOnDrop<'a, T>,
 }
 
 impl<'a, T: ?Sized> WriteGuard<'a, T> {
-    /// The guard of a writer that was let in.
+    /// Creates the guard of a writer that has got the lock.
     pub(super) fn of(lock: &'a RwLock<T>) -> Self {
         Self {
             value: lock.value.borrow_mut(),
-            stay: ReleaseOnDrop::new(lock, Access::Write),
+            release: ReleaseOnDrop::new(lock, Access::Write),
         }
     }
 
@@ -105,17 +99,17 @@ impl<'a, T: ?Sized> WriteGuard<'a, T> {
     /// # drop(reader);
     /// ```
     pub fn downgrade(guard: Self) -> ReadGuard<'a, T> {
-        let Self { value, mut stay } = guard;
+        let Self { value, mut release } = guard;
         drop(value);
-        let lock = stay.lock;
-        stay.access = Access::Read;
+        let lock = release.lock;
+        release.access = Access::Read;
         let guard = ReadGuard {
             value: lock.value.borrow(),
-            _stay: stay,
+            _release: release,
         };
-        update(&lock.resource, |room, wakes| {
-            room.enter(Access::Read);
-            room.leave(Access::Write, wakes);
+        update(&lock.state, |state, wakes| {
+            state.acquire(Access::Read);
+            state.release(Access::Write, wakes);
         });
         guard
     }

@@ -23,7 +23,7 @@ use super::notifier::Notifier;
 use crate::runtime::require_runtime;
 use crate::time::{Sleep, now, sleep_until};
 use crate::util::budget;
-use crate::util::wait_graph::{Kind, Note};
+use crate::util::wait_graph::{Note, ResourceKind};
 
 /// Which end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,11 +111,11 @@ impl Connection {
     /// Makes one attempt after another, of which the last leaves a waker.
     fn poll<T>(
         &self,
-        (side, kind): (Side, Kind),
+        (side, kind): (Side, ResourceKind),
         cx: &Context<'_>,
         attempt: impl FnMut() -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let note = &self.notes[side as usize][usize::from(kind == Kind::Write)];
+        let note = &self.notes[side as usize][usize::from(kind == ResourceKind::Write)];
         let polled = self.poll_attempt(side, cx, attempt);
         match polled {
             Poll::Ready(_) => note.over(),
@@ -160,7 +160,7 @@ impl Connection {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll((side, Kind::Read), cx, || {
+        self.poll((side, ResourceKind::Read), cx, || {
             let readable = ready!(self.ends.borrow()[side as usize].readable())?;
             ready!(poll_budget(cx.waker()));
             let count = self.network.draw_part(readable.min(buffer.len()));
@@ -186,7 +186,7 @@ impl Connection {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll((side, Kind::Write), cx, || {
+        self.poll((side, ResourceKind::Write), cx, || {
             let writable = ready!(self.ends.borrow()[side as usize].writable())?;
             ready!(poll_budget(cx.waker()));
             if self.network.draw_break(self.route_from(side)) {

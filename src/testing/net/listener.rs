@@ -14,7 +14,7 @@ use super::connection::poll_budget;
 use super::notifier::Notifier;
 use super::stream::Stream;
 use crate::net::{Incoming, Listen};
-use crate::util::wait_graph::{Kind, Note};
+use crate::util::wait_graph::{Note, ResourceKind};
 
 /// What a listener and its network share. The network does not own it: a connection that waits here owns the network.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Listener {
             Poll::Ready(_) => self.port.note.over(),
             Poll::Pending => {
                 let at = || Some(self.port.address.to_string());
-                self.port.note.waits(|| (Kind::Accept, None, at()));
+                self.port.note.waits(|| (ResourceKind::Accept, None, at()));
             }
         }
         let stream = ready!(stream);

@@ -1,133 +1,124 @@
-//! The book itself.
+//! The graph itself: the waits and holds of one runtime.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
 
-use super::{FINDER, Finder, ResourceLabel, WAIT_GRAPHS};
+use super::{FINDER, Finder, ResourceInfo, ResourceLabel, WAIT_GRAPHS};
 use crate::util::Id;
 
-/// Somebody who waits for something.
+/// One wait.
 #[derive(Clone, Debug)]
-pub(crate) struct Wait {
-    /// Which task; nothing, outside of a task.
+pub(crate) struct WaitRecord {
+    /// The waiting task; `None` outside of a task.
     pub(crate) task: Option<Id>,
-    /// For what.
-    pub(crate) thing: ResourceLabel,
-    /// Whether it was handed that, and has not taken it.
-    pub(crate) is_served: bool,
+    pub(crate) resource: ResourceLabel,
+    /// Whether the resource was granted to this wait, whose future has not taken it yet.
+    pub(crate) is_granted: bool,
 }
 
-/// Something, and which task has it; none, for what was taken outside of a task.
-pub(crate) type Hold = (ResourceLabel, Option<Id>);
+/// A resource and the task that holds it; `None` if it was taken outside of a task.
+pub(crate) type HoldRecord = (ResourceLabel, Option<Id>);
 
-/// Who waits for what, and who holds it.
-pub(crate) struct WaitGraph(RefCell<Lines>);
+/// A step of one wait in a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WaitStep {
+    /// The current task starts to wait.
+    Begin,
+    /// The current task polled a wait that another task may have begun.
+    Move,
+    /// The resource was granted to the wait.
+    Grant,
+    /// The wait has left the queue.
+    End,
+}
 
-/// What is written in it.
+/// The waits and holds of a runtime.
+pub(crate) struct WaitGraph(RefCell<Records>);
+
+/// What a [`WaitGraph`] records.
 #[derive(Default)]
-struct Lines {
-    /// Waits, by the number of the thing and the place in its queue.
-    waits: BTreeMap<(u64, u32), Wait>,
-    /// Who took a thing last that one at a time may have, by the number of the thing. That it was given back is not noted:
-    /// nobody asks for it unless somebody waits, and then it was not.
-    takers: BTreeMap<u64, Hold>,
-    /// What several may hold, by the numbers of the holds.
-    holds: BTreeMap<u32, Hold>,
+struct Records {
+    /// By the number of the resource and the index of the entry in its queue.
+    waits: BTreeMap<(u64, u32), WaitRecord>,
+    /// By the number of the hold.
+    holds: BTreeMap<u32, HoldRecord>,
 }
 
 impl WaitGraph {
-    /// Opens a book that is found by `finder`. Whoever keeps one uses the same.
+    /// Creates a graph that `finder` finds. All graphs of a process have the same finder.
     pub(crate) fn open(finder: Finder) -> Self {
         FINDER.get_or_init(|| finder);
         WAIT_GRAPHS.fetch_add(1, Ordering::Relaxed);
         Self(RefCell::default())
     }
 
-    /// A task waits.
-    pub(super) fn waits(&self, thing: ResourceLabel, place: u32, task: Option<Id>) {
-        let wait = Wait {
+    /// Records a step of a wait.
+    pub(super) fn step(&self, step: WaitStep, of: &ResourceInfo, index: u32, task: Option<Id>) {
+        match step {
+            WaitStep::Begin => self.insert_wait(of.label(), index, task),
+            WaitStep::Move => self.update_wait(of.number(), index, |wait| wait.task = task),
+            WaitStep::Grant => self.update_wait(of.number(), index, |wait| wait.is_granted = true),
+            WaitStep::End => self.remove_wait(of.number(), index),
+        }
+    }
+
+    /// Records a wait.
+    pub(super) fn insert_wait(&self, resource: ResourceLabel, index: u32, task: Option<Id>) {
+        let key = (resource.number, index);
+        let wait = WaitRecord {
             task,
-            thing,
-            is_served: false,
+            resource,
+            is_granted: false,
         };
-        let place = (wait.thing.number, place);
-        self.0.borrow_mut().waits.insert(place, wait);
+        self.0.borrow_mut().waits.insert(key, wait);
     }
 
-    /// A wait goes on, as another task perhaps.
-    pub(super) fn waits_on(&self, thing: u64, place: u32, task: Option<Id>) {
-        if let Some(wait) = self.0.borrow_mut().waits.get_mut(&(thing, place)) {
-            wait.task = task;
-        }
+    /// Changes a wait, if it was recorded.
+    fn update_wait(&self, resource: u64, index: u32, change: impl FnOnce(&mut WaitRecord)) {
+        let mut records = self.0.borrow_mut();
+        records.waits.get_mut(&(resource, index)).map(change);
     }
 
-    /// A wait was served.
-    pub(super) fn served(&self, thing: u64, place: u32) {
-        if let Some(wait) = self.0.borrow_mut().waits.get_mut(&(thing, place)) {
-            wait.is_served = true;
-        }
+    /// Removes a wait.
+    pub(super) fn remove_wait(&self, resource: u64, index: u32) {
+        self.0.borrow_mut().waits.remove(&(resource, index));
     }
 
-    /// A wait is over.
-    pub(super) fn left(&self, thing: u64, place: u32) {
-        self.0.borrow_mut().waits.remove(&(thing, place));
+    /// Removes the waits of a resource that was dropped. Their futures were leaked.
+    pub(super) fn remove_waits_of(&self, resource: u64) {
+        let mut records = self.0.borrow_mut();
+        records.waits.retain(|(number, _), _| *number != resource);
     }
 
-    /// A task has something, alone.
-    pub(super) fn taken(&self, thing: ResourceLabel, task: Option<Id>) {
-        let number = thing.number;
-        self.0.borrow_mut().takers.insert(number, (thing, task));
+    /// Records a hold.
+    pub(super) fn insert_hold(&self, resource: ResourceLabel, hold: u32, task: Option<Id>) {
+        self.0.borrow_mut().holds.insert(hold, (resource, task));
     }
 
-    /// A thing has gone, and who waited for it, if anybody did, was leaked.
-    pub(super) fn forget(&self, thing: u64) {
-        let mut lines = self.0.borrow_mut();
-        lines.takers.remove(&thing);
-        lines.waits.retain(|(number, _), _| *number != thing);
+    /// Removes a hold.
+    pub(super) fn remove_hold(&self, hold: u32) {
+        self.0.borrow_mut().holds.remove(&hold);
     }
 
-    /// A task holds something, with others perhaps.
-    pub(super) fn holds(&self, thing: ResourceLabel, number: u32, task: Option<Id>) {
-        self.0.borrow_mut().holds.insert(number, (thing, task));
-    }
-
-    /// A task has let go of something: its latest hold of it is over, or the oldest of anybody's.
-    pub(super) fn lets_go(&self, thing: u64, task: Option<Id>) {
-        let mut lines = self.0.borrow_mut();
-        let holds = lines.holds.iter();
-        let mut holds = holds.filter(|(_, (held, _))| held.number == thing);
-        let own = holds.clone().rfind(|(_, (_, who))| *who == task);
-        let over = own.or_else(|| holds.next()).map(|(number, _)| *number);
-        if let Some(number) = over {
-            lines.holds.remove(&number);
-        }
-    }
-
-    /// A hold is over.
-    pub(super) fn let_go(&self, number: u32) {
-        self.0.borrow_mut().holds.remove(&number);
-    }
-
-    /// All waits.
-    pub(crate) fn all_waits(&self) -> Vec<Wait> {
+    /// Returns all waits.
+    pub(crate) fn all_waits(&self) -> Vec<WaitRecord> {
         self.0.borrow().waits.values().cloned().collect()
     }
 
-    /// Who holds what somebody waits for.
-    pub(crate) fn holds_in_demand(&self) -> Vec<Hold> {
-        let lines = self.0.borrow();
-        let waits = || lines.waits.values();
-        let is_wanted =
-            |thing: &ResourceLabel| waits().any(|wait| wait.thing.number == thing.number);
-        let was_handed_on = |thing: &ResourceLabel| {
-            waits().any(|wait| wait.is_served && wait.thing.number == thing.number)
+    /// Returns the holds of resources that a task waits for.
+    pub(crate) fn holds_in_demand(&self) -> Vec<HoldRecord> {
+        let records = self.0.borrow();
+        let is_awaited = |resource: &ResourceLabel| {
+            let mut waits = records.waits.values();
+            waits.any(|wait| wait.resource.number == resource.number)
         };
-        let takers = lines.takers.values();
-        let takers = takers.filter(|(thing, _)| !was_handed_on(thing));
-        let all = takers.chain(lines.holds.values());
-        all.filter(|(thing, _)| is_wanted(thing)).cloned().collect()
+        let holds = records.holds.values();
+        holds
+            .filter(|(resource, _)| is_awaited(resource))
+            .cloned()
+            .collect()
     }
 }
 
@@ -139,10 +130,10 @@ impl Drop for WaitGraph {
 
 impl fmt::Debug for WaitGraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.0.borrow();
-        f.debug_struct("Book")
-            .field("waits", &lines.waits.len())
-            .field("holds", &lines.holds.len())
+        let records = self.0.borrow();
+        f.debug_struct("WaitGraph")
+            .field("waits", &records.waits.len())
+            .field("holds", &records.holds.len())
             .finish()
     }
 }

@@ -1,64 +1,70 @@
-//! Who waits for what, and who holds it: written down while somebody keeps a book, for the report of a deadlock.
+//! Records which task waits for which resource and which task holds it, for the report of a
+//! deadlock.
 //!
 //! ```text
-//!   WaitQueue: entered, served, left ──▶ line ─┐   is a book kept at all? one load, and no more in an ordinary run
-//!   a lock: taken; a guard: made, dropped ▶ line ┤
-//!                                               ▼
-//!                        the finder: the book of who runs here, and which task that is (a runtime's)
-//!                                               │
-//!                                               ▼
-//!                                             WaitGraph ──▶ waits, holds ──▶ the report
+//!   WaitQueue: enter, grant, leave ── WaitStep ──┐
+//!   a guard or permit: created, dropped ─ Held ──┤ only if is_enabled()
+//!   what has no queue of waiters ──────── Note ──┤
+//!                                                ▼
+//!          Finder: the graph of the runtime that runs here, and the task
+//!                                                │
+//!                                                ▼
+//!                      WaitGraph ── all_waits, holds_in_demand ──▶ report
 //! ```
 //!
-//! It knows neither tasks nor runtimes: whoever keeps a [`WaitGraph`] says, by a function, where it is and who runs. Floor F0.
+//! Only `testing::run` opens a graph. In any other run, recording costs one load of
+//! [`WAIT_GRAPHS`]. This module knows neither tasks nor runtimes: the runtime passes a [`Finder`]
+//! that returns its graph and its current task. Layer 0.
 //!
-//! What is written down has no consequence: a line that is missed, because a lock was taken before the book was opened, or
-//! outside of a task, is missing in the report, and that is all.
+//! No behavior depends on the records. A wait or hold that began before the graph was opened, or
+//! outside of the runtime, is missing in the report.
 
 mod graph;
 mod note;
 mod resource;
 
-pub(crate) use graph::{Hold, Wait, WaitGraph};
+pub(crate) use graph::{HoldRecord, WaitGraph, WaitRecord, WaitStep};
 pub(crate) use note::{Note, never_fires, never_fires_no_more, task_goes_on, task_waits};
-pub(crate) use resource::{Held, Kind, ResourceInfo, ResourceLabel};
+pub(crate) use resource::{Held, ResourceInfo, ResourceKind, ResourceLabel};
 
 use std::sync::OnceLock;
-// Not from `util::sync`: it says whether something is to be written down, and nobody relies on when a thread sees it.
+// From `std`, not from `util::sync`: nothing depends on when a thread sees these numbers, so loom
+// has nothing to check.
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::Id;
 
-/// How many books are kept in the process.
+/// The number of graphs that are open in the process.
 static WAIT_GRAPHS: AtomicUsize = AtomicUsize::new(0);
 
-/// The last number that was given to a thing.
-static THINGS: AtomicU64 = AtomicU64::new(0);
+/// The latest number of a resource.
+static RESOURCES: AtomicU64 = AtomicU64::new(0);
 
-/// The last number that was given to a hold. That it may begin anew is worth a smaller guard.
+/// The latest number of a hold. A `u32`, which may wrap around, keeps the guards small.
 static HOLDS: AtomicU32 = AtomicU32::new(0);
 
-/// Shows the book of whoever runs on this thread, and which task that is, where there is one.
+/// Calls the function with the graph of the runtime that runs on this thread and its current task.
+/// Does nothing if there is no graph.
 pub(crate) type Finder = fn(&mut dyn FnMut(&WaitGraph, Option<Id>));
 
-/// How books are found.
+/// The finder of all graphs.
 static FINDER: OnceLock<Finder> = OnceLock::new();
 
-/// True while somebody, perhaps on another thread, keeps a book.
+/// Returns `true` while a graph is open, on any thread.
 #[inline]
 pub(crate) fn is_enabled() -> bool {
     WAIT_GRAPHS.load(Ordering::Relaxed) != 0
 }
 
-/// Which task runs here, where a book is kept.
+/// Returns the current task, if its runtime has a graph.
 #[cold]
 pub(crate) fn who() -> Option<Id> {
     let mut found = None;
-    with_wait_graph(&mut |_, who| found = who);
+    with_wait_graph(&mut |_, task| found = task);
     found
 }
 
-/// Does something with the book of whoever runs here, if there is one.
+/// Calls `work` with the graph of this thread's runtime, if it has one.
 #[cold]
 fn with_wait_graph(work: &mut dyn FnMut(&WaitGraph, Option<Id>)) {
     if let Some(find) = FINDER.get() {
@@ -66,12 +72,12 @@ fn with_wait_graph(work: &mut dyn FnMut(&WaitGraph, Option<Id>)) {
     }
 }
 
-/// A number that no other thing has; not 0.
-fn next_number() -> u64 {
-    THINGS.fetch_add(1, Ordering::Relaxed) + 1
+/// Returns a number that no other resource has, and that is not 0.
+fn next_resource() -> u64 {
+    RESOURCES.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// A number that no other hold has; not 0.
+/// Returns a number that no other recent hold has, and that is not 0.
 fn next_hold() -> u32 {
     let number = HOLDS.fetch_add(1, Ordering::Relaxed);
     number.wrapping_add(1).max(1)

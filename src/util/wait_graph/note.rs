@@ -1,88 +1,97 @@
-//! Lines about waits at what has no queue of waiters: a channel for one, a connection in memory.
+//! Records of waits for what has no queue of waiters: a channel for one value, a connection of the
+//! simulated network, a timer.
 //!
 //! ```text
-//!   no number ── waits: a line for the task that runs ──▶ numbered ── over: its line goes
-//!                                                            └─ drop: all lines go
+//!   no number ── waits: records a wait of the current task ──▶ numbered
+//!                                                             │   │
+//!                     over: removes the current task's wait ◀─┘   │
+//!                     drop: removes all waits                   ◀─┘
 //! ```
 //!
-//! A task has one line at a note. Who polls by hand, and gives up without telling, leaves it there.
+//! A task has one record at a note. A future that is polled by hand and leaked leaves its record
+//! behind until the note is dropped.
 
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Kind, ResourceLabel, is_enabled, next_number, with_wait_graph};
+use super::{ResourceKind, ResourceLabel, is_enabled, next_resource, with_wait_graph};
 use crate::util::Id;
 
-/// What is waited for: what it is, where it was made, and how it is called.
-pub(crate) type About = (Kind, Option<&'static Location<'static>>, Option<String>);
+/// A resource: its kind, where it was created, and its name.
+pub(crate) type About = (
+    ResourceKind,
+    Option<&'static Location<'static>>,
+    Option<String>,
+);
 
-/// Says who waits at something. Its number in books; 0 until it is in one.
+/// Records the tasks that wait for a resource. Contains the resource's number, or 0 before the
+/// first wait is recorded.
 #[derive(Default)]
 pub(crate) struct Note(AtomicU64);
 
 impl Note {
-    /// Whoever runs now waits.
+    /// Records that the current task waits.
     #[inline]
     pub(crate) fn waits(&self, about: impl FnOnce() -> About) {
         if is_enabled() {
-            self.write(about());
+            self.insert(about());
         }
     }
 
-    /// Whoever runs now waits no more.
+    /// Records that the current task does not wait any more.
     #[inline]
     pub(crate) fn over(&self) {
         if self.number() != 0 {
-            self.strike_out();
+            self.remove();
         }
     }
 
-    /// Calls [`over`](Self::over) when it is dropped: for a wait that is a future of its own.
+    /// Returns a guard that calls [`over`](Self::over) when it is dropped.
     pub(crate) fn until_dropped(&self) -> Over<'_> {
         Over(self)
     }
 
-    /// Its number; 0, if it has none.
     #[inline]
     fn number(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Writes the line.
+    // Neither this nor `remove` is inlined: only tests record waits (bench `oneshot`).
     #[cold]
     #[inline(never)]
-    fn write(&self, (kind, location, name): About) {
+    fn insert(&self, (kind, location, name): About) {
         if self.number() == 0 {
-            self.0.store(next_number(), Ordering::Relaxed);
+            self.0.store(next_resource(), Ordering::Relaxed);
         }
-        let thing = ResourceLabel {
+        let resource = ResourceLabel {
             number: self.number(),
             kind,
             location,
             name: name.map(String::into_boxed_str),
         };
-        with_wait_graph(&mut |book, who| book.waits(thing.clone(), place_of(who), who));
+        with_wait_graph(&mut |graph, task| {
+            graph.insert_wait(resource.clone(), index_of(task), task);
+        });
     }
 
-    /// Strikes the line out.
     #[cold]
     #[inline(never)]
-    fn strike_out(&self) {
-        with_wait_graph(&mut |book, who| book.left(self.number(), place_of(who)));
+    fn remove(&self) {
+        with_wait_graph(&mut |graph, task| graph.remove_wait(self.number(), index_of(task)));
     }
 }
 
-/// The place of a task's line. Two that share it are four billion tasks apart.
-fn place_of(who: Option<Id>) -> u32 {
-    who.map_or(0, |who| who.number() as u32)
+/// Returns the index of a task's record. Two tasks with the same index are 2^32 tasks apart.
+fn index_of(task: Option<Id>) -> u32 {
+    task.map_or(0, |task| task.number() as u32)
 }
 
 impl Drop for Note {
     #[inline]
     fn drop(&mut self) {
         if self.number() != 0 {
-            super::resource::forget(self.number());
+            super::resource::remove_waits_of(self.number());
         }
     }
 }
@@ -93,7 +102,7 @@ impl fmt::Debug for Note {
     }
 }
 
-/// Ends the line of whoever runs when it is dropped.
+/// Removes the current task's record when it is dropped.
 pub(crate) struct Over<'a>(&'a Note);
 
 impl Drop for Over<'_> {
@@ -102,37 +111,38 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A task waits for something that is its own affair, as a place in its group.
+/// Records that a task waits for a resource of its own, such as its turn in a limited group.
 #[inline]
-pub(crate) fn task_waits(task: Id, kind: Kind) {
+pub(crate) fn task_waits(task: Id, kind: ResourceKind) {
     if is_enabled() {
-        let number = of_task(task.number());
-        with_wait_graph(&mut |book, _| book.waits(own(number, kind), 0, Some(task)));
+        let number = number_of_task(task.number());
+        with_wait_graph(&mut |graph, _| graph.insert_wait(label(number, kind), 0, Some(task)));
     }
 }
 
-/// The task of this number waits no more.
+/// Records that the task with this number does not wait for its own resource any more.
 #[inline]
 pub(crate) fn task_goes_on(number: u64) {
     if is_enabled() {
-        with_wait_graph(&mut |book, _| book.left(of_task(number), 0));
+        with_wait_graph(&mut |graph, _| graph.remove_wait(number_of_task(number), 0));
     }
 }
 
-/// Whoever runs now waits for a timer that never fires, by its key.
+/// Records that the current task waits for a timer that never fires, identified by its key.
 #[cold]
 pub(crate) fn never_fires(key: u64) {
-    with_wait_graph(&mut |book, who| book.waits(own(of_timer(key), Kind::Never), 0, who));
+    let timer = label(number_of_timer(key), ResourceKind::Never);
+    with_wait_graph(&mut |graph, task| graph.insert_wait(timer.clone(), 0, task));
 }
 
-/// Nobody waits for it any more.
+/// Records that no task waits for this timer any more.
 #[cold]
 pub(crate) fn never_fires_no_more(key: u64) {
-    with_wait_graph(&mut |book, _| book.left(of_timer(key), 0));
+    with_wait_graph(&mut |graph, _| graph.remove_wait(number_of_timer(key), 0));
 }
 
-/// Something that was made nowhere in particular.
-fn own(number: u64, kind: Kind) -> ResourceLabel {
+/// Returns the label of a resource without a name and a location.
+fn label(number: u64, kind: ResourceKind) -> ResourceLabel {
     ResourceLabel {
         number,
         kind,
@@ -141,12 +151,12 @@ fn own(number: u64, kind: Kind) -> ResourceLabel {
     }
 }
 
-/// The number of a task's own affairs: beyond all that are counted up.
-fn of_task(number: u64) -> u64 {
+/// Returns the number of a task's own resource, which [`next_resource`] never reaches.
+fn number_of_task(number: u64) -> u64 {
     number | 1 << 63
 }
 
-/// The number of a timer: likewise, and apart from those of tasks.
-fn of_timer(key: u64) -> u64 {
+/// Returns the number of a timer, which no task's resource has and [`next_resource`] never reaches.
+fn number_of_timer(key: u64) -> u64 {
     key & !(1 << 63) | 1 << 62
 }

@@ -1,60 +1,50 @@
-//! What can be waited for or held: where it was made, and how it is called.
+//! Resources: what a task can wait for or hold, where it was created, and its name.
 
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 
-use super::{is_enabled, next_hold, next_number, with_wait_graph};
+use super::{WaitStep, is_enabled, next_hold, next_resource, with_wait_graph};
 
-/// What is waited for.
+/// What a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A lock.
+pub(crate) enum ResourceKind {
     Lock,
-    /// A lock for readers and writers.
     RwLock,
-    /// A permit.
     Semaphore,
-    /// The change that a condition tells of.
     Condition,
-    /// The flag of an event.
     Event,
-    /// The others at a barrier.
     Barrier,
     /// An item of a queue.
     Item,
-    /// Room in a queue.
+    /// Capacity of a queue.
     Room,
-    /// That the items of a queue are done.
+    /// The end of the unfinished items of a queue.
     Join,
-    /// A value of a `watch`.
     Watch,
-    /// An item of a `broadcast`.
     Broadcast,
-    /// The value of a `oneshot`.
     Oneshot,
-    /// That the receiver of a `oneshot` goes.
+    /// The drop of the receiver of a `oneshot`.
     OneshotGone,
-    /// That the receivers of a `watch` go.
+    /// The drop of the receivers of a `watch`.
     WatchGone,
-    /// An item of an `inbox`.
     Inbox,
-    /// A connection that comes to a listener in memory.
+    /// A connection to a listener of the simulated network.
     Accept,
-    /// Bytes of a connection in memory.
+    /// Bytes of a simulated connection.
     Read,
-    /// Room for bytes in one.
+    /// Buffer space of a simulated connection.
     Write,
-    /// That a child of a group may begin.
+    /// The turn of a child in a group with a limit.
     Limit,
-    /// What a `Remote` was asked for.
+    /// The result of a call to a `Remote`.
     Reply,
-    /// A moment that the clock does not reach.
+    /// A time that the clock does not reach.
     Never,
 }
 
-impl Kind {
-    /// What somebody who waits waits for: an article and a noun.
+impl ResourceKind {
+    /// Returns an article and a noun for the report.
     fn noun(self) -> &'static str {
         match self {
             Self::Lock => "the lock",
@@ -81,28 +71,26 @@ impl Kind {
         }
     }
 
-    /// Whether somebody can hold it.
+    /// Returns `true` if a task can hold it.
     pub(crate) fn is_held(self) -> bool {
         matches!(self, Self::Lock | Self::RwLock | Self::Semaphore)
     }
 }
 
-/// What a lock, a queue and so on knows about itself.
+/// The identity of a lock, a queue or another primitive in the graph.
 pub(crate) struct ResourceInfo {
-    /// What it is.
-    kind: Kind,
-    /// Where it was made.
+    kind: ResourceKind,
+    /// Where it was created.
     location: &'static Location<'static>,
-    /// How it is called.
     name: Option<Box<str>>,
-    /// Its number in books; 0 until it is in one. It moves with the thing, as an address would not.
+    /// 0 until it is recorded for the first time. Moves with the primitive, unlike an address.
     number: Cell<u64>,
 }
 
 impl ResourceInfo {
-    /// That of something which the caller makes.
+    /// Creates the identity of a primitive that the caller creates.
     #[track_caller]
-    pub(crate) const fn here(kind: Kind) -> Self {
+    pub(crate) const fn here(kind: ResourceKind) -> Self {
         Self {
             kind,
             location: Location::caller(),
@@ -111,26 +99,23 @@ impl ResourceInfo {
         }
     }
 
-    /// Calls it so.
     pub(crate) fn set_name(&mut self, name: &str) {
         self.name = Some(name.into());
     }
 
-    /// Where it was made.
     pub(crate) fn location(&self) -> &'static Location<'static> {
         self.location
     }
 
-    /// Its number in books.
+    /// Returns its number, and assigns one first if it has none.
     pub(super) fn number(&self) -> u64 {
         if self.number.get() == 0 {
-            self.number.set(next_number());
+            self.number.set(next_resource());
         }
         self.number.get()
     }
 
-    /// It as a book has it.
-    pub(super) fn thing(&self) -> ResourceLabel {
+    pub(super) fn label(&self) -> ResourceLabel {
         ResourceLabel {
             number: self.number(),
             kind: self.kind,
@@ -139,94 +124,48 @@ impl ResourceInfo {
         }
     }
 
-    /// Somebody waits, at this place of the queue.
+    /// Records a step of the wait at this index of the queue. Not inlined: only tests record waits
+    /// (benches `lock_handed`, `queue_free`).
     #[cold]
     #[inline(never)]
-    pub(crate) fn waits(&self, place: u32) {
-        with_wait_graph(&mut |book, who| book.waits(self.thing(), place, who));
+    pub(crate) fn record(&self, step: WaitStep, index: u32) {
+        with_wait_graph(&mut |graph, task| graph.step(step, self, index, task));
     }
 
-    /// Whoever waits at this place does so as another task, perhaps.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn waits_on(&self, place: u32) {
-        with_wait_graph(&mut |book, who| book.waits_on(self.number(), place, who));
-    }
-
-    /// Whoever waits at this place was served.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn served(&self, place: u32) {
-        with_wait_graph(&mut |book, _| book.served(self.number(), place));
-    }
-
-    /// Nobody waits at this place any more.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn left(&self, place: u32) {
-        with_wait_graph(&mut |book, _| book.left(self.number(), place));
-    }
-
-    /// Whoever runs now has it, alone, until the next one has it.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn taken(&self) {
-        with_wait_graph(&mut |book, who| book.taken(self.thing(), who));
-    }
-
-    /// Whoever runs now holds it, with others perhaps, until what this gives is dropped.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn held(&self) -> Held {
+    /// Records that the current task holds the resource until the result is dropped.
+    pub(crate) fn hold(&self) -> Held {
         let number = next_hold();
-        with_wait_graph(&mut |book, who| book.holds(self.thing(), number, who));
+        with_wait_graph(&mut |graph, task| graph.insert_hold(self.label(), number, task));
         Held(number)
-    }
-
-    /// Whoever runs now holds it, with others perhaps, until it [lets go](Self::lets_go).
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn holds(&self) {
-        with_wait_graph(&mut |book, who| book.holds(self.thing(), next_hold(), who));
-    }
-
-    /// Whoever runs now has let go of it: one of its own holds is over, or, if it has none, the oldest of anybody's.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn lets_go(&self) {
-        with_wait_graph(&mut |book, who| book.lets_go(self.number(), who));
     }
 }
 
 impl Drop for ResourceInfo {
     fn drop(&mut self) {
         if self.number.get() != 0 {
-            forget(self.number.get());
+            remove_waits_of(self.number.get());
         }
     }
 }
 
 impl fmt::Debug for ResourceInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.thing())
+        write!(f, "{}", self.label())
     }
 }
 
-/// Something that is waited for or held.
+/// The description of a resource in the graph.
 #[derive(Clone, Debug)]
 pub(crate) struct ResourceLabel {
-    /// Its number.
     pub(crate) number: u64,
-    /// What it is.
-    pub(crate) kind: Kind,
-    /// Where it was made, if that says something.
+    pub(crate) kind: ResourceKind,
+    /// Where it was created, if that identifies it.
     pub(super) location: Option<&'static Location<'static>>,
-    /// How it is called.
     pub(super) name: Option<Box<str>>,
 }
 
 impl ResourceLabel {
-    /// How it is called, or where it was made.
+    /// Returns its name, or else where it was created.
     pub(crate) fn short(&self) -> String {
         let noun = self.kind.noun();
         match (&self.name, self.location) {
@@ -246,16 +185,18 @@ impl fmt::Display for ResourceLabel {
     }
 }
 
-/// The number of a hold that is in the book; 0 for one that is not. Part of the guards of what several may hold.
+/// A part of every guard and permit: the number of its hold in the graph, or 0 if the hold is not
+/// recorded. The drop removes the hold from the graph.
 pub(crate) struct Held(u32);
 
 impl Held {
-    /// Notes a hold, where a book is kept.
+    /// Returns the hold that `record` records, which is called only if a graph is open.
     #[inline]
-    pub(crate) fn noted(note: impl FnOnce() -> Self) -> Self {
-        match is_enabled() {
-            false => Self(0),
-            true => apart(note),
+    pub(crate) fn recorded(record: impl FnOnce() -> Self) -> Self {
+        if is_enabled() {
+            call_cold(record)
+        } else {
+            Self(0)
         }
     }
 }
@@ -264,7 +205,7 @@ impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
         if self.0 != 0 {
-            strike_out(self.0);
+            remove_hold(self.0);
         }
     }
 }
@@ -275,23 +216,23 @@ impl fmt::Debug for Held {
     }
 }
 
-/// Does what is seldom done, where it is in nobody's way.
+/// Calls `work` out of line: only tests record holds (benches `lock_free`, `semaphore_free`).
 #[cold]
 #[inline(never)]
-fn apart<R>(work: impl FnOnce() -> R) -> R {
+fn call_cold<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// A thing has gone.
+/// Removes the waits of a resource that was dropped. Not inlined: benches `oneshot`, `queue_free`.
 #[cold]
 #[inline(never)]
-pub(super) fn forget(number: u64) {
-    with_wait_graph(&mut |book, _| book.forget(number));
+pub(super) fn remove_waits_of(number: u64) {
+    with_wait_graph(&mut |graph, _| graph.remove_waits_of(number));
 }
 
-/// A hold has ended.
+/// Removes a hold. Not inlined: benches `lock_free`, `semaphore_free`.
 #[cold]
 #[inline(never)]
-fn strike_out(number: u32) {
-    with_wait_graph(&mut |book, _| book.let_go(number));
+fn remove_hold(number: u32) {
+    with_wait_graph(&mut |graph, _| graph.remove_hold(number));
 }

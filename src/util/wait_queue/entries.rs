@@ -1,7 +1,17 @@
-//! The memory of a wait queue: entries in one block, the waiting ones linked in order, the vacant ones in a stack.
+//! The memory of a wait queue: entries in one block. The waiting ones form a doubly linked list, the
+//! vacant ones a stack.
 //!
-//! Invariant: `head` and `tail` are both [`NONE`], or the ends of a chain of waiting entries; `free` is the top of a stack of
-//! vacant ones. Only this file writes links.
+//! ```text
+//!                append                 grant_first
+//!   vacant ─────────────────▶ waiting ───────────────▶ granted
+//!     ▲ ▲                        │                        │
+//!     │ └────────────────────────┘ remove                 │
+//!     └───────────────────────────────────────────────────┘
+//!                                   remove, remove_granted
+//! ```
+//!
+//! Invariant: `head` and `tail` are both [`NONE`], or the ends of the list of waiting entries; `free`
+//! is the top of the stack of vacant ones. Only this file writes links.
 
 use std::mem;
 use std::task::Waker;
@@ -9,52 +19,48 @@ use std::task::Waker;
 /// The index of no entry.
 const NONE: u32 = u32::MAX;
 
-/// More room than this is given back when the last entry leaves.
+/// A block with more entries than this is freed when the last entry becomes vacant.
 const KEPT: usize = 256;
 
 /// One entry.
 #[derive(Debug)]
-pub(super) enum Entry<W, G> {
-    /// Nobody; the next vacant entry, or [`NONE`].
+pub(super) enum Entry<R, G> {
+    /// The index of the next vacant entry, or [`NONE`].
     Vacant(u32),
-    /// Somebody who waits.
-    Waiting(Waiting<W>),
-    /// Somebody who was served, and has not taken this yet.
-    Served(G),
+    Waiting(Waiting<R>),
+    /// A grant that its waiter has not taken yet.
+    Granted(G),
 }
 
-/// Somebody who waits.
+/// A waiter without a grant.
 #[derive(Debug)]
-pub(super) struct Waiting<W> {
-    /// What for.
-    pub(super) want: W,
-    /// Whom to wake then.
+pub(super) struct Waiting<R> {
+    pub(super) request: R,
     pub(super) waker: Waker,
-    /// The one before, or [`NONE`].
+    /// The index of the waiter before, or [`NONE`].
     prev: u32,
-    /// The one after, or [`NONE`].
+    /// The index of the waiter after, or [`NONE`].
     next: u32,
 }
 
-/// All entries.
+/// All entries of a queue.
 #[derive(Debug)]
-pub(super) struct Entries<W, G> {
-    /// The block.
-    slots: Vec<Entry<W, G>>,
-    /// The first that waits.
+pub(super) struct Entries<R, G> {
+    slots: Vec<Entry<R, G>>,
+    /// The index of the first waiting entry.
     head: u32,
-    /// The last that waits.
+    /// The index of the last waiting entry.
     tail: u32,
-    /// The top of the stack of vacant ones.
+    /// The index of the top of the stack of vacant entries.
     free: u32,
-    /// How many wait.
+    /// The number of waiting entries.
     waiting: u32,
-    /// How many are not vacant.
+    /// The number of waiting and granted entries.
     used: u32,
 }
 
-impl<W, G> Entries<W, G> {
-    /// None; the first that comes allocates.
+impl<R, G> Entries<R, G> {
+    /// Creates an empty block, which allocates with the first entry.
     pub(super) const fn new() -> Self {
         Self {
             slots: Vec::new(),
@@ -66,43 +72,42 @@ impl<W, G> Entries<W, G> {
         }
     }
 
-    /// How many wait.
+    /// Returns the number of waiting entries.
     #[inline]
     pub(super) fn waiting(&self) -> usize {
         self.waiting as usize
     }
 
-    /// For how many there is room.
+    /// Returns the number of entries for which memory is allocated.
     #[cfg(test)]
-    pub(super) fn room(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         self.slots.capacity()
     }
 
-    /// The place of the first that waits; that of nobody, if nobody does.
+    /// Returns the index of the first waiting entry, or [`NONE`].
     #[inline]
-    pub(super) fn first_place(&self) -> u32 {
+    pub(super) fn first_index(&self) -> u32 {
         self.head
     }
 
-    /// Borrows an entry.
     #[inline]
-    pub(super) fn at(&mut self, index: u32) -> &mut Entry<W, G> {
+    pub(super) fn at(&mut self, index: u32) -> &mut Entry<R, G> {
         &mut self.slots[index as usize]
     }
 
-    /// Borrows the first that waits.
+    /// Borrows the first waiting entry.
     #[inline]
-    pub(super) fn first(&self) -> Option<&Waiting<W>> {
+    pub(super) fn first(&self) -> Option<&Waiting<R>> {
         match self.slots.get(self.head as usize) {
             Some(Entry::Waiting(first)) => Some(first),
             _ => None,
         }
     }
 
-    /// Puts somebody at the end of those who wait.
-    pub(super) fn append(&mut self, want: W, waker: Waker) -> u32 {
+    /// Adds a waiting entry at the end of the list and returns its index.
+    pub(super) fn append(&mut self, request: R, waker: Waker) -> u32 {
         let entry = Entry::Waiting(Waiting {
-            want,
+            request,
             waker,
             prev: self.tail,
             next: NONE,
@@ -117,65 +122,67 @@ impl<W, G> Entries<W, G> {
         index
     }
 
-    /// Turns the first that waits into one that is served, and gives what it was.
+    /// Replaces the first waiting entry by a granted one and returns the waiter.
+    ///
+    /// # Errors
+    /// `grant`, if no entry waits.
     #[inline]
-    pub(super) fn serve_first(&mut self, grant: G) -> Result<Waiting<W>, G> {
+    pub(super) fn grant_first(&mut self, grant: G) -> Result<Waiting<R>, G> {
         let index = self.head;
         let Some(slot) = self.slots.get_mut(index as usize) else {
             return Err(grant);
         };
-        let Entry::Waiting(first) = mem::replace(slot, Entry::Served(grant)) else {
-            unreachable!("the head of those who wait, waits");
+        let Entry::Waiting(first) = mem::replace(slot, Entry::Granted(grant)) else {
+            unreachable!("the head of the list is a waiting entry");
         };
         self.unlink(&first);
         Ok(first)
     }
 
-    /// Takes an entry out, wherever it stands.
+    /// Makes an entry vacant and returns what it was.
     #[inline]
-    pub(super) fn remove(&mut self, index: u32) -> Entry<W, G> {
+    pub(super) fn remove(&mut self, index: u32) -> Entry<R, G> {
         let vacant = Entry::Vacant(self.free);
         let entry = mem::replace(&mut self.slots[index as usize], vacant);
         if let Entry::Waiting(waiting) = &entry {
             self.unlink(waiting);
         }
-        self.vacated(index);
+        self.push_vacant(index);
         entry
     }
 
-    /// Takes an entry out if it is one that is served: the way of most.
+    /// Makes an entry vacant if it is granted, and returns its grant. Most entries end so.
     #[inline]
-    pub(super) fn remove_served(&mut self, index: u32) -> Option<G> {
+    pub(super) fn remove_granted(&mut self, index: u32) -> Option<G> {
         let slot = &mut self.slots[index as usize];
-        let Entry::Served(_) = slot else {
+        let Entry::Granted(_) = slot else {
             return None;
         };
-        let Entry::Served(grant) = mem::replace(slot, Entry::Vacant(self.free)) else {
-            unreachable!("it was served a moment ago");
+        let Entry::Granted(grant) = mem::replace(slot, Entry::Vacant(self.free)) else {
+            unreachable!("the entry was checked to be granted");
         };
-        self.vacated(index);
+        self.push_vacant(index);
         Some(grant)
     }
 
-    /// Puts an entry that was made vacant on the stack.
+    /// Makes an entry, whose content is vacant already, the top of the stack.
     #[inline]
-    fn vacated(&mut self, index: u32) {
+    fn push_vacant(&mut self, index: u32) {
         self.free = index;
         self.used -= 1;
         if self.used == 0 && self.slots.capacity() > KEPT {
-            self.give_back();
+            self.free_block();
         }
     }
 
-    /// Gives the block back.
     #[cold]
-    fn give_back(&mut self) {
+    fn free_block(&mut self) {
         self.slots = Vec::new();
         self.free = NONE;
     }
 
-    /// Finds room for an entry.
-    fn occupy(&mut self, entry: Entry<W, G>) -> u32 {
+    /// Stores an entry in a vacant slot or a new one, and returns its index.
+    fn occupy(&mut self, entry: Entry<R, G>) -> u32 {
         self.used += 1;
         let index = self.free;
         if let Some(slot) = self.slots.get_mut(index as usize) {
@@ -190,9 +197,9 @@ impl<W, G> Entries<W, G> {
         (self.slots.len() - 1) as u32
     }
 
-    /// Takes somebody who has left their entry already out of the chain.
+    /// Removes a waiter, which is not in its slot any more, from the list.
     #[inline]
-    fn unlink(&mut self, waiting: &Waiting<W>) {
+    fn unlink(&mut self, waiting: &Waiting<R>) {
         match self.waiting_at(waiting.prev) {
             None => self.head = waiting.next,
             Some(before) => before.next = waiting.next,
@@ -204,9 +211,9 @@ impl<W, G> Entries<W, G> {
         self.waiting -= 1;
     }
 
-    /// Borrows somebody who waits; nobody, at [`NONE`].
+    /// Borrows a waiting entry; `None` at [`NONE`].
     #[inline]
-    fn waiting_at(&mut self, index: u32) -> Option<&mut Waiting<W>> {
+    fn waiting_at(&mut self, index: u32) -> Option<&mut Waiting<R>> {
         match self.slots.get_mut(index as usize) {
             Some(Entry::Waiting(waiting)) => Some(waiting),
             _ => None,

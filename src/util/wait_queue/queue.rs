@@ -5,149 +5,132 @@ use std::task::Waker;
 
 use super::entries::{Entries, Entry};
 use super::wakes::Wakes;
-use crate::util::wait_graph::{self, Kind, ResourceInfo};
+use crate::util::wait_graph::{self, ResourceInfo, ResourceKind, WaitStep};
 
-/// Names one entry of one queue. It is no copy: whoever has it is the one who waits, and gives it back by
-/// [`leave`](WaitQueue::leave).
+/// The index of one entry of one queue. Not `Clone`: its owner is the waiter, and returns it by
+/// [`leave`](WaitQueue::leave) or [`take_grant`](WaitQueue::take_grant).
 #[derive(Debug)]
 #[must_use = "a ticket that is lost leaves its entry in the queue"]
 pub(crate) struct Ticket(u32);
 
-impl Ticket {
-    /// The place of its holder.
-    pub(super) fn place(&self) -> u32 {
-        self.0
-    }
-}
-
-/// How somebody left.
+/// The content of an entry that left the queue.
 #[derive(Debug)]
-pub(crate) enum Left<W, G> {
-    /// Unserved: what was wanted, and the waker, which is dropped while nothing is borrowed.
-    Waiting(W, Waker),
-    /// With what it was handed.
-    Served(G),
+pub(crate) enum Removed<R, G> {
+    /// The waiter had no grant: its request and its waker. Drop the waker while nothing is
+    /// borrowed.
+    Waiting(R, Waker),
+    /// The waiter had a grant that it did not take.
+    Granted(G),
 }
 
-/// Those who wait for a `W` each, and those who were handed a `G`. See the [module](super) for its promises.
+/// A queue of waiters, each with a request `R` and, once the resource was granted to it, a grant
+/// `G`. See the [module](super) for its guarantees.
 #[derive(Debug)]
-pub(crate) struct WaitQueue<W, G> {
-    /// The entries.
-    entries: Entries<W, G>,
-    /// What is waited for.
-    origin: ResourceInfo,
+pub(crate) struct WaitQueue<R, G> {
+    entries: Entries<R, G>,
+    /// What the waiters wait for.
+    info: ResourceInfo,
 }
 
-impl<W, G> WaitQueue<W, G> {
-    /// Makes an empty queue, of those who wait for something that the caller makes; it allocates when the first enters.
+impl<R, G> WaitQueue<R, G> {
+    /// Creates an empty queue for a primitive that the caller creates. Allocates when the first
+    /// waiter enters.
     #[track_caller]
-    pub(crate) const fn new(kind: Kind) -> Self {
+    pub(crate) const fn new(kind: ResourceKind) -> Self {
         Self {
             entries: Entries::new(),
-            origin: ResourceInfo::here(kind),
+            info: ResourceInfo::here(kind),
         }
     }
 
-    /// What is waited for.
-    pub(crate) fn origin(&self) -> &ResourceInfo {
-        &self.origin
+    /// Returns the identity of the primitive.
+    pub(crate) fn info(&self) -> &ResourceInfo {
+        &self.info
     }
 
-    /// Calls so what is waited for.
+    /// Names the primitive, for reports.
     pub(crate) fn set_name(&mut self, name: &str) {
-        self.origin.set_name(name);
+        self.info.set_name(name);
     }
 
-    /// Writes down what becomes of the one at this place, where a book is kept.
+    /// Records a step of a wait, if a wait graph is open.
     #[inline(always)]
-    fn note(&self, place: u32, line: impl FnOnce(&ResourceInfo, u32)) {
+    fn record(&self, step: WaitStep, index: u32) {
         if wait_graph::is_enabled() {
-            line(&self.origin, place);
+            self.info.record(step, index);
         }
     }
 
-    /// Tells whether nobody waits. Those who were served do not count.
+    /// Returns `true` if there is no waiter without a grant.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.waiting() == 0
     }
 
-    /// Counts those who wait. Those who were served do not count.
+    /// Returns the number of waiters without a grant.
     #[inline]
     pub(crate) fn waiting(&self) -> usize {
         self.entries.waiting()
     }
 
-    /// For how many there is room without asking the allocator.
+    /// Returns the number of entries for which memory is allocated.
     #[cfg(test)]
-    pub(super) fn room(&self) -> usize {
-        self.entries.room()
+    pub(super) fn capacity(&self) -> usize {
+        self.entries.capacity()
     }
 
-    /// Borrows what the first wants.
+    /// Borrows the first waiter's request.
     #[inline]
-    pub(crate) fn first(&self) -> Option<&W> {
-        self.entries.first().map(|first| &first.want)
+    pub(crate) fn first(&self) -> Option<&R> {
+        self.entries.first().map(|first| &first.request)
     }
 
-    /// Puts somebody at the end. Clone the waker while nothing is borrowed, and look again after that whether there is a
-    /// need to wait.
-    pub(crate) fn enter(&mut self, want: W, waker: Waker) -> Ticket {
-        let place = self.entries.append(want, waker);
-        self.note(place, ResourceInfo::waits);
-        Ticket(place)
+    /// Adds a waiter at the end. Clone the waker while nothing is borrowed, and check after that
+    /// whether waiting is still necessary.
+    pub(crate) fn enter(&mut self, request: R, waker: Waker) -> Ticket {
+        let index = self.entries.append(request, waker);
+        self.record(WaitStep::Begin, index);
+        Ticket(index)
     }
 
-    /// Hands `grant` to the first, who is to be woken with `wakes`, and gives what it wanted; gives `grant` back if nobody
-    /// waits.
+    /// Hands `grant` to the first waiter, adds its waker to `wakes`, and returns its request.
     ///
     /// # Errors
-    /// `grant`, if nobody waits.
-    #[inline(always)] // with each drop of a guard, mostly to find that nobody waits
-    pub(crate) fn serve(&mut self, grant: G, wakes: &mut Wakes) -> Result<W, G> {
+    /// `grant`, if there is no waiter.
+    #[inline(always)] // called by each drop of a guard, mostly without a waiter: bench `lock_free`
+    pub(crate) fn grant(&mut self, grant: G, wakes: &mut Wakes) -> Result<R, G> {
         if self.is_empty() {
             return Err(grant);
         }
-        if wait_graph::is_enabled() {
-            self.note_served();
-        }
-        let first = self.entries.serve_first(grant)?;
+        self.record(WaitStep::Grant, self.entries.first_index());
+        let first = self.entries.grant_first(grant)?;
         wakes.push(first.waker);
-        Ok(first.want)
+        Ok(first.request)
     }
 
-    /// Writes down that the first is being served.
-    #[cold]
-    #[inline(never)]
-    fn note_served(&self) {
-        self.origin.served(self.entries.first_place());
-    }
-
-    /// Takes the holder of the ticket out if it was served, and gives what it was handed; gives the ticket back if it still waits.
+    /// Removes the ticket's entry and returns its grant.
     ///
     /// # Errors
-    /// The ticket, if its holder still waits.
+    /// The ticket, if there is no grant yet.
     #[inline]
-    pub(crate) fn claim(&mut self, ticket: Ticket) -> Result<G, Ticket> {
-        self.entries.remove_served(ticket.0).ok_or(ticket)
+    pub(crate) fn take_grant(&mut self, ticket: Ticket) -> Result<G, Ticket> {
+        self.entries.remove_granted(ticket.0).ok_or(ticket)
     }
 
-    /// Writes down that the one at this place was served and has gone: whoever claims is to see to it, where a book is kept.
-    pub(super) fn note_left(&self, place: u32) {
-        self.origin.left(place);
+    /// Records the end of a wait whose grant is about to be taken, if it has one.
+    pub(super) fn record_end_if_granted(&mut self, ticket: &Ticket) {
+        if self.is_granted(ticket) {
+            self.record(WaitStep::End, ticket.0);
+        }
     }
 
-    /// Tells whether the holder of the ticket was served.
+    /// Returns `true` if the ticket's entry has a grant.
     #[inline]
-    #[allow(
-        dead_code,
-        reason = "for primitives that take what they were handed in steps of their own"
-    )]
-    pub(crate) fn is_served(&mut self, ticket: &Ticket) -> bool {
-        matches!(self.entries.at(ticket.0), Entry::Served(_))
+    pub(crate) fn is_granted(&mut self, ticket: &Ticket) -> bool {
+        matches!(self.entries.at(ticket.0), Entry::Granted(_))
     }
 
-    /// Tells whether the holder of the ticket waits by another waker than this.
+    /// Returns `true` if the ticket's entry has no grant and another waker than this.
     #[inline]
     pub(crate) fn has_other_waker(&mut self, ticket: &Ticket, waker: &Waker) -> bool {
         match self.entries.at(ticket.0) {
@@ -156,39 +139,39 @@ impl<W, G> WaitQueue<W, G> {
         }
     }
 
-    /// Changes the waker of the holder of the ticket, and gives the one that is not needed any more, to be dropped while
-    /// nothing is borrowed: the old one, or this one if the holder was served meanwhile.
+    /// Replaces the waker of the ticket's entry. Returns the waker that is not needed: the old one,
+    /// or `waker` if the entry has a grant by now.
     #[must_use = "drop it while nothing is borrowed"]
     pub(crate) fn set_waker(&mut self, ticket: &Ticket, waker: Waker) -> Waker {
-        self.note(ticket.0, ResourceInfo::waits_on);
+        self.record(WaitStep::Move, ticket.0);
         match self.entries.at(ticket.0) {
             Entry::Waiting(waiting) => mem::replace(&mut waiting.waker, waker),
             _ => waker,
         }
     }
 
-    /// Takes the holder of the ticket out, wherever it stands.
+    /// Removes the ticket's entry, wherever it is in the queue.
     #[inline]
-    pub(crate) fn leave(&mut self, ticket: Ticket) -> Left<W, G> {
-        self.note(ticket.0, ResourceInfo::left);
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> Removed<R, G> {
+        self.record(WaitStep::End, ticket.0);
         match self.entries.remove(ticket.0) {
-            Entry::Waiting(waiting) => Left::Waiting(waiting.want, waiting.waker),
-            Entry::Served(grant) => Left::Served(grant),
+            Entry::Waiting(waiting) => Removed::Waiting(waiting.request, waiting.waker),
+            Entry::Granted(grant) => Removed::Granted(grant),
             Entry::Vacant(_) => unreachable!("a ticket's entry stays until it leaves"),
         }
     }
 }
 
-impl<W, G: Clone> WaitQueue<W, G> {
-    /// Hands a clone of `grant` to the first `count`, or to all if they are fewer, and tells to how many. For wants without a
-    /// destructor of their own.
-    pub(crate) fn serve_many(&mut self, count: usize, grant: &G, wakes: &mut Wakes) -> usize {
+impl<R, G: Clone> WaitQueue<R, G> {
+    /// Hands a clone of `grant` to the first `count` waiters, or to all if they are fewer. Returns
+    /// to how many. For requests without a destructor.
+    pub(crate) fn grant_many(&mut self, count: usize, grant: &G, wakes: &mut Wakes) -> usize {
         let count = count.min(self.waiting());
         wakes.reserve(count);
-        let mut served = 0;
-        while served < count && self.serve(grant.clone(), wakes).is_ok() {
-            served += 1;
+        let mut granted = 0;
+        while granted < count && self.grant(grant.clone(), wakes).is_ok() {
+            granted += 1;
         }
-        served
+        granted
     }
 }

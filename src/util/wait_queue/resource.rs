@@ -1,4 +1,4 @@
-//! Waiting at a desk: what is the same for every primitive.
+//! Waiting for a resource: what all primitives have in common.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,129 +6,103 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::queue::{Left, Ticket, WaitQueue};
+use super::queue::{Removed, Ticket, WaitQueue};
 use super::wakes::Wakes;
 use crate::util::wait_graph::{self, Held};
 use crate::util::{budget, drop_quietly};
 
-/// What a primitive says about itself: its state and its queue, in one [`RefCell`].
+/// The state of a primitive and its queue, in one [`RefCell`].
 ///
-/// Its methods change data and gather wakers. They run no foreign code: they drop no value of a user, wake nobody and do
-/// not panic after they have begun to change something.
+/// The methods change data and gather wakers. They run no third-party code: they drop no value of a
+/// user, call no waker, and do not panic after they have begun to change something.
 pub(crate) trait Resource {
-    /// What somebody asks for.
+    /// What a waiter asks for.
     type Request;
-    /// What somebody is handed.
+    /// What a waiter gets.
     type Grant;
 
-    /// Whether it may serve at once. If it never does, asking is no step of the poll's [budget], and
-    /// whoever asks is in the queue after the first poll.
-    const MAY_SERVE_AT_ONCE: bool = true;
+    /// Whether `try_grant` may succeed. If not, a first poll spends no step of the task's
+    /// [budget], and the waiter is in the queue after it.
+    const MAY_GRANT_AT_ONCE: bool = true;
 
-    /// The queue.
     fn queue(&mut self) -> &mut WaitQueue<Self::Request, Self::Grant>;
 
-    /// Serves at once, or gives back what was wanted. Whoever would overtake others is told to wait.
+    /// Grants a request at once, unless it would overtake a waiter.
     ///
     /// # Errors
-    /// What was wanted, if there is a need to wait.
+    /// The request, if it has to wait.
     fn try_grant(
         &mut self,
-        want: Self::Request,
+        request: Self::Request,
         wakes: &mut Wakes,
     ) -> Result<Self::Grant, Self::Request>;
 
-    /// Somebody has left unserved: those behind may have been waiting for that alone.
-    fn left(&mut self, wakes: &mut Wakes) {
+    /// Called after a waiter without a grant has left: waiters behind it may be grantable now.
+    fn waiter_left(&mut self, wakes: &mut Wakes) {
         _ = wakes;
     }
 
-    /// Somebody has left with what it was handed and did not take: to be passed on. What cannot be is given back, to be
-    /// dropped while nothing is borrowed.
+    /// Called after a waiter has left without taking its grant: passes the grant on. A grant that
+    /// is returned is dropped while nothing is borrowed.
     fn take_back(&mut self, grant: Self::Grant, wakes: &mut Wakes) -> Option<Self::Grant>;
 }
 
-/// Notes that whoever runs now has what one at a time may have. Nothing of the desk is borrowed.
-#[cold]
-#[inline(never)]
-pub(crate) fn note_taken<D: Resource>(resource: &RefCell<D>) {
-    resource.borrow_mut().queue().origin().taken();
-}
-
-/// Notes, where a book is kept, that whoever runs now holds what the desk gives out, until [`note_let_go`]. Nothing of it is
-/// borrowed.
+/// Records, if a wait graph is open, that the current task holds a resource, until the result is
+/// dropped. The resource must not be borrowed.
 #[inline]
-pub(crate) fn note_held<D: Resource>(resource: &RefCell<D>) {
-    if wait_graph::is_enabled() {
-        resource.borrow_mut().queue().origin().holds();
-    }
+pub(crate) fn held<R: Resource>(resource: &RefCell<R>) -> Held {
+    Held::recorded(|| resource.borrow_mut().queue().info().hold())
 }
 
-/// Notes that whoever runs now does not hold it any more. Nothing of the desk is borrowed.
-#[cold]
-#[inline(never)]
-pub(crate) fn note_let_go<D: Resource>(resource: &RefCell<D>) {
-    resource.borrow_mut().queue().origin().lets_go();
-}
-
-/// Notes, where a book is kept, that whoever runs now holds what the desk gives out. Nothing of it is borrowed.
-#[inline]
-pub(crate) fn held<D: Resource>(resource: &RefCell<D>) -> Held {
-    Held::noted(|| resource.borrow_mut().queue().origin().held())
-}
-
-/// Gives what is waited for at a desk a name, for reports.
-pub(crate) fn name<D: Resource>(resource: &mut RefCell<D>, name: &str) {
+/// Names a resource, for reports.
+pub(crate) fn name<R: Resource>(resource: &mut RefCell<R>, name: &str) {
     resource.get_mut().queue().set_name(name);
 }
 
-/// Changes a desk, lets go of it, and then wakes whom that concerns.
+/// Changes a state, ends the borrow, and then wakes the gathered wakers.
 #[inline]
-pub(crate) fn update<D, R>(
-    resource: &RefCell<D>,
-    change: impl FnOnce(&mut D, &mut Wakes) -> R,
-) -> R {
+pub(crate) fn update<S, T>(state: &RefCell<S>, change: impl FnOnce(&mut S, &mut Wakes) -> T) -> T {
     let mut wakes = Wakes::new();
-    let result = change(&mut resource.borrow_mut(), &mut wakes);
+    let result = change(&mut state.borrow_mut(), &mut wakes);
     wakes.wake();
     result
 }
 
-/// What a look at an entry finds.
-enum Claim<G> {
-    /// It was served with this, and has left.
-    Served(G),
-    /// It waits, by the waker at hand.
-    Waits,
-    /// It waits, by another waker.
-    WaitsByAnother,
+/// What [`Waiter::check`] finds.
+enum Checked<G> {
+    /// The grant; the entry is gone.
+    Granted(G),
+    /// No grant, and the entry has the waker of this poll.
+    SameWaker,
+    /// No grant, and the entry has another waker.
+    OtherWaker,
 }
 
-/// One wait. Its owner calls [`leave`](Waiter::leave) when it is dropped.
+/// The state of one wait. Its owner calls [`leave`](Waiter::leave) when it is dropped.
 #[derive(Debug)]
-pub(crate) enum Waiter<W> {
-    /// Not asked yet.
-    New(W),
-    /// In the queue, or served.
+pub(crate) enum Waiter<Q> {
+    /// Not polled yet.
+    New(Q),
+    /// In the queue, with or without a grant.
     Queued(Ticket),
-    /// Has got it, or has left.
+    /// Has taken its grant, or has left.
     Done,
 }
 
-impl<W> Waiter<W> {
-    /// Asks, or looks whether it was served; ready with what it was handed. To be granted at once is a
-    /// step of the poll's [budget].
+impl<Q> Waiter<Q> {
+    /// Asks for the resource at the first poll, then waits for the grant. A grant at once spends a
+    /// step of the task's [budget].
     ///
     /// # Panics
-    /// When it is polled after it was done.
+    /// If it is polled after it was ready.
     #[inline]
-    pub(crate) fn poll<D>(&mut self, resource: &RefCell<D>, cx: &mut Context<'_>) -> Poll<D::Grant>
+    pub(crate) fn poll<R>(&mut self, resource: &RefCell<R>, cx: &mut Context<'_>) -> Poll<R::Grant>
     where
-        D: Resource<Request = W>,
+        R: Resource<Request = Q>,
     {
         match self {
             Self::New(_) => {
-                if D::MAY_SERVE_AT_ONCE {
+                if R::MAY_GRANT_AT_ONCE {
                     ready!(budget::poll_spend(cx.waker()));
                 }
                 match self.try_grant(resource, || None) {
@@ -136,28 +110,28 @@ impl<W> Waiter<W> {
                     None => self.enter(resource, cx.waker()),
                 }
             }
-            Self::Queued(_) => self.look(resource, cx.waker()),
+            Self::Queued(_) => self.poll_queued(resource, cx.waker()),
             Self::Done => panic!("a wait was polled after it was done"),
         }
     }
 
-    /// Asks once; with a waker, waits for the answer if there is none.
+    /// Asks once. If the request has to wait and there is a waker, enters the queue.
     #[inline]
-    fn try_grant<D: Resource<Request = W>>(
+    fn try_grant<R: Resource<Request = Q>>(
         &mut self,
-        resource: &RefCell<D>,
+        resource: &RefCell<R>,
         waker: impl FnOnce() -> Option<Waker>,
-    ) -> Option<D::Grant> {
-        let Self::New(want) = mem::replace(self, Self::Done) else {
+    ) -> Option<R::Grant> {
+        let Self::New(request) = mem::replace(self, Self::Done) else {
             unreachable!("a wait asks before it has entered");
         };
         update(resource, |resource, wakes| {
-            match resource.try_grant(want, wakes) {
+            match resource.try_grant(request, wakes) {
                 Ok(grant) => Some(grant),
-                Err(want) => {
+                Err(request) => {
                     *self = match waker() {
-                        Some(waker) => Self::Queued(resource.queue().enter(want, waker)),
-                        None => Self::New(want),
+                        Some(waker) => Self::Queued(resource.queue().enter(request, waker)),
+                        None => Self::New(request),
                     };
                     None
                 }
@@ -165,14 +139,14 @@ impl<W> Waiter<W> {
         })
     }
 
-    /// Enters the queue, unless the waker's clone has changed things so that there is no need to.
+    /// Enters the queue, unless the clone of the waker has made the resource available.
     #[cold]
-    fn enter<D: Resource<Request = W>>(
+    fn enter<R: Resource<Request = Q>>(
         &mut self,
-        resource: &RefCell<D>,
+        resource: &RefCell<R>,
         waker: &Waker,
-    ) -> Poll<D::Grant> {
-        if D::MAY_SERVE_AT_ONCE {
+    ) -> Poll<R::Grant> {
+        if R::MAY_GRANT_AT_ONCE {
             budget::give_back();
         }
         let mut clone = Some(waker.clone());
@@ -186,173 +160,161 @@ impl<W> Waiter<W> {
         }
     }
 
-    /// Looks whether it was served, and sees to it that the right waker is there if not.
+    /// Takes the grant, or makes sure that the entry has the right waker.
     #[inline]
-    fn look<D: Resource<Request = W>>(
+    fn poll_queued<R: Resource<Request = Q>>(
         &mut self,
-        resource: &RefCell<D>,
+        resource: &RefCell<R>,
         waker: &Waker,
-    ) -> Poll<D::Grant> {
-        match self.claim(resource, waker) {
-            Claim::Served(grant) => Poll::Ready(grant),
-            Claim::Waits => Poll::Pending,
-            Claim::WaitsByAnother => self.change_waker(resource, waker),
+    ) -> Poll<R::Grant> {
+        let checked = if wait_graph::is_enabled() {
+            self.check_recorded(resource, waker)
+        } else {
+            self.check(resource, waker)
+        };
+        match checked {
+            Checked::Granted(grant) => Poll::Ready(grant),
+            Checked::SameWaker => Poll::Pending,
+            Checked::OtherWaker => self.change_waker(resource, waker),
         }
     }
 
-    /// Takes what it was handed, if it was.
-    #[inline]
-    fn claim<D: Resource<Request = W>>(
-        &mut self,
-        resource: &RefCell<D>,
-        waker: &Waker,
-    ) -> Claim<D::Grant> {
-        match wait_graph::is_enabled() {
-            false => self.claim_unnoted(resource, waker),
-            true => self.claim_noted(resource, waker),
-        }
-    }
-
-    /// The same, and writes it down. Apart and last, so that the usual case needs no frame for it.
+    /// Checks, and records the end of a wait that takes its grant. Apart from `check`, so that the
+    /// usual case needs no stack frame (benches `lock_handed`, `event_100`).
     #[cold]
     #[inline(never)]
-    fn claim_noted<D>(&mut self, resource: &RefCell<D>, waker: &Waker) -> Claim<D::Grant>
-    where
-        D: Resource<Request = W>,
-    {
-        let place = match self {
-            Self::Queued(ticket) => Some(ticket.place()),
-            _ => None,
+    fn check_recorded<R: Resource<Request = Q>>(
+        &mut self,
+        resource: &RefCell<R>,
+        waker: &Waker,
+    ) -> Checked<R::Grant> {
+        let Self::Queued(ticket) = self else {
+            unreachable!("only a wait in the queue is checked");
         };
-        let claim = self.claim_unnoted(resource, waker);
-        if let (Claim::Served(_), Some(place)) = (&claim, place) {
-            resource.borrow_mut().queue().note_left(place);
-        }
-        claim
+        resource.borrow_mut().queue().record_end_if_granted(ticket);
+        self.check(resource, waker)
     }
 
-    /// The same, and writes nothing down.
+    /// Takes the grant if there is one, and compares the wakers if not.
     #[inline(always)]
-    fn claim_unnoted<D>(&mut self, resource: &RefCell<D>, waker: &Waker) -> Claim<D::Grant>
-    where
-        D: Resource<Request = W>,
-    {
+    fn check<R: Resource<Request = Q>>(
+        &mut self,
+        resource: &RefCell<R>,
+        waker: &Waker,
+    ) -> Checked<R::Grant> {
         let Self::Queued(ticket) = mem::replace(self, Self::Done) else {
-            unreachable!("only a wait in the queue looks");
+            unreachable!("only a wait in the queue is checked");
         };
         let mut resource = resource.borrow_mut();
         let queue = resource.queue();
-        match queue.claim(ticket) {
-            Ok(grant) => Claim::Served(grant),
+        match queue.take_grant(ticket) {
+            Ok(grant) => Checked::Granted(grant),
             Err(ticket) => {
-                let another = queue.has_other_waker(&ticket, waker);
+                let is_other = queue.has_other_waker(&ticket, waker);
                 *self = Self::Queued(ticket);
-                match another {
-                    true => Claim::WaitsByAnother,
-                    false => Claim::Waits,
+                if is_other {
+                    Checked::OtherWaker
+                } else {
+                    Checked::SameWaker
                 }
             }
         }
     }
 
-    /// Puts a clone of this waker in the place of the one that is there, unless it is served meanwhile: the clone is foreign
-    /// code.
+    /// Replaces the entry's waker by a clone of `waker`. The clone is third-party code, so the
+    /// resource may be granted meanwhile.
     #[cold]
-    fn change_waker<D: Resource<Request = W>>(
+    fn change_waker<R: Resource<Request = Q>>(
         &mut self,
-        resource: &RefCell<D>,
+        resource: &RefCell<R>,
         waker: &Waker,
-    ) -> Poll<D::Grant> {
+    ) -> Poll<R::Grant> {
         let clone = waker.clone();
         let Self::Queued(ticket) = self else {
             unreachable!("only a wait in the queue has a waker");
         };
         let old = resource.borrow_mut().queue().set_waker(ticket, clone);
         drop_quietly(old);
-        match self.claim(resource, waker) {
-            Claim::Served(grant) => Poll::Ready(grant),
+        match self.check_recorded(resource, waker) {
+            Checked::Granted(grant) => Poll::Ready(grant),
             _ => Poll::Pending,
         }
     }
 
-    /// Ends the wait; what it was handed and did not take is passed on.
+    /// Ends the wait. A grant that was not taken is passed on.
     #[inline]
-    pub(crate) fn leave<D: Resource<Request = W>>(&mut self, resource: &RefCell<D>) {
+    pub(crate) fn leave<R: Resource<Request = Q>>(&mut self, resource: &RefCell<R>) {
         if let Self::Queued(ticket) = mem::replace(self, Self::Done) {
             Self::leave_queue(ticket, resource);
         }
     }
 
-    /// Leaves the queue.
     #[cold]
-    fn leave_queue<D: Resource<Request = W>>(ticket: Ticket, resource: &RefCell<D>) {
-        // Bound to a name, so that it is dropped after the borrow has gone.
+    fn leave_queue<R: Resource<Request = Q>>(ticket: Ticket, resource: &RefCell<R>) {
+        // Bound to a name, so that it is dropped after the borrow has ended.
         let rest = update(resource, |resource, wakes| {
             match resource.queue().leave(ticket) {
-                Left::Waiting(want, waker) => {
-                    resource.left(wakes);
-                    Left::Waiting(want, waker)
+                Removed::Waiting(request, waker) => {
+                    resource.waiter_left(wakes);
+                    Removed::Waiting(request, waker)
                 }
-                Left::Served(grant) => Left::Served(resource.take_back(grant, wakes)),
+                Removed::Granted(grant) => Removed::Granted(resource.take_back(grant, wakes)),
             }
         });
         match rest {
-            Left::Waiting(want, waker) => {
+            Removed::Waiting(request, waker) => {
                 drop_quietly(waker);
-                drop(want);
+                drop(request);
             }
-            Left::Served(grant) => drop(grant),
+            Removed::Granted(grant) => drop(grant),
         }
     }
 }
 
-/// A future that waits at a borrowed desk.
+/// A future that waits for a borrowed resource.
 #[must_use = "futures do nothing unless awaited"]
-pub(crate) struct Wait<'a, D: Resource> {
-    /// The desk.
-    resource: &'a RefCell<D>,
-    /// How far it got.
-    waiter: Waiter<D::Request>,
+pub(crate) struct WaitFuture<'a, R: Resource> {
+    resource: &'a RefCell<R>,
+    waiter: Waiter<R::Request>,
 }
 
-impl<'a, D: Resource> Wait<'a, D> {
-    /// A wait that has not asked yet.
+impl<'a, R: Resource> WaitFuture<'a, R> {
     #[inline]
-    pub(crate) fn new(resource: &'a RefCell<D>, want: D::Request) -> Self {
+    pub(crate) fn new(resource: &'a RefCell<R>, request: R::Request) -> Self {
         Self {
             resource,
-            waiter: Waiter::New(want),
+            waiter: Waiter::New(request),
         }
     }
 }
 
-/// Nothing is pinned: the entry is found by its number.
-impl<D: Resource> Unpin for Wait<'_, D> {}
+/// Nothing is pinned: the entry is found by its index.
+impl<R: Resource> Unpin for WaitFuture<'_, R> {}
 
-impl<D: Resource> Future for Wait<'_, D> {
-    type Output = D::Grant;
+impl<R: Resource> Future for WaitFuture<'_, R> {
+    type Output = R::Grant;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<D::Grant> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R::Grant> {
         let resource = self.resource;
         self.waiter.poll(resource, cx)
     }
 }
 
-impl<D: Resource> Drop for Wait<'_, D> {
+impl<R: Resource> Drop for WaitFuture<'_, R> {
     #[inline]
     fn drop(&mut self) {
         self.waiter.leave(self.resource);
     }
 }
 
-impl<D: Resource> fmt::Debug for Wait<'_, D> {
+impl<R: Resource> fmt::Debug for WaitFuture<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = match self.waiter {
+        let state = match self.waiter {
             Waiter::New(_) => "new",
             Waiter::Queued(_) => "queued",
             Waiter::Done => "done",
         };
-        f.debug_tuple("Wait").field(&stage).finish()
+        f.debug_tuple("Wait").field(&state).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! The queue against a `VecDeque`, and a desk with foreign wakers.
+//! The queue compared with a `VecDeque`, and a resource with third-party wakers.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use proptest::prelude::*;
 
-use super::queue::{Left, Ticket};
+use super::queue::{Removed, Ticket};
 use super::*;
-use crate::util::wait_graph::Kind;
+use crate::util::wait_graph::ResourceKind;
 
 /// A waker that counts.
 #[derive(Debug, Default)]
@@ -38,8 +38,8 @@ impl Wake for Counter {
 #[derive(Clone, Debug)]
 enum Step {
     Enter(u8),
-    Serve,
-    ServeMany(usize),
+    Grant,
+    GrantMany(usize),
     SetWaker(usize),
     Leave(usize),
 }
@@ -47,37 +47,37 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => any::<u8>().prop_map(Step::Enter),
-        2 => Just(Step::Serve),
-        1 => (0..5_usize).prop_map(Step::ServeMany),
+        2 => Just(Step::Grant),
+        1 => (0..5_usize).prop_map(Step::GrantMany),
         1 => any::<usize>().prop_map(Step::SetWaker),
         3 => any::<usize>().prop_map(Step::Leave),
     ]
 }
 
-/// Somebody who has a ticket.
+/// A waiter with a ticket.
 struct Holder {
     name: u32,
-    want: u8,
+    request: u8,
     ticket: Ticket,
     counter: Arc<Counter>,
 }
 
-/// The queue, and what it should say.
+/// The queue and its model.
 #[derive(Default)]
 struct Pair {
     queue: WaitQueue<u8, u32>,
     holders: Vec<Holder>,
-    /// Names of those who wait, in order.
+    /// The names of the waiting holders, in order.
     waiting: VecDeque<u32>,
-    /// Names of those who were served and with what.
-    served: Vec<(u32, u32)>,
+    /// The names of the holders with a grant, and their grants.
+    granted: Vec<(u32, u32)>,
     /// The next name, and the next grant.
     next: u32,
 }
 
 impl Default for WaitQueue<u8, u32> {
     fn default() -> Self {
-        Self::new(Kind::Lock)
+        Self::new(ResourceKind::Lock)
     }
 }
 
@@ -86,32 +86,32 @@ impl Pair {
         self.next += 1;
     }
 
-    fn serve(&mut self, count: usize) {
+    fn grant(&mut self, count: usize) {
         let grant = self.next;
         self.take();
         let mut wakes = Wakes::new();
-        let served = self.queue.serve_many(count, &grant, &mut wakes);
+        let granted = self.queue.grant_many(count, &grant, &mut wakes);
         wakes.wake();
-        assert_eq!(served, count.min(self.waiting.len()));
-        for name in self.waiting.drain(..served) {
-            self.served.push((name, grant));
+        assert_eq!(granted, count.min(self.waiting.len()));
+        for name in self.waiting.drain(..granted) {
+            self.granted.push((name, grant));
         }
     }
 
     fn leave(&mut self, at: usize) {
         let holder = self.holders.swap_remove(at);
         match self.queue.leave(holder.ticket) {
-            Left::Waiting(want, _waker) => {
-                assert_eq!(want, holder.want);
+            Removed::Waiting(request, _waker) => {
+                assert_eq!(request, holder.request);
                 let at = self.waiting.iter().position(|name| *name == holder.name);
                 self.waiting.remove(at.expect("the model has it waiting"));
                 assert_eq!(holder.counter.wakes(), 0);
             }
-            Left::Served(grant) => {
+            Removed::Granted(grant) => {
                 let pair = (holder.name, grant);
-                let at = self.served.iter().position(|served| *served == pair);
-                self.served
-                    .swap_remove(at.expect("the model has it served"));
+                let at = self.granted.iter().position(|granted| *granted == pair);
+                self.granted
+                    .swap_remove(at.expect("the model has it granted"));
                 assert_eq!(holder.counter.wakes(), 1);
             }
         }
@@ -119,25 +119,25 @@ impl Pair {
 
     fn apply(&mut self, step: Step) {
         match step {
-            Step::Enter(want) => {
+            Step::Enter(request) => {
                 let (counter, waker) = Counter::new();
-                let (name, ticket) = (self.next, self.queue.enter(want, waker));
+                let (name, ticket) = (self.next, self.queue.enter(request, waker));
                 self.take();
                 self.waiting.push_back(name);
                 self.holders.push(Holder {
                     name,
-                    want,
+                    request,
                     ticket,
                     counter,
                 });
             }
-            Step::Serve => self.serve(1),
-            Step::ServeMany(count) => self.serve(count),
+            Step::Grant => self.grant(1),
+            Step::GrantMany(count) => self.grant(count),
             Step::SetWaker(at) if !self.holders.is_empty() => {
                 let at = at % self.holders.len();
                 let holder = &mut self.holders[at];
                 let (counter, waker) = Counter::new();
-                if self.queue.is_served(&holder.ticket) {
+                if self.queue.is_granted(&holder.ticket) {
                     assert!(!self.queue.has_other_waker(&holder.ticket, &waker));
                 } else {
                     assert!(self.queue.has_other_waker(&holder.ticket, &waker));
@@ -151,14 +151,14 @@ impl Pair {
     }
 
     fn check(&mut self) {
-        let wants = |name| self.holders.iter().find(|holder| holder.name == name);
-        let first = self.waiting.front().and_then(|&name| wants(name));
-        assert_eq!(self.queue.first(), first.map(|holder| &holder.want));
+        let holder_of = |name| self.holders.iter().find(|holder| holder.name == name);
+        let first = self.waiting.front().and_then(|&name| holder_of(name));
+        assert_eq!(self.queue.first(), first.map(|holder| &holder.request));
         assert_eq!(self.queue.waiting(), self.waiting.len());
         assert_eq!(self.queue.is_empty(), self.waiting.is_empty());
         for holder in &self.holders {
-            let served = self.served.iter().any(|(name, _)| *name == holder.name);
-            assert_eq!(self.queue.is_served(&holder.ticket), served);
+            let granted = self.granted.iter().any(|(name, _)| *name == holder.name);
+            assert_eq!(self.queue.is_granted(&holder.ticket), granted);
         }
     }
 }
@@ -175,7 +175,7 @@ proptest! {
     }
 }
 
-/// A desk that hands out what is there, one at a time.
+/// A resource that grants one coin at a time.
 struct Coins {
     left: u32,
     queue: WaitQueue<(), ()>,
@@ -183,12 +183,12 @@ struct Coins {
 
 impl Coins {
     fn new(left: u32) -> RefCell<Self> {
-        let queue = WaitQueue::new(Kind::Lock);
+        let queue = WaitQueue::new(ResourceKind::Lock);
         RefCell::new(Self { left, queue })
     }
 
     fn add(&mut self, wakes: &mut Wakes) {
-        if self.queue.serve((), wakes).is_err() {
+        if self.queue.grant((), wakes).is_err() {
             self.left += 1;
         }
     }
@@ -213,16 +213,19 @@ impl Resource for Coins {
     }
 }
 
-fn poll<D: Resource>(wait: &mut Wait<'_, D>, waker: &Waker) -> Poll<D::Grant> {
+fn poll<R: Resource>(wait: &mut WaitFuture<'_, R>, waker: &Waker) -> Poll<R::Grant> {
     Pin::new(wait).poll(&mut Context::from_waker(waker))
 }
 
 #[test]
-fn a_wait_that_was_served_and_is_dropped_passes_it_on() {
+fn a_wait_that_is_dropped_with_a_grant_passes_it_on() {
     let resource = Coins::new(0);
     let (one, first) = Counter::new();
     let (two, second) = Counter::new();
-    let mut waits = [Wait::new(&resource, ()), Wait::new(&resource, ())];
+    let mut waits = [
+        WaitFuture::new(&resource, ()),
+        WaitFuture::new(&resource, ()),
+    ];
     assert!(poll(&mut waits[0], &first).is_pending());
     assert!(poll(&mut waits[1], &second).is_pending());
     update(&resource, Coins::add);
@@ -240,7 +243,7 @@ fn a_wait_that_moves_to_another_waker_is_woken_by_that() {
     let resource = Coins::new(0);
     let (one, first) = Counter::new();
     let (two, second) = Counter::new();
-    let mut wait = Wait::new(&resource, ());
+    let mut wait = WaitFuture::new(&resource, ());
     assert!(poll(&mut wait, &first).is_pending());
     assert!(poll(&mut wait, &second).is_pending());
     assert_eq!(Arc::strong_count(&one), 2, "the old waker is dropped");
@@ -249,7 +252,7 @@ fn a_wait_that_moves_to_another_waker_is_woken_by_that() {
     assert!(poll(&mut wait, &first).is_ready());
 }
 
-/// Does something when it is woken.
+/// Calls a function when it is woken.
 struct Acting<F>(F);
 
 impl<F: Fn() + Send + Sync + 'static> Wake for Acting<F> {
@@ -259,21 +262,21 @@ impl<F: Fn() + Send + Sync + 'static> Wake for Acting<F> {
 }
 
 thread_local! {
-    /// The desk that wakers of these tests come back to.
-    static DESK: Rc<RefCell<Coins>> = Rc::new(Coins::new(0));
+    /// The resource that the wakers of these tests use.
+    static COINS: Rc<RefCell<Coins>> = Rc::new(Coins::new(0));
 }
 
 #[test]
-fn a_waker_that_panics_or_comes_back_to_the_desk_keeps_nobody_from_their_turn() {
-    let resource = DESK.with(Rc::clone);
+fn a_waker_that_panics_or_uses_the_resource_keeps_no_other_from_its_turn() {
+    let resource = COINS.with(Rc::clone);
     let back = Waker::from(Arc::new(Acting(|| {
-        DESK.with(|resource| update(resource, Coins::add))
+        COINS.with(|resource| update(resource, Coins::add))
     })));
     let bad = Waker::from(Arc::new(Acting(|| {
         std::panic::resume_unwind(Box::new("bad"))
     })));
     let (good, last) = Counter::new();
-    let mut waits = [(); 3].map(|()| Wait::new(&resource, ()));
+    let mut waits = [(); 3].map(|()| WaitFuture::new(&resource, ()));
     for (wait, waker) in waits.iter_mut().zip([&bad, &back, &last]) {
         assert!(poll(wait, waker).is_pending());
     }
@@ -281,7 +284,7 @@ fn a_waker_that_panics_or_comes_back_to_the_desk_keeps_nobody_from_their_turn() 
         resource.add(wakes);
         resource.add(wakes);
     });
-    assert_eq!(good.wakes(), 1, "the second waker served the third");
+    assert_eq!(good.wakes(), 1, "the second waker granted the third");
     for wait in &mut waits {
         assert!(poll(wait, &last).is_ready());
     }
@@ -292,19 +295,19 @@ fn a_waker_that_panics_or_comes_back_to_the_desk_keeps_nobody_from_their_turn() 
 fn a_wait_that_is_done_panics_when_it_is_polled() {
     let resource = Coins::new(1);
     let (_counter, waker) = Counter::new();
-    let mut wait = Wait::new(&resource, ());
+    let mut wait = WaitFuture::new(&resource, ());
     assert!(poll(&mut wait, &waker).is_ready());
     assert!(poll(&mut wait, &waker).is_pending(), "unreachable");
 }
 
 #[test]
 fn a_crowd_that_has_gone_leaves_no_memory_behind() {
-    let mut queue = WaitQueue::<(), ()>::new(Kind::Lock);
+    let mut queue = WaitQueue::<(), ()>::new(ResourceKind::Lock);
     let (_counter, waker) = Counter::new();
     let tickets: Vec<_> = (0..1000).map(|_| queue.enter((), waker.clone())).collect();
-    assert!(queue.room() >= 1000);
+    assert!(queue.capacity() >= 1000);
     for ticket in tickets {
-        let _left = queue.leave(ticket);
+        let _removed = queue.leave(ticket);
     }
-    assert_eq!(queue.room(), 0);
+    assert_eq!(queue.capacity(), 0);
 }

@@ -1,36 +1,34 @@
-//! Wakers that were gathered while something was borrowed, to be woken after that.
+//! Wakers that are gathered while something is borrowed and woken after the borrow has ended.
 
 use std::mem;
 use std::task::Waker;
 
 use crate::util::{caught, drop_quietly, wake_quietly};
 
-/// Whom to wake, in order. It allocates from the second one on.
+/// The wakers to wake, in order. Allocates from the second one on.
 #[derive(Debug, Default)]
-#[must_use = "whoever was gathered has to be woken"]
+#[must_use = "the gathered wakers have to be woken"]
 pub(crate) enum Wakes {
-    /// Nobody, the usual case: the compiler sees that there is nothing to do.
+    /// No waker. In this usual case the compiler removes the call of `wake`.
     #[default]
     None,
-    /// One.
     One(Waker),
-    /// These.
     Many(Vec<Waker>),
 }
 
 impl Wakes {
-    /// Nobody.
+    /// Creates an empty list.
     #[inline]
     pub(crate) const fn new() -> Self {
         Self::None
     }
 
-    /// Nobody, with a buffer to gather many in.
+    /// Creates an empty list that reuses a buffer.
     pub(crate) fn in_buffer(buffer: Vec<Waker>) -> Self {
         Self::Many(buffer)
     }
 
-    /// Makes room for this many more at once.
+    /// Reserves memory for `more` wakers.
     pub(super) fn reserve(&mut self, more: usize) {
         match self {
             Self::Many(wakers) => wakers.reserve(more),
@@ -45,7 +43,7 @@ impl Wakes {
         }
     }
 
-    /// Adds one at the end.
+    /// Adds a waker at the end.
     #[inline]
     pub(crate) fn push(&mut self, waker: Waker) {
         match self {
@@ -54,7 +52,7 @@ impl Wakes {
         }
     }
 
-    /// Adds one to those that are there.
+    /// Adds a waker to a list that is not empty.
     fn push_another(&mut self, waker: Waker) {
         if let Self::One(_) = self {
             self.reserve(1);
@@ -64,7 +62,7 @@ impl Wakes {
         }
     }
 
-    /// Wakes them all; a panic of one ends there. The caller holds no borrow.
+    /// Wakes all, and discards the panics of wakers. The caller must hold no borrow.
     #[inline]
     pub(crate) fn wake(self) {
         match self {
@@ -73,7 +71,8 @@ impl Wakes {
         }
     }
 
-    /// Wakes them.
+    // Not inlined, so that a drop of a guard without waiters needs no stack frame: bench
+    // `lock_free`.
     #[inline(never)]
     fn wake_some(self) {
         match self {
@@ -83,7 +82,7 @@ impl Wakes {
         }
     }
 
-    /// Wakes them all, and gives the buffer in which they were gathered.
+    /// Wakes all, and returns the emptied buffer.
     pub(crate) fn wake_and_empty(self) -> Vec<Waker> {
         match self {
             Self::Many(mut wakers) => {
@@ -98,7 +97,8 @@ impl Wakes {
     }
 }
 
-/// Wakes them all. A guard is set up once, and again after each panic, as that costs as much as a wake.
+/// Wakes all. `catch_unwind`, which costs as much as a wake, is called once, and once more after
+/// each panic.
 fn wake_all_quietly(mut wakers: impl ExactSizeIterator<Item = Waker>) {
     while wakers.len() > 0 {
         if let Err(payload) = caught(|| wakers.by_ref().for_each(Waker::wake)) {
