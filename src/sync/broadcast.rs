@@ -16,16 +16,20 @@
 //! });
 //! ```
 
-//   first                                  first + items.len()
-//     ▼                                            ▼
+// The items are numbered in the order of sending, and each receiver stores the number of its next
+// item:
+//
+//   first                                   first + items.len()
+//     ▼                                       ▼
 //     ┌──────┬──────┬──────┬──────┬──────┬──────┐
-//     │      │      │      │      │      │      │ ◀── send, at most `capacity`
+//     │      │      │      │      │      │      │ ◀── send
 //     └──────┴──────┴──────┴──────┴──────┴──────┘
 //         ▲                   ▲
-//    next of one         next of another receiver; before `first`: it lags
+//     next of a receiver    next of another one
 //
-// An item is dropped when it is overwritten, or when the last receiver that was there at its send
-// has taken it.
+// There are at most `capacity` items. A receiver whose `next` is less than `first` lags. An item is
+// dropped when it is overwritten, or when the last of the receivers at the time of its send has
+// taken it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -66,95 +70,95 @@ use crate::util::wait_queue::{Resource, WaitQueue, Waiter, Wakes, update};
 #[track_caller]
 pub fn broadcast<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a broadcast was bounded to 0 items");
-    let ring = Rc::new(RefCell::new(BroadcastState {
+    let state = Rc::new(RefCell::new(BroadcastState {
         items: VecDeque::new(),
         first: 0,
         capacity,
         senders: 1,
         receivers: 0,
-        waits: WaitQueue::new(ResourceKind::Broadcast),
+        queue: WaitQueue::new(ResourceKind::Broadcast),
     }));
-    let sender = Sender(ring);
+    let sender = Sender(state);
     let receiver = sender.subscribe();
     (sender, receiver)
 }
 
-/// One item, and how many receivers have yet to take it.
-struct Entry<T> {
-    /// The item. Behind an `Rc`, so that it can be cloned while nothing is borrowed.
+/// An item that was sent.
+struct SentItem<T> {
+    /// In an `Rc`, so that the item can be cloned while nothing is borrowed.
     item: Rc<T>,
-    /// How many have not taken it.
-    left: usize,
+    /// The number of receivers that have not taken it yet.
+    pending: usize,
 }
 
-/// What all sides share.
+/// The state that all sides share.
 struct BroadcastState<T> {
     /// The latest items.
-    items: VecDeque<Entry<T>>,
+    items: VecDeque<SentItem<T>>,
     /// The number of the first of them: how many were sent before it.
     first: u64,
-    /// How many there may be.
+    /// The highest length of `items`.
     capacity: usize,
-    /// How many senders there are.
     senders: usize,
-    /// How many receivers there are.
     receivers: usize,
-    /// The receivers that wait, with the number of the item that each wants.
-    waits: WaitQueue<u64, ()>,
+    /// The waiting receivers, with the number of the next item of each.
+    queue: WaitQueue<u64, ()>,
 }
 
 impl<T> BroadcastState<T> {
-    /// The number of the item that will be sent next.
+    /// Returns the number of the item that will be sent next.
     fn end(&self) -> u64 {
         self.first + self.items.len() as u64
     }
 
-    /// Adds an item; gives the one that it overwrites.
-    fn add(&mut self, item: Rc<T>) -> Option<Entry<T>> {
+    /// Adds an item, and returns the one that it overwrites.
+    fn add(&mut self, item: Rc<T>) -> Option<SentItem<T>> {
         let full = self.items.len() == self.capacity;
         let oldest = if full { self.drop_first() } else { None };
-        let left = self.receivers;
-        self.items.push_back(Entry { item, left });
+        let pending = self.receivers;
+        self.items.push_back(SentItem { item, pending });
         oldest
     }
 
-    /// Takes the first item out.
-    fn drop_first(&mut self) -> Option<Entry<T>> {
+    /// Removes the first item.
+    fn drop_first(&mut self) -> Option<SentItem<T>> {
         self.first += 1;
         self.items.pop_front()
     }
 
-    /// Takes the item that a receiver wants next, and moves it on.
+    /// Takes the next item of a receiver, and increments `next`.
     fn take(&mut self, next: &mut u64) -> Result<Rc<T>, TryBroadcastError> {
         if *next < self.first {
             let lost = self.first - *next;
             *next = self.first;
             return Err(TryBroadcastError::Lagged(lost));
         }
-        let Some(entry) = self.items.get_mut((*next - self.first) as usize) else {
+        let Some(sent) = self.items.get_mut((*next - self.first) as usize) else {
             return Err(match self.senders {
                 0 => TryBroadcastError::Closed,
                 _ => TryBroadcastError::Empty,
             });
         };
         *next += 1;
-        entry.left -= 1;
-        // The last to take it takes the very item. Those before it were taken by everybody, too.
-        Ok(match entry.left {
-            0 => self.drop_first().expect("it is there").item,
-            _ => Rc::clone(&entry.item),
+        sent.pending -= 1;
+        // The last receiver removes the item. It is the first one, since every receiver takes the
+        // items in order.
+        Ok(match sent.pending {
+            0 => self.drop_first().expect("the item is in the queue").item,
+            _ => Rc::clone(&sent.item),
         })
     }
 
-    /// A receiver that wanted `next` has gone; gives the items that nobody else wants.
-    fn unsubscribe(&mut self, next: u64) -> Vec<Entry<T>> {
+    /// Removes a receiver whose next item is `next`. Returns the items that no other receiver
+    /// will take.
+    fn unsubscribe(&mut self, next: u64) -> Vec<SentItem<T>> {
         self.receivers -= 1;
         let seen = next.saturating_sub(self.first) as usize;
-        for entry in self.items.iter_mut().skip(seen) {
-            entry.left -= 1;
+        for sent in self.items.iter_mut().skip(seen) {
+            sent.pending -= 1;
         }
-        let unwanted = self.items.iter().take_while(|entry| entry.left == 0);
-        let count = unwanted.count();
+        let taken = self.items.iter().take_while(|sent| sent.pending == 0);
+        let count = taken.count();
         self.first += count as u64;
         self.items.drain(..count).collect()
     }
@@ -165,13 +169,14 @@ impl<T> Resource for BroadcastState<T> {
     type Grant = ();
 
     fn queue(&mut self) -> &mut WaitQueue<u64, ()> {
-        &mut self.waits
+        &mut self.queue
     }
 
     fn try_grant(&mut self, next: u64, _: &mut Wakes) -> Result<(), u64> {
-        match next < self.end() || self.senders == 0 {
-            true => Ok(()),
-            false => Err(next),
+        if next < self.end() || self.senders == 0 {
+            Ok(())
+        } else {
+            Err(next)
         }
     }
 
@@ -180,14 +185,14 @@ impl<T> Resource for BroadcastState<T> {
     }
 }
 
-/// Changes the ring, and wakes everybody who waits for an item.
+/// Changes the state, and wakes all waiting receivers.
 fn announce<T, R>(
-    ring: &RefCell<BroadcastState<T>>,
+    state: &RefCell<BroadcastState<T>>,
     change: impl FnOnce(&mut BroadcastState<T>) -> R,
 ) -> R {
-    update(ring, |ring, wakes| {
-        let result = change(ring);
-        ring.waits.grant_many(usize::MAX, &(), wakes);
+    update(state, |state, wakes| {
+        let result = change(state);
+        state.queue.grant_many(usize::MAX, &(), wakes);
         result
     })
 }
@@ -216,9 +221,8 @@ impl<T: Clone> Sender<T> {
             return Err(Undelivered(item));
         }
         let item = Rc::new(item);
-        // Bound to a name, so that the item that is overwritten is dropped after the borrow has
-        // gone.
-        let oldest = announce(&self.0, |ring| ring.add(item));
+        // Bound to a name, so that the overwritten item is dropped after the borrow has ended.
+        let oldest = announce(&self.0, |state| state.add(item));
         drop(oldest);
         Ok(receivers)
     }
@@ -233,11 +237,11 @@ impl<T: Clone> Sender<T> {
     /// ```
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
-        let mut ring = self.0.borrow_mut();
-        ring.receivers += 1;
+        let mut state = self.0.borrow_mut();
+        state.receivers += 1;
         Receiver {
-            ring: Rc::clone(&self.0),
-            next: ring.end(),
+            state: Rc::clone(&self.0),
+            next: state.end(),
         }
     }
 }
@@ -261,9 +265,9 @@ impl<T> Clone for Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         let last = {
-            let mut ring = self.0.borrow_mut();
-            ring.senders -= 1;
-            ring.senders == 0
+            let mut state = self.0.borrow_mut();
+            state.senders -= 1;
+            state.senders == 0
         };
         if last {
             announce(&self.0, |_| ());
@@ -273,16 +277,15 @@ impl<T> Drop for Sender<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show("Sender", &self.0.borrow(), f)
+        fmt_side("Sender", &self.0.borrow(), f)
     }
 }
 
 /// A receiving side of a [`broadcast()`]. A clone receives the items that this one has not taken
 /// yet.
 pub struct Receiver<T> {
-    /// What all sides share.
-    ring: Rc<RefCell<BroadcastState<T>>>,
-    /// The number of the item that it wants next.
+    state: Rc<RefCell<BroadcastState<T>>>,
+    /// The number of its next item.
     next: u64,
 }
 
@@ -290,8 +293,8 @@ impl<T: Clone> Receiver<T> {
     /// Waits for the next item and takes it. All receivers but the last get a clone of it.
     ///
     /// # Cancel safety
-    /// Nothing is lost: an item is taken when this returns it. (A receiver on which nobody calls
-    /// this falls behind.)
+    /// Nothing is lost: an item is taken when this returns it. (A receiver on which this is
+    /// not called falls behind.)
     ///
     /// # Errors
     /// [`BroadcastError::Lagged`], once, with the number of items that were lost; the next call
@@ -326,7 +329,7 @@ impl<T: Clone> Receiver<T> {
     /// assert_eq!(receiver.try_recv(), Err(TryBroadcastError::Empty));
     /// ```
     pub fn try_recv(&mut self) -> Result<T, TryBroadcastError> {
-        let found = self.ring.borrow_mut().take(&mut self.next);
+        let found = self.state.borrow_mut().take(&mut self.next);
         found.map(Rc::unwrap_or_clone)
     }
 }
@@ -334,14 +337,14 @@ impl<T: Clone> Receiver<T> {
 impl<T> Clone for Receiver<T> {
     /// Creates another receiver, for the items that this one has not taken yet.
     fn clone(&self) -> Self {
-        let mut ring = self.ring.borrow_mut();
-        ring.receivers += 1;
-        let seen = self.next.saturating_sub(ring.first) as usize;
-        for entry in ring.items.iter_mut().skip(seen) {
-            entry.left += 1;
+        let mut state = self.state.borrow_mut();
+        state.receivers += 1;
+        let seen = self.next.saturating_sub(state.first) as usize;
+        for sent in state.items.iter_mut().skip(seen) {
+            sent.pending += 1;
         }
         Self {
-            ring: Rc::clone(&self.ring),
+            state: Rc::clone(&self.state),
             next: self.next,
         }
     }
@@ -349,24 +352,22 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        // Bound to a name, so that the items are dropped after the borrow has gone.
-        let unwanted = self.ring.borrow_mut().unsubscribe(self.next);
-        unwanted.into_iter().for_each(drop_quietly);
+        // Bound to a name, so that the items are dropped after the borrow has ended.
+        let taken = self.state.borrow_mut().unsubscribe(self.next);
+        taken.into_iter().for_each(drop_quietly);
     }
 }
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show("Receiver", &self.ring.borrow(), f)
+        fmt_side("Receiver", &self.state.borrow(), f)
     }
 }
 
 /// The future of [`Receiver::recv`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct RecvFuture<'a, T> {
-    /// Who waits.
     receiver: &'a mut Receiver<T>,
-    /// Its wait.
     waiter: Waiter<u64>,
 }
 
@@ -375,10 +376,10 @@ impl<T: Clone> Future for RecvFuture<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        std::task::ready!(this.waiter.poll(&this.receiver.ring, cx));
+        std::task::ready!(this.waiter.poll(&this.receiver.state, cx));
         Poll::Ready(this.receiver.try_recv().map_err(|error| match error {
             TryBroadcastError::Lagged(lost) => BroadcastError::Lagged(lost),
-            // Not empty: it was woken for an item or for the end, and takes its items itself.
+            // Never empty: the wait ends when there is an item or the channel is closed.
             TryBroadcastError::Closed | TryBroadcastError::Empty => BroadcastError::Closed,
         }))
     }
@@ -386,7 +387,7 @@ impl<T: Clone> Future for RecvFuture<'_, T> {
 
 impl<T> Drop for RecvFuture<'_, T> {
     fn drop(&mut self) {
-        self.waiter.leave(&self.receiver.ring);
+        self.waiter.leave(&self.receiver.state);
     }
 }
 
@@ -396,11 +397,10 @@ impl<T> fmt::Debug for RecvFuture<'_, T> {
     }
 }
 
-/// Shows one side.
-fn show<T>(name: &str, ring: &BroadcastState<T>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn fmt_side<T>(name: &str, state: &BroadcastState<T>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.debug_struct(name)
-        .field("len", &ring.items.len())
-        .field("senders", &ring.senders)
-        .field("receivers", &ring.receivers)
+        .field("len", &state.items.len())
+        .field("senders", &state.senders)
+        .field("receivers", &state.receivers)
         .finish_non_exhaustive()
 }

@@ -16,9 +16,9 @@
 //! Under [`testing::run`](crate::testing::run), let the sending thread hold a
 //! [`Remote`](crate::Remote): the virtual clock then waits for the thread.
 
-// All that both sides touch is behind one mutex, which is held for a few moves and never while
-// third-party code runs. An item is in before the waker is looked at, and the waker is registered
-// under the lock under which the queue was found empty: no handshake is needed.
+// All shared state is behind one mutex, which is held for a few moves and never while third-party
+// code runs. A sender adds its item before it takes the waker, and the receiver stores its waker
+// under the same lock under which it found the queue empty. So no wake is lost.
 
 #[cfg(all(test, wheelhouse_loom))]
 mod loom_tests;
@@ -54,7 +54,7 @@ use crate::util::{budget, drop_quietly, wake_quietly};
 #[track_caller]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Shared::new(usize::MAX);
-    (Sender(End(Arc::clone(&shared))), Receiver(shared))
+    (Sender(CountedSender(Arc::clone(&shared))), Receiver(shared))
 }
 
 /// Creates a channel for at most `capacity` items.
@@ -87,64 +87,64 @@ pub fn bounded<T>(capacity: usize) -> (BoundedSender<T>, Receiver<T>) {
         "an inbox was bounded to 0 items: `unbounded()` makes one without a bound"
     );
     let shared = Shared::new(capacity);
-    (BoundedSender(End(Arc::clone(&shared))), Receiver(shared))
+    (
+        BoundedSender(CountedSender(Arc::clone(&shared))),
+        Receiver(shared),
+    )
 }
 
-/// What all sides share.
+/// The state that all sides share.
 struct Shared<T> {
-    /// What changes.
-    state: Mutex<State<T>>,
-    /// Rung when there is room, or never will be, and somebody is blocked.
-    room: Condvar,
-    /// How many items there may be.
+    state: Mutex<InboxState<T>>,
+    /// Notified for blocked senders when an item was taken or the receiver was dropped.
+    changed: Condvar,
+    /// The highest number of items.
     capacity: usize,
-    /// Where it was made.
+    /// Where the inbox was created.
     location: &'static Location<'static>,
-    /// Says which task waits for an item, in the report of a deadlock.
+    /// The task that waits for an item, for the report of a deadlock.
     note: Note,
 }
 
-/// The part of a [`Shared`] that changes.
-struct State<T> {
-    /// What was sent and not received.
+/// The part of [`Shared`] that changes.
+struct InboxState<T> {
+    /// The items that were sent and not received.
     items: VecDeque<T>,
     /// The receiver's, while it waits.
     waker: Option<Waker>,
-    /// How many senders there are.
     senders: usize,
-    /// How many of them are blocked.
+    /// The number of senders that block their threads.
     blocked: usize,
-    /// Nobody will receive.
     receiver_gone: bool,
 }
 
 impl<T> Shared<T> {
-    /// An empty channel with one sender.
+    /// Creates an empty channel with one sender.
     #[track_caller]
     fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State {
+            state: Mutex::new(InboxState {
                 items: VecDeque::new(),
                 waker: None,
                 senders: 1,
                 blocked: 0,
                 receiver_gone: false,
             }),
-            room: Condvar::new(),
+            changed: Condvar::new(),
             capacity,
             location: Location::caller(),
             note: Note::default(),
         })
     }
 
-    /// What changes. Nothing panics under the lock but an allocation that fails, and that leaves it
-    /// whole.
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    /// Locks the state. Ignores poison: only an allocation can panic under the lock, and that
+    /// leaves the state consistent.
+    fn state(&self) -> MutexGuard<'_, InboxState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an item, lets go, and wakes the receiver.
-    fn push(mut state: MutexGuard<'_, State<T>>, item: T) {
+    /// Adds an item, unlocks the state, and wakes the receiver.
+    fn push(mut state: MutexGuard<'_, InboxState<T>>, item: T) {
         state.items.push_back(item);
         let waker = state.waker.take();
         drop(state);
@@ -153,7 +153,7 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Adds an item if there is room.
+    /// Adds an item if the inbox is not full.
     fn try_send(&self, item: T) -> Result<(), PutError<T>> {
         let state = self.state();
         if state.receiver_gone {
@@ -166,13 +166,13 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// Adds an item, and blocks the thread until there is room.
+    /// Adds an item, and blocks the thread while the inbox is full.
     fn send_blocking(&self, item: T) -> Result<(), Undelivered<T>> {
         let mut state = self.state();
         while state.items.len() >= self.capacity && !state.receiver_gone {
             state.blocked += 1;
             state = self
-                .room
+                .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
             state.blocked -= 1;
@@ -184,18 +184,19 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// Takes what the receiver gets, if that is settled.
-    fn pop(&self, state: &mut State<T>) -> Option<Result<T, Closed>> {
+    /// Returns the receiver's next result, if it is known.
+    fn pop(&self, state: &mut InboxState<T>) -> Option<Result<T, Closed>> {
         let Some(item) = state.items.pop_front() else {
             return (state.senders == 0).then_some(Err(Closed(())));
         };
         if state.blocked > 0 {
-            self.room.notify_one();
+            self.changed.notify_one();
         }
         Some(Ok(item))
     }
 
-    /// Waits for what the receiver gets, as a step where there is no need to wait.
+    /// Waits for the receiver's next result. A result at once spends a step of the task's
+    /// [budget].
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
         let polled = budget::counted(cx, |cx| self.poll_uncounted(cx.waker()));
         match polled {
@@ -207,7 +208,7 @@ impl<T> Shared<T> {
         polled
     }
 
-    /// The same, whether or not the task has steps left.
+    /// Waits for the receiver's next result, without regard to the budget.
     fn poll_uncounted(&self, waker: &Waker) -> Poll<Result<T, Closed>> {
         let mut state = self.state();
         if let Some(outcome) = self.pop(&mut state) {
@@ -229,17 +230,17 @@ impl<T> Shared<T> {
     }
 }
 
-/// One sender's share: counts it.
-struct End<T>(Arc<Shared<T>>);
+/// The part of a sender that counts it.
+struct CountedSender<T>(Arc<Shared<T>>);
 
-impl<T> Clone for End<T> {
+impl<T> Clone for CountedSender<T> {
     fn clone(&self) -> Self {
         self.0.state().senders += 1;
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Drop for End<T> {
+impl<T> Drop for CountedSender<T> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.senders -= 1;
@@ -254,7 +255,7 @@ impl<T> Drop for End<T> {
 
 /// The sending side of an [`unbounded`] inbox, for any thread. The inbox is closed when the last
 /// clone is dropped.
-pub struct Sender<T>(End<T>);
+pub struct Sender<T>(CountedSender<T>);
 
 impl<T> Sender<T> {
     /// Sends an item.
@@ -288,18 +289,18 @@ impl<T> Clone for Sender<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.0.show("Sender", f)
+        self.0.0.fmt_side("Sender", f)
     }
 }
 
 /// The sending side of a [`bounded`] inbox, for any thread. The inbox is closed when the last clone
 /// is dropped.
-pub struct BoundedSender<T>(End<T>);
+pub struct BoundedSender<T>(CountedSender<T>);
 
 impl<T> BoundedSender<T> {
     /// Sends an item; blocks the calling thread while the inbox is full.
     ///
-    /// Do not call it on the thread of the receiver, which could then never make a place free: use
+    /// Do not call it on the thread of the receiver, which could then never take an item: use
     /// [`try_send`](BoundedSender::try_send) there.
     ///
     /// # Errors
@@ -344,7 +345,7 @@ impl<T> Clone for BoundedSender<T> {
 
 impl<T> fmt::Debug for BoundedSender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.0.show("BoundedSender", f)
+        self.0.0.fmt_side("BoundedSender", f)
     }
 }
 
@@ -407,23 +408,22 @@ impl<T> Drop for Receiver<T> {
         let items = std::mem::take(&mut state.items);
         let waker = state.waker.take();
         drop(state);
-        self.0.room.notify_all();
+        self.0.changed.notify_all();
         self.0.note.over();
         drop_quietly(waker);
-        // The last: their destructors may panic.
+        // Dropped last, since their destructors may panic.
         drop(items);
     }
 }
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.show("Receiver", f)
+        self.0.fmt_side("Receiver", f)
     }
 }
 
 impl<T> Shared<T> {
-    /// Shows one side.
-    fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt_side(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         let (len, senders) = (state.items.len(), state.senders);
         drop(state);

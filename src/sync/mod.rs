@@ -1,9 +1,9 @@
 //! Synchronization between the tasks of one thread: locks, events, semaphores, channels and queues.
 //!
 //! These are asyncio's primitives, with guards and `Result`s in place of `release` and exceptions.
-//! They need no runtime: they work under any executor, and without one. They are not for threads:
-//! all are `!Sync`, use no atomic operation but the load of a flag, and may hold values that are
-//! not `Send`. The exception is [`inbox`], whose senders may be on other threads.
+//! They need no runtime: they work under any executor, and without one. They are not for use by
+//! several threads: all are `!Sync`, and may hold values that are not `Send`. The exception is
+//! [`inbox`], whose senders may be on other threads.
 //!
 //! ```
 //! use wheelhouse::sync::{Lock, Queue};
@@ -34,7 +34,7 @@
 //! | bound how many tasks do something at once | [`Semaphore`] |
 //! | let tasks wait for each other | [`Barrier`] |
 //! | pass items to whichever task takes them | [`Queue`], [`PriorityQueue`], [`LifoQueue`] |
-//! | pass one value, the latest value, every item to everybody | [`oneshot()`], [`watch()`], [`broadcast()`] |
+//! | pass one value, the latest value, every item to every task | [`oneshot()`], [`watch()`], [`broadcast()`] |
 //! | pass items from other threads | [`inbox`] |
 //!
 //! # asyncio's names
@@ -57,7 +57,7 @@
 //!
 //! # Guarantees
 //!
-//! - First come, first served: no request overtakes one that waits, whatever either asks for.
+//! - First come, first served: no request overtakes one that waits, whatever either requests.
 //! - Direct hand-off: a lock or permit that is released belongs to the first waiting task from that
 //!   moment on. No later request can take it in between.
 //! - Dropping a wait loses nothing: if it was handed a lock, a permit or an item already, the next

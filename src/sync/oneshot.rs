@@ -13,14 +13,16 @@
 //! });
 //! ```
 
-// The states, and what moves between them:
+// The states:
 //
-//                send                Receiver returns Ok(value)
-//   waiting ───────────────▶ sent ──────────────────────────────▶ closed ◀─┐ Err(Closed)
-//      │                                                             ▲  └──┘
-//      └────────────────── drop of the Sender ───────────────────────┘
+//                send               Receiver returns Ok(value)
+//   waiting ──────────────▶ sent ──────────────────────────────▶ closed
+//      │                                                           ▲
+//      └───────────────────────────────────────────────────────────┘
+//                           drop of the Sender
 //
-// After the drop of the Receiver, send returns the value, and closed() ends.
+// A closed Receiver returns Err(Closed). After the drop of the Receiver, `send` returns the value
+// and `closed` completes.
 
 use std::cell::Cell;
 use std::fmt;
@@ -68,38 +70,36 @@ pub fn oneshot<T>() -> (Sender<T>, Receiver<T>) {
     (Sender(shared), receiver)
 }
 
-/// What both sides see.
+/// The state that both sides share.
 struct Shared<T> {
-    /// The value, sent and not received.
+    /// The value, after the send and before it is received.
     value: Cell<Option<T>>,
-    /// Nothing will be sent any more.
     sender_gone: Cell<bool>,
-    /// Nobody will receive.
     receiver_gone: Cell<bool>,
-    /// Who waits for the value.
+    /// Waits for the value.
     receiver: WakerSlot,
-    /// Who waits until nobody will receive.
+    /// Waits for the drop of the receiver.
     sender: WakerSlot,
-    /// Where it was made.
+    /// Where the channel was created.
     location: &'static Location<'static>,
-    /// Says which task waits for the value, in the report of a deadlock.
+    /// The task that waits for the value, for the report of a deadlock.
     note: Note,
 }
 
 impl<T> Shared<T> {
-    /// Whether it is settled what the receiver gets: sending is the last that a sender does.
+    /// Returns `true` if the receiver's result is known: `send` drops the sender.
     #[inline]
     fn is_settled(&self) -> bool {
         self.sender_gone.get()
     }
 
-    /// Takes the value, if it was sent and not taken before.
+    /// Takes the value, if it was sent and not taken yet.
     #[inline]
     fn take(&self) -> Result<T, Closed> {
         self.value.take().ok_or(Closed(()))
     }
 
-    /// What the receiver gets, if that is settled.
+    /// Returns the receiver's result, if it is known.
     #[inline]
     fn outcome(&self) -> Option<Result<T, Closed>> {
         self.is_settled().then(|| self.take())
@@ -129,12 +129,12 @@ impl<T> Sender<T> {
         if self.is_closed() {
             return Err(Undelivered(value));
         }
-        // The drop of the sender wakes, here as ever.
+        // The drop of the sender wakes the receiver.
         self.0.value.set(Some(value));
         Ok(())
     }
 
-    /// Returns `true` if the receiver was dropped, so that nobody will get the value (asyncio:
+    /// Returns `true` if the receiver was dropped, so that the value cannot be received (asyncio:
     /// `cancelled()`).
     ///
     /// # Examples
@@ -150,7 +150,7 @@ impl<T> Sender<T> {
         self.0.receiver_gone.get()
     }
 
-    /// Waits until the receiver is dropped, to stop working on a value that nobody will get.
+    /// Waits until the receiver is dropped, to stop computing a value that cannot be received.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -199,7 +199,7 @@ impl<T> Future for ClosedFuture<'_, T> {
             return budget::poll_spend(cx.waker());
         }
         self.0.0.sender.register(cx.waker());
-        // Looked at again: leaving the waker ran foreign code.
+        // Checked again, since `register` has run third-party code.
         if self.0.is_closed() {
             return Poll::Ready(());
         }
@@ -281,7 +281,7 @@ impl<T> Future for Receiver<T> {
             return Poll::Ready(self.0.take());
         }
         self.0.receiver.register(cx.waker());
-        // Leaving the waker ran foreign code, which may have sent before there was a waker to wake.
+        // Checked again, since `register` has run third-party code, which may have sent the value.
         let outcome = self.0.outcome();
         if outcome.is_none() {
             let about = || (ResourceKind::Oneshot, Some(self.0.location), None);
@@ -299,7 +299,7 @@ impl<T> Drop for Receiver<T> {
         let value = self.0.value.take();
         self.0.sender.wake();
         self.0.receiver.clear();
-        // The last: its destructor may panic.
+        // Dropped last, since its destructor may panic.
         drop(value);
     }
 }

@@ -1,4 +1,4 @@
-//! Room for the waker of the one task that waits, where no queue of waiters is needed.
+//! The waker of one waiting task, for primitives that need no queue of waiters.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,9 +11,9 @@ use crate::util::{drop_quietly, wake_quietly};
 pub(super) struct WakerSlot(Cell<Option<Waker>>);
 
 impl WakerSlot {
-    /// Leaves a waker, in place of the one before.
+    /// Stores a clone of `waker` in place of the waker before.
     ///
-    /// Foreign code runs meanwhile and may bring about what the caller waits for: look again
+    /// Third-party code runs meanwhile and may cause what the caller waits for: check again
     /// afterwards.
     #[inline]
     pub(super) fn register(&self, waker: &Waker) {
@@ -26,7 +26,7 @@ impl WakerSlot {
         drop_quietly((old, other));
     }
 
-    /// Wakes the task that waits. A waker that panics does so on its own account.
+    /// Wakes the waiting task, if there is one. Discards a panic of the waker.
     #[inline]
     pub(super) fn wake(&self) {
         if let Some(waker) = self.0.take() {
@@ -34,7 +34,7 @@ impl WakerSlot {
         }
     }
 
-    /// Forgets the waker: nobody waits any more.
+    /// Drops the waker, if there is one.
     #[inline]
     pub(super) fn clear(&self) {
         if let Some(waker) = self.0.take() {

@@ -16,8 +16,8 @@
 //! });
 //! ```
 
-// A send raises the version and wakes all. Each receiver knows the version that it has seen:
-// `changed` returns when the version is another; `borrow` does not count as seeing.
+// A send increments the version and wakes all receivers. Each receiver stores the version that it
+// has seen. `changed` returns when the version differs; `borrow` does not count as seeing.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -27,6 +27,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::slot::WakerSlot;
 use crate::error::{Closed, Undelivered};
 use crate::util::budget;
 use crate::util::wait_graph::{Note, ResourceKind};
@@ -55,13 +56,13 @@ use crate::util::wait_queue::{Resource, WaitQueue, Waiter, Wakes, update};
 pub fn watch<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         value: RefCell::new(Rc::new(value)),
-        resource: RefCell::new(WatchState {
+        state: RefCell::new(WatchState {
             version: 0,
             sender_gone: false,
-            waits: WaitQueue::new(ResourceKind::Watch),
+            queue: WaitQueue::new(ResourceKind::Watch),
         }),
         receivers: Cell::new(1),
-        gone: super::slot::WakerSlot::default(),
+        sender: WakerSlot::default(),
     });
     let receiver = Receiver {
         shared: Rc::clone(&shared),
@@ -70,42 +71,39 @@ pub fn watch<T>(value: T) -> (Sender<T>, Receiver<T>) {
     (Sender(shared), receiver)
 }
 
-/// What both sides see.
+/// The state that both sides share.
 struct Shared<T> {
-    /// The latest value. Behind an `Rc`, so that one can be sent while another is looked at.
+    /// The latest value. In an `Rc`, so that a value can be sent while another one is borrowed.
     value: RefCell<Rc<T>>,
-    /// Who waits for the next.
-    resource: RefCell<WatchState>,
-    /// How many receivers there are.
+    state: RefCell<WatchState>,
+    /// The number of receivers.
     receivers: Cell<usize>,
-    /// Who waits until there is none.
-    gone: super::slot::WakerSlot,
+    /// The sender's, while it waits until there is no receiver.
+    sender: WakerSlot,
 }
 
 impl<T> Shared<T> {
-    /// The latest value.
     fn value(&self) -> Ref<T> {
         Ref(Rc::clone(&self.value.borrow()))
     }
 }
 
-/// Where receivers ask for another version than the one they have seen.
+/// The version, and the receivers that wait for a version other than the one they have seen.
 struct WatchState {
-    /// How often a value was sent.
+    /// How many values were sent.
     version: u64,
-    /// None will be sent any more.
     sender_gone: bool,
-    /// Who waits.
-    waits: WaitQueue<u64, ()>,
+    queue: WaitQueue<u64, ()>,
 }
 
 impl WatchState {
-    /// Whether there is news for whoever has seen version `seen`: a value, or that there will be
-    /// none.
-    fn has_news(&self, seen: u64) -> Option<Result<(), Closed>> {
-        match self.version == seen {
-            false => Some(Ok(())),
-            true => self.sender_gone.then_some(Err(Closed(()))),
+    /// Returns `Ok` if there is a version other than `seen`, `Err` if there never will be one, and
+    /// `None` if a receiver has to wait for it.
+    fn change_since(&self, seen: u64) -> Option<Result<(), Closed>> {
+        if self.version == seen {
+            self.sender_gone.then_some(Err(Closed(())))
+        } else {
+            Some(Ok(()))
         }
     }
 }
@@ -115,11 +113,11 @@ impl Resource for WatchState {
     type Grant = ();
 
     fn queue(&mut self) -> &mut WaitQueue<u64, ()> {
-        &mut self.waits
+        &mut self.queue
     }
 
     fn try_grant(&mut self, seen: u64, _: &mut Wakes) -> Result<(), u64> {
-        self.has_news(seen).map(drop).ok_or(seen)
+        self.change_since(seen).map(drop).ok_or(seen)
     }
 
     fn take_back(&mut self, (): (), _: &mut Wakes) -> Option<()> {
@@ -127,11 +125,11 @@ impl Resource for WatchState {
     }
 }
 
-/// Changes the news, and wakes everybody who waits for some.
-fn announce(resource: &RefCell<WatchState>, change: impl FnOnce(&mut WatchState)) {
-    update(resource, |news, wakes| {
-        change(news);
-        news.waits.grant_many(usize::MAX, &(), wakes);
+/// Changes the state, and wakes all waiting receivers.
+fn announce(state: &RefCell<WatchState>, change: impl FnOnce(&mut WatchState)) {
+    update(state, |state, wakes| {
+        change(state);
+        state.queue.grant_many(usize::MAX, &(), wakes);
     });
 }
 
@@ -176,7 +174,7 @@ impl<T> Sender<T> {
     /// ```
     pub fn send_replace(&self, value: T) -> Ref<T> {
         let old = self.0.value.replace(Rc::new(value));
-        announce(&self.0.resource, |news| news.version += 1);
+        announce(&self.0.state, |state| state.version += 1);
         Ref(old)
     }
 
@@ -196,7 +194,7 @@ impl<T> Sender<T> {
     /// ```
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
-        let seen = self.0.resource.borrow().version;
+        let seen = self.0.state.borrow().version;
         Receiver::new(&self.0, seen)
     }
 
@@ -229,7 +227,7 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        announce(&self.0.resource, |news| news.sender_gone = true);
+        announce(&self.0.state, |state| state.sender_gone = true);
     }
 }
 
@@ -250,14 +248,14 @@ impl<T> Future for ClosedFuture<'_, T> {
         if self.0.is_closed() {
             return budget::poll_spend(cx.waker());
         }
-        self.0.0.gone.register(cx.waker());
-        // Looked at again: leaving the waker ran foreign code.
+        self.0.0.sender.register(cx.waker());
+        // Checked again, since `register` has run third-party code.
         if self.0.is_closed() {
             return Poll::Ready(());
         }
         self.1.waits(|| {
-            let news = self.0.0.resource.borrow_mut();
-            let location = news.waits.info().location();
+            let state = self.0.0.state.borrow_mut();
+            let location = state.queue.info().location();
             (ResourceKind::WatchGone, Some(location), None)
         });
         Poll::Pending
@@ -266,7 +264,7 @@ impl<T> Future for ClosedFuture<'_, T> {
 
 impl<T> Drop for ClosedFuture<'_, T> {
     fn drop(&mut self) {
-        self.0.0.gone.clear();
+        self.0.0.sender.clear();
     }
 }
 
@@ -285,7 +283,6 @@ pub struct Receiver<T> {
 }
 
 impl<T> Receiver<T> {
-    /// One more receiver.
     fn new(shared: &Rc<Shared<T>>, seen: u64) -> Self {
         shared.receivers.set(shared.receivers.get() + 1);
         Self {
@@ -294,7 +291,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Returns the latest value, which does not count as seen by that.
+    /// Returns the latest value. This does not count as seeing it.
     #[must_use]
     pub fn borrow(&self) -> Ref<T> {
         self.shared.value()
@@ -306,7 +303,7 @@ impl<T> Receiver<T> {
     /// See [`is_changed`](Receiver::is_changed).
     #[must_use]
     pub fn borrow_and_update(&mut self) -> Ref<T> {
-        self.seen = self.shared.resource.borrow().version;
+        self.seen = self.shared.state.borrow().version;
         self.shared.value()
     }
 
@@ -327,9 +324,9 @@ impl<T> Receiver<T> {
     /// ```
     #[doc(alias = "has_changed")]
     pub fn is_changed(&self) -> Result<bool, Closed> {
-        match self.shared.resource.borrow().has_news(self.seen) {
+        match self.shared.state.borrow().change_since(self.seen) {
             None => Ok(false),
-            Some(news) => news.map(|()| true),
+            Some(change) => change.map(|()| true),
         }
     }
 
@@ -360,10 +357,10 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let left = self.shared.receivers.get() - 1;
-        self.shared.receivers.set(left);
-        if left == 0 {
-            self.shared.gone.wake();
+        let remaining = self.shared.receivers.get() - 1;
+        self.shared.receivers.set(remaining);
+        if remaining == 0 {
+            self.shared.sender.wake();
         }
     }
 }
@@ -377,9 +374,7 @@ impl<T: fmt::Debug> fmt::Debug for Receiver<T> {
 /// The future of [`Receiver::changed`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct ChangedFuture<'a, T> {
-    /// Who waits.
     receiver: &'a mut Receiver<T>,
-    /// Its wait.
     waiter: Waiter<u64>,
 }
 
@@ -388,19 +383,19 @@ impl<T> Future for ChangedFuture<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let resource = &this.receiver.shared.resource;
-        std::task::ready!(this.waiter.poll(resource, cx));
-        let news = resource.borrow();
-        // Whatever it was woken for, the latest counts.
-        let outcome = news.has_news(this.receiver.seen).unwrap_or(Ok(()));
-        this.receiver.seen = news.version;
+        let state = &this.receiver.shared.state;
+        std::task::ready!(this.waiter.poll(state, cx));
+        let state = state.borrow();
+        // There may have been more changes since the wake: the latest version counts.
+        let outcome = state.change_since(this.receiver.seen).unwrap_or(Ok(()));
+        this.receiver.seen = state.version;
         Poll::Ready(outcome)
     }
 }
 
 impl<T> Drop for ChangedFuture<'_, T> {
     fn drop(&mut self) {
-        self.waiter.leave(&self.receiver.shared.resource);
+        self.waiter.leave(&self.receiver.shared.state);
     }
 }
 

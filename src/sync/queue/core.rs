@@ -1,8 +1,8 @@
-//! The queue under all three: a [`State`] behind a `RefCell`, and who lets go of it when.
+//! The implementation of all queues: a [`QueueState`] in a `RefCell`.
 //!
-//! Every step is: look and change numbers, gather wakers, let go of the borrow, move items, wake.
-//! Where the store compares items it is taken out meanwhile, so that the comparison may use the
-//! queue; all but the store is there for it.
+//! Every operation checks and changes numbers, gathers wakers, ends the borrow, moves items, and
+//! then wakes. A store that compares items is taken out meanwhile, so that the comparison may use
+//! the queue, except for the store.
 
 use std::cell::{RefCell, RefMut};
 use std::fmt;
@@ -10,29 +10,26 @@ use std::panic::resume_unwind;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::order::Order;
-use super::state::{Side, State};
+use super::state::{QueueState, Side};
 use crate::error::{Closed, GetError, PutError};
-use crate::util::wait_queue::{Removed, Ticket, Wakes};
+use crate::util::wait_queue::{Removed, Ticket, Wakes, update};
 use crate::util::{Payload, budget, caught, drop_quietly};
 
-/// The items and who waits for them.
-pub(super) struct Core<S>(RefCell<State<S>>);
+/// A queue with the store `S`.
+pub(super) struct Core<S>(RefCell<QueueState<S>>);
 
 impl<S> Core<S> {
-    /// Looks at the numbers.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&State<S>) -> R) -> R {
-        look(&self.0.borrow())
+    /// Reads the state.
+    pub(super) fn read<R>(&self, read: impl FnOnce(&QueueState<S>) -> R) -> R {
+        read(&self.0.borrow())
     }
 
-    /// Changes the numbers, and wakes whom that concerns.
-    fn change<R>(&self, change: impl FnOnce(&mut State<S>, &mut Wakes) -> R) -> R {
-        let mut wakes = Wakes::new();
-        let result = change(&mut self.0.borrow_mut(), &mut wakes);
-        wakes.wake();
-        result
+    /// Changes the state, ends the borrow, and wakes the gathered wakers.
+    fn change<R>(&self, change: impl FnOnce(&mut QueueState<S>, &mut Wakes) -> R) -> R {
+        update(&self.0, change)
     }
 
-    /// Reports an item done; `false` when none is unfinished.
+    /// Reports an item as done. Returns `false` if none is unfinished.
     pub(super) fn task_done(&self) -> bool {
         self.change(|state, wakes| {
             let is_due = state.unfinished > 0;
@@ -43,22 +40,22 @@ impl<S> Core<S> {
         })
     }
 
-    /// Names it, for reports.
+    /// Names the queue, for reports.
     pub(super) fn set_name(&mut self, name: &str) {
         self.0.get_mut().set_name(name);
     }
 
-    /// Closes; what is there can still be got.
+    /// Closes the queue. Its items can still be taken.
     pub(super) fn close(&self) {
-        self.change(State::close);
+        self.change(QueueState::close);
     }
 
-    /// Starts to wait; the waker was cloned while nothing was borrowed.
+    /// Starts a wait. Clone the waker while nothing is borrowed.
     fn enter(&self, side: Side, ticket: &mut Option<Ticket>, waker: Waker) {
         *ticket = Some(self.0.borrow_mut().waiting(side).enter((), waker));
     }
 
-    /// Whether a wait was served; if it was not, it goes on with this waker.
+    /// Returns `true` if a wait has its grant. If not, stores `waker` in the wait's entry.
     fn is_granted(&self, side: Side, ticket: &Ticket, waker: &Waker) -> bool {
         let mut state = self.0.borrow_mut();
         if state.waiting(side).has_other_waker(ticket, waker) {
@@ -71,23 +68,23 @@ impl<S> Core<S> {
         state.waiting(side).is_granted(ticket)
     }
 
-    /// Ends a wait that is not to be served: what it was served with goes to the next.
+    /// Ends a wait that is dropped. Its grant goes to the next wait.
     #[cold]
     pub(super) fn leave(&self, side: Side, ticket: Ticket) {
-        // Bound to a name, so that the waker is dropped after the borrow has gone.
-        let left = self.change(|state, wakes| {
-            let left = state.waiting(side).leave(ticket);
-            if let Removed::Granted(()) = left {
+        // Bound to a name, so that the waker is dropped after the borrow has ended.
+        let removed = self.change(|state, wakes| {
+            let removed = state.waiting(side).leave(ticket);
+            if let Removed::Granted(()) = removed {
                 state.forfeit(side, wakes);
             }
-            left
+            removed
         });
-        if let Removed::Waiting((), waker) = left {
+        if let Removed::Waiting((), waker) = removed {
             drop_quietly(waker);
         }
     }
 
-    /// Waits until nothing is unfinished.
+    /// Waits until no item is unfinished.
     pub(super) fn poll_join(&self, wait: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(ticket) = wait.take_if(|ticket| self.is_granted(Side::Join, ticket, cx.waker()))
         {
@@ -97,11 +94,11 @@ impl<S> Core<S> {
         if wait.is_some() {
             return Poll::Pending;
         }
-        if self.look(|state| state.unfinished) == 0 {
+        if self.read(|state| state.unfinished) == 0 {
             return budget::poll_spend(cx.waker());
         }
         let waker = cx.waker().clone();
-        if self.look(|state| state.unfinished) == 0 {
+        if self.read(|state| state.unfinished) == 0 {
             drop_quietly(waker);
             return Poll::Ready(());
         }
@@ -110,8 +107,8 @@ impl<S> Core<S> {
     }
 }
 
-impl<S: Order> State<S> {
-    /// Adds an item to the store, which compares none.
+impl<S: Order> QueueState<S> {
+    /// Adds an item to a store that does not compare items.
     #[inline]
     fn push(&mut self, item: S::Item) {
         if let Some(store) = &mut self.store {
@@ -119,42 +116,46 @@ impl<S: Order> State<S> {
         }
     }
 
-    /// Takes an item from the store, which compares none.
+    /// Takes an item from a store that does not compare items.
     #[inline]
     fn pop(&mut self) -> S::Item {
         let item = self.store.as_mut().and_then(S::pop);
-        item.expect("it was counted, and only comparisons take the store out")
+        item.expect("the item was counted, and only comparisons take the store out")
     }
 }
 
 impl<S: Order> Core<S> {
-    /// An empty queue.
     #[track_caller]
     pub(super) fn new(capacity: usize) -> Self {
-        Self(RefCell::new(State::new(S::default(), capacity)))
+        Self(RefCell::new(QueueState::new(S::default(), capacity)))
     }
 
-    /// Uses the store while nothing is borrowed. The panic of a comparison comes as a value, so
-    /// that the caller can do first what it owes.
+    /// Calls `with` with the store while nothing is borrowed. Returns the panic of a comparison as
+    /// a value, so that the caller can wake others first.
     fn with_store<R>(&self, with: impl FnOnce(&mut S) -> R) -> Result<R, Payload> {
-        let mut store = self.0.borrow_mut().store.take().expect("looked at before");
+        let mut store = self
+            .0
+            .borrow_mut()
+            .store
+            .take()
+            .expect("refuse_within_comparison has checked it");
         let result = caught(|| with(&mut store));
         self.0.borrow_mut().store = Some(store);
         result
     }
 
-    /// Refuses to go on while the items are compared.
+    /// Panics if it is called by a comparison of items.
     #[inline]
     fn refuse_within_comparison(&self) {
         assert!(
             !S::COMPARES || self.0.borrow().store.is_some(),
-            "a `PriorityQueue` compares its items: their `Ord` must neither put nor get, nor close it at once"
+            "a `PriorityQueue` compares its items: their `Ord` must not call `put`, `get` or `close_now` on it"
         );
     }
 
-    /// Adds an item for which there is room.
+    /// Adds an item, for which there is capacity.
     #[inline]
-    fn add(&self, mut state: RefMut<'_, State<S>>, item: S::Item) {
+    fn add(&self, mut state: RefMut<'_, QueueState<S>>, item: S::Item) {
         let is_awaited = state.count_in();
         if !S::COMPARES && !is_awaited {
             state.push(item);
@@ -163,8 +164,8 @@ impl<S: Order> Core<S> {
         self.add_and_wake(state, item);
     }
 
-    /// Adds an item that is counted already, and wakes who waits for one.
-    fn add_and_wake(&self, mut state: RefMut<'_, State<S>>, item: S::Item) {
+    /// Adds an item that is counted already, and wakes the get that it is promised to.
+    fn add_and_wake(&self, mut state: RefMut<'_, QueueState<S>>, item: S::Item) {
         let mut wakes = Wakes::new();
         state.added(&mut wakes);
         if !S::COMPARES {
@@ -178,9 +179,9 @@ impl<S: Order> Core<S> {
         added.unwrap_or_else(|payload| resume_unwind(payload));
     }
 
-    /// Takes an item that is there, not promised or promised to this wait.
+    /// Takes an item that is not promised, or that is promised to the wait in `promised`.
     #[inline]
-    fn take(&self, mut state: RefMut<'_, State<S>>, promised: &mut Option<Ticket>) -> S::Item {
+    fn take(&self, mut state: RefMut<'_, QueueState<S>>, promised: &mut Option<Ticket>) -> S::Item {
         if S::COMPARES {
             drop(state);
             return self.take_counting_later(promised);
@@ -198,11 +199,11 @@ impl<S: Order> Core<S> {
         item
     }
 
-    /// The same for a store that compares. When that panics, the item stays, and so does the
-    /// promise.
+    /// Takes an item from a store that compares items. If a comparison panics, the item stays, and
+    /// so does the promise.
     fn take_counting_later(&self, promised: &mut Option<Ticket>) -> S::Item {
         let item = match self.with_store(S::pop) {
-            Ok(item) => item.expect("it was counted"),
+            Ok(item) => item.expect("the item was counted"),
             Err(payload) => resume_unwind(payload),
         };
         self.change(|state, wakes| {
@@ -216,8 +217,7 @@ impl<S: Order> Core<S> {
         item
     }
 
-    /// Puts the item if there is room; nothing, if there is none. The item is gone from `item` when
-    /// it was put.
+    /// Puts the item, and takes it out of `item`. Returns `None` if there is no capacity.
     #[inline]
     fn try_put(&self, item: &mut Option<S::Item>) -> Option<Result<(), Closed>> {
         self.refuse_within_comparison();
@@ -225,7 +225,7 @@ impl<S: Order> Core<S> {
         if state.closed {
             return Some(Err(Closed(())));
         }
-        if !state.has_room() {
+        if !state.has_capacity() {
             return None;
         }
         let item = item.take().expect("a put was polled after it was done");
@@ -233,7 +233,7 @@ impl<S: Order> Core<S> {
         Some(Ok(()))
     }
 
-    /// Takes an item that is not promised; nothing, if there is none.
+    /// Takes an item that is not promised. Returns `None` if there is none.
     #[inline]
     fn try_get(&self) -> Option<Result<S::Item, Closed>> {
         self.refuse_within_comparison();
@@ -244,7 +244,7 @@ impl<S: Order> Core<S> {
         state.is_drained().then_some(Err(Closed(())))
     }
 
-    /// Puts an item at once.
+    /// Puts an item without waiting.
     #[inline]
     pub(super) fn put_nowait(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
         let mut item = Some(item);
@@ -256,7 +256,7 @@ impl<S: Order> Core<S> {
         }
     }
 
-    /// Takes an item at once.
+    /// Takes an item without waiting.
     #[inline]
     pub(super) fn get_nowait(&self) -> Result<S::Item, GetError> {
         match self.try_get() {
@@ -282,7 +282,7 @@ impl<S: Order> Core<S> {
         }
     }
 
-    /// Waits on for an item. If the queue was closed and emptied since, a promise is worth nothing.
+    /// Continues to wait for an item. A promise of a queue that was drained since is void.
     fn poll_get_waiting(
         &self,
         wait: &mut Option<Ticket>,
@@ -292,7 +292,7 @@ impl<S: Order> Core<S> {
         if !wait.as_mut().is_some_and(is_granted) {
             return Poll::Pending;
         }
-        if !self.look(State::is_drained) {
+        if !self.read(QueueState::is_drained) {
             self.refuse_within_comparison();
             return Poll::Ready(Ok(self.take(self.0.borrow_mut(), wait)));
         }
@@ -302,7 +302,7 @@ impl<S: Order> Core<S> {
         Poll::Ready(Err(Closed(())))
     }
 
-    /// Starts to wait for an item, unless the waker's clone has put one.
+    /// Starts to wait for an item, unless the clone of the waker has put one.
     fn enter_get(&self, wait: &mut Option<Ticket>, waker: &Waker) -> Poll<Result<S::Item, Closed>> {
         budget::give_back();
         let waker = waker.clone();
@@ -314,8 +314,8 @@ impl<S: Order> Core<S> {
         Poll::Ready(outcome)
     }
 
-    /// Waits for room, and puts the item. The item is gone from `item` when it was put, and there
-    /// when the queue is closed.
+    /// Waits for capacity, and puts the item. Takes it out of `item` when it is put, and leaves it
+    /// there when the queue is closed.
     #[inline]
     pub(super) fn poll_put(
         &self,
@@ -333,7 +333,7 @@ impl<S: Order> Core<S> {
         }
     }
 
-    /// Waits on for room. If the queue was closed since, a reservation is worth nothing.
+    /// Continues to wait for capacity. A reservation of a queue that was closed since is void.
     fn poll_put_waiting(
         &self,
         item: &mut Option<S::Item>,
@@ -349,11 +349,11 @@ impl<S: Order> Core<S> {
         if state.closed {
             return Poll::Ready(Err(Closed(())));
         }
-        self.add(state, item.take().expect("who waits has an item"));
+        self.add(state, item.take().expect("a waiting put has its item"));
         Poll::Ready(Ok(()))
     }
 
-    /// Starts to wait for room, unless the waker's clone has made some.
+    /// Starts to wait for capacity, unless the clone of the waker has made some.
     fn enter_put(
         &self,
         item: &mut Option<S::Item>,
@@ -370,18 +370,18 @@ impl<S: Order> Core<S> {
         Poll::Ready(outcome)
     }
 
-    /// Closes, and drops what is there.
+    /// Closes the queue and drops its items.
     pub(super) fn close_now(&self) {
         self.refuse_within_comparison();
         let store = self.0.borrow_mut().store.replace(S::default());
-        self.change(State::close_now);
+        self.change(QueueState::close_now);
         store
             .map_or(Ok(()), drop_all)
             .unwrap_or_else(|payload| resume_unwind(payload));
     }
 }
 
-/// Drops every item, also when destructors panic; gives the first panic.
+/// Drops every item, also when destructors panic. Returns the first panic.
 fn drop_all<S: Order>(mut store: S) -> Result<(), Payload> {
     let mut outcome = Ok(());
     while let Some(item) = store.discard() {
@@ -396,8 +396,8 @@ fn drop_all<S: Order>(mut store: S) -> Result<(), Payload> {
 }
 
 impl<S> Core<S> {
-    /// Shows the numbers of a queue with this name.
-    pub(super) fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Formats the numbers of a queue.
+    pub(super) fn fmt_as(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.borrow();
         f.debug_struct(name)
             .field("len", &state.len)

@@ -16,14 +16,12 @@ use crate::util::wait_queue::Ticket;
 /// The future of [`get`](super::OrderedQueue::get).
 #[must_use = "futures do nothing unless awaited"]
 pub struct GetFuture<'a, O: Order> {
-    /// The queue.
     core: &'a Core<O>,
-    /// Its place among those who wait.
+    /// Its entry in the wait queue.
     wait: Option<Ticket>,
 }
 
 impl<'a, O: Order> GetFuture<'a, O> {
-    /// One that has not asked yet.
     #[inline]
     pub(super) fn new(core: &'a Core<O>) -> Self {
         Self { core, wait: None }
@@ -51,23 +49,21 @@ impl<O: Order> Drop for GetFuture<'_, O> {
 
 impl<O: Order> fmt::Debug for GetFuture<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show("GetFuture", self.wait.is_some(), f)
+        fmt_future("GetFuture", self.wait.is_some(), f)
     }
 }
 
 /// The future of [`put`](super::OrderedQueue::put). It keeps the item until the queue has taken it.
 #[must_use = "futures do nothing unless awaited"]
 pub struct PutFuture<'a, O: Order> {
-    /// The queue.
     core: &'a Core<O>,
     /// The item, until it is put.
     item: Option<O::Item>,
-    /// Its place among those who wait.
+    /// Its entry in the wait queue.
     wait: Option<Ticket>,
 }
 
 impl<'a, O: Order> PutFuture<'a, O> {
-    /// One that has not asked yet.
     #[inline]
     pub(super) fn new(core: &'a Core<O>, item: O::Item) -> Self {
         Self {
@@ -119,7 +115,7 @@ impl<O: Order> Future for PutFuture<'_, O> {
 impl<O: Order> Drop for PutFuture<'_, O> {
     #[inline]
     fn drop(&mut self) {
-        // The item comes after this, when nothing else is left to do.
+        // The item is dropped after this, since its destructor may panic.
         if let Some(ticket) = self.wait.take() {
             self.core.leave(Side::Put, ticket);
         }
@@ -128,21 +124,19 @@ impl<O: Order> Drop for PutFuture<'_, O> {
 
 impl<O: Order> fmt::Debug for PutFuture<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show("PutFuture", self.wait.is_some(), f)
+        fmt_future("PutFuture", self.wait.is_some(), f)
     }
 }
 
 /// The future of [`join`](super::OrderedQueue::join).
 #[must_use = "futures do nothing unless awaited"]
 pub struct JoinFuture<'a, O: Order> {
-    /// The queue.
     core: &'a Core<O>,
-    /// Its place among those who wait.
+    /// Its entry in the wait queue.
     wait: Option<Ticket>,
 }
 
 impl<'a, O: Order> JoinFuture<'a, O> {
-    /// One that has not asked yet.
     pub(super) fn new(core: &'a Core<O>) -> Self {
         Self { core, wait: None }
     }
@@ -167,21 +161,19 @@ impl<O: Order> Drop for JoinFuture<'_, O> {
 
 impl<O: Order> fmt::Debug for JoinFuture<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show("JoinFuture", self.wait.is_some(), f)
+        fmt_future("JoinFuture", self.wait.is_some(), f)
     }
 }
 
 /// The stream of [`items`](super::OrderedQueue::items).
 #[must_use = "streams do nothing unless polled"]
 pub struct Items<'a, O: Order> {
-    /// Gets one after the other.
     get: GetFuture<'a, O>,
-    /// The queue was closed and empty.
+    /// Whether the queue was found closed and empty.
     ended: bool,
 }
 
 impl<'a, O: Order> Items<'a, O> {
-    /// All from now on.
     pub(super) fn new(core: &'a Core<O>) -> Self {
         Self {
             get: GetFuture::new(core),
@@ -216,8 +208,7 @@ impl<O: Order> fmt::Debug for Items<'_, O> {
     }
 }
 
-/// Shows a future: whether it stands in the queue.
-fn show(name: &str, waits: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn fmt_future(name: &str, waits: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.debug_struct(name)
         .field("waits", &waits)
         .finish_non_exhaustive()

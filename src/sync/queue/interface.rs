@@ -1,4 +1,4 @@
-//! What users see of the queues: one type, generic over the order, and a name for each order.
+//! The public types of the queues: one type, generic over the order, and an alias for each order.
 
 use std::fmt;
 
@@ -277,12 +277,13 @@ impl<O: Order> OrderedQueue<O> {
     #[doc(alias = "qsize")]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.look(|state| state.len)
+        self.0.read(|state| state.len)
     }
 
     /// Returns `true` if [`get_nowait`](Self::get_nowait) would fail (asyncio: `empty`).
     ///
-    /// It can be so while [`len`](Self::len) is not 0: waiting `get`s were woken for those items.
+    /// A queue can be empty while its [`len`](Self::len) is not 0: waiting `get`s were woken for
+    /// those items.
     ///
     /// # Examples
     /// ```
@@ -294,7 +295,7 @@ impl<O: Order> OrderedQueue<O> {
     #[doc(alias = "empty")]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.look(|state| !state.has_item())
+        self.0.read(|state| !state.has_item())
     }
 
     /// The name of [`is_empty`](Self::is_empty) before all predicates began with `is_`.
@@ -318,7 +319,7 @@ impl<O: Order> OrderedQueue<O> {
     #[doc(alias = "full")]
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.0.look(|state| !state.has_room())
+        self.0.read(|state| !state.has_capacity())
     }
 
     /// The name of [`is_full`](Self::is_full) before all predicates began with `is_`.
@@ -342,7 +343,7 @@ impl<O: Order> OrderedQueue<O> {
     #[must_use]
     pub fn capacity(&self) -> Option<usize> {
         self.0
-            .look(|state| Some(state.capacity).filter(|&capacity| capacity != usize::MAX))
+            .read(|state| Some(state.capacity).filter(|&capacity| capacity != usize::MAX))
     }
 
     /// Reports the work on one item as done, for [`join`](Self::join).
@@ -466,12 +467,12 @@ impl<O: Order> OrderedQueue<O> {
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.0.look(|state| state.closed)
+        self.0.read(|state| state.closed)
     }
 }
 
 impl<O: Order> fmt::Debug for OrderedQueue<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.show(O::QUEUE, f)
+        self.0.fmt_as(O::QUEUE, f)
     }
 }

@@ -1,41 +1,44 @@
-//! Queues between tasks: [`Queue`], [`PriorityQueue`] and [`LifoQueue`], which are names of one
-//! [`OrderedQueue`].
-//!
-//! They are not for several threads, and they keep no items for those who come after a `close`.
+//! Queues between the tasks of one thread: [`Queue`], [`PriorityQueue`] and [`LifoQueue`], which
+//! are aliases of one [`OrderedQueue`].
 //!
 //! ```text
-//!   interface   what users see
+//!   interface   the public types and methods
 //!       │
 //!    futures    GetFuture, PutFuture, JoinFuture, Items
 //!       │
-//!     core      lets go of every borrow before foreign code runs
+//!     core      ends every borrow before third-party code runs
 //!       ├───────────┐
-//!     state       order     who waits, numbers       the items: first, last or smallest
+//!     state       order
+//!     counts      stores the items: first, last
+//!     and waits   or smallest first
 //! ```
 //!
 //! # Items stay in the queue until they are taken
 //!
-//! A `get` that waits is served with a *promise*: one item is kept for it, whichever is next when
-//! it is polled. So a `get` that is dropped then has nothing to give back but the promise, and no
-//! order is disturbed. Likewise a `put` that waits is served with a *reservation* of room, and has
-//! its item until it is polled.
+//! A waiting `get` is granted a *promise*: one item is kept for it, whichever is next when it is
+//! polled. So a `get` that is dropped then returns only the promise, and the order of the items
+//! does not change. Likewise a waiting `put` is granted a *reservation* of capacity, and keeps its
+//! item until it is polled.
 //!
 //! ```text
-//!   get:   asks ──── an item that is not promised ──────────────────────────────▶ has it
-//!            │ none                                                                  ▲
-//!            ▼            added, or another's promise forfeit          polled        │
-//!          waits ─────────────────────────────────────────▶ promised ────────────────┘
-//!            │ dropped                                           │ dropped
-//!            ▼                                                   ▼
-//!           gone                                         forfeit: promised to the next
-//!
-//!   put:   the same with room instead of items: taken, reserved, forfeit
+//!           poll: there is an item that is not promised
+//!   new ────────────────────────────────────────────────▶ done
+//!    │                                                     ▲
+//!    │ poll: there is none                                 │ poll: redeem
+//!    ▼                                                     │
+//!   waiting ───────────────────────────────────────────▶ promised
+//!    │              offer_item, after a put                │
+//!    │ drop         or another's forfeit                   │ drop: forfeit
+//!    ▼                                                     ▼
+//!   gone                                    gone: promised to the next
 //! ```
 //!
-//! In numbers, which [`state`] keeps: items `>=` promises as long as the queue is open, and who
-//! waits for an item does so because all items are promised. After [`close`](OrderedQueue::close) a
-//! `get` waits on while the last items are promised; when the last was taken, everybody hears that
-//! the queue is closed.
+//! A `put` has the same states, with capacity in place of items: offer_capacity, reserved.
+//!
+//! [`state`] counts: there are at least as many items as promises while the queue is open, and a
+//! `get` waits only if all items are promised. After [`close`](OrderedQueue::close), a `get` still
+//! waits while the last items are promised. When the last item was taken, all waiting `get`s return
+//! that the queue is closed.
 
 mod core;
 mod futures;

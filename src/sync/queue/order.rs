@@ -1,4 +1,4 @@
-//! How a queue stores its items: which of them is next.
+//! How a queue stores its items, and which of them is next.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -34,7 +34,7 @@ pub trait Order: Default + sealed::Sealed {
     }
 }
 
-/// Who may implement [`Order`].
+/// Prevents implementations of [`Order`] outside this crate.
 mod sealed {
     /// Implemented for the three orders.
     pub trait Sealed {}
@@ -107,8 +107,8 @@ impl<T> fmt::Debug for Lifo<T> {
 
 /// The smallest first, the oldest of equal ones: the order of a
 /// [`PriorityQueue`](super::PriorityQueue).
-// A binary heap of its own: std's loses an item when a comparison panics within `pop`. This one
-// only swaps items.
+// Not `std::collections::BinaryHeap`, which loses an item when a comparison panics within `pop`.
+// This heap only swaps items.
 pub struct Smallest<T> {
     /// Each item with the number of its put. Invariant: none is before its parent, at
     /// `(index - 1) / 2`.
@@ -127,13 +127,13 @@ impl<T> Default for Smallest<T> {
 }
 
 impl<T: Ord> Smallest<T> {
-    /// Whether the item at `a` goes before that at `b`.
+    /// Returns `true` if the item at `a` comes before the one at `b`.
     fn is_before(&self, a: usize, b: usize) -> bool {
         let (a, b) = (&self.heap[a], &self.heap[b]);
         a.0.cmp(&b.0).then(a.1.cmp(&b.1)).is_lt()
     }
 
-    /// Moves the last item up to where it belongs.
+    /// Moves the last item up to its place.
     fn rise(&mut self) {
         let mut at = self.heap.len() - 1;
         while at > 0 && self.is_before(at, (at - 1) / 2) {
@@ -142,7 +142,7 @@ impl<T: Ord> Smallest<T> {
         }
     }
 
-    /// Moves the first of the first `len` items down to where it belongs among them.
+    /// Moves the first item down to its place among the first `len` items.
     fn sink(&mut self, len: usize) {
         let mut at = 0;
         loop {

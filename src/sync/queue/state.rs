@@ -1,50 +1,45 @@
-//! What a queue knows, as pure data: its items, who waits, what is promised, what is unfinished.
+//! The state of a queue as pure data: its items, its waits, and the numbers of items that are
+//! promised, reserved and unfinished.
 //!
-//! Its methods change numbers and gather wakers. They run no foreign code, and leave the items
-//! alone, which may be away.
+//! The methods change the numbers and gather wakers. They run no third-party code and do not touch
+//! the items, which [`core`](super::core) takes out while it compares them.
 
 use crate::util::wait_graph::ResourceKind;
 use crate::util::wait_queue::{Ticket, WaitQueue, Wakes};
 
-/// What somebody waits for.
+/// What a future of the queue waits for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Side {
     /// An item.
     Get,
-    /// Room for one.
+    /// Capacity for an item.
     Put,
-    /// That nothing is unfinished.
+    /// The end of the unfinished items.
     Join,
 }
 
-/// The items and numbers of a queue, and those who wait.
-pub(super) struct State<S> {
-    /// The items; nothing, while they are compared.
+/// The items, numbers and waits of a queue.
+pub(super) struct QueueState<S> {
+    /// The items; `None` while they are compared.
     pub(super) store: Option<S>,
-    /// How many items there may be.
+    /// The highest number of items.
     pub(super) capacity: usize,
-    /// How many there are.
+    /// The number of items.
     pub(super) len: usize,
-    /// How many gets were served and have not been polled since. Invariant: while gets wait,
-    /// `len <= promised`.
+    /// The number of gets with a promise. Invariant: while gets wait, `len <= promised`.
     promised: usize,
-    /// How many puts were served and have not been polled since. Invariant: while puts wait, there
-    /// is no room.
+    /// The number of puts with a reservation. Invariant: while puts wait, `has_capacity` is false.
     reserved: usize,
-    /// How many items were put and not reported done.
+    /// The number of items that were put and not reported done.
     pub(super) unfinished: usize,
-    /// Nothing may be put any more.
     pub(super) closed: bool,
-    /// Who waits for an item.
     gets: WaitQueue<(), ()>,
-    /// Who waits for room.
     puts: WaitQueue<(), ()>,
-    /// Who waits until all is done.
     joins: WaitQueue<(), ()>,
 }
 
-impl<S> State<S> {
-    /// That of an empty queue.
+impl<S> QueueState<S> {
+    /// Creates the state of an empty queue.
     #[track_caller]
     pub(super) const fn new(store: S, capacity: usize) -> Self {
         Self {
@@ -68,7 +63,7 @@ impl<S> State<S> {
         self.joins.set_name(name);
     }
 
-    /// Those who wait on one side.
+    /// Returns the waits of one side.
     #[inline]
     pub(super) fn waiting(&mut self, side: Side) -> &mut WaitQueue<(), ()> {
         match side {
@@ -78,27 +73,27 @@ impl<S> State<S> {
         }
     }
 
-    /// Whether there is an item that is not promised.
+    /// Returns `true` if there is an item that is not promised.
     #[inline]
     pub(super) fn has_item(&self) -> bool {
         self.len > self.promised
     }
 
-    /// Whether there is room that is not reserved.
+    /// Returns `true` if there is capacity that is not reserved.
     #[inline]
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_capacity(&self) -> bool {
         self.len + self.reserved < self.capacity
     }
 
-    /// Whether nothing can be got any more. While the last items are promised that is not known: a
-    /// get that is cancelled gives its promise on.
+    /// Returns `true` if no get can succeed any more. This is false while the last items are
+    /// promised, since a get that is dropped passes its promise on.
     #[inline]
     pub(super) fn is_drained(&self) -> bool {
         self.closed && self.len == 0
     }
 
-    /// Counts an item in. Returns whether somebody waits for it: then [`added`](State::added) is
-    /// due.
+    /// Counts an item that is put. Returns `true` if a get waits: call
+    /// [`added`](QueueState::added) then.
     #[inline]
     #[must_use]
     pub(super) fn count_in(&mut self) -> bool {
@@ -107,8 +102,8 @@ impl<S> State<S> {
         !self.gets.is_empty()
     }
 
-    /// Counts an item out. Returns whether that concerns somebody: then [`taken`](State::taken) is
-    /// due.
+    /// Counts an item that is taken. Returns `true` if that concerns a waiting future: call
+    /// [`taken`](QueueState::taken) then.
     #[inline]
     #[must_use]
     pub(super) fn count_out(&mut self) -> bool {
@@ -116,20 +111,21 @@ impl<S> State<S> {
         self.closed || !self.puts.is_empty()
     }
 
-    /// An item was counted in for which somebody waits.
+    /// Promises the item that was counted in.
     pub(super) fn added(&mut self, wakes: &mut Wakes) {
         self.offer_item(wakes);
     }
 
-    /// An item was counted out, which concerns somebody.
+    /// Reserves the capacity of the item that was counted out, and ends all gets if it was the last
+    /// one of a closed queue.
     pub(super) fn taken(&mut self, wakes: &mut Wakes) {
-        self.offer_room(wakes);
+        self.offer_capacity(wakes);
         if self.is_drained() {
-            self.dismiss_gets(wakes);
+            self.end_gets(wakes);
         }
     }
 
-    /// Promises an item to the first get that waits, if there is one.
+    /// Promises an item to the first waiting get, if there are both.
     #[inline]
     fn offer_item(&mut self, wakes: &mut Wakes) {
         if !self.gets.is_empty() && self.has_item() && self.gets.grant((), wakes).is_ok() {
@@ -137,20 +133,20 @@ impl<S> State<S> {
         }
     }
 
-    /// Reserves room for the first put that waits, if there is some.
+    /// Reserves capacity for the first waiting put, if there are both.
     #[inline]
-    fn offer_room(&mut self, wakes: &mut Wakes) {
-        if !self.puts.is_empty() && self.has_room() && self.puts.grant((), wakes).is_ok() {
+    fn offer_capacity(&mut self, wakes: &mut Wakes) {
+        if !self.puts.is_empty() && self.has_capacity() && self.puts.grant((), wakes).is_ok() {
             self.reserved += 1;
         }
     }
 
-    /// Wakes all gets: nothing can be got any more.
-    fn dismiss_gets(&mut self, wakes: &mut Wakes) {
+    /// Ends all waiting gets of a drained queue.
+    fn end_gets(&mut self, wakes: &mut Wakes) {
         self.promised += self.gets.grant_many(usize::MAX, &(), wakes);
     }
 
-    /// Takes a wait out that has been served, and uses it.
+    /// Ends a wait that uses its grant.
     #[inline]
     pub(super) fn redeem(&mut self, side: Side, ticket: Ticket) {
         _ = self.waiting(side).leave(ticket);
@@ -161,7 +157,7 @@ impl<S> State<S> {
         }
     }
 
-    /// Takes back what a wait was served with that will not use it, and serves the next.
+    /// Takes back the grant of a wait that was dropped, and offers it to the next.
     pub(super) fn forfeit(&mut self, side: Side, wakes: &mut Wakes) {
         match side {
             Side::Get => {
@@ -170,13 +166,13 @@ impl<S> State<S> {
             }
             Side::Put => {
                 self.reserved -= 1;
-                self.offer_room(wakes);
+                self.offer_capacity(wakes);
             }
             Side::Join => {}
         }
     }
 
-    /// So many items are done with.
+    /// Counts `count` items as done.
     pub(super) fn finish(&mut self, count: usize, wakes: &mut Wakes) {
         self.unfinished -= count;
         if self.unfinished == 0 {
@@ -184,16 +180,16 @@ impl<S> State<S> {
         }
     }
 
-    /// Nothing may be put any more.
+    /// Closes the queue and ends all waiting puts.
     pub(super) fn close(&mut self, wakes: &mut Wakes) {
         self.closed = true;
         self.reserved += self.puts.grant_many(usize::MAX, &(), wakes);
         if self.is_drained() {
-            self.dismiss_gets(wakes);
+            self.end_gets(wakes);
         }
     }
 
-    /// The same, and the items that are left are dropped.
+    /// Closes the queue, and counts its items as taken and done.
     pub(super) fn close_now(&mut self, wakes: &mut Wakes) {
         let dropped = std::mem::take(&mut self.len);
         // An item may have been reported done before it was taken.
