@@ -1,4 +1,4 @@
-//! Every public error of the crate. Floor 0: pure values, no runtime.
+//! The public errors of the crate: plain values, which know no runtime. Layer 0.
 
 use std::any::Any;
 use std::fmt;
@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::util::{Id, as_error};
 
-/// Why something was cancelled.
+/// The reason of a cancellation: see [`Cancelled::reason`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Somebody called `cancel()` or `cancel_with(message)`; the message, where there was one.
+    /// `cancel()` or `cancel_with(message)` was called; the message, if there is one.
     Explicit(Option<Arc<str>>),
     /// A deadline passed.
     Timeout,
     /// Another member of the same group, or another branch of the same gather, failed.
     SiblingFailed,
-    /// The group it belongs to was cancelled.
+    /// The group of the task was cancelled.
     GroupCancelled,
     /// The runtime is shutting down, or has ended.
     Shutdown,
     /// The program was interrupted from the terminal.
     CtrlC,
-    /// Whoever awaited the task has gone: a handle that had been awaited was dropped before the task ended.
+    /// The task's handle had been awaited and was dropped before the task ended.
     AwaiterGone,
 }
 
@@ -41,34 +41,35 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A cancellation: the value that travels where asyncio raises `CancelledError`.
+/// A cancellation (asyncio: `CancelledError`).
 ///
-/// It says [why](Cancelled::reason) and, where a task asked for it, [who](Cancelled::by). Cloning is cheap.
-/// [`catch_cancel`](crate::catch_cancel) gives it to whoever cleans up, [`resume`](Cancelled::resume) passes it on.
+/// [`catch_cancel`](crate::catch_cancel) returns it to code that cleans up, and
+/// [`resume`](Cancelled::resume) lets it propagate. It contains the [reason](Cancelled::reason) and
+/// the [task](Cancelled::by) that caused it, if a task did. Cloning is cheap.
 #[doc(alias = "CancelledError")]
 #[derive(Clone, thiserror::Error)]
 #[error("cancelled: {}", .0.reason)]
 pub struct Cancelled(Arc<Cancellation>);
 
-/// What all clones of one [`Cancelled`] share.
+/// The data that all clones of a [`Cancelled`] share.
 #[derive(Debug)]
 struct Cancellation {
-    /// Why.
     reason: Reason,
-    /// The task that asked, if one did.
+    /// The task that caused it, if a task did.
     by: Option<Id>,
-    /// The one that began it, where this one only passes that on.
+    /// The first cancellation of the chain, if this one was caused by another one.
     origin: Option<Cancelled>,
 }
 
 impl Cancelled {
-    /// A new cancellation.
+    /// Creates a cancellation that no other one has caused.
     pub(crate) fn new(reason: Reason, by: Option<Id>) -> Self {
         let origin = None;
         Self(Arc::new(Cancellation { reason, by, origin }))
     }
 
-    /// One for a task whose awaiter has gone, for the sake of `cause` if that was cancelled.
+    /// Creates the cancellation of a task whose awaiter is gone. `cause` is the cancellation of the
+    /// awaiter, if it was cancelled.
     pub(crate) fn awaiter_gone(by: Option<Id>, cause: Option<&Self>) -> Self {
         Self(Arc::new(Cancellation {
             reason: Reason::AwaiterGone,
@@ -77,18 +78,19 @@ impl Cancelled {
         }))
     }
 
-    /// Tells why the cancellation was asked for (asyncio: the `args` of the exception).
+    /// Returns the reason of the cancellation (asyncio: the `args` of the exception).
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.0.reason
     }
 
-    /// True when both are clones of one cancellation.
+    /// Returns `true` if both are clones of one cancellation.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// A cancellation that says the same and is another one: for who sends on what is not its own, and keeps the two apart.
+    /// Creates another cancellation with the same content and origin, for code that passes a
+    /// cancellation on and has to distinguish the two.
     pub(crate) fn renewed(&self) -> Self {
         Self(Arc::new(Cancellation {
             reason: self.0.reason.clone(),
@@ -97,19 +99,21 @@ impl Cancelled {
         }))
     }
 
-    /// The one that began it.
+    /// Returns the first cancellation of the chain.
     fn origin(&self) -> &Self {
         self.0.origin.as_ref().unwrap_or(self)
     }
 
-    /// True when both pass on the same one, or are it.
+    /// Returns `true` if both have the same origin.
     pub(crate) fn has_origin_of(&self, other: &Self) -> bool {
         self.origin().is_same(other.origin())
     }
 
-    /// Names the task that asked for it: the one that called `cancel`, that failed, or that was awaiting.
+    /// Returns the task that caused the cancellation: the one that called `cancel`, that failed, or
+    /// that had awaited.
     ///
-    /// `None` when no task did: a deadline or the end of the runtime, code outside of any task, another thread.
+    /// `None` if no task caused it, but a deadline, the end of the runtime, code outside of any
+    /// task or another thread.
     #[must_use]
     pub fn by(&self) -> Option<Id> {
         self.0.by
@@ -125,29 +129,30 @@ impl fmt::Debug for Cancelled {
     }
 }
 
-/// A panic that ended a task, caught so that only its awaiter hears of it.
+/// A panic that ended a task. The task that awaits it gets the panic as an error:
+/// [`JoinError::Panicked`].
 pub struct Panic {
-    /// What `panic!` carried. The mutex only makes a `Send` payload `Sync`; the outer box keeps
-    /// [`JoinError`], for which every task has room, at two words.
+    /// The payload of the panic. The mutex makes a `Send` payload `Sync`. The outer box limits
+    /// [`JoinError`], which is a part of every task, to two words.
     payload: Box<Mutex<Box<dyn Any + Send>>>,
 }
 
 impl Panic {
-    /// Keeps what a caught panic carried.
+    /// Stores the payload of a caught panic.
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
         Self {
             payload: Box::new(Mutex::new(payload)),
         }
     }
 
-    /// Gives the panic's message, where it carried text (as `panic!("...")` does).
+    /// Returns the panic's message, if its payload is text (as that of `panic!("...")` is).
     #[must_use]
     pub fn message(&self) -> Option<String> {
         let payload = self.payload.lock().unwrap_or_else(PoisonError::into_inner);
         text(&**payload).map(str::to_owned)
     }
 
-    /// Gives what the panic carried.
+    /// Returns the payload of the panic.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.payload
@@ -155,16 +160,16 @@ impl Panic {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the panic go on in the calling task, without running the panic hook again.
+    /// Resumes the panic in the calling task, without running the panic hook again.
     ///
     /// # Panics
-    /// Always: that is what it is for.
+    /// Always.
     pub fn resume(self) -> ! {
         std::panic::resume_unwind(self.into_payload())
     }
 }
 
-/// The text of a panic's payload, if it carried text.
+/// Returns the payload of a panic as text, if it is text.
 fn text(payload: &(dyn Any + Send)) -> Option<&str> {
     match payload.downcast_ref::<&'static str>() {
         Some(text) => Some(text),
@@ -189,55 +194,58 @@ impl fmt::Display for Panic {
     }
 }
 
-/// Why a task gave no value.
+/// The error of awaiting a task that returned no value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The task was cancelled, and nothing in it swallowed the cancellation.
+    /// The task was cancelled, and did not catch the cancellation.
     #[error("the task was {0}")]
     Cancelled(Cancelled),
     /// The task panicked.
     #[error("the task {0}")]
     Panicked(Panic),
-    /// The task is a group's child and ended with an error, which went to the group.
+    /// The task is a child of a group and returned an error, which the group has.
     #[error("the task failed, and its error went to its group")]
     Failed,
 }
 
 impl JoinError {
-    /// Tells whether the task was cancelled.
+    /// Returns `true` if the task was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled(_))
     }
 
-    /// Tells whether the task panicked.
+    /// Returns `true` if the task panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {
         matches!(self, Self::Panicked(_))
     }
 }
 
-/// How a [`task_group`](crate::task_group) ended that did not give its value (asyncio: `ExceptionGroup`).
+/// The error of a [`task_group`](crate::task_group) that returned no value (asyncio:
+/// `ExceptionGroup`).
 ///
-/// A panic of a member is none of these: it goes on in the task that awaits the group.
+/// A panic of a child or the body is not such an error: it propagates in the task that awaits the
+/// group.
 #[doc(alias = "ExceptionGroup")]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GroupError<E> {
-    /// A child or the body ended with an error; the others were cancelled for it.
+    /// A child or the body returned an error, and the others were cancelled for that.
     Failed {
-        /// The error that came first.
+        /// The first error.
         first: E,
-        /// What other members failed with while they ended, in the order in which it came.
+        /// The later errors of other members, in the order in which they were returned.
         others: Vec<E>,
     },
-    /// The group was cancelled from inside, by `cancel`, and its body was cut down.
+    /// The group was cancelled by its `cancel`, and its body did not return.
     Cancelled(Cancelled),
 }
 
 impl<E> GroupError<E> {
-    /// Goes through the errors, the first one first; there are none in a group that was cancelled.
+    /// Returns an iterator over the errors, the first one first. A group that was cancelled has
+    /// none.
     pub fn errors(&self) -> impl Iterator<Item = &E> {
         let (first, others) = match self {
             Self::Failed { first, others } => (Some(first), others.as_slice()),
@@ -246,7 +254,7 @@ impl<E> GroupError<E> {
         first.into_iter().chain(others)
     }
 
-    /// Returns the error that came first; `None` from a group that was cancelled.
+    /// Returns the first error; `None` if the group was cancelled.
     ///
     /// # Examples
     /// ```
@@ -270,7 +278,7 @@ impl<E> GroupError<E> {
         }
     }
 
-    /// Tells whether the group was cancelled, and nobody failed.
+    /// Returns `true` if the group was cancelled and no member failed.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled(_))
@@ -293,11 +301,11 @@ impl<E: fmt::Display> fmt::Display for GroupError<E> {
 }
 
 impl<E: fmt::Debug + fmt::Display + 'static> std::error::Error for GroupError<E> {
-    /// Returns the error that came first, as one that prints like it.
+    /// Returns an error that prints like the first one.
     ///
-    /// That holds for any type of error, those that are no `Error` themselves included (`anyhow::Error`,
-    /// `Box<dyn Error>`, `String`). So the value itself cannot be had here by a downcast, except that of
-    /// a boxed error and an `io::Error`: [`into_first`](GroupError::into_first) gives it.
+    /// `E` need not implement `Error` (as `anyhow::Error`, `Box<dyn Error>` and `String` do not).
+    /// So a downcast of the result to `E` fails, except for boxed errors and `io::Error`.
+    /// [`into_first`](GroupError::into_first) returns the error itself.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Failed { first, .. } => Some(as_error(first)),
@@ -306,43 +314,46 @@ impl<E: fmt::Debug + fmt::Display + 'static> std::error::Error for GroupError<E>
     }
 }
 
-/// The time given to [`timeout`](crate::timeout) or [`timeout_at`](crate::timeout_at) was up.
+/// The error of [`timeout`](crate::timeout) and [`timeout_at`](crate::timeout_at) when the deadline
+/// passed before the future was ready.
 #[doc(alias = "TimeoutError")]
 #[doc(alias = "TooSlowError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the time was up before the future was done")]
 pub struct Elapsed(pub(crate) ());
 
-/// The error of a wait at a [`Barrier`](crate::sync::Barrier) that was reset or aborted (asyncio: `BrokenBarrierError`).
+/// The error of a wait at a [`Barrier`](crate::sync::Barrier) that was reset or aborted (asyncio:
+/// `BrokenBarrierError`).
 #[doc(alias = "BrokenBarrierError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokenBarrier {
     /// The barrier was reset during the wait.
-    #[error("the barrier was reset while somebody waited at it")]
+    #[error("the barrier was reset during the wait")]
     Reset,
     /// The barrier was aborted, and not reset since.
     #[error("the barrier is broken: it was aborted")]
     Aborted,
 }
 
-/// The error of adding more permits to a [`Semaphore`](crate::sync::Semaphore) than its bound allows (asyncio: the `ValueError` of `BoundedSemaphore.release`).
+/// The error of adding more permits to a [`Semaphore`](crate::sync::Semaphore) than its bound
+/// allows (asyncio: the `ValueError` of `BoundedSemaphore.release`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the semaphore may have {bound} permits, and has {total} that are free or held: {added} more are too many"
 )]
 pub struct TooManyPermits {
-    /// How many it may have.
     pub(crate) bound: usize,
-    /// How many it has.
+    /// The number of permits before, free and held.
     pub(crate) total: usize,
-    /// How many more it was given.
+    /// The number of permits to add.
     pub(crate) added: usize,
 }
 
-/// There is no runtime on this thread at this moment.
+/// The error of a function that needs a runtime, on a thread that runs none.
 ///
-/// The `try_` forms give it where the plain forms panic: a library can then fall back or report.
+/// The functions that begin with `try_` return it where the others panic, so that a library can use
+/// a fallback or report the error.
 #[doc(alias = "TryCurrentError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -350,9 +361,12 @@ pub struct TooManyPermits {
 )]
 pub struct NoRuntime(pub(crate) ());
 
-/// The error of waiting for an item or value of a closed queue or channel (asyncio: `QueueShutDown`).
+/// The error of waiting for an item or value of a closed queue or channel (asyncio:
+/// `QueueShutDown`).
 ///
-/// A channel is closed when its other side was dropped, a queue when [`close`](crate::sync::OrderedQueue::close) or [`close_now`](crate::sync::OrderedQueue::close_now) was called.
+/// A channel is closed when its other side is dropped, a queue by
+/// [`close`](crate::sync::OrderedQueue::close) or
+/// [`close_now`](crate::sync::OrderedQueue::close_now).
 #[doc(alias = "QueueShutDown")]
 #[doc(alias = "RecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -417,11 +431,13 @@ pub enum GetError {
     Closed,
 }
 
-/// The error of [`recv`](crate::sync::broadcast::Receiver::recv) on a [`broadcast`](crate::sync::broadcast()).
+/// The error of [`recv`](crate::sync::broadcast::Receiver::recv) of a
+/// [`broadcast`](crate::sync::broadcast()).
 #[doc(alias = "RecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BroadcastError {
-    /// The receiver was too slow, and this many items were overwritten; it continues with the oldest that is left.
+    /// The receiver was too slow, and this many items were overwritten. It continues with the
+    /// oldest item that is left.
     #[error("lagging: {0} items were lost")]
     Lagged(u64),
     /// All senders were dropped, and all items were received.
@@ -429,14 +445,16 @@ pub enum BroadcastError {
     Closed,
 }
 
-/// The error of [`try_recv`](crate::sync::broadcast::Receiver::try_recv) on a [`broadcast`](crate::sync::broadcast()).
+/// The error of [`try_recv`](crate::sync::broadcast::Receiver::try_recv) of a
+/// [`broadcast`](crate::sync::broadcast()).
 #[doc(alias = "TryRecvError")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TryBroadcastError {
-    /// There is no item now.
+    /// There is no item at the moment.
     #[error("empty")]
     Empty,
-    /// The receiver was too slow, and this many items were overwritten; it continues with the oldest that is left.
+    /// The receiver was too slow, and this many items were overwritten. It continues with the
+    /// oldest item that is left.
     #[error("lagging: {0} items were lost")]
     Lagged(u64),
     /// All senders were dropped, and all items were received.

@@ -45,12 +45,12 @@ impl Core {
 
 /// The variables that are set on this thread.
 pub(crate) fn vars_here() -> Vars {
-    hand((), |core, ()| core.vars(), |()| vars::arrived())
+    hand((), |core, ()| core.vars(), |()| vars::sent())
 }
 
 /// Sets other variables on this thread, and returns those that were set.
 pub(crate) fn replace_vars_here(vars: Vars) -> Vars {
-    hand(vars, Core::replace_vars, vars::replace_arrived)
+    hand(vars, Core::replace_vars, vars::replace_sent)
 }
 
 /// Drops the future of a task where no runtime is driven, with the variables of the task set.

@@ -1,129 +1,133 @@
-//! What one poll of a task may do before it gives way: a number of steps that are ready at once.
+//! Bounds how many steps one poll of a task takes, so that tasks which are always ready yield.
 //!
-//! A task that only ever awaits what is ready would never suspend. So whatever is often ready at
-//! once (a socket with data, a free lock, a late tick of an interval) counts a step before it takes
-//! it, and where none is left it wakes its waker and is pending.
+//! A task that only awaits what is ready would never suspend. So every operation that is often
+//! ready at once (a socket with data, a free lock, a late tick of an interval) spends a step first.
+//! When no step is left, the operation wakes its waker and returns `Pending`.
 //!
 //! ```text
-//!                begin                   spend                  spend
-//!   no bound ───────────▶ BUDGET left ─────────▶ … ──▶ 0 left ─────────▶ refused
-//!       ▲                     ▲                                             │
-//!       │ end                 └─────────── refused PATIENCE times ──────────┤
-//!       └───────────────────────────────────────────────────────────────────┘
+//!              begin                spend         spend
+//!   no bound ─────────▶ BUDGET left ─────▶ 0 left ─────▶ refused
+//!     ▲                     ▲                              │
+//!     │                     └──────────────────────────────┤
+//!     │                       refused MAX_REFUSALS times   │
+//!     └────────────────────────────────────────────────────┘
+//!                              end
 //! ```
 //!
-//! Whoever is refused so often in one poll does not give way: an executor inside of the task, as
-//! `futures::executor::block_on`, polls again and again. It would do so for ever, so it goes on.
+//! A poll that is refused so often does not yield: an executor inside the task, such as
+//! `futures::executor::block_on`, polls again at once. Such a poll gets more steps, since otherwise
+//! it would never end.
 //!
-//! The count belongs to the thread. Whoever polls tasks [begins](begin) it with each poll, and [ends](end)
-//! it when no other follows at once; under another executor nothing is bounded. Floor F0: it knows no
-//! runtime.
+//! The count belongs to the thread. The runtime [begins](begin) it with each poll of a task, and
+//! [ends](end) it when no other poll follows at once. Under another executor nothing is bounded.
+//! This module knows no runtime. Layer 0.
 
 use std::cell::Cell;
 use std::task::{Context, Poll, Waker, ready};
 
-/// How many steps one poll may take.
+/// The number of steps of one poll.
 const BUDGET: i64 = 128;
 
-/// How often one poll is refused before it may take as many steps once more.
-const PATIENCE: i64 = 1024;
+/// The number of refusals in one poll after which it gets as many steps once more.
+const MAX_REFUSALS: i64 = 1024;
 
-/// So many steps that nobody takes them all; half of what fits, so that giving back cannot overflow.
+/// More steps than any poll takes. Half of the maximum, so that `give_back` cannot overflow.
 const NO_BOUND: i64 = i64::MAX / 2;
 
 thread_local! {
-    /// How many steps are left; below zero, how often one was refused.
-    static LEFT: Cell<i64> = const { Cell::new(NO_BOUND) };
+    /// The number of steps left; if negative, the number of refusals.
+    static STEPS: Cell<i64> = const { Cell::new(NO_BOUND) };
     /// Whether a step was refused since the last [`take_refusal`].
     static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A poll of a task begins.
+/// Starts the count for a poll of a task.
 #[inline]
 pub(crate) fn begin() {
-    LEFT.set(BUDGET);
+    STEPS.set(BUDGET);
 }
 
-/// The last of several polls has ended: what runs until the next one, wakers for example, is not
-/// bounded.
+/// Ends the count after the last of several polls. What runs until the next one, such as wakers, is
+/// not bounded.
 #[inline]
 pub(crate) fn end() {
-    LEFT.set(NO_BOUND);
+    STEPS.set(NO_BOUND);
 }
 
-/// What was left of a poll that another one interrupts.
+/// The count of a poll that another one interrupts.
 #[must_use]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rest(i64);
 
-/// Sets aside what is left, for something that is not bounded by it.
+/// Returns the count, and removes the bound until [`put_back`].
 pub(crate) fn set_aside() -> Rest {
-    Rest(LEFT.replace(NO_BOUND))
+    Rest(STEPS.replace(NO_BOUND))
 }
 
-/// The interrupted poll goes on.
+/// Continues the count of an interrupted poll.
 pub(crate) fn put_back(rest: Rest) {
-    LEFT.set(rest.0);
+    STEPS.set(rest.0);
 }
 
-/// True when no step is left.
+/// Returns `true` if no step is left.
 #[inline]
 pub(crate) fn is_spent() -> bool {
-    LEFT.get() <= 0
+    STEPS.get() <= 0
 }
 
-/// How often this poll was refused a step; 0 while some are left.
+/// Returns how often this poll was refused a step; 0 while a step is left.
 #[inline]
 pub(crate) fn refusals() -> i64 {
-    -LEFT.get().min(0)
+    -STEPS.get().min(0)
 }
 
-/// The same where no step is left; `None` while some are.
+/// Returns how often this poll was refused a step; `None` while a step is left.
 #[inline]
 pub(crate) fn refusals_of_spent() -> Option<i64> {
     is_spent().then(refusals)
 }
 
-/// Counts one step; `false` when none is left, so that the caller has to give way.
+/// Spends one step. Returns `false` if none is left, so that the caller has to yield.
 #[inline]
 #[must_use]
 pub(crate) fn spend() -> bool {
-    LEFT.set(LEFT.get() - 1);
-    // Looked at again and not passed on, so that it is counted in place: one instruction.
-    LEFT.get() >= 0 || has_tried_enough()
+    STEPS.set(STEPS.get() - 1);
+    // Read again from memory, so that the decrement is one instruction (bench `queue_free`).
+    STEPS.get() >= 0 || refuse()
 }
 
-/// Whether the poll was refused so often that it may go on.
+/// Counts a refusal. Returns `true` if there were so many that the poll gets more steps. Not
+/// inlined: once in 128 steps (bench `queue_free`).
 #[cold]
 #[inline(never)]
-fn has_tried_enough() -> bool {
+fn refuse() -> bool {
     REFUSED.set(true);
-    let enough = LEFT.get() < -PATIENCE;
+    let enough = STEPS.get() < -MAX_REFUSALS;
     if enough {
-        LEFT.set(BUDGET - 1);
+        STEPS.set(BUDGET - 1);
     }
     enough
 }
 
-/// Returns `true` if a step was refused since the last [`take_refusal`], in whichever poll.
+/// Returns `true` if a step was refused since the last [`take_refusal`], in any poll.
 #[inline]
 pub(crate) fn was_refused() -> bool {
     REFUSED.get()
 }
 
-/// Forgets that a step was refused.
+/// Resets [`was_refused`].
 #[inline]
 pub(crate) fn take_refusal() {
     REFUSED.set(false);
 }
 
-/// Gives back a step that was counted and not taken, since there was a need to wait.
+/// Returns a step that was spent by an operation that then had to wait.
 #[inline]
 pub(crate) fn give_back() {
-    LEFT.set(LEFT.get() + 1);
+    STEPS.set(STEPS.get() + 1);
 }
 
-/// Counts one step; pending when none is left, and then `waker` was woken. Nothing may be borrowed.
+/// Spends one step. If none is left, wakes `waker` and returns `Pending`. Nothing may be borrowed.
 #[inline]
 pub(crate) fn poll_spend(waker: &Waker) -> Poll<()> {
     if spend() {
@@ -132,7 +136,7 @@ pub(crate) fn poll_spend(waker: &Waker) -> Poll<()> {
     give_way(waker)
 }
 
-/// Wakes the waker, so that the task is polled again when the others had their turns.
+/// Wakes the waker, so that the task is polled again after the other ready tasks.
 #[cold]
 #[inline(never)]
 pub(crate) fn give_way(waker: &Waker) -> Poll<()> {
@@ -140,7 +144,7 @@ pub(crate) fn give_way(waker: &Waker) -> Poll<()> {
     Poll::Pending
 }
 
-/// Polls what may be ready at once, as one step if it is.
+/// Calls `poll`, and spends one step if it is ready.
 #[inline]
 pub(crate) fn counted<T>(
     cx: &mut Context<'_>,
@@ -158,7 +162,7 @@ pub(crate) fn counted<T>(
 mod tests {
     use super::*;
 
-    /// Spends until it is refused; returns how often it was not.
+    /// Spends until a step is refused, and returns the number of steps before.
     fn spend_all() -> i64 {
         (0..).find(|_| !spend()).unwrap()
     }
@@ -210,11 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_give_way_goes_on_after_a_while() {
+    fn a_poll_that_does_not_yield_gets_more_steps_after_a_while() {
         begin();
         spend_all();
         let refused = (1..).find(|_| spend()).unwrap();
-        assert_eq!(refused, PATIENCE);
+        assert_eq!(refused, MAX_REFUSALS);
         assert_eq!(spend_all(), BUDGET - 1);
         end();
     }

@@ -1,25 +1,22 @@
-//! The identity of a task: plain numbers, so that errors may carry it anywhere.
+//! The identity of a task, as plain numbers, so that an error on any thread can contain it.
 
 use std::fmt;
 
-/// Names one task for as long as the program runs: no two tasks of a process share an `Id`.
+/// The identity of a task. No two tasks of a process have the same, also after they have ended.
 ///
-/// It is displayed as the task's number within its runtime (the main task of a runtime is number 1).
+/// `Display` shows the task's number within its runtime; the main task is number 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id {
-    /// Which runtime of the process.
     runtime: u32,
-    /// Which task of that runtime, counted from 1.
     number: u64,
 }
 
 impl Id {
-    /// The id of task `number` in runtime `runtime`.
     pub(crate) fn new(runtime: u32, number: u64) -> Self {
         Self { runtime, number }
     }
 
-    /// The task's number within its runtime, counted from 1.
+    /// Returns the task's number within its runtime, counted from 1.
     #[must_use]
     pub fn number(self) -> u64 {
         self.number

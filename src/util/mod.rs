@@ -1,16 +1,16 @@
-//! Small tools that know nothing of tasks or time. Floor 0.
+//! Small tools that know neither tasks nor time. Layer 0.
 
 pub(crate) mod budget;
 mod id;
 mod quiet;
 #[allow(
     unsafe_code,
-    reason = "door: a reference to what is shown, as one to its wrapper"
+    reason = "a reference to a value becomes one to its transparent wrapper"
 )]
 mod shown;
 #[allow(
     unsafe_code,
-    reason = "door: what only the C library tells about signals"
+    reason = "calls of the C library about signals"
 )]
 mod signals;
 pub(crate) mod slab;

@@ -1,54 +1,57 @@
-//! Calls into user code that may panic where a panic must not travel.
+//! Calls of third-party code whose panics must not propagate.
 //!
-//! A destructor, a waker or an output's destructor belongs to somebody else and may panic; the loop that calls it
-//! has other tasks to run. The panic hook has printed the message by the time we catch it, so nothing is silent.
+//! A waker or a destructor is third-party code and may panic, but the loop that calls it has other
+//! tasks to run. The panic hook has printed the message before the panic is caught, so no panic is
+//! silent.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-/// What a panic carried.
+/// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Runs `f` and gives its panic as a value.
+/// Calls `f` and returns its panic as a value.
 ///
-/// The caller answers for state that `f` may have left half-changed; everything that is called through here is
-/// dropped or never touched again.
+/// The caller must not use state that `f` may have left inconsistent. All present callers drop what
+/// `f` used, or do not access it again.
 pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> Result<T, Payload> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
-/// Drops a value; a panic of its destructor ends here.
+/// Drops a value, and discards a panic of its destructor.
 pub(crate) fn drop_quietly<T>(value: T) {
     if std::mem::needs_drop::<T>()
         && let Err(payload) = caught(|| drop(value))
     {
-        end_here(payload);
+        discard(payload);
     }
 }
 
-/// Wakes; a panic of a foreign waker ends here.
+/// Wakes, and discards a panic of the waker.
 pub(crate) fn wake_quietly(waker: Waker) {
     if let Err(payload) = caught(|| waker.wake()) {
-        end_here(payload);
+        discard(payload);
     }
 }
 
-/// Lets a panic go on, unless another one is under way: two of them would end the process.
+/// Resumes a panic, unless the thread is panicking already: a second panic would abort the process.
 pub(crate) fn go_on(payload: Payload) {
-    match std::thread::panicking() {
-        true => drop_quietly(payload),
-        false => std::panic::resume_unwind(payload),
+    if std::thread::panicking() {
+        drop_quietly(payload);
+    } else {
+        std::panic::resume_unwind(payload);
     }
 }
 
-/// How often the drop of a payload may panic with another payload.
-const PATIENCE: usize = 16;
+/// How often the drop of a payload may panic with another payload before that is leaked.
+const MAX_NESTED_PANICS: usize = 16;
 
-/// Ends a panic. Payloads whose own destructors go on panicking for ever are leaked rather than let loose.
+/// Drops the payload of a panic. If its destructor panics, drops that payload too, and so on, up to
+/// [`MAX_NESTED_PANICS`] times.
 #[cold]
-fn end_here(mut payload: Payload) {
-    for _ in 0..PATIENCE {
+fn discard(mut payload: Payload) {
+    for _ in 0..MAX_NESTED_PANICS {
         match caught(|| drop(payload)) {
             Ok(()) => return,
             Err(next) => payload = next,
@@ -71,16 +74,17 @@ mod tests {
     }
 
     #[test]
-    fn a_panicking_destructor_ends_here() {
+    fn a_panic_of_a_destructor_is_discarded() {
         drop_quietly(Bomb(1));
     }
 
     #[test]
-    fn a_payload_that_panics_when_dropped_ends_here_too() {
+    fn a_payload_that_panics_when_dropped_is_discarded() {
         drop_quietly(Bomb(3));
     }
 
-    /// No end of it. Without a size, so that what is leaked is nothing.
+    /// Panics with another one when it is dropped. Without a size, so that its leak loses no
+    /// memory.
     struct Endless;
     impl Drop for Endless {
         fn drop(&mut self) {
@@ -89,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_that_panic_for_ever_end_here_too() {
+    fn payloads_that_panic_without_end_are_leaked() {
         drop_quietly(Endless);
     }
 }

@@ -1,4 +1,5 @@
-//! An error of a type that is no `Error`, as one: it prints alike. A door to a pointer cast. Floor F0.
+//! Returns a value that does not implement `Error` as an `Error` that prints alike. An unsafe
+//! module, which casts a pointer to a transparent wrapper. Layer 0.
 
 use std::any::Any;
 use std::error::Error;
@@ -6,15 +7,16 @@ use std::fmt;
 use std::io;
 use std::ptr;
 
-/// Anything that can be printed. Invariant: it has the layout of what it holds (`transparent`).
+/// Anything that can be printed. Invariant: it has the layout of its field (`transparent`).
 #[repr(transparent)]
 struct Shown<E>(E);
 
 impl<E> Shown<E> {
-    /// Looks at `error` as shown.
+    /// Wraps a reference.
     fn of(error: &E) -> &Self {
         let shown = ptr::from_ref(error).cast::<Self>();
-        // SAFETY: the invariant: the pointer is valid for `Self` as it is for `E`, and shared as long.
+        // SAFETY: the invariant: the pointer is valid for `Self` as it is for `E`, and shared as
+        // long.
         unsafe { &*shown }
     }
 }
@@ -33,8 +35,9 @@ impl<E: fmt::Debug> fmt::Debug for Shown<E> {
 
 impl<E: fmt::Debug + fmt::Display> Error for Shown<E> {}
 
-/// Returns the error in `error`: a boxed one and one of I/O themselves, with their causes; any other
-/// as one that prints alike. That `E` is an `Error` cannot be asked where it need not be one.
+/// Returns `error` as an `Error`. A boxed error and an I/O error are returned themselves, with
+/// their causes; any other value is wrapped in an error that prints alike. Whether `E` implements
+/// `Error` cannot be tested without a bound.
 pub(crate) fn as_error<E: fmt::Debug + fmt::Display + 'static>(
     error: &E,
 ) -> &(dyn Error + 'static) {
@@ -57,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_prints_like_what_it_is() {
+    fn a_wrapped_value_prints_as_before() {
         let (text, number) = (String::from("full"), 7_u64);
         assert_eq!(as_error(&text).to_string(), "full");
         assert_eq!(format!("{:?}", as_error(&text)), "\"full\"");
@@ -65,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn boxed_errors_and_those_of_io_are_themselves() {
+    fn boxed_errors_and_io_errors_are_returned_themselves() {
         let cause = || io::Error::new(io::ErrorKind::StorageFull, "no room");
         let boxed: Box<dyn Error + Send + Sync> = Box::new(cause());
         let unsent: Box<dyn Error> = Box::new(cause());

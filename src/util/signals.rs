@@ -1,4 +1,5 @@
-//! What only the C library tells about signals. An unsafe module: its calls are of `libc`, and of no state but the kernel's.
+//! Facts about signals that only the C library knows. An unsafe module: it calls `libc`, and
+//! changes no state.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -6,27 +7,29 @@ use std::ptr;
 
 use rustix::process::Signal;
 
-/// Whether the process neither ignores nor catches a signal.
+/// Returns `true` if the process neither ignores nor catches a signal.
 ///
 /// # Errors
-/// When there is no such signal, or the C library keeps it for itself.
+/// If there is no such signal, or the C library reserves it.
 pub(crate) fn has_default_action(signal: i32) -> io::Result<bool> {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: without a new action this only reads the present one, into `action`, which has room for it.
+    // SAFETY: without a new action this only writes the present one to `action`, which is large
+    // enough.
     let outcome = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) };
     if outcome != 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: `sigaction` succeeded, and so has written all of it.
+    // SAFETY: `sigaction` succeeded, so it has initialized `action`.
     let action = unsafe { action.assume_init() };
     Ok(action.sa_sigaction == libc::SIG_DFL)
 }
 
-/// The signal of a number: one that has a name, or a real-time signal that the C library does not keep for itself.
+/// Returns the signal with a number, if it has a name or is a real-time signal that the C library
+/// does not reserve.
 pub(crate) fn signal_of(number: i32) -> Option<Signal> {
     let is_real_time = (libc::SIGRTMIN()..=libc::SIGRTMAX()).contains(&number);
     match Signal::from_named_raw(number) {
-        // SAFETY: it is not zero, and between those two the C library leaves them all to the program.
+        // SAFETY: the number is not zero, and the C library reserves no signal of this range.
         None if is_real_time => Some(unsafe { Signal::from_raw_unchecked(number) }),
         named => named,
     }

@@ -1,37 +1,37 @@
-//! A table of values under keys that never come back to life.
+//! A table of values under keys that are never used again.
 //!
-//! It is the store under every handle that is an id and not a pointer: a timer, a registration, a
-//! task. It is not a map: it picks the keys. Floor F0: imports nothing from the rest of the crate.
+//! It stores everything that a handle identifies by a key and not by a pointer: timers,
+//! registrations, tasks. It is not a map: the slab chooses the keys. Layer 0.
 //!
 //! # Guarantees
 //!
 //! - [`insert`](Slab::insert), [`get`](Slab::get), [`get_mut`](Slab::get_mut) and
 //!   [`remove`](Slab::remove) take constant time.
-//! - A key whose value was removed finds nothing, for ever, however often its slot is used again.
-//! - Growing takes one chunk of [`CHUNK`] slots from the allocator. It moves no value, copies none,
-//!   and reserves nothing beyond that chunk.
+//! - A key whose value was removed never finds a value again, however often its slot is reused.
+//! - Growing allocates one chunk of [`CHUNK`] slots. It neither moves nor copies a value.
 //!
-//! # What it does not promise
+//! # Non-guarantees
 //!
-//! - Memory goes back to the allocator through [`shrink`](Slab::shrink) or a drop, not by itself.
-//! - A key says nothing about the slab that it came from; a key of another slab may find a value.
+//! - Memory is freed by [`shrink`](Slab::shrink) or a drop, not by `remove`.
+//! - A key does not identify its slab: a key of another slab may find a value.
 //!
-//! # How
+//! # States of a slot
 //!
 //! ```text
-//!             grow, shrink                      insert
-//!   (chunk) ───────────────▶ vacant, gen g ──────────────▶ occupied, gen g
-//!                                  ▲                            │
-//!                                  │ remove, g + 1              │ remove
-//!                                  └────────────────────────────┤
-//!                                                               │ remove, g is the last number
-//!                                                               ▼
-//!                                                            retired: vacant, on no list
+//!           grow, shrink                  insert
+//!   (chunk) ────────────▶ vacant, gen g ────────────▶ occupied, gen g
+//!                               ▲                          │
+//!                               │ remove: g + 1            │
+//!                               └──────────────────────────┤
+//!                                                          │ remove: no
+//!                                                          ▼ next generation
+//!                                                   retired: vacant, but not
+//!                                                   on the stack
 //! ```
 //!
-//! Vacant slots form a stack threaded through the slots themselves, so the slot that was left last,
-//! and is warm in the cache, is taken first. A slot that has used up its generations, some 2^32, is never
-//! taken again: that costs its few bytes once in four billion uses, and buys that no key can alias.
+//! Vacant slots form a stack, linked through the slots. So the slot that became vacant last, which
+//! is likely in the cache, is used first. A slot that has used all of its 2^32 generations is never
+//! used again: its memory is lost, but no two values ever have the same key.
 
 #[cfg(test)]
 mod tests;
@@ -39,23 +39,24 @@ mod tests;
 use std::fmt;
 use std::mem;
 
-/// Number of slots in a chunk, the unit of growth.
+/// The number of slots in a chunk.
 pub(crate) const CHUNK: usize = 128;
 
-/// The index of no slot: ends the stack of vacant slots, and any list that a user threads through.
+/// The index of no slot. Ends the stack of vacant slots, and lists of users that link slots.
 ///
-/// The 127 numbers below it are no index either, as slots come in whole chunks.
+/// The 127 numbers below are no index either, since slots are allocated in whole chunks.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// The first generation: not 0, so that no key packs to 0 and users can let 0 mean "no key".
-const DAWN: u32 = 1;
+/// The first generation. Not 0, so that [`Key::to_bits`] never returns 0, which users use for "no
+/// key".
+const FIRST_GENERATION: u32 = 1;
 
-/// Names one value in one [`Slab`], until that value is removed.
+/// Identifies one value of a [`Slab`], until that value is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Key {
-    /// Which slot.
+    /// The index of the slot.
     index: u32,
-    /// Which of the values that live in that slot one after the other.
+    /// Which of the successive values of that slot.
     generation: u32,
 }
 
@@ -65,9 +66,9 @@ impl Key {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
 
-    /// Unpacks what [`to_bits`](Key::to_bits) packed.
+    /// Unpacks the result of [`to_bits`](Key::to_bits).
     ///
-    /// Any number is accepted; one that is no key of a living value finds nothing.
+    /// Accepts any number. A key that was never returned by `insert` finds nothing.
     pub(crate) fn from_bits(bits: u64) -> Key {
         Key {
             index: bits as u32,
@@ -75,30 +76,28 @@ impl Key {
         }
     }
 
-    /// Gives the number of the slot, which no other living value of the slab has.
+    /// Returns the index of the slot, which no other present value of the slab has.
     pub(crate) fn index(self) -> u32 {
         self.index
     }
 }
 
-/// Room for one value.
+/// Memory for one value.
 struct Slot<T> {
-    /// The generation of the value that is here, or else of the next one that will be.
+    /// The generation of the value, or of the next one if the slot is vacant.
     generation: u32,
-    /// The value, or the way to the next vacant slot.
     content: Content<T>,
 }
 
-/// What a slot holds.
+/// The content of a slot.
 enum Content<T> {
-    /// Nothing; the next vacant slot, or [`NONE`].
+    /// The index of the next vacant slot, or [`NONE`].
     Vacant(u32),
-    /// A value.
     Occupied(T),
 }
 
 impl<T> Slot<T> {
-    /// Makes a slot without a value, on top of `next` in the stack of vacant ones.
+    /// Creates a vacant slot that is above `next` in the stack.
     fn vacant(generation: u32, next: u32) -> Slot<T> {
         let content = Content::Vacant(next);
         Slot {
@@ -126,53 +125,53 @@ impl<T> Slot<T> {
     }
 }
 
-/// Slots that came from the allocator together and go back together.
+/// Slots that are allocated and freed together.
 type Chunk<T> = Box<[Slot<T>; CHUNK]>;
 
-/// A growing table that hands out a [`Key`] for each value. See the [module](self) for its promises.
+/// A growing table that returns a [`Key`] for each value. See the [module](self) for its
+/// guarantees.
 pub(crate) struct Slab<T> {
     /// All slots. Invariant: at most `u32::MAX` of them, so that [`NONE`] is no index.
     chunks: Vec<Chunk<T>>,
-    /// Top of the stack of vacant slots, or [`NONE`].
+    /// The index of the top of the stack of vacant slots, or [`NONE`].
     free: u32,
-    /// Number of values.
+    /// The number of values.
     len: u32,
-    /// Where the generations of a new chunk begin: above all keys that pointed into chunks given back.
-    dawn: u32,
+    /// The generation of the slots of a new chunk: above that of all keys of freed chunks.
+    first_generation: u32,
 }
 
 impl<T> Slab<T> {
-    /// Makes an empty slab; it allocates with the first insertion.
+    /// Creates an empty slab, which allocates at the first insertion.
     pub(crate) const fn new() -> Slab<T> {
         Slab {
             chunks: Vec::new(),
             free: NONE,
             len: 0,
-            dawn: DAWN,
+            first_generation: FIRST_GENERATION,
         }
     }
 
-    /// Counts the values.
+    /// Returns the number of values.
     pub(crate) fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Tells whether there is no value.
+    /// Returns `true` if there is no value.
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Tells whether the next insertion has to ask the allocator for a chunk.
+    /// Returns `true` if the next insertion has to allocate a chunk.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.free == NONE
     }
 
-    /// Stores a value and gives its key.
+    /// Stores a value and returns its key.
     ///
     /// # Panics
-    ///
-    /// When there are nearly 2^32 values, and room for no more indices.
+    /// If there are nearly 2^32 values, so that no index is left.
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Key {
         if self.is_full() {
@@ -192,7 +191,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Takes a value out; its key finds nothing from then on.
+    /// Removes and returns a value.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let slot = self.slot_mut(key.index)?;
@@ -202,7 +201,7 @@ impl<T> Slab<T> {
         self.vacate(key.index)
     }
 
-    /// Takes a value out by the number of its slot, whatever its generation.
+    /// Removes and returns the value of a slot, whatever its generation.
     #[inline]
     pub(crate) fn vacate(&mut self, index: u32) -> Option<T> {
         let chunk = self.chunks.get_mut(chunk_of(index))?;
@@ -242,21 +241,21 @@ impl<T> Slab<T> {
         slot.value_mut()
     }
 
-    /// Borrows a value by the number of its slot, whatever its generation.
+    /// Borrows the value of a slot, whatever its generation.
     ///
-    /// It is for links between values of one slab, which their owner keeps right by itself.
+    /// For links between values of one slab, which their owner keeps valid.
     #[inline]
     pub(crate) fn at(&self, index: u32) -> Option<&T> {
         self.slot(index)?.value()
     }
 
-    /// Borrows a value for writing by the number of its slot, as [`at`](Slab::at) does.
+    /// Borrows the value of a slot for writing, as [`at`](Slab::at) does.
     #[inline]
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
         self.slot_mut(index)?.value_mut()
     }
 
-    /// Goes over all values, in the order of their slots.
+    /// Iterates over all values, in the order of their slots.
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
@@ -266,7 +265,7 @@ impl<T> Slab<T> {
         })
     }
 
-    /// Goes over all values for writing, in the order of their slots.
+    /// Iterates over all values for writing, in the order of their slots.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
         let slots = self.chunks.iter_mut().flat_map(|chunk| chunk.iter_mut());
         (0..).zip(slots).filter_map(|(index, slot)| {
@@ -275,29 +274,31 @@ impl<T> Slab<T> {
         })
     }
 
-    /// Gives all memory but one chunk back to the allocator, if the slab is empty.
+    /// Frees all chunks but one, if the slab is empty.
     ///
-    /// It looks at every slot once, so that keys from before find nothing in chunks to come.
+    /// Reads the generation of every slot, so that old keys find nothing in later chunks.
     pub(crate) fn shrink(&mut self) {
         if self.len != 0 || self.chunks.len() < 2 {
             return;
         }
         let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        let dawn = slots.map(|slot| slot.generation).max().unwrap_or(DAWN);
-        if dawn == u32::MAX {
+        let next = slots
+            .map(|slot| slot.generation)
+            .max()
+            .unwrap_or(FIRST_GENERATION);
+        if next == u32::MAX {
             return;
         }
-        self.dawn = dawn;
+        self.first_generation = next;
         self.chunks = Vec::new();
         self.free = NONE;
         self.grow();
     }
 
-    /// Adds a chunk, and puts its slots on the stack of vacant ones, the lowest on top.
+    /// Adds a chunk, and pushes its slots to the stack of vacant slots, the lowest index on top.
     ///
     /// # Panics
-    ///
-    /// When there are nearly 2^32 values, and room for no more indices.
+    /// If there are nearly 2^32 values, so that no index is left.
     #[cold]
     #[inline(never)]
     pub(crate) fn grow(&mut self) {
@@ -307,24 +308,24 @@ impl<T> Slab<T> {
             "too many values in one slab"
         );
         let slots: Vec<Slot<T>> = (first + 1..=first + CHUNK)
-            .map(|next| Slot::vacant(self.dawn, next as u32))
+            .map(|next| Slot::vacant(self.first_generation, next as u32))
             .collect();
         let Ok(mut chunk) = Chunk::<T>::try_from(slots.into_boxed_slice()) else {
-            unreachable!("the chunk was made with its length");
+            unreachable!("the chunk was created with this length");
         };
         chunk[CHUNK - 1].content = Content::Vacant(self.free);
         self.free = first as u32;
         self.chunks.push(chunk);
     }
 
-    /// Borrows a slot, if the slab is that large.
+    /// Borrows a slot, if the slab has that many.
     #[inline]
     fn slot(&self, index: u32) -> Option<&Slot<T>> {
         let chunk = self.chunks.get(chunk_of(index))?;
         Some(&chunk[within_chunk(index)])
     }
 
-    /// Borrows a slot for writing, if the slab is that large.
+    /// Borrows a slot for writing, if the slab has that many.
     #[inline]
     fn slot_mut(&mut self, index: u32) -> Option<&mut Slot<T>> {
         let chunk = self.chunks.get_mut(chunk_of(index))?;
@@ -348,13 +349,13 @@ impl<T> fmt::Debug for Slab<T> {
     }
 }
 
-/// Gives the chunk that a slot is in.
+/// Returns the index of the chunk of a slot.
 #[inline]
 fn chunk_of(index: u32) -> usize {
     index as usize / CHUNK
 }
 
-/// Gives the place of a slot within its chunk.
+/// Returns the index of a slot within its chunk.
 #[inline]
 fn within_chunk(index: u32) -> usize {
     index as usize % CHUNK

@@ -1,7 +1,8 @@
-//! F0: the few types that two threads share, from `std`, or from loom when its model checker builds the crate.
+//! The atomics and locks that threads share: from `std`, or from loom in a build for its model
+//! checker. Layer 0.
 //!
-//! Whatever crosses threads imports its atomics and locks from here and from nowhere else, so that
-//! `RUSTFLAGS="--cfg wheelhouse_loom"` puts all of it under the model at once.
+//! All code that crosses threads imports them from here only, so that
+//! `RUSTFLAGS="--cfg wheelhouse_loom"` checks all of it.
 
 #[cfg(not(wheelhouse_loom))]
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};

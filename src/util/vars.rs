@@ -1,15 +1,16 @@
-//! Context variables as data: a list of values that only ever grows at its head, shared by all who have the same tail.
+//! Context variables as data: an immutable linked list of values. A new value becomes the head of a
+//! list, and lists share their tails.
 //!
 //! ```text
-//!   task A: ──▶ REQUEST=7 ──▶ USER=ann ──▶ (empty)
-//!                    ▲
-//!   task B: ──▶ SPAN=3         spawned by A: has what A had, and more
+//!   task A: ─────────────▶ REQUEST=7 ──▶ USER=ann ──▶ (empty)
+//!                              ▲
+//!   task B: ──▶ SPAN=3 ────────┘     spawned by A
 //! ```
 //!
-//! A list stays on its thread. What goes to another one are copies of the values that can: [`SentVars`], unpacked where it
-//! [arrives](arrive), for as long as one function runs there.
+//! A list stays on its thread. A function that is sent to another thread gets [`SentVars`], copies
+//! of the values that can be copied, for the time of its call: see [`with_sent`].
 //!
-//! Floor F0: it knows neither tasks nor runtimes.
+//! This module knows neither tasks nor runtimes. Layer 0.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -17,48 +18,51 @@ use std::rc::Rc;
 
 use super::drop_quietly;
 
-/// Copies a value for another thread.
+/// A function that copies a value for another thread.
 pub(crate) type Copied = fn(&dyn Any) -> Box<dyn Any + Send>;
 
-/// Who else has a value.
+/// Where else a value is visible.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inheritance {
-    /// Whether tasks that are spawned here have it too.
+    /// Whether tasks that are spawned here inherit it.
     pub(crate) inherited: bool,
-    /// How functions on other threads get it too, if they do.
+    /// How it is copied for functions on other threads, if it is.
     pub(crate) copied: Option<Copied>,
 }
 
-/// One value, on top of others.
+/// One value of a list.
 pub(crate) struct Frame {
-    /// Which variable: the address of its static.
+    /// The address of the variable's static.
     key: usize,
-    /// Its value.
     value: Rc<dyn Any>,
-    /// Who else has it.
-    reach: Inheritance,
-    /// Whether this and all beneath are inherited.
+    inheritance: Inheritance,
+    /// Whether this value and all below are inherited.
     all_inherited: bool,
-    /// What was set before.
+    /// The values that were set before.
     below: Vars,
 }
 
-/// The values that are set, the latest first; mostly none.
+/// The values that are set, the latest first. Usually none.
 pub(crate) type Vars = Option<Rc<Frame>>;
 
-/// Sets a variable, on top of what was set before.
-pub(crate) fn set(below: Vars, key: usize, value: Rc<dyn Any>, reach: Inheritance) -> Rc<Frame> {
+/// Sets a variable, and returns the new list.
+pub(crate) fn set(
+    below: Vars,
+    key: usize,
+    value: Rc<dyn Any>,
+    inheritance: Inheritance,
+) -> Rc<Frame> {
     let rest = below.as_ref().is_none_or(|below| below.all_inherited);
     Rc::new(Frame {
         key,
         value,
-        reach,
-        all_inherited: reach.inherited && rest,
+        inheritance,
+        all_inherited: inheritance.inherited && rest,
         below,
     })
 }
 
-/// The value of a variable, if it is set.
+/// Returns the value of a variable, if it is set.
 pub(crate) fn find(vars: &Vars, key: usize) -> Option<Rc<dyn Any>> {
     let mut at = vars.as_ref();
     while let Some(frame) = at {
@@ -70,94 +74,105 @@ pub(crate) fn find(vars: &Vars, key: usize) -> Option<Rc<dyn Any>> {
     None
 }
 
-/// What a task has that is spawned where `vars` are set.
+/// Returns the values that a task inherits if it is spawned while `vars` are set.
 pub(crate) fn for_child(vars: &Vars) -> Vars {
     let top = vars.as_ref()?;
     if top.all_inherited {
         return Some(Rc::clone(top));
     }
     let below = for_child(&top.below);
-    match top.reach.inherited {
-        true => Some(set(below, top.key, Rc::clone(&top.value), top.reach)),
-        false => below,
+    if top.inheritance.inherited {
+        let value = Rc::clone(&top.value);
+        Some(set(below, top.key, value, top.inheritance))
+    } else {
+        below
     }
 }
 
-/// Copies of values, on their way to another thread, the earliest first.
+/// Copies of values for another thread, the latest first.
 pub(crate) type SentVars = Vec<(usize, Inheritance, Box<dyn Any + Send>)>;
 
-/// What a function has that is sent to another thread from where `vars` are set: copies of these, and of what came along to this
-/// thread itself.
+/// Returns copies of the values for a function that is sent to another thread while `vars` are set:
+/// of these, and of those that were sent to this thread itself.
 pub(crate) fn for_thread(vars: &Vars) -> SentVars {
-    let mut luggage = SentVars::new();
-    let arrived = arrived();
-    for list in [vars, &arrived] {
+    let mut copies = SentVars::new();
+    let sent = sent();
+    for list in [vars, &sent] {
         let mut at = list.as_ref();
         while let Some(frame) = at {
-            pack(&mut luggage, frame);
+            push_copy(&mut copies, frame);
             at = frame.below.as_ref();
         }
     }
-    luggage
+    copies
 }
 
-/// Adds a copy of a value, unless a later one hides it or it stays here.
-fn pack(luggage: &mut SentVars, frame: &Frame) {
-    let copied = frame.reach.copied.filter(|_| frame.reach.inherited);
+/// Adds a copy of a value, unless a later value hides it or it must stay on its thread.
+fn push_copy(copies: &mut SentVars, frame: &Frame) {
+    let inheritance = frame.inheritance;
+    let copied = inheritance.copied.filter(|_| inheritance.inherited);
     if let Some(copied) = copied
-        && luggage.iter().all(|(key, ..)| *key != frame.key)
+        && copies.iter().all(|(key, ..)| *key != frame.key)
     {
-        luggage.push((frame.key, frame.reach, copied(&*frame.value)));
+        copies.push((frame.key, inheritance, copied(&*frame.value)));
     }
 }
 
 thread_local! {
-    /// What the function that runs on this thread brought along, and what is set while a future is dropped here.
-    static ARRIVED: RefCell<Vars> = const { RefCell::new(None) };
+    /// The values that were sent with the function that runs on this thread, or that are set while
+    /// a future is dropped here.
+    static SENT: RefCell<Vars> = const { RefCell::new(None) };
 }
 
-/// Runs a function with what it brought along.
-pub(crate) fn arrive<R>(luggage: SentVars, f: impl FnOnce() -> R) -> R {
-    /// Takes the values away again, also when the function panics.
-    struct Leave;
-    impl Drop for Leave {
+/// Calls a function with the values that were sent with it.
+pub(crate) fn with_sent<R>(copies: SentVars, f: impl FnOnce() -> R) -> R {
+    /// Removes the values, also if the function panics.
+    struct ClearOnDrop;
+    impl Drop for ClearOnDrop {
         fn drop(&mut self) {
-            // Their destructors are somebody else's code: they run with nothing borrowed, and may panic beside the function.
-            drop_quietly(ARRIVED.take());
+            // The destructors of the values are third-party code: they run while nothing is
+            // borrowed, and may panic while the function panics.
+            drop_quietly(SENT.take());
         }
     }
-    if luggage.is_empty() {
+    if copies.is_empty() {
         return f();
     }
-    let unpacked = luggage
+    let vars = copies
         .into_iter()
-        .fold(None, |below, (key, reach, value)| {
-            Some(set(below, key, Rc::from(value as Box<dyn Any>), reach))
+        .fold(None, |below, (key, inheritance, value)| {
+            Some(set(
+                below,
+                key,
+                Rc::from(value as Box<dyn Any>),
+                inheritance,
+            ))
         });
-    ARRIVED.set(unpacked);
-    let _leave = Leave;
+    SENT.set(vars);
+    let _clear = ClearOnDrop;
     f()
 }
 
-/// What is set on this thread while it drives no runtime.
-pub(crate) fn arrived() -> Vars {
-    // There is none where thread-locals have gone already, whose destructors may come here.
-    let arrived = ARRIVED.try_with(|arrived| arrived.borrow().clone());
-    arrived.unwrap_or_default()
+/// Returns the values that are set on this thread while it drives no runtime.
+pub(crate) fn sent() -> Vars {
+    // None after the thread-local was destroyed: destructors of other thread-locals may call this.
+    let sent = SENT.try_with(|sent| sent.borrow().clone());
+    sent.unwrap_or_default()
 }
 
-/// Sets other variables on this thread while it drives no runtime, and returns those that were set.
-pub(crate) fn replace_arrived(vars: Vars) -> Vars {
-    let outer = ARRIVED.try_with(|arrived| arrived.replace(vars));
+/// Replaces the values that are set on this thread while it drives no runtime, and returns the old
+/// ones.
+pub(crate) fn replace_sent(vars: Vars) -> Vars {
+    let outer = SENT.try_with(|sent| sent.replace(vars));
     outer.unwrap_or_default()
 }
 
-/// The value of a variable that came along to this thread.
-pub(crate) fn find_arrived(key: usize) -> Option<Rc<dyn Any>> {
-    find(&arrived(), key)
+/// Returns the value of a variable that is set on this thread while it drives no runtime.
+pub(crate) fn find_sent(key: usize) -> Option<Rc<dyn Any>> {
+    find(&sent(), key)
 }
 
-/// True when both are the same list.
+/// Returns `true` if both are the same list.
 pub(crate) fn is_same(one: &Vars, other: &Vars) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => Rc::ptr_eq(one, other),
@@ -167,19 +182,18 @@ pub(crate) fn is_same(one: &Vars, other: &Vars) -> bool {
 }
 
 impl Frame {
-    /// The value.
     pub(crate) fn value(&self) -> Rc<dyn Any> {
         Rc::clone(&self.value)
     }
 
-    /// What was set before.
+    /// Returns the values that were set before.
     pub(crate) fn below(&self) -> &Vars {
         &self.below
     }
 }
 
 impl Drop for Frame {
-    /// Ends a long list without recursion.
+    /// Drops a long list without recursion.
     fn drop(&mut self) {
         let mut next = self.below.take();
         while let Some(frame) = next {
@@ -255,12 +269,12 @@ mod tests {
         let vars = Some(set(None, 1, Rc::new(10), INHERITED));
         let vars = Some(set(vars, 2, Rc::new(20), KEPT));
         let vars = Some(set(vars, 1, Rc::new(11), INHERITED));
-        let luggage = for_thread(&vars);
-        assert_eq!(luggage.len(), 1);
-        let arrived = |key| find_arrived(key).map(|value| *value.downcast_ref::<i32>().unwrap());
+        let copies = for_thread(&vars);
+        assert_eq!(copies.len(), 1);
+        let sent = |key| find_sent(key).map(|value| *value.downcast_ref::<i32>().unwrap());
         let thread = std::thread::spawn(move || {
-            let inside = arrive(luggage, || (arrived(1), arrived(2)));
-            (inside, arrived(1))
+            let inside = with_sent(copies, || (sent(1), sent(2)));
+            (inside, sent(1))
         });
         assert_eq!(thread.join().unwrap(), ((Some(11), None), None));
     }

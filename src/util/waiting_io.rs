@@ -1,7 +1,8 @@
-//! Calls on a descriptor that are to block, whatever its flags are: for threads that may wait.
+//! Blocking calls on a descriptor, whether or not it is non-blocking. For threads that may block.
 //!
-//! `O_NONBLOCK` belongs to the open file, which other processes share (a terminal, a pipe), so any of them
-//! may set it at any time. A call that "would block" waits in `poll(2)` here and is made again.
+//! `O_NONBLOCK` belongs to the open file. Other processes may share that (a terminal, a pipe) and
+//! set the flag at any time. So a call that returns `WouldBlock` is repeated after a wait in
+//! `poll(2)`. Layer 0.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
@@ -11,20 +12,17 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// The pause where the kernel cannot wait for a descriptor, or calls one ready that is not.
+/// The pause if `poll(2)` cannot wait for a descriptor, or reports one ready that is not.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What the kernel waits for.
+/// What to wait for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum WaitFor {
-    /// Until a read would not block.
     Readable,
-    /// Until a write would not block.
     Writable,
 }
 
 impl WaitFor {
-    /// The kernel's flag.
     fn flag(self) -> PollFlags {
         match self {
             Self::Readable => PollFlags::IN,
@@ -33,10 +31,10 @@ impl WaitFor {
     }
 }
 
-/// Makes `call` until it succeeds or fails for another reason than a signal or a flag.
+/// Repeats `call` until it returns neither `Interrupted` nor `WouldBlock`.
 ///
 /// # Errors
-/// Those of `call`, but neither `Interrupted` nor `WouldBlock`.
+/// The other errors of `call`.
 pub(crate) fn until_done<T>(
     fd: BorrowedFd<'_>,
     what: WaitFor,
@@ -47,7 +45,8 @@ pub(crate) fn until_done<T>(
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                // Ready, and then not: another process was quicker, or the device does not tell.
+                // Not ready after a wait: another process was faster, or the device does not
+                // support `poll(2)`.
                 if has_waited {
                     thread::sleep(PAUSE);
                 }
@@ -59,10 +58,10 @@ pub(crate) fn until_done<T>(
     }
 }
 
-/// Writes all bytes by `call`, which writes some of them.
+/// Writes all bytes by repeated calls of `call`, which writes some of them.
 ///
 /// # Errors
-/// Those of `call`, as above; `WriteZero` when it takes nothing.
+/// The errors of `call`, except `Interrupted` and `WouldBlock`; `WriteZero` if it writes nothing.
 pub(crate) fn write_all(
     fd: BorrowedFd<'_>,
     mut bytes: &[u8],
@@ -77,13 +76,10 @@ pub(crate) fn write_all(
     Ok(())
 }
 
-/// Waits until a descriptor is ready or has an error to give, for at most `patience`; returns `false` when it is not.
-pub(crate) fn is_ready_within(
-    fd: BorrowedFd<'_>,
-    what: WaitFor,
-    patience: Option<Duration>,
-) -> bool {
-    let end = patience.map(|patience| Instant::now() + patience);
+/// Waits until a descriptor is ready or has an error. Returns `false` if it is neither within
+/// `limit`.
+pub(crate) fn is_ready_within(fd: BorrowedFd<'_>, what: WaitFor, limit: Option<Duration>) -> bool {
+    let end = limit.map(|limit| Instant::now() + limit);
     loop {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
@@ -94,7 +90,7 @@ pub(crate) fn is_ready_within(
             Ok(0) => return false,
             Ok(_) => return true,
             Err(Errno::INTR) => {}
-            // `poll` is refused where the process may not open a descriptor (`RLIMIT_NOFILE` is 0).
+            // `poll` fails if the process may not open a descriptor (`RLIMIT_NOFILE` is 0).
             Err(_) => {
                 thread::sleep(left.map_or(PAUSE, |left| left.min(PAUSE)));
                 return true;

@@ -184,7 +184,7 @@ impl<F: FnOnce() -> T, T> Slot<F, T> {
         let Some(job) = self.begin() else {
             return;
         };
-        let outcome = caught(|| vars::arrive(job.luggage, job.f));
+        let outcome = caught(|| vars::with_sent(job.luggage, job.f));
         // Counted off first: whoever sees the value may end the runtime, which would report the job.
         drop::<Option<Leave>>(job.running);
         self.end(Outcome(Some(outcome)));

@@ -1,5 +1,5 @@
-//! The memory of a wait queue: entries in one block. The waiting ones form a doubly linked list, the
-//! vacant ones a stack.
+//! The memory of a wait queue: entries in one block. The waiting ones form a doubly linked list,
+//! the vacant ones a stack.
 //!
 //! ```text
 //!                append                 grant_first
@@ -10,8 +10,8 @@
 //!                                   remove, remove_granted
 //! ```
 //!
-//! Invariant: `head` and `tail` are both [`NONE`], or the ends of the list of waiting entries; `free`
-//! is the top of the stack of vacant ones. Only this file writes links.
+//! Invariant: `head` and `tail` are both [`NONE`], or the ends of the list of waiting entries;
+//! `free` is the top of the stack of vacant ones. Only this file writes links.
 
 use std::mem;
 use std::task::Waker;

@@ -17,18 +17,18 @@
 //! # One wait
 //!
 //! ```text
-//!            poll: Resource::try_grant returns Ok
-//!   New ──────────────────────────────────────────────▶ Done
-//!    │                                                    ▲
-//!    │ poll: Resource::try_grant returns Err,             │ poll:
-//!    │       WaitQueue::enter                             │ WaitQueue::take_grant
-//!    ▼                                                    │
-//!   Queued, waiting ────────────────────────────▶ Queued, granted
-//!    │                WaitQueue::grant,                   │
-//!    │                called by others                    │
-//!    │ drop: WaitQueue::leave,                            │ drop: WaitQueue::leave,
-//!    ▼       Resource::waiter_left                        ▼       Resource::take_back
-//!   gone: waiters behind may get a grant                gone: the grant goes to the next
+//!        poll: try_grant returns Ok
+//!   New ─────────────────────────────────────────▶ Done
+//!    │                                               ▲
+//!    │ poll: try_grant returns Err,                  │ poll:
+//!    │       WaitQueue::enter                        │ WaitQueue::take_grant
+//!    ▼                                               │
+//!   Queued, waiting ───────────────────────▶ Queued, granted
+//!    │               WaitQueue::grant,               │
+//!    │               called by others                │
+//!    │ drop: WaitQueue::leave,                       │ drop: WaitQueue::leave,
+//!    ▼       waiter_left                             ▼       take_back
+//!   gone: waiters behind may get a grant           gone: the next gets the grant
 //! ```
 //!
 //! A grant stays in its entry until the waiter's future takes it, and only that future can. So a
