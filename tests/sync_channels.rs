@@ -1,4 +1,5 @@
-//! The channels: oneshot, watch, broadcast and inbox. Their cases, a model each, cancelling at every step, foreign code.
+//! The channels: oneshot, watch, broadcast and inbox. Single cases, models, cancellation at every
+//! step, and third-party wakers and destructors.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 #[path = "sync_channels/broadcast.rs"]
@@ -22,13 +23,13 @@ use wheelhouse::testing::Steps;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Runs what `make` makes here and under another executor.
+/// Runs the futures of `make` under this runtime and under another executor.
 fn everywhere<F: Future>(make: impl Fn() -> F) {
     testing::run(make());
     LocalPool::new().run_until(make());
 }
 
-/// Of the future with this name; bytes must not grow.
+/// Returns the bound for the size of the future with this name, in bytes. It must not grow.
 fn steps_of(name: &'static str) -> Steps {
     Steps::of(name).meter("bytes", bytes)
 }

@@ -1,4 +1,5 @@
-//! The queues: what CPython's own tests ask of them, a model, cancelling at every step, foreign code that panics or comes back in.
+//! The queues: the cases of CPython's tests, a model, cancellation at every step, and third-party
+//! code that panics or uses the queue.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -25,13 +26,13 @@ use wheelhouse::{run, spawn, testing};
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Runs what `make` makes here and under another executor.
+/// Runs the futures of `make` under this runtime and under another executor.
 fn everywhere<F: Future>(make: impl Fn() -> F) {
     testing::run(make());
     LocalPool::new().run_until(make());
 }
 
-/// Gives way so many times, whatever the executor.
+/// Yields `count` times, under any executor.
 async fn pause(count: usize) {
     for _ in 0..count {
         let mut waited = false;
@@ -111,7 +112,7 @@ fn a_waiting_get_of_a_priority_queue_takes_what_is_smallest_when_it_runs() {
 }
 
 #[test]
-fn nobody_overtakes_those_who_wait_for_an_item() {
+fn no_get_overtakes_one_that_waits_for_an_item() {
     everywhere(async || {
         let queue = Queue::unbounded();
         let mut first = Box::pin(queue.get());
@@ -128,7 +129,7 @@ fn nobody_overtakes_those_who_wait_for_an_item() {
 }
 
 #[test]
-fn nobody_overtakes_those_who_wait_for_room() {
+fn no_put_overtakes_one_that_waits_for_capacity() {
     everywhere(async || {
         let queue = Queue::bounded(1);
         queue.put_nowait(1).unwrap();
@@ -150,7 +151,7 @@ fn a_get_that_is_dropped_with_a_promise_leaves_the_order_as_it_was() {
     queue.put_nowait(1).unwrap();
     queue.put_nowait(2).unwrap();
     drop(gets.remove(0));
-    // The third has the promise of the first now; it comes before the second.
+    // The third get has the promise of the first one, and comes before the second.
     assert_eq!(gets.remove(1).now_or_never(), Some(Ok(1)));
     drop(gets);
     assert_eq!(queue.get_nowait(), Ok(2));
@@ -187,7 +188,7 @@ fn closing_gives_waiting_puts_their_items_back() {
 }
 
 #[test]
-fn a_put_with_room_reserved_does_not_put_into_a_closed_queue() {
+fn a_put_with_a_reservation_does_not_put_into_a_closed_queue() {
     let queue = Queue::bounded(1);
     queue.put_nowait(1).unwrap();
     let mut second = queue.put(2);
@@ -205,14 +206,14 @@ fn after_a_close_a_get_waits_while_the_last_items_are_promised() {
     assert!((&mut first).now_or_never().is_none());
     queue.put_nowait(1).unwrap();
     queue.close();
-    // Whether the second gets something is not known: the first may be cancelled.
+    // The second get may still get the item, since the first one may be cancelled.
     assert!((&mut second).now_or_never().is_none());
     drop(first);
     assert_eq!(second.now_or_never(), Some(Ok(1)));
 }
 
 #[test]
-fn after_a_close_the_last_item_taken_dismisses_those_who_wait() {
+fn after_a_close_the_last_item_taken_ends_all_waiting_gets() {
     everywhere(async || {
         let queue = Queue::unbounded();
         let close = async {
@@ -259,7 +260,7 @@ fn a_stream_of_items_ends_for_good() {
 }
 
 #[test]
-fn workers_that_share_a_queue_are_served_in_turn() {
+fn workers_that_share_a_queue_get_items_in_turn() {
     run(async {
         let queue = std::rc::Rc::new(Queue::bounded(4));
         let workers: Vec<_> = (0..4)

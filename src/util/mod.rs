@@ -8,10 +8,7 @@ mod quiet;
     reason = "a reference to a value becomes one to its transparent wrapper"
 )]
 mod shown;
-#[allow(
-    unsafe_code,
-    reason = "calls of the C library about signals"
-)]
+#[allow(unsafe_code, reason = "calls of the C library about signals")]
 mod signals;
 pub(crate) mod slab;
 pub(crate) mod sync;

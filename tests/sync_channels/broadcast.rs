@@ -58,7 +58,7 @@ fn a_slow_receiver_is_told_how_many_it_lost_and_goes_on() {
 }
 
 #[test]
-fn nothing_is_sent_to_nobody() {
+fn a_send_without_receivers_returns_the_item() {
     let (sender, receiver) = broadcast(1);
     drop(receiver);
     assert_eq!(sender.send(1).unwrap_err().0, 1);
@@ -108,7 +108,7 @@ fn an_item_goes_when_the_last_receiver_that_wants_it_does() {
 }
 
 #[test]
-fn the_last_sender_that_goes_wakes_who_waits() {
+fn the_drop_of_the_last_sender_wakes_waiting_receivers() {
     let (sender, mut receiver) = broadcast::<u8>(1);
     let other = sender.clone();
     let (counter, waker) = CountingWaker::new();
@@ -130,7 +130,7 @@ fn a_broadcast_of_nothing_is_refused() {
 }
 
 #[test]
-fn wakers_that_panic_keep_nobody_else_asleep() {
+fn wakers_that_panic_keep_no_other_task_asleep() {
     let (sender, mut one) = broadcast(1);
     let mut other = sender.subscribe();
     let (counter, waker) = CountingWaker::new();
@@ -174,7 +174,7 @@ fn clones_that_panic_and_destructors_that_come_back_do_no_harm() {
 }
 
 #[test]
-fn an_item_is_not_taken_by_who_was_cut_off() {
+fn a_recv_that_is_dropped_takes_no_item() {
     let most = steps_of("broadcast").run(async |step: &Step| {
         let (sender, receiver) = broadcast(4);
         let receiver = Rc::new(futures::lock::Mutex::new(receiver));
@@ -203,7 +203,7 @@ fn an_item_is_not_taken_by_who_was_cut_off() {
     assert!(most >= 2, "{most}");
 }
 
-/// What is done to a broadcast.
+/// An operation on a broadcast.
 #[derive(Clone, Debug)]
 enum Deed {
     Send(u8),
@@ -223,10 +223,10 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// What one receiver has yet to get, and how much it has lost.
+/// The items that a receiver has not received yet, and the number of lost items.
 type Own = (VecDeque<u8>, u64);
 
-/// What comes out of the model of one receiver.
+/// Returns the next result of a receiver in the model.
 fn expected((items, lost): &mut Own, open: bool) -> Result<u8, TryBroadcastError> {
     match (std::mem::take(lost), items.is_empty()) {
         (0, false) => Ok(items.pop_front().unwrap()),
@@ -242,7 +242,7 @@ proptest! {
         capacity in 1..5_usize,
         deeds in prop::collection::vec(deed(), 0..60),
     ) {
-        // The model: a queue of its own for each receiver.
+        // The model: one queue for each receiver.
         let (sender, receiver) = broadcast(capacity);
         let mut receivers = vec![(receiver, Own::default())];
         for deed in deeds {

@@ -1,4 +1,4 @@
-//! `inbox`, whose senders are on other threads.
+//! `inbox`, with senders on other threads.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ fn senders_go_to_other_threads_with_what_may() {
     sends::<inbox::BoundedSender<std::cell::Cell<u8>>>();
 }
 
-/// Threads that send `each` numbers each.
+/// Spawns threads that send `each` numbers each.
 fn threads(count: usize, each: usize, send: impl Fn(usize) + Clone + Send + 'static) {
     for thread in 0..count {
         let send = send.clone();
@@ -31,7 +31,7 @@ fn threads(count: usize, each: usize, send: impl Fn(usize) + Clone + Send + 'sta
     }
 }
 
-/// Whether the numbers of each thread came in order, and all of them.
+/// Returns `true` if all numbers of each thread were received in order.
 fn check(items: &[usize], count: usize, each: usize) {
     for thread in 0..count {
         let own = thread * each..(thread + 1) * each;
@@ -107,7 +107,7 @@ fn a_receiver_that_goes_gives_blocked_threads_their_items_back() {
         })
         .collect();
     started.iter().take(2).for_each(drop);
-    // Whether they are blocked already or come to it later, they hear.
+    // Senders that are blocked and senders that would block later return an error.
     drop(receiver);
     let back: Vec<_> = blocked
         .into_iter()

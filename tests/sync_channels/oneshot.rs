@@ -80,7 +80,7 @@ fn closed_ends_when_the_receiver_goes() {
 }
 
 #[test]
-fn whoever_gave_up_waiting_is_not_woken() {
+fn a_receiver_that_stopped_waiting_is_not_woken() {
     let (mut sender, mut receiver) = oneshot::<u8>();
     let (counter, waker) = CountingWaker::new();
     assert!(poll_with(&mut sender.closed(), &waker).is_pending());
@@ -91,7 +91,7 @@ fn whoever_gave_up_waiting_is_not_woken() {
 }
 
 #[test]
-fn a_value_that_nobody_received_is_dropped_with_the_receiver() {
+fn a_value_that_was_not_received_is_dropped_with_the_receiver() {
     let dropped = Rc::new(Cell::new(false));
     let note = Rc::clone(&dropped);
     let (sender, receiver) = oneshot();
@@ -166,7 +166,8 @@ fn a_value_whose_destructor_panics_does_so_when_all_is_done() {
     assert_eq!(panic_text(|| drop(receiver)), "value");
 }
 
-/// Sends what it keeps when it is woken or dropped: from inside the receiver's own drop, for one.
+/// A waker that sends a value when it is woken or dropped, which may be in the drop of the
+/// receiver.
 struct Sends(std::sync::Mutex<Option<fn()>>);
 
 impl Wake for Sends {
@@ -192,7 +193,8 @@ thread_local! {
 
 #[test]
 fn wakers_may_send_and_drop_from_inside() {
-    // The old waker sends when it is dropped, after the new one was left: that one is woken.
+    // The old waker sends when it is dropped, after the new one was stored, so the new one is
+    // woken.
     let (sender, mut receiver) = oneshot();
     SENDER.set(Some(sender));
     let send: fn() = || SENDER.take().unwrap().send(7).unwrap();
@@ -202,7 +204,7 @@ fn wakers_may_send_and_drop_from_inside() {
     let (_, new) = CountingWaker::new();
     assert_eq!(poll_with(&mut receiver, &new), Poll::Ready(Ok(7)));
 
-    // The waker of the one side drops the other.
+    // The waker of each side drops the other side.
     let (mut sender, receiver) = oneshot();
     RECEIVER.set(Some(receiver));
     let away: fn() = || drop(RECEIVER.take());

@@ -71,7 +71,7 @@ fn closed_ends_with_the_last_receiver() {
         assert!(!sender.is_closed());
         join!(sender.closed(), async { drop(other) });
         assert!(sender.is_closed());
-        // And begins anew.
+        // A new receiver opens the channel again.
         let late = sender.subscribe();
         assert!(!sender.is_closed());
         drop(late);
@@ -108,7 +108,7 @@ fn the_destructor_of_a_value_may_send_the_next() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_nobody_else_asleep() {
+fn a_waker_that_panics_keeps_no_other_task_asleep() {
     let (sender, mut one) = watch(0);
     let mut other = one.clone();
     let (counter, waker) = CountingWaker::new();
@@ -135,7 +135,7 @@ fn waiting_for_the_receivers_end_at_every_step_leaves_nothing() {
 }
 
 #[test]
-fn a_change_is_not_seen_by_who_was_cut_off() {
+fn a_change_does_not_count_as_seen_by_a_wait_that_is_dropped() {
     let most = steps_of("watch").run(async |step: &Step| {
         let (sender, receiver) = watch(0);
         let receiver = Rc::new(RefCell::new(Some(receiver)));
@@ -147,7 +147,7 @@ fn a_change_is_not_seen_by_who_was_cut_off() {
         });
         let cut = step.cut(async move {
             let mut own = theirs.borrow_mut().take().unwrap();
-            // Whoever cuts this off puts the receiver back with what it has seen.
+            // The cancellation leaves the receiver with the version that it has seen.
             let guard = OnDrop::new({
                 let theirs = Rc::clone(&theirs);
                 let seen = own.clone();
@@ -166,7 +166,7 @@ fn a_change_is_not_seen_by_who_was_cut_off() {
     assert_eq!(most, 1);
 }
 
-/// What is done to a watch.
+/// An operation on a watch.
 #[derive(Clone, Debug)]
 enum Deed {
     Send(u8),
@@ -194,7 +194,7 @@ proptest! {
     #[test]
     fn a_watch_does_as_the_model(deeds in prop::collection::vec(deed(), 0..60)) {
         let (sender, receiver) = watch(0);
-        // The model: all values, and of each receiver how many it knows of.
+        // The model: all values, and for each receiver the number of values that it has seen.
         let mut values = vec![0];
         let mut receivers = vec![(receiver, 1)];
         for deed in deeds {

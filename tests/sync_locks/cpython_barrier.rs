@@ -1,7 +1,8 @@
 //! CPython's `BarrierTests`.
 //!
-//! Its cases of a barrier that drains (`test_draining_state`, `test_blocking_tasks_while_draining`, `test_reset_barrier_*_draining*`,
-//! `test_abort_barrier_when_tasks_half_draining_half_blocking`) are one here: there is no such state.
+//! Its cases of a barrier that drains (`test_draining_state`, `test_blocking_tasks_while_draining`,
+//! `test_reset_barrier_*_draining*`, `test_abort_barrier_when_tasks_half_draining_half_blocking`)
+//! are one test here, since this barrier has no such state.
 
 use std::rc::Rc;
 
@@ -11,23 +12,23 @@ use wheelhouse::sync::{Arrival, Barrier, BrokenBarrier};
 use crate::common::panics_saying;
 use crate::team::{Mate, Team, everywhere, settle};
 
-/// What a wait gives.
+/// The result of a wait.
 type Passed = Result<Arrival, BrokenBarrier>;
 
-/// A task that waits once.
+/// Spawns a task that waits once.
 fn party(team: &Team<'_>, barrier: &Rc<Barrier>) -> Mate<Passed> {
     let barrier = Rc::clone(barrier);
     team.spawn(async move { barrier.wait().await })
 }
 
-/// The number that a task got.
+/// Returns the number of a task that has ended.
 fn number(mate: &Mate<Passed>) -> Option<usize> {
     mate.value().map(|passed| passed.unwrap().index())
 }
 
 /// `test_barrier_parties`
 #[test]
-fn a_barrier_for_nobody_is_refused() {
+fn a_barrier_for_0_tasks_is_refused() {
     panics_saying(&["at least one"], || Barrier::new(0));
     assert_eq!(Barrier::new(5).parties(), 5);
 }
@@ -37,7 +38,11 @@ fn a_barrier_for_nobody_is_refused() {
 fn a_barrier_for_one_does_not_suspend() {
     let barrier = Barrier::new(1);
     for _ in 0..2 {
-        let arrival = barrier.wait().now_or_never().expect("it is ready").unwrap();
+        let arrival = barrier
+            .wait()
+            .now_or_never()
+            .expect("the round is full")
+            .unwrap();
         assert!(arrival.is_leader());
     }
 }
@@ -50,7 +55,10 @@ fn the_last_to_arrive_lets_all_go_and_each_has_a_number() {
         let (one, two) = (party(team, &barrier), party(team, &barrier));
         settle().await;
         assert_eq!((barrier.waiting(), one.is_done()), (2, false));
-        let leader = barrier.wait().now_or_never().expect("it is the last");
+        let leader = barrier
+            .wait()
+            .now_or_never()
+            .expect("the last task does not wait");
         assert!(leader.unwrap().is_leader());
         assert_eq!(barrier.waiting(), 0);
         settle().await;
@@ -58,14 +66,18 @@ fn the_last_to_arrive_lets_all_go_and_each_has_a_number() {
     });
 }
 
-/// `test_filling_tasks_wait_twice`; `test_draining_state` and its like: the next round fills before the last has been seen
+/// `test_filling_tasks_wait_twice`; `test_draining_state` and similar: the next round fills before
+/// the tasks of the last one have run
 #[test]
 fn rounds_follow_each_other_at_once() {
     everywhere(async |team| {
         let barrier = Rc::new(Barrier::new(2));
         let first = party(team, &barrier);
         settle().await;
-        let _leader = barrier.wait().now_or_never().expect("it is the last");
+        let _leader = barrier
+            .wait()
+            .now_or_never()
+            .expect("the last task does not wait");
         let mut third = Box::pin(barrier.wait());
         assert!((&mut third).now_or_never().is_none());
         assert_eq!(barrier.waiting(), 1, "of the next round");
@@ -90,7 +102,10 @@ fn one_that_is_cancelled_does_not_count() {
         assert_eq!(barrier.waiting(), 1);
         let late = party(team, &barrier);
         settle().await;
-        let _leader = barrier.wait().now_or_never().expect("it is the last");
+        let _leader = barrier
+            .wait()
+            .now_or_never()
+            .expect("the last task does not wait");
         settle().await;
         assert_eq!((number(&mates[1]), number(&late)), (Some(1), Some(2)));
     });
@@ -98,7 +113,7 @@ fn one_that_is_cancelled_does_not_count() {
 
 /// `test_reset_barrier`, `test_reset_barrier_while_tasks_waiting`, `.._and_waiting_again`
 #[test]
-fn a_reset_sends_those_away_who_wait_and_begins_a_round() {
+fn a_reset_ends_all_waits_and_begins_a_round() {
     everywhere(async |team| {
         let barrier = Rc::new(Barrier::new(2));
         let one = party(team, &barrier);

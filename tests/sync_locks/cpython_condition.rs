@@ -9,7 +9,7 @@ use wheelhouse::{testing, timeout};
 
 use crate::team::{Mate, Team, everywhere, settle};
 
-/// A lock, its condition, and a trace of who went on.
+/// A lock, its condition, and a trace of the tasks that continued.
 #[derive(Clone, Default)]
 struct World {
     lock: Rc<Lock<u32>>,
@@ -18,7 +18,7 @@ struct World {
 }
 
 impl World {
-    /// A task that waits once, and says so.
+    /// Spawns a task that waits once, and adds its name to the trace.
     fn waiter(&self, team: &Team<'_>, name: &'static str) -> Mate<()> {
         let world = self.clone();
         team.spawn(async move {
@@ -112,7 +112,7 @@ fn a_wait_that_is_cancelled_after_its_notice_passes_it_on() {
             settle().await;
             let guard = world.lock.lock().await;
             world.changed.notify(1);
-            // Once before it has seen the notice, once while it waits for the lock.
+            // Once before it is polled with the notification, once while it waits for the lock.
             if settled {
                 settle().await;
             }
@@ -126,7 +126,7 @@ fn a_wait_that_is_cancelled_after_its_notice_passes_it_on() {
 }
 
 #[test]
-fn a_notice_to_all_is_not_passed_on_to_those_who_come_later() {
+fn a_notify_all_is_not_passed_on_to_later_waits() {
     everywhere(async |team| {
         let world = World::default();
         let one = world.waiter(team, "one");
@@ -166,7 +166,7 @@ fn wait_for_goes_on_when_the_predicate_holds() {
 #[test]
 fn wait_for_does_not_suspend_when_the_predicate_holds_at_once() {
     let world = World::default();
-    let guard = world.lock.try_lock().expect("it is free");
+    let guard = world.lock.try_lock().expect("the lock is free");
     let waited = futures::FutureExt::now_or_never(world.changed.wait_for(guard, |_| true));
     assert!(waited.is_some());
 }
@@ -174,7 +174,7 @@ fn wait_for_does_not_suspend_when_the_predicate_holds_at_once() {
 #[test]
 fn a_predicate_that_panics_gives_the_lock_back() {
     let world = World::default();
-    let guard = world.lock.try_lock().expect("it is free");
+    let guard = world.lock.try_lock().expect("the lock is free");
     let predicate = |_: &mut u32| crate::common::silent_panic("a predicate");
     let waited = world.changed.wait_for(guard, predicate);
     crate::common::panics_saying(&["predicate"], || {
@@ -213,7 +213,7 @@ fn two_conditions_may_share_a_lock() {
 }
 
 #[test]
-fn whoever_gets_the_lock_that_a_wait_gave_up_can_notify_that_wait() {
+fn the_next_holder_of_the_lock_that_a_wait_released_can_notify_that_wait() {
     everywhere(async |team| {
         let world = World::default();
         let guard = world.lock.lock().await;

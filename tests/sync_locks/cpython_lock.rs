@@ -22,7 +22,7 @@ fn a_guard_holds_the_lock_until_it_is_dropped() {
 
 /// `test_acquire`
 #[test]
-fn those_who_wait_get_the_lock_in_order() {
+fn waiting_tasks_get_the_lock_in_order() {
     everywhere(async |team| {
         let lock = Rc::new(Lock::new(()));
         let trace = Trace::new();
@@ -80,15 +80,15 @@ fn a_wait_that_is_cancelled_when_it_has_the_lock_hands_it_on() {
         one.cancel();
         settle().await;
         assert!(one.value().is_none() && two.value().is_some());
-        assert_eq!(*lock.try_lock().expect("it is free"), 1);
+        assert_eq!(*lock.try_lock().expect("the lock is free"), 1);
     });
 }
 
-/// `test_release_no_waiters`, as far as a guard leaves something of it
+/// `test_release_no_waiters`, as far as it applies to a guard
 #[test]
 fn a_guard_knows_its_lock_and_the_value() {
     let mut lock = Lock::from(1);
-    let mut guard = lock.try_lock().expect("it is free");
+    let mut guard = lock.try_lock().expect("the lock is free");
     *guard += 1;
     assert!(LockGuard::lock(&guard).is_locked());
     drop(guard);

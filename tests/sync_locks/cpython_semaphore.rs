@@ -8,7 +8,7 @@ use wheelhouse::testing::Trace;
 use crate::common::panics_saying;
 use crate::team::{Mate, Team, everywhere, settle};
 
-/// A task that takes permits and gives them as its value.
+/// Spawns a task that acquires permits and returns them.
 fn taker(team: &Team<'_>, semaphore: &Rc<Semaphore>, count: usize) -> Mate<OwnedPermit> {
     team.spawn(Rc::clone(semaphore).acquire_many_owned(count))
 }
@@ -28,7 +28,7 @@ fn a_semaphore_counts() {
 
 /// `test_acquire`, `test_acquire_fifo_order`
 #[test]
-fn those_who_wait_get_their_permits_in_order() {
+fn waiting_tasks_get_their_permits_in_order() {
     everywhere(async |team| {
         let semaphore = Rc::new(Semaphore::new(1));
         let trace = Trace::new();
@@ -100,7 +100,7 @@ fn a_permit_that_is_released_while_a_wait_is_cancelled_is_not_lost() {
 #[test]
 fn a_bounded_semaphore_refuses_more_than_it_may_have() {
     let semaphore = Semaphore::bounded(2);
-    let permit = semaphore.try_acquire_many(2).expect("they are free");
+    let permit = semaphore.try_acquire_many(2).expect("two permits are free");
     let error = semaphore.try_add_permits(1).expect_err("they are held");
     assert!(error.to_string().contains("1 more are too many"));
     panics_saying(&["too many"], || semaphore.add_permits(1));
@@ -115,7 +115,7 @@ fn a_bounded_semaphore_refuses_more_than_it_may_have() {
 }
 
 #[test]
-fn what_nobody_can_count_is_too_much() {
+fn more_permits_than_a_usize_can_count_are_too_many() {
     let semaphore = Semaphore::new(usize::MAX);
     assert!(semaphore.try_add_permits(1).is_err());
     drop(
@@ -128,7 +128,7 @@ fn what_nobody_can_count_is_too_much() {
 
 /// `test_release_no_waiters`
 #[test]
-fn permits_that_nobody_waits_for_are_kept() {
+fn permits_that_no_task_waits_for_are_kept() {
     let semaphore = Semaphore::new(0);
     semaphore.add_permits(1);
     assert!(!semaphore.is_locked());
@@ -136,7 +136,7 @@ fn permits_that_nobody_waits_for_are_kept() {
 
 /// `test_acquire_fifo_order_2`, `test_acquire_fifo_order_3`
 #[test]
-fn nobody_overtakes_one_that_was_handed_its_permit() {
+fn no_request_overtakes_one_whose_permit_was_granted() {
     everywhere(async |team| {
         let semaphore = Rc::new(Semaphore::new(1));
         let permit = semaphore.acquire().await;
@@ -154,7 +154,7 @@ fn nobody_overtakes_one_that_was_handed_its_permit() {
 }
 
 #[test]
-fn who_asks_for_many_is_not_overtaken_by_who_asks_for_few() {
+fn a_request_for_many_permits_is_not_overtaken_by_one_for_few() {
     everywhere(async |team| {
         let semaphore = Rc::new(Semaphore::new(2));
         let big = taker(team, &semaphore, 3);

@@ -1,4 +1,5 @@
-//! Each operation ended at each of its suspensions, in every way: nothing is lost, and whoever is behind gets their turn.
+//! Each operation is ended at each of its suspensions, in every way: nothing is lost, and the next
+//! waiting task gets its turn.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,21 +11,23 @@ use wheelhouse::{JoinHandle, sleep, spawn, timeout, yield_now};
 use crate::common::turns;
 use crate::steps::counting::bytes;
 
-/// How long each holder holds.
+/// How long each task holds the lock or permit.
 const WHILE: Duration = Duration::from_micros(10);
 
-/// Of the operation with this name; bytes must not grow.
+/// Returns the bound for the size of the future with this name, in bytes. It must not grow.
 fn steps_of(name: &'static str) -> Steps {
     Steps::of(name).meter("bytes", bytes)
 }
 
-/// Waits for a task that is due to end.
+/// Waits for a task that must end.
 async fn ends<T: 'static>(task: JoinHandle<T>) -> T {
     let ended = timeout(Duration::from_secs(1), task).await;
-    ended.expect("it gets its turn").expect("it ends well")
+    ended
+        .expect("the task gets its turn")
+        .expect("the task returns")
 }
 
-/// A task that gives what `make` waits for, begun some turns from now: behind the one under test.
+/// Spawns a task that awaits the future of `make` some turns later, behind the one under test.
 fn behind<F: Future + 'static>(make: impl FnOnce() -> F + 'static) -> JoinHandle<F::Output> {
     spawn(async move {
         sleep(WHILE / 2).await;
@@ -51,7 +54,7 @@ fn lock() {
         let _cut = cut.await;
         ends(holder).await;
         ends(last).await;
-        assert!(*lock.try_lock().expect("it is free") >= 10);
+        assert!(*lock.try_lock().expect("the lock is free") >= 10);
     });
     assert_eq!(steps, 2);
 }
@@ -72,9 +75,10 @@ fn rwlock() {
             let writer = behind(async move || *later.write().await += 10);
             let ours = Rc::clone(&lock);
             let cut = step.cut(async move {
-                match write {
-                    true => *ours.write().await += 1,
-                    false => drop(ours.read().await),
+                if write {
+                    *ours.write().await += 1;
+                } else {
+                    drop(ours.read().await);
                 }
             });
             let _cut = cut.await;
@@ -156,7 +160,7 @@ fn condition() {
         });
         let ended = cut.await.ended().is_some();
         ends(notifier).await;
-        // The notice was for one of the two: if not for the first, then for the one behind.
+        // The notification was for one of the two: for the first, or else for the one behind.
         if ended {
             world.1.notify(1);
         }
@@ -174,7 +178,7 @@ fn barrier() {
         let other = behind(async move || theirs.wait().await);
         let ours = Rc::clone(&barrier);
         let ended = step.cut(async move { ours.wait().await }).await.ended();
-        // If it left before the round was full, somebody else has to come.
+        // If it left before the round was full, another task has to arrive.
         sleep(WHILE).await;
         if ended.is_none() && barrier.waiting() == 1 {
             assert!(barrier.wait().await.is_ok());

@@ -1,4 +1,5 @@
-//! Wakers that panic or come back, guards dropped by a panic, waits and guards that are leaked.
+//! Wakers that panic or use the primitive, guards that a panic drops, waits and guards that are
+//! leaked.
 
 use std::cell::RefCell;
 use std::mem;
@@ -12,7 +13,7 @@ use crate::common::bomb_waker::{CLONE, DROP, WAKE, bomb_waker};
 use crate::common::{CountingWaker, panics_saying, poll_with, silent_panic};
 
 #[test]
-fn a_waker_that_panics_when_it_is_woken_keeps_nobody_from_their_turn() {
+fn a_waker_that_panics_when_it_is_woken_keeps_no_other_task_from_its_turn() {
     let (counter, good) = CountingWaker::new();
     let event = Event::new();
     let bad = bomb_waker(WAKE);
@@ -50,7 +51,7 @@ fn a_waker_that_panics_when_it_is_dropped_does_no_harm() {
     let (_counter, good) = CountingWaker::new();
     let semaphore = Semaphore::new(0);
     let (mut one, mut two) = (semaphore.acquire(), semaphore.acquire());
-    // The one in our hand never ends: only its clones count.
+    // This waker itself is leaked: only its clones count.
     let bad = mem::ManuallyDrop::new(bomb_waker(DROP));
     assert!(poll_with(&mut one, &bad).is_pending());
     assert!(poll_with(&mut one, &good).is_pending());
@@ -68,12 +69,12 @@ thread_local! {
     static ACT: RefCell<Option<Act>> = const { RefCell::new(None) };
 }
 
-/// Has the wakers of this thread do that from now on.
+/// Sets what the wakers of this thread do from now on.
 fn act(f: impl Fn() + 'static) {
     ACT.set(Some(Rc::new(f)));
 }
 
-/// Does what the test says when it is woken or dropped.
+/// A waker that does what the test has set when it is woken or dropped.
 struct Acting;
 
 impl Acting {
@@ -127,7 +128,8 @@ fn wakers_may_use_what_wakes_or_drops_them() {
     assert!(poll_with(&mut waits.1, &bad()).is_pending());
     assert!(poll_with(&mut waits.2, &bad()).is_pending());
     assert!(poll_with(&mut waits.3, &bad()).is_pending());
-    // Their wakers go when they move to another one, and wake the semaphore's and the event's.
+    // Their wakers are dropped when another waker replaces them, and wake those of the semaphore
+    // and the event.
     assert!(poll_with(&mut waits.0, &good).is_pending());
     drop(guards);
     assert!(poll_with(&mut waits.0, &good).is_ready());
@@ -138,7 +140,7 @@ fn wakers_may_use_what_wakes_or_drops_them() {
     ACT.take();
 }
 
-/// What a waker that acts when it is cloned does.
+/// What a waker does when it is cloned.
 static CLONING: RawWakerVTable = RawWakerVTable::new(clone_acting, |_| (), |_| (), |_| ());
 
 fn clone_acting(data: *const ()) -> RawWaker {
@@ -148,7 +150,7 @@ fn clone_acting(data: *const ()) -> RawWaker {
 
 #[test]
 fn a_waker_whose_clone_frees_the_lock_does_not_wait_for_it() {
-    // SAFETY: the functions of the table do not look at the pointer, and any thread may call them.
+    // SAFETY: the functions of the table do not use the pointer, and any thread may call them.
     let waker = unsafe { Waker::new(std::ptr::null(), &CLONING) };
     let semaphore = Rc::new(Semaphore::new(0));
     let theirs = Rc::clone(&semaphore);
@@ -156,7 +158,7 @@ fn a_waker_whose_clone_frees_the_lock_does_not_wait_for_it() {
     let mut wait = semaphore.acquire();
     assert!(poll_with(&mut wait, &waker).is_ready());
     ACT.take();
-    // And one that is served while the waker that is to replace its own is cloned.
+    // A wait that is granted while the waker that replaces its own is cloned.
     let (counter, good) = CountingWaker::new();
     let semaphore = Rc::new(Semaphore::new(0));
     let theirs = Rc::clone(&semaphore);
@@ -221,7 +223,7 @@ fn a_wait_that_is_leaked_keeps_what_it_is_handed_and_no_more() {
 #[test]
 fn a_wait_that_was_never_polled_is_no_wait() {
     let lock = Lock::new(());
-    let guard = lock.try_lock().expect("it is free");
+    let guard = lock.try_lock().expect("the lock is free");
     let (condition, barrier) = (Condition::new(), Barrier::new(2));
     drop((lock.lock(), barrier.wait()));
     assert_eq!(barrier.waiting(), 0);
@@ -234,7 +236,7 @@ fn a_write_guard_that_is_downgraded_lets_readers_in_and_no_writer() {
     use wheelhouse::sync::WriteGuard;
     let (_counter, waker) = CountingWaker::new();
     let lock = RwLock::new(1);
-    let mut guard = lock.try_write().expect("it is free");
+    let mut guard = lock.try_write().expect("the lock is free");
     *guard += 1;
     let (mut read, mut write) = (lock.read(), lock.write());
     assert!(poll_with(&mut read, &waker).is_pending());

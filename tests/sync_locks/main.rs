@@ -1,8 +1,9 @@
-//! Locks, events, conditions, semaphores and barriers: under this runtime, under another executor, and by hand.
+//! Locks, events, conditions, semaphores and barriers: under this runtime, under another executor,
+//! and by hand.
 //!
-//! `cpython_*` has the cases of CPython's `test_locks` that mean something here, each with CPython's name in its doc. Left
-//! out are those on event loops, coroutines that are no coroutines, `repr` to the letter, and `release` of what nobody has: a
-//! guard makes that impossible.
+//! `cpython_*` contains the cases of CPython's `test_locks` that apply here, each with CPython's
+//! name in its doc. Left out are those about event loops, arguments that are no coroutines, the
+//! exact `repr`, and `release` of what is not held, which guards make impossible.
 
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
@@ -23,6 +24,6 @@ mod model;
 mod model_more;
 mod shown;
 
-/// The steps in `cut` measure what it counts.
+/// The steps in `cut` measure what this allocator counts.
 #[global_allocator]
 static ALLOCATOR: steps::counting::Counting = steps::counting::Counting;

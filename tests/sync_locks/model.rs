@@ -1,5 +1,5 @@
-//! Locks and semaphores against one model: permits that are handed out first come, first served. A lock has one; a lock for
-//! readers and writers has many, of which a writer takes all.
+//! Locks and semaphores compared with one model: permits that are granted first come, first served.
+//! A lock has one permit; a read-write lock has many, of which a writer takes all.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -13,26 +13,26 @@ use wheelhouse::sync::{Lock, RwLock, Semaphore};
 
 use crate::common::CountingWaker;
 
-/// What a wait gives: its drop gives the permits back.
+/// The result of a wait. Its drop puts the permits back.
 type Held<'a> = Box<dyn Sized_ + 'a>;
 
 /// Anything that is held.
 trait Sized_ {}
 impl<T> Sized_ for T {}
 
-/// What is under test.
+/// The primitive under test.
 trait Subject {
-    /// How many permits there are.
+    /// The number of permits.
     const ALL: usize;
-    /// How many an operation takes that asks for `n`.
+    /// Returns how many permits an operation with the argument `n` takes.
     fn cost(n: usize) -> usize;
-    /// Makes it.
+    /// Creates the primitive.
     fn make() -> Self;
-    /// Begins to wait.
+    /// Returns a future that acquires permits.
     fn begin(&self, n: usize) -> LocalBoxFuture<'_, Held<'_>>;
-    /// Takes without a wait.
+    /// Acquires permits without waiting.
     fn attempt(&self, n: usize) -> Option<Held<'_>>;
-    /// Whether it agrees with the model on how many are free.
+    /// Returns `true` if the number of free permits is that of the model.
     fn agrees(&self, free: usize, waiting: usize) -> bool;
 }
 
@@ -124,7 +124,7 @@ impl Subject for RwLock<u8> {
     }
 }
 
-/// What is done; indices are taken modulo what there is.
+/// An operation. Indices are taken modulo the number of candidates.
 #[derive(Clone, Debug)]
 enum Step {
     Begin(usize),
@@ -147,10 +147,10 @@ fn step() -> impl Strategy<Value = Step> {
 /// The model.
 struct Model {
     free: usize,
-    /// Who waits, for how much.
+    /// The waiting futures, with the number of permits of each.
     waiting: VecDeque<(usize, usize)>,
-    /// Who was handed how much and has not been polled since.
-    served: Vec<(usize, usize)>,
+    /// The futures with a grant that were not polled since, with the number of permits of each.
+    granted: Vec<(usize, usize)>,
 }
 
 impl Model {
@@ -166,19 +166,19 @@ impl Model {
             && cost <= self.free
         {
             self.waiting.pop_front();
-            self.served.push((name, cost));
+            self.granted.push((name, cost));
             self.free -= cost;
         }
     }
 
-    /// Takes what `name` was handed.
-    fn unserve(&mut self, name: usize) -> Option<usize> {
-        let at = self.served.iter().position(|served| served.0 == name)?;
-        Some(self.served.swap_remove(at).1)
+    /// Takes the grant of `name`.
+    fn take_grant(&mut self, name: usize) -> Option<usize> {
+        let at = self.granted.iter().position(|granted| granted.0 == name)?;
+        Some(self.granted.swap_remove(at).1)
     }
 }
 
-/// A wait under way.
+/// A future that was polled.
 struct Waiting<'a> {
     name: usize,
     future: LocalBoxFuture<'a, Held<'a>>,
@@ -186,7 +186,7 @@ struct Waiting<'a> {
     waker: Waker,
 }
 
-/// The subject beside the model.
+/// The primitive and the model.
 struct Pair<'a, S> {
     subject: &'a S,
     model: Model,
@@ -225,8 +225,8 @@ impl<'a, S: Subject> Pair<'a, S> {
     }
 
     fn poll(&mut self, at: usize) {
-        let served = self.model.unserve(self.waits[at].name);
-        match (poll(&mut self.waits[at]), served) {
+        let granted = self.model.take_grant(self.waits[at].name);
+        match (poll(&mut self.waits[at]), granted) {
             (Poll::Ready(held), Some(cost)) => {
                 self.held.push((cost, held));
                 self.waits.swap_remove(at);
@@ -241,7 +241,7 @@ impl<'a, S: Subject> Pair<'a, S> {
         let name = wait.name;
         drop(wait);
         self.model.waiting.retain(|waiting| waiting.0 != name);
-        let cost = self.model.unserve(name).unwrap_or(0);
+        let cost = self.model.take_grant(name).unwrap_or(0);
         self.model.put_back(cost);
     }
 
@@ -266,11 +266,15 @@ impl<'a, S: Subject> Pair<'a, S> {
         let (free, waiting) = (self.model.free, self.model.waiting.len());
         assert!(self.subject.agrees(free, waiting));
         for wait in &self.waits {
-            let served = self.model.served.iter().any(|(name, _)| *name == wait.name);
+            let granted = self
+                .model
+                .granted
+                .iter()
+                .any(|(name, _)| *name == wait.name);
             assert_eq!(
                 wait.counter.wakes(),
-                u32::from(served),
-                "woken once, when served"
+                u32::from(granted),
+                "woken once, when granted"
             );
         }
     }
@@ -287,7 +291,7 @@ fn play<S: Subject>(steps: Vec<Step>) {
         model: Model {
             free: S::ALL,
             waiting: VecDeque::new(),
-            served: Vec::new(),
+            granted: Vec::new(),
         },
         waits: Vec::new(),
         held: Vec::new(),

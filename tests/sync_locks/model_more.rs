@@ -1,4 +1,4 @@
-//! Events, barriers and conditions against models of theirs.
+//! Events, barriers and conditions, each compared with a model.
 
 use std::collections::BTreeMap;
 use std::task::{Poll, Waker};
@@ -10,12 +10,12 @@ use wheelhouse::sync::{Barrier, BrokenBarrier, Condition, Event, Lock};
 
 use crate::common::poll_with;
 
-/// Waits by name, and for each that was served what it is to give.
+/// Waits by name, and the expected result of each granted one.
 struct Waits<'a, T> {
     /// The futures. Names grow, so that their order is that of arrival.
     futures: BTreeMap<usize, LocalBoxFuture<'a, T>>,
-    /// What those are to give that are ready.
-    served: BTreeMap<usize, T>,
+    /// The expected results of the granted waits.
+    granted: BTreeMap<usize, T>,
     /// The next name.
     next: usize,
 }
@@ -24,12 +24,12 @@ impl<'a, T: PartialEq + std::fmt::Debug> Waits<'a, T> {
     fn new() -> Self {
         Self {
             futures: BTreeMap::new(),
-            served: BTreeMap::new(),
+            granted: BTreeMap::new(),
             next: 0,
         }
     }
 
-    /// Begins a wait that is to give `expected` at once, or to wait.
+    /// Starts a wait whose first poll must return `expected`, or `Pending` for `None`.
     fn begin(&mut self, mut future: LocalBoxFuture<'a, T>, expected: Option<T>) {
         match poll_with(&mut future, Waker::noop()) {
             Poll::Ready(value) => assert_eq!(Some(value), expected),
@@ -41,55 +41,58 @@ impl<'a, T: PartialEq + std::fmt::Debug> Waits<'a, T> {
         }
     }
 
-    /// The names of those who wait and were not served, in order.
+    /// Returns the names of the waits without a grant, in order.
     fn waiting(&self) -> Vec<usize> {
         let names = self.futures.keys().copied();
         names
-            .filter(|name| !self.served.contains_key(name))
+            .filter(|name| !self.granted.contains_key(name))
             .collect()
     }
 
-    /// Notes that these are to give what `value` says for each.
-    fn serve(&mut self, names: &[usize], mut value: impl FnMut(usize) -> T) {
+    /// Records the expected results of these waits.
+    fn grant(&mut self, names: &[usize], mut value: impl FnMut(usize) -> T) {
         let pairs = names.iter().enumerate();
-        self.served
+        self.granted
             .extend(pairs.map(|(at, name)| (*name, value(at))));
     }
 
-    /// The name of any wait.
+    /// Returns the name of any wait.
     fn any(&self, at: usize) -> Option<usize> {
         let count = self.futures.len().max(1);
         self.futures.keys().nth(at % count).copied()
     }
 
-    /// Polls one, and checks what it gives.
+    /// Polls one, and checks its result.
     fn poll(&mut self, at: usize) -> bool {
         let Some(name) = self.any(at) else {
             return false;
         };
-        let future = self.futures.get_mut(&name).expect("it is there");
+        let future = self
+            .futures
+            .get_mut(&name)
+            .expect("the name is that of a wait");
         match poll_with(future, Waker::noop()) {
             Poll::Ready(value) => {
-                assert_eq!(Some(value), self.served.remove(&name));
+                assert_eq!(Some(value), self.granted.remove(&name));
                 self.futures.remove(&name);
                 true
             }
             Poll::Pending => {
-                assert!(!self.served.contains_key(&name));
+                assert!(!self.granted.contains_key(&name));
                 false
             }
         }
     }
 
-    /// Drops one, and gives what it had been served.
+    /// Drops one, and returns the expected result if it was granted.
     fn leave(&mut self, at: usize) -> Option<T> {
         let name = self.any(at)?;
         self.futures.remove(&name);
-        self.served.remove(&name)
+        self.granted.remove(&name)
     }
 }
 
-/// What is done: the number of the operation and its argument.
+/// The number of an operation and its argument.
 type Steps = Vec<(u8, usize)>;
 
 fn steps() -> impl Strategy<Value = Steps> {
@@ -105,7 +108,7 @@ fn play_event(steps: Steps) {
             3 => {
                 event.set();
                 set = true;
-                waits.serve(&waits.waiting(), |_| ());
+                waits.grant(&waits.waiting(), |_| ());
             }
             4 => {
                 event.clear();
@@ -129,24 +132,25 @@ fn play_barrier(steps: Steps) {
                     .wait()
                     .map(|passed| passed.map(|arrival| arrival.index()));
                 let last = names.len() == 2;
-                let expected = match broken {
-                    true => Some(Err(BrokenBarrier::Aborted)),
-                    false => last.then_some(Ok(0)),
+                let expected = if broken {
+                    Some(Err(BrokenBarrier::Aborted))
+                } else {
+                    last.then_some(Ok(0))
                 };
                 if last {
-                    waits.serve(&names, |at| Ok(at + 1));
+                    waits.grant(&names, |at| Ok(at + 1));
                 }
                 waits.begin(wait.boxed_local(), expected);
             }
             3 if at == 0 => {
                 barrier.abort();
                 broken = true;
-                waits.serve(&names, |_| Err(BrokenBarrier::Aborted));
+                waits.grant(&names, |_| Err(BrokenBarrier::Aborted));
             }
             3 if at < 3 => {
                 barrier.reset();
                 broken = false;
-                waits.serve(&names, |_| Err(BrokenBarrier::Reset));
+                waits.grant(&names, |_| Err(BrokenBarrier::Reset));
             }
             4 => drop(waits.leave(at)),
             _ => drop(waits.poll(at)),
@@ -156,37 +160,37 @@ fn play_barrier(steps: Steps) {
     }
 }
 
-/// What a condition woke one by: whether that is for it alone.
+/// A notification of a condition: whether it is for one wait alone.
 fn play_condition(steps: Steps) {
     let (condition, lock) = (Condition::new(), Lock::new(()));
     let mut waits = Waits::new();
-    // A notice is a value here: those that are to be passed on are for one.
+    // In the model a notification is a value. Those for one wait are passed on.
     let mut alone = BTreeMap::new();
     for (operation, at) in steps {
         let names = waits.waiting();
         match operation {
             0..3 => {
-                let guard = lock.try_lock().expect("nobody keeps it here");
+                let guard = lock.try_lock().expect("no task keeps the lock");
                 let wait = condition.wait(guard).map(drop);
                 waits.begin(wait.boxed_local(), None);
             }
             3 => {
                 condition.notify(at);
                 let first = &names[..at.min(names.len())];
-                waits.serve(first, |_| ());
+                waits.grant(first, |_| ());
                 alone.extend(first.iter().map(|name| (*name, ())));
             }
             4 if at == 0 => {
                 condition.notify_all();
-                waits.serve(&names, |_| ());
+                waits.grant(&names, |_| ());
             }
             5 => {
                 let leaver = waits.any(at);
-                let served = waits.leave(at).is_some();
+                let granted = waits.leave(at).is_some();
                 let passes_on = leaver.and_then(|name| alone.remove(&name)).is_some();
                 let next: Vec<_> = waits.waiting().into_iter().take(1).collect();
-                if served && passes_on {
-                    waits.serve(&next, |_| ());
+                if granted && passes_on {
+                    waits.grant(&next, |_| ());
                     alone.extend(next.iter().map(|name| (*name, ())));
                 }
             }

@@ -1,4 +1,4 @@
-//! What the types say about themselves (CPython's `test_repr`s), and what they can be sent.
+//! The `Debug` output of the types (CPython's `test_repr`s), and which of them are `Send`.
 
 use wheelhouse::sync::{Barrier, Condition, Event, Lock, RwLock, Semaphore};
 
@@ -45,7 +45,7 @@ fn the_others_show_their_states() {
 }
 
 #[test]
-fn all_may_move_to_another_thread_while_nobody_uses_them() {
+fn all_may_move_to_another_thread_while_they_are_not_borrowed() {
     fn sendable<T: Send>() {}
     sendable::<Lock<u8>>();
     sendable::<RwLock<u8>>();

@@ -11,20 +11,20 @@ use futures::future::{AbortHandle, LocalBoxFuture, abortable};
 use futures::task::LocalSpawnExt;
 use wheelhouse::{spawn, testing};
 
-/// Starts tasks.
+/// Spawns tasks.
 pub(crate) struct Team<'s>(&'s dyn Fn(LocalBoxFuture<'static, ()>));
 
-/// Plays a scene under this runtime and under the `futures` crate's executor.
+/// Runs a test under this runtime and under the executor of the `futures` crate.
 pub(crate) fn everywhere(scene: impl AsyncFn(&Team<'_>)) {
     testing::run(scene(&Team(&|task| spawn(task).detach())));
     let mut pool = LocalPool::new();
     let spawner = pool.spawner();
-    let start = |task| spawner.spawn_local(task).expect("the pool lives");
+    let start = |task| spawner.spawn_local(task).expect("the pool was not dropped");
     pool.run_until(scene(&Team(&start)));
 }
 
 impl Team<'_> {
-    /// Starts a task.
+    /// Spawns a task.
     pub(crate) fn spawn<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Mate<T> {
         let value = Rc::new(RefCell::new(None));
         let ended = Rc::new(Cell::new(false));
@@ -46,7 +46,7 @@ impl Team<'_> {
 
 /// A task of a [`Team`].
 pub(crate) struct Mate<T> {
-    /// What it gave.
+    /// Its output.
     value: Rc<RefCell<Option<T>>>,
     /// Whether it has ended.
     ended: Rc<Cell<bool>>,
@@ -55,7 +55,7 @@ pub(crate) struct Mate<T> {
 }
 
 impl<T> Mate<T> {
-    /// Has its future dropped on the next turn.
+    /// Cancels it: its future is dropped on the next turn.
     pub(crate) fn cancel(&self) {
         self.handle.abort();
     }
@@ -65,26 +65,26 @@ impl<T> Mate<T> {
         self.ended.get()
     }
 
-    /// What it gave; nothing if it was cancelled or has not ended.
+    /// Returns its output; `None` if it was cancelled or has not ended.
     pub(crate) fn value(&self) -> Option<T> {
         self.value.borrow_mut().take()
     }
 }
 
-/// Gives the others one turn, under any executor.
+/// Yields once, under any executor.
 async fn turn() {
     let mut waited = false;
-    poll_fn(|cx| match std::mem::replace(&mut waited, true) {
-        true => Poll::Ready(()),
-        false => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     })
     .await;
 }
 
-/// Gives the others some turns, enough for all that they can do without this one.
+/// Yields often enough for the other tasks to do all that they can do without this one.
 pub(crate) async fn settle() {
     for _ in 0..20 {
         turn().await;

@@ -1,4 +1,5 @@
-//! What CPython's `Lib/test/test_asyncio/test_queues.py` (3.13) asks, where it makes sense here; each test names its case.
+//! The cases of CPython's `Lib/test/test_asyncio/test_queues.py` (3.13) that apply here. Each test
+//! names its case.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -179,7 +180,8 @@ fn a_get_is_not_left_waiting_beside_an_item() {
 }
 
 /// `QueueGetTests.test_cancelled_getters_not_being_held_in_self_getters`,
-/// `QueuePutTests.test_get_cancel_drop_one_pending_reader`, `test_get_cancel_drop_many_pending_readers`
+/// `QueuePutTests.test_get_cancel_drop_one_pending_reader`,
+/// `test_get_cancel_drop_many_pending_readers`
 #[test]
 fn gets_that_are_cut_off_lose_nothing_and_leave_nothing_behind() {
     testing::run(async {

@@ -13,7 +13,7 @@ use super::common::bomb_waker::{CLONE, DROP, WAKE, bomb_waker};
 use super::common::{Bomb, CountingWaker, OnDrop, panic_text, poll_with, silent_panic};
 
 thread_local! {
-    /// The queue that foreign code uses, and how often it did.
+    /// The queue that third-party code uses, and how often it was used.
     static QUEUE: Queue<u32> = Queue::bounded(4);
     static CALLS: Cell<u32> = const { Cell::new(0) };
 }
@@ -57,7 +57,7 @@ fn wakers_may_use_the_queue_that_wakes_or_drops_them() {
         drop(waker);
         queue.put_nowait(1).unwrap(); // wakes, and drops the last waker
         assert_eq!(CALLS.get(), 2);
-        // The promise was kept while others came and went.
+        // The promise was kept while other waits began and ended.
         assert_eq!(get.now_or_never(), Some(Ok(7)));
 
         let mut get = queue.get();
@@ -79,7 +79,7 @@ thread_local! {
     static IN_CLONE: Cell<fn(&Queue<u32>)> = const { Cell::new(|_| ()) };
 }
 
-/// A waker whose clone does something to the queue that is about to keep it.
+/// Returns a waker whose clone changes the queue that is about to store it.
 fn doing_waker(call: fn(&Queue<u32>)) -> Waker {
     fn clone(_: *const ()) -> RawWaker {
         QUEUE.with(IN_CLONE.get());
@@ -88,7 +88,7 @@ fn doing_waker(call: fn(&Queue<u32>)) -> Waker {
     fn nothing(_: *const ()) {}
     static TABLE: RawWakerVTable = RawWakerVTable::new(clone, nothing, nothing, nothing);
     IN_CLONE.set(call);
-    // SAFETY: the functions of the table never look at the pointer, and any thread may call them.
+    // SAFETY: the functions of the table do not use the pointer, and any thread may call them.
     unsafe { Waker::new(std::ptr::null(), &TABLE) }
 }
 
@@ -122,7 +122,7 @@ fn a_waker_whose_clone_panics_leaves_the_queue_as_it_was() {
 }
 
 #[test]
-fn wakers_that_panic_keep_nobody_else_from_being_woken() {
+fn wakers_that_panic_keep_no_other_task_asleep() {
     let queue = Queue::<u8>::unbounded();
     let bombs = [bomb_waker(WAKE), bomb_waker(WAKE | DROP)];
     let (counter, waker) = CountingWaker::new();
@@ -156,7 +156,7 @@ fn destructors_of_items_may_use_the_queue_and_panic() {
     let (counter, waker) = CountingWaker::new();
     let mut join = Box::pin(queue.join());
     assert!(poll_with(&mut join, &waker).is_pending());
-    // The last in is dropped first; all are dropped, everybody was woken before.
+    // The last item is dropped first. All are dropped, after all waiting tasks were woken.
     assert_eq!(panic_text(|| queue.close_now()), "second");
     assert_eq!(seen.get(), Some((0, true)));
     assert_eq!(counter.wakes(), 1);
@@ -164,12 +164,12 @@ fn destructors_of_items_may_use_the_queue_and_panic() {
 }
 
 thread_local! {
-    /// The queue whose items' `Ord` uses it, and what that does.
+    /// The queue whose items use it in their `Ord`, and what they do.
     static SORTED: PriorityQueue<Odd> = PriorityQueue::unbounded();
     static ORD: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
 }
 
-/// Something whose comparison runs `ORD`.
+/// An item whose comparison calls `ORD`.
 #[derive(Debug, PartialEq, Eq)]
 struct Odd(u32);
 
@@ -188,7 +188,7 @@ impl PartialOrd for Odd {
     }
 }
 
-/// Fills the queue with these, while nothing odd happens.
+/// Puts these items, with an `Ord` that only compares.
 fn fill(numbers: impl IntoIterator<Item = u32>) {
     SORTED.with(|queue| {
         for number in numbers {
@@ -197,7 +197,7 @@ fn fill(numbers: impl IntoIterator<Item = u32>) {
     });
 }
 
-/// Takes all out, while nothing odd happens.
+/// Takes all items, with an `Ord` that only compares.
 fn drain() -> Vec<u32> {
     ORD.set(None);
     let get = || SORTED.with(|queue| queue.get_nowait().ok());
@@ -246,7 +246,7 @@ fn a_comparison_that_takes_or_puts_is_told_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_comparison_that_panics_loses_no_item_and_keeps_nobody_asleep() {
+fn a_comparison_that_panics_loses_no_item_and_keeps_no_task_asleep() {
     SORTED.with(|queue| {
         fill([3, 1, 2, 5, 4]);
         ORD.set(Some(Rc::new(|| silent_panic("no order"))));
@@ -256,7 +256,7 @@ fn a_comparison_that_panics_loses_no_item_and_keeps_nobody_asleep() {
         left.sort_unstable();
         assert_eq!(left, [1, 2, 3, 4, 5]);
 
-        // Two wait; the put that wakes the second compares its item with that of the first.
+        // Two gets wait. The put that wakes the second compares its item with that of the first.
         let (counter, waker) = CountingWaker::new();
         let (mut first, mut second) = (queue.get(), queue.get());
         assert!(poll_with(&mut first, &waker).is_pending());

@@ -1,4 +1,5 @@
-//! Each queue against a plain list and a list of who waits, whose rules are written out without counters.
+//! Each queue compared with a plain list of items and a list of waits, whose rules need no
+//! counters.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,14 +11,14 @@ use wheelhouse::sync::{GetError, LifoQueue, PriorityQueue, PutError, Queue};
 
 use super::common::CountingWaker;
 
-/// What is done to a queue.
+/// An operation on a queue.
 #[derive(Clone, Debug)]
 enum Step {
     Get,
     Put(u8),
     Join,
     Poll(usize),
-    /// With another waker than before.
+    /// Polls with another waker than before.
     PollElsewhere(usize),
     Drop(usize),
     GetNowait,
@@ -41,7 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Many steps, at most one close of each kind among them.
+/// Many operations, with at most one close of each kind.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let closing = prop_oneof![
         2 => Just(vec![]),
@@ -57,7 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         .prop_map(|(before, closing, after)| [before, closing, after].concat())
 }
 
-/// What a wait gave: an item; whether it put; that all is done.
+/// The result of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gave {
     Item(Result<u8, ()>),
@@ -68,7 +69,7 @@ enum Gave {
 /// A future of a queue.
 type Wait<'a> = Pin<Box<dyn Future<Output = Gave> + 'a>>;
 
-/// Any of the three queues, and how a plain list gives the same order.
+/// Any of the three queues, and the same order for a plain list.
 trait Subject {
     fn bounded(capacity: usize) -> Self;
     fn get(&self) -> Wait<'_>;
@@ -81,7 +82,7 @@ trait Subject {
     fn close_now(&self);
     /// `len`, `empty`, `full`.
     fn numbers(&self) -> (usize, bool, bool);
-    /// The index of the next item among those of a list in the order of their puts.
+    /// Returns the index of the next item in a list in the order of puts.
     fn next(list: &[u8]) -> usize;
 }
 
@@ -139,25 +140,25 @@ subject!(PriorityQueue, |list| {
     smallest.expect("not empty").0
 });
 
-/// What somebody waits for.
+/// What a future waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Want {
     Item,
-    Room(u8),
+    Capacity(u8),
     Done,
 }
 
-/// Somebody who waits.
+/// A wait in the model.
 struct Waiting<'a> {
     future: Wait<'a>,
     counter: Arc<CountingWaker>,
     waker: Waker,
     want: Want,
-    /// Whether it was served: woken once, and may go on.
-    served: bool,
+    /// Whether it has a grant: it was woken once, and its next poll may be ready.
+    granted: bool,
 }
 
-/// The rules.
+/// The model.
 #[derive(Debug, Default)]
 struct Model {
     items: Vec<u8>,
@@ -167,24 +168,27 @@ struct Model {
 }
 
 impl Model {
-    /// Whether somebody who comes new, or who was served, may go on, if so many items and so much room are kept for others.
-    fn may(&self, want: Want, served: bool, promised: usize, reserved: usize) -> bool {
+    /// Returns `true` if a wait is ready, while `promised` items and `reserved` capacity are kept
+    /// for others.
+    fn is_ready(&self, want: Want, granted: bool, promised: usize, reserved: usize) -> bool {
         match want {
             Want::Item => {
-                (self.closed && self.items.is_empty()) || served || self.items.len() > promised
+                (self.closed && self.items.is_empty()) || granted || self.items.len() > promised
             }
-            Want::Room(_) => self.closed || served || self.items.len() + reserved < self.capacity,
-            Want::Done => served || self.unfinished == 0,
+            Want::Capacity(_) => {
+                self.closed || granted || self.items.len() + reserved < self.capacity
+            }
+            Want::Done => granted || self.unfinished == 0,
         }
     }
 
-    /// What it gets then.
-    fn give<Q: Subject>(&mut self, want: Want) -> Gave {
+    /// Returns its result then.
+    fn complete<Q: Subject>(&mut self, want: Want) -> Gave {
         match want {
             Want::Item if self.items.is_empty() => Gave::Item(Err(())),
             Want::Item => Gave::Item(Ok(self.items.remove(Q::next(&self.items)))),
-            Want::Room(item) if self.closed => Gave::Put(Err(item)),
-            Want::Room(item) => {
+            Want::Capacity(item) if self.closed => Gave::Put(Err(item)),
+            Want::Capacity(item) => {
                 self.items.push(item);
                 self.unfinished += 1;
                 Gave::Put(Ok(()))
@@ -194,13 +198,13 @@ impl Model {
     }
 }
 
-/// How many were served of those who want an item, and of those who want room.
+/// Returns how many waits have a grant: of those for an item, and of those for capacity.
 fn kept(waiting: &[Waiting<'_>]) -> (usize, usize) {
     let count = |room: bool| {
-        let served = waiting.iter().filter(|one| one.served);
-        let wants = served.filter(|one| match one.want {
+        let granted = waiting.iter().filter(|one| one.granted);
+        let wants = granted.filter(|one| match one.want {
             Want::Item => !room,
-            Want::Room(_) => room,
+            Want::Capacity(_) => room,
             Want::Done => false,
         });
         wants.count()
@@ -208,16 +212,16 @@ fn kept(waiting: &[Waiting<'_>]) -> (usize, usize) {
     (count(false), count(true))
 }
 
-/// Serves, in order, those who may go on now.
+/// Grants, in order, all waits that can be granted now.
 fn settle(model: &Model, waiting: &mut [Waiting<'_>]) {
     for at in 0..waiting.len() {
         let (promised, reserved) = kept(waiting);
         let one = &mut waiting[at];
-        one.served = model.may(one.want, one.served, promised, reserved);
+        one.granted = model.is_ready(one.want, one.granted, promised, reserved);
     }
 }
 
-/// A wait that has not been polled.
+/// Creates a wait that was not polled yet.
 fn wait(future: Wait<'_>, want: Want) -> Waiting<'_> {
     let (counter, waker) = CountingWaker::new();
     Waiting {
@@ -225,11 +229,11 @@ fn wait(future: Wait<'_>, want: Want) -> Waiting<'_> {
         counter,
         waker,
         want,
-        served: false,
+        granted: false,
     }
 }
 
-/// Polls one; gives it back if it waits on.
+/// Polls one, and returns it if it still waits.
 fn poll<'a, Q: Subject>(
     model: &mut Model,
     waiting: &[Waiting<'a>],
@@ -240,19 +244,16 @@ fn poll<'a, Q: Subject>(
         .future
         .as_mut()
         .poll(&mut Context::from_waker(&one.waker));
-    match model.may(one.want, one.served, promised, reserved) {
-        true => {
-            assert_eq!(polled, Poll::Ready(model.give::<Q>(one.want)));
-            None
-        }
-        false => {
-            assert_eq!(polled, Poll::Pending);
-            Some(one)
-        }
+    if model.is_ready(one.want, one.granted, promised, reserved) {
+        assert_eq!(polled, Poll::Ready(model.complete::<Q>(one.want)));
+        None
+    } else {
+        assert_eq!(polled, Poll::Pending);
+        Some(one)
     }
 }
 
-/// Does one step to both and compares what comes out.
+/// Applies one operation to both, and compares the results.
 fn play<'a, Q: Subject>(
     queue: &'a Q,
     model: &mut Model,
@@ -260,11 +261,11 @@ fn play<'a, Q: Subject>(
     step: &Step,
 ) {
     let (promised, reserved) = kept(waiting);
-    let may = |model: &Model, want| model.may(want, false, promised, reserved);
+    let is_ready = |model: &Model, want| model.is_ready(want, false, promised, reserved);
     match *step {
         Step::Get | Step::Put(_) | Step::Join => {
             let one = match *step {
-                Step::Put(item) => wait(queue.put(item), Want::Room(item)),
+                Step::Put(item) => wait(queue.put(item), Want::Capacity(item)),
                 Step::Get => wait(queue.get(), Want::Item),
                 _ => wait(queue.join(), Want::Done),
             };
@@ -273,10 +274,10 @@ fn play<'a, Q: Subject>(
         Step::Poll(at) | Step::PollElsewhere(at) if !waiting.is_empty() => {
             let at = at % waiting.len();
             let mut one = waiting.remove(at);
-            if matches!(step, Step::PollElsewhere(_)) && !one.served {
+            if matches!(step, Step::PollElsewhere(_)) && !one.granted {
                 (one.counter, one.waker) = CountingWaker::new();
             }
-            // It stays where it was among those who wait.
+            // It keeps its place among the waits.
             if let Some(one) = poll::<Q>(model, waiting, one) {
                 waiting.insert(at, one);
             }
@@ -284,22 +285,21 @@ fn play<'a, Q: Subject>(
         Step::Drop(at) if !waiting.is_empty() => drop(waiting.remove(at % waiting.len())),
         Step::Poll(_) | Step::PollElsewhere(_) | Step::Drop(_) => {}
         Step::GetNowait => {
-            let expected = match may(model, Want::Item) {
-                true => match model.give::<Q>(Want::Item) {
-                    Gave::Item(item) => item.map_err(|()| GetError::Closed),
-                    other => unreachable!("{other:?}"),
-                },
-                false => Err(GetError::Empty),
+            let gave = is_ready(model, Want::Item).then(|| model.complete::<Q>(Want::Item));
+            let expected = match gave {
+                Some(Gave::Item(item)) => item.map_err(|()| GetError::Closed),
+                Some(other) => unreachable!("{other:?}"),
+                None => Err(GetError::Empty),
             };
             assert_eq!(queue.get_nowait(), expected);
         }
         Step::PutNowait(item) => {
-            let expected = match may(model, Want::Room(item)) {
-                true => match model.give::<Q>(Want::Room(item)) {
-                    Gave::Put(put) => put.map_err(PutError::Closed),
-                    other => unreachable!("{other:?}"),
-                },
-                false => Err(PutError::Full(item)),
+            let want = Want::Capacity(item);
+            let gave = is_ready(model, want).then(|| model.complete::<Q>(want));
+            let expected = match gave {
+                Some(Gave::Put(put)) => put.map_err(PutError::Closed),
+                Some(other) => unreachable!("{other:?}"),
+                None => Err(PutError::Full(item)),
             };
             assert_eq!(queue.put_nowait(item), expected);
         }
@@ -321,7 +321,7 @@ fn play<'a, Q: Subject>(
     }
 }
 
-/// Does all steps, and looks at everything after each.
+/// Applies all operations, and compares everything after each.
 fn compare<Q: Subject>(capacity: usize, steps: &[Step]) {
     let queue = Q::bounded(capacity);
     let mut model = Model {
@@ -337,7 +337,7 @@ fn compare<Q: Subject>(capacity: usize, steps: &[Step]) {
         let numbers = (len, len <= promised, len + reserved >= capacity);
         assert_eq!(queue.numbers(), numbers, "after {step:?}");
         for one in &waiting {
-            let woken = u32::from(one.served);
+            let woken = u32::from(one.granted);
             assert_eq!(one.counter.wakes(), woken, "{:?} after {step:?}", one.want);
         }
     }

@@ -1,4 +1,5 @@
-//! Cancelled or dropped at every step: each item is somewhere, once. The harness is described at `testing::Steps`.
+//! Operations cancelled or dropped at every step: each item is in exactly one place. The harness is
+//! described at `testing::Steps`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,7 +10,7 @@ use wheelhouse::{spawn, yield_now};
 
 use super::steps::counting::bytes;
 
-/// Of the future with this name; bytes must not grow.
+/// Returns the bound for the size of the future with this name, in bytes. It must not grow.
 fn steps_of(name: &'static str) -> Steps {
     Steps::of(name).meter("bytes", bytes)
 }
@@ -37,7 +38,7 @@ macro_rules! scenes {
                         }
                     }
                 });
-                // Another one waits behind the one that is cut off.
+                // Another one waits behind the one that is cancelled.
                 let (theirs, list) = (Rc::clone(&queue), Rc::clone(&taken));
                 let other = spawn(async move {
                     while let Ok(item) = theirs.get().await {

@@ -1,4 +1,4 @@
-//! No item and no end is missed, whatever the threads do.
+//! The receiver misses neither an item nor the close, in any interleaving of the threads.
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -8,7 +8,7 @@ use loom::thread;
 
 use super::*;
 
-/// The receiver's waker: counts.
+/// The receiver's waker, which counts its wakes.
 struct Counter(AtomicUsize);
 
 impl Wake for Counter {
@@ -17,7 +17,7 @@ impl Wake for Counter {
     }
 }
 
-/// Receives to the end as a task would: it looks again when it was woken, and only then.
+/// Receives until the inbox is closed, as a task would: polls again only after a wake.
 fn receive<T>(receiver: &Receiver<T>) -> Vec<T> {
     let counter = Arc::new(Counter(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&counter));
@@ -55,12 +55,12 @@ fn loom_every_item_and_the_end_arrive() {
         assert_eq!(items, [1, 2]);
         threads
             .into_iter()
-            .for_each(|thread| thread.join().expect("it ends well"));
+            .for_each(|thread| thread.join().expect("the thread does not panic"));
     });
 }
 
 #[test]
-fn loom_a_blocked_sender_hears_of_room_and_of_the_end() {
+fn loom_a_blocked_sender_is_woken_by_a_free_place_and_by_the_drop_of_the_receiver() {
     explore(|| {
         let (sender, receiver) = bounded(1);
         let thread = thread::spawn(move || {
@@ -70,7 +70,7 @@ fn loom_a_blocked_sender_hears_of_room_and_of_the_end() {
         let mut cx = Context::from_waker(Waker::noop());
         let got = receiver.0.poll(&mut cx).is_ready();
         drop(receiver);
-        let (first, second) = thread.join().expect("it ends well");
+        let (first, second) = thread.join().expect("the thread does not panic");
         assert!(!got || first);
         assert!(first || !second);
     });

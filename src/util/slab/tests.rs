@@ -1,21 +1,21 @@
-//! The slab against a `HashMap`, and its corners.
+//! The slab compared with a `HashMap`, and edge cases.
 
 use super::*;
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// What a run of the model test does next.
+/// An operation of the model test.
 #[derive(Clone, Debug)]
 enum Step {
     /// Insert a value.
     Insert(u32),
-    /// Remove the living key at this position, counted round.
+    /// Remove the present key at this index, modulo their number.
     Remove(usize),
-    /// Use the dead key at this position, counted round.
+    /// Use the removed key at this index, modulo their number.
     UseDead(usize),
-    /// Write through the living key at this position, counted round.
+    /// Write through the present key at this index, modulo their number.
     Write(usize, u32),
-    /// Remove everything, then give memory back.
+    /// Remove everything, then free memory.
     ClearAndShrink,
 }
 
@@ -29,7 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A slab, what should be in it, and the keys that were.
+/// A slab, its expected content, and the removed keys.
 #[derive(Default)]
 struct Pair {
     slab: Slab<u32>,
