@@ -1,8 +1,7 @@
-//! What may stand where an address is asked for.
+//! Arguments that stand for addresses, and the lookup of host names.
 //!
-//! Not std's trait of the same name, because that one looks names up on the calling thread and nothing else. This one
-//! only tells addresses from names, so that the looking up has its place in one function here, which leaves it to another
-//! thread.
+//! The trait of the same name in std resolves names on the calling thread. The one here only
+//! separates addresses from names; `resolve` looks names up on another thread.
 
 use std::io::{self, ErrorKind};
 use std::net::{
@@ -14,47 +13,55 @@ pub(crate) use sealed::Target;
 
 use crate::runtime::{Offload, OnShutdown, require_runtime};
 
-/// What [`TcpListener::bind`](super::TcpListener::bind) and [`TcpStream::connect`](super::TcpStream::connect) take.
+/// An address, or several, to connect or bind to: the argument of
+/// [`TcpStream::connect`](super::TcpStream::connect) and
+/// [`TcpListener::bind`](super::TcpListener::bind).
 ///
-/// These are: a [`SocketAddr`] or its two kinds; an IP address and a port; a text as `"127.0.0.1:80"`, `"[::1]:80"` or
-/// `"localhost:80"`; a host, as name or number, and a port; several addresses, as array, slice or `Vec`, of which the
-/// first that works is taken; and a reference to any of these.
+/// | argument | example |
+/// |---|---|
+/// | text | `"127.0.0.1:80"`, `"[::1]:80"`, `"localhost:80"` |
+/// | host and port | `("localhost", 80)`, `("::1", 80)` |
+/// | IP address and port | `(Ipv4Addr::LOCALHOST, 80)` |
+/// | socket address | a [`SocketAddr`], [`SocketAddrV4`] or [`SocketAddrV6`] |
+/// | several socket addresses | an array, a slice or a `Vec` |
 ///
-/// A name is looked up by the system's resolver, `getaddrinfo`, on another thread. A lookup that is cancelled goes on there by
-/// itself until the resolver gives up, and nobody waits for it.
+/// A reference to any of these is accepted, too. The trait cannot be implemented outside this
+/// crate.
 ///
-/// The trait cannot be implemented outside of this crate.
+/// Numeric addresses are used at once. A host name is resolved by the system (`getaddrinfo`) on
+/// another thread, which cannot be interrupted: if the lookup is cancelled, it runs to its end in
+/// the background, and nothing waits for it.
 pub trait ToSocketAddrs: Named {}
 
 impl<T: Named + ?Sized> ToSocketAddrs for T {}
 
-/// The part of the trait that users do not see.
+/// The part of the trait that is not public.
 mod sealed {
     use std::io;
     use std::net::SocketAddr;
 
-    /// What somebody wants to reach.
+    /// What an argument stands for.
     #[derive(Debug, PartialEq, Eq)]
     pub enum Target {
-        /// These addresses, in this order.
+        /// Addresses, in this order.
         Addresses(Vec<SocketAddr>),
-        /// The addresses of a host of this name, with this port.
+        /// A host name to look up, and a port.
         Host(String, u16),
     }
 
-    /// Something that stands for addresses.
+    /// An argument that stands for addresses.
     pub trait Named {
-        /// Tells addresses from names; looks up nothing.
+        /// Separates addresses from names, without a lookup.
         fn target(&self) -> io::Result<Target>;
     }
 }
 
-/// Tells an address from a name, for networks that look names up in their own way.
+/// Separates addresses from names, for networks that resolve names in their own way.
 pub(crate) fn target(address: &impl ToSocketAddrs) -> io::Result<Target> {
     address.target()
 }
 
-/// Gives the addresses of a target.
+/// Returns the addresses of a target; looks a name up.
 pub(super) async fn resolve(target: io::Result<Target>) -> io::Result<Vec<SocketAddr>> {
     match target? {
         Target::Addresses(addresses) => Ok(addresses),
@@ -62,7 +69,7 @@ pub(super) async fn resolve(target: io::Result<Target>) -> io::Result<Vec<Socket
     }
 }
 
-/// Asks the system's resolver, on another thread.
+/// Runs `getaddrinfo` on another thread.
 async fn look_up(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     require_runtime()?;
     let asked = name.clone();
@@ -72,7 +79,7 @@ async fn look_up(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     found.map_err(|error| io::Error::new(error.kind(), format!("looking up `{name}`: {error}")))
 }
 
-/// Tries one address after the other; gives the first success or the last error.
+/// Tries one address after the other. Returns the first success, or the last error.
 pub(super) fn first_success<T>(
     addresses: Vec<SocketAddr>,
     attempt: impl FnMut(SocketAddr) -> io::Result<T>,
@@ -87,12 +94,12 @@ pub(super) fn first_success<T>(
     outcome
 }
 
-/// What trying none of no addresses gives.
+/// The error for an empty list of addresses.
 pub(super) fn no_address() -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, "there is no address to try")
+    io::Error::new(ErrorKind::InvalidInput, "no address to connect or bind to")
 }
 
-/// A host that may be written as a number.
+/// A host, which may be a numeric address.
 fn host(name: &str, port: u16) -> Target {
     match name.parse::<IpAddr>() {
         Ok(ip) => Target::Addresses(vec![(ip, port).into()]),
@@ -100,7 +107,7 @@ fn host(name: &str, port: u16) -> Target {
     }
 }
 
-/// An address as text.
+/// Parses an address, or a host and a port.
 fn parse(text: &str) -> io::Result<Target> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(Target::Addresses(vec![address]));
@@ -111,12 +118,14 @@ fn parse(text: &str) -> io::Result<Target> {
         Some((name, port)) if !name.is_empty() => Ok(host(name, port)),
         _ => Err(io::Error::new(
             ErrorKind::InvalidInput,
-            format!("not a host and a port, as `127.0.0.1:80` or `localhost:80`: `{text}`"),
+            format!(
+                "expected a host and a port, as in `127.0.0.1:80` or `localhost:80`, not `{text}`"
+            ),
         )),
     }
 }
 
-/// Implements the trait for what turns into one address.
+/// Implements the trait for types that convert into one address.
 macro_rules! one_address {
     ($($type:ty),*) => {$(
         impl Named for $type {
@@ -226,7 +235,7 @@ mod tests {
     #[test]
     fn a_name_is_looked_up() {
         let found = crate::runtime::run(resolve(("localhost", 80).target()));
-        let found = found.expect("every machine knows itself");
+        let found = found.expect("localhost has an address");
         assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback()));
     }
 }

@@ -1,5 +1,5 @@
-//! What the two kinds of streams have in common: five ways to move bytes, and the traits of `futures_io`, led to them from every
-//! type that stands for a stream.
+//! What TCP and Unix streams share: five ways to move bytes, and the traits of `futures_io` for the
+//! streams, for references to them, and for their halves.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsFd;
@@ -15,25 +15,25 @@ use crate::runtime::{Registered, for_one_call};
 
 pub(crate) use sealed::Bytes;
 
-/// A stream that goes both ways, and so has halves: a [`TcpStream`], a [`UnixStream`] or a simulated
-/// [`Stream`](crate::testing::net::Stream).
+/// A stream that can be split into a read half and a write half: a [`TcpStream`], a [`UnixStream`]
+/// or a simulated [`Stream`](crate::testing::net::Stream).
 ///
-/// The trait cannot be implemented outside of this crate.
+/// The type parameter of the halves is bounded by it. The trait cannot be implemented outside this
+/// crate.
 pub trait Duplex: Bytes {}
 
 impl<T: Bytes> Duplex for T {}
 
-/// The part of the trait that users do not see.
+/// The part of the trait that is not public.
 mod sealed {
     use std::io::{self, IoSlice, IoSliceMut};
     use std::task::{Context, Poll};
 
-    /// Moves bytes, by `&self`.
+    /// Moves bytes through `&self`.
     pub trait Bytes {
-        /// Reads some bytes.
         fn receive(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
-        /// Reads some bytes into several buffers; into the first that is not empty if not overridden.
+        /// Reads into several buffers. By default, into the first one that is not empty.
         fn receive_vectored(
             &self,
             cx: &Context<'_>,
@@ -45,10 +45,9 @@ mod sealed {
             }
         }
 
-        /// Writes some bytes.
         fn send(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
 
-        /// Writes some bytes out of several buffers; out of the first that is not empty if not overridden.
+        /// Writes from several buffers. By default, from the first one that is not empty.
         fn send_vectored(
             &self,
             cx: &Context<'_>,
@@ -58,12 +57,13 @@ mod sealed {
             self.send(cx, first.map_or(&[], |buffer| buffer))
         }
 
-        /// Ends the side that writes; one that has ended already is no error.
+        /// Ends the write side. Returns `Ok` if it has ended before.
         fn end(&self) -> io::Result<()>;
     }
 }
 
-/// Writes some bytes out of several buffers. Not by std's call, which leaves a broken connection free to send SIGPIPE.
+/// Writes from several buffers. Not by the call of std, which raises SIGPIPE on a broken
+/// connection.
 fn send_vectored<S: AsFd>(
     socket: &Registered<S>,
     cx: &Context<'_>,
@@ -115,7 +115,7 @@ macro_rules! bytes_of {
     )*};
 }
 
-/// Implements `AsyncRead` for what gives a stream by `AsRef`.
+/// Implements `AsyncRead` for types that are `AsRef` of a stream.
 macro_rules! read_by_ref {
     ($([$($generics:tt)*] $type:ty => $stream:ty),* $(,)?) => {$(
         impl<$($generics)*> futures_io::AsyncRead for $type {
@@ -138,7 +138,7 @@ macro_rules! read_by_ref {
     )*};
 }
 
-/// Implements `AsyncWrite` for what gives a stream by `AsRef`.
+/// Implements `AsyncWrite` for types that are `AsRef` of a stream.
 macro_rules! write_by_ref {
     ($([$($generics:tt)*] $type:ty => $stream:ty),* $(,)?) => {$(
         impl<$($generics)*> futures_io::AsyncWrite for $type {
@@ -171,7 +171,7 @@ macro_rules! write_by_ref {
 
 pub(crate) use {read_by_ref, write_by_ref};
 
-/// The stream behind any of the types.
+/// Returns the stream behind any of the types.
 pub(crate) fn stream<S>(of: &impl AsRef<S>) -> &S {
     of.as_ref()
 }

@@ -1,14 +1,8 @@
-//! What all listeners have in common, so that one server fits each of them.
+//! The trait of listeners, so that one server runs on real and on simulated networks.
 //!
-//! ```text
-//!   async fn serve(listener: impl Listen)
-//!        ▲                    ▲
-//!   net::TcpListener     testing::net::Listener
-//! ```
-//!
-//! A trait, and not only a [`Stream`] of connections: a server wants to know who its peer is and where it listens itself, and the
-//! loop that does what is to be done after a failed accept reads the same for all. [`Listen::incoming`] is the `Stream` where
-//! that is enough. There is no such trait for who connects: an `AsyncFn() -> io::Result<S>` says all of it.
+//! It is a trait and not only a [`Stream`] of connections, because a server also asks for
+//! addresses. [`Listen::incoming`] is the `Stream`. Connecting needs no trait: `AsyncFn() ->
+//! io::Result<S>` describes it.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -19,8 +13,11 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// Something that takes connections: a [`TcpListener`](super::TcpListener), or that of a
-/// [simulated network](crate::testing::net).
+/// A listener: a [`TcpListener`](super::TcpListener), a [`UnixListener`](super::UnixListener), or
+/// one of a [simulated network](crate::testing::net).
+///
+/// A server that takes `impl Listen` runs unchanged in tests, on virtual time and with simulated
+/// faults.
 ///
 /// # Examples
 /// ```
@@ -36,14 +33,14 @@ use futures_io::{AsyncRead, AsyncWrite};
 ///             Ok((mut stream, _peer)) => {
 ///                 spawn(async move { stream.write_all(b"hello").await }).detach();
 ///             }
-///             // No file descriptor is left, say: the listener goes on when there is one.
+///             // For example, no file descriptor is left. Accept again a little later.
 ///             Err(_) => sleep(Duration::from_millis(100)).await,
 ///         }
 ///     }
 /// }
 ///
 /// # fn main() -> std::io::Result<()> {
-/// // for real
+/// // On a TCP socket:
 /// wheelhouse::run(async {
 ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
 ///     let address = listener.local_addr()?;
@@ -54,7 +51,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 ///     std::io::Result::Ok(())
 /// })?;
 ///
-/// // and in a test
+/// // In a test, on a simulated network:
 /// testing::run(async {
 ///     let network = testing::net::Network::new();
 ///     spawn(serve(network.host("server").listen(80)?)).detach();
@@ -68,33 +65,33 @@ use futures_io::{AsyncRead, AsyncWrite};
 pub trait Listen {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + 'static;
-    /// What an address is.
+    /// The address of a peer.
     type Address: fmt::Debug + Clone + 'static;
 
-    /// Asks for a connection; for futures that are written by hand.
+    /// Polls for a connection; for futures that are written by hand.
     ///
     /// # Errors
-    /// About one connection or about the moment, not about the listener, which goes on.
+    /// An error concerns one connection or a passing shortage. The listener stays usable.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Self::Address)>>;
 
-    /// The address at which it listens.
+    /// Returns the address of the listener.
     ///
     /// # Errors
-    /// As the listener's own method.
+    /// As for the method of the listener.
     fn local_addr(&self) -> io::Result<Self::Address>;
 
-    /// Waits for a connection; gives it, and the address of its other end.
+    /// Waits for a connection. Returns it and the address of its peer.
     ///
     /// # Cancel safety
-    /// No connection is lost: what was not returned stays in the queue.
+    /// No connection is lost: a connection that was not returned stays in the queue.
     ///
     /// # Errors
-    /// As [`poll_accept`](Self::poll_accept).
+    /// As for [`poll_accept`](Self::poll_accept).
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Address)>> {
         poll_fn(|cx| self.poll_accept(cx))
     }
 
-    /// The connections as they come, as a stream that never ends.
+    /// Returns a stream of the connections, without the addresses of their peers. It never ends.
     ///
     /// # Cancel safety
     /// No connection is lost, whether the stream or its [`next`](Incoming::next) is dropped.
@@ -116,23 +113,22 @@ impl<L: Listen + ?Sized> Listen for &L {
     }
 }
 
-/// The connections that a listener takes, as a stream; from [`Listen::incoming`]. It never ends.
+/// A stream of the connections of a listener, from [`Listen::incoming`]. It never ends.
 #[must_use = "streams do nothing unless polled"]
 pub struct Incoming<'a, L: ?Sized>(&'a L);
 
 impl<'a, L: ?Sized> Incoming<'a, L> {
-    /// Those of a listener.
     pub(crate) fn of(listener: &'a L) -> Self {
         Self(listener)
     }
 }
 
 impl<L: Listen + ?Sized> Incoming<'_, L> {
-    /// Waits for the next connection; never gives `None`. An error is that of an accept: about one connection or about the
-    /// moment, and the next call may do better.
+    /// Waits for the next connection; never returns `None`. An error concerns one connection or a
+    /// passing shortage: the next call may succeed.
     ///
     /// # Cancel safety
-    /// No connection is lost: what was not returned stays in the queue.
+    /// No connection is lost: a connection that was not returned stays in the queue.
     pub async fn next(&mut self) -> Option<io::Result<L::Stream>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }

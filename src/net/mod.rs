@@ -1,37 +1,69 @@
-//! Sockets. Floor 3.
+//! TCP, UDP and Unix sockets.
 //!
-//! [`TcpListener`] takes connections (asyncio: `asyncio.start_server`), [`TcpStream::connect`] makes one (asyncio:
-//! `asyncio.open_connection`); [`UnixListener`] and [`UnixStream`] do so within one machine. Bytes go through the traits of
-//! `futures::io`, so a program that reads and writes also uses that crate's `AsyncReadExt` and `AsyncWriteExt`, which have
-//! `read_exact`, `write_all` and the rest, and its `BufReader` with `lines`. [`UdpSocket`] and [`UnixDatagram`] are for
-//! datagrams. All types turn from and into their namesakes in std.
+//! [`TcpListener`] accepts connections (asyncio: `asyncio.start_server`) and [`TcpStream::connect`]
+//! opens one (asyncio: `asyncio.open_connection`). Streams implement the traits of `futures::io`;
+//! that crate's `AsyncReadExt`, `AsyncWriteExt` and `BufReader` add `read_exact`, `write_all`,
+//! `lines` and more.
 //!
-//! A server that takes [`impl Listen`](Listen) in place of a `TcpListener` also runs on the simulated network of
-//! [`testing::net`](crate::testing::net), in virtual time and with faults on purpose.
+//! An echo server and a client:
 //!
-//! ```text
-//!   listeners, streams, halves, …      what users hold; only ids and a descriptor inside, so all are `Send`
-//!            │
-//!        Registered                    a socket and its place in the reactor of one runtime
-//!            │ at home                              │ elsewhere
-//!            ▼                                      ▼
-//!   the reactor's one way to wait        polled: an error; dropped: sent home, closed there
+//! ```
+//! use futures::io::{AsyncReadExt, AsyncWriteExt};
+//! use wheelhouse::net::{TcpListener, TcpStream};
+//! use wheelhouse::spawn;
+//!
+//! async fn serve(listener: TcpListener) -> std::io::Result<()> {
+//!     loop {
+//!         let (stream, _peer) = listener.accept().await?;
+//!         spawn(async move { futures::io::copy(&stream, &mut &stream).await }).detach();
+//!     }
+//! }
+//!
+//! # fn main() -> std::io::Result<()> {
+//! wheelhouse::run(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let address = listener.local_addr()?;
+//!     spawn(serve(listener)).detach();
+//!
+//!     let mut stream = TcpStream::connect(address).await?;
+//!     stream.write_all(b"hello").await?;
+//!     let mut answer = [0; 5];
+//!     stream.read_exact(&mut answer).await?;
+//!     assert_eq!(&answer, b"hello");
+//!     Ok(())
+//! })
+//! # }
 //! ```
 //!
+//! | for | use |
+//! |---|---|
+//! | connections between machines | [`TcpListener`], [`TcpStream`]; [`TcpSocket`] to set options first |
+//! | connections within one machine | [`UnixListener`], [`UnixStream`] |
+//! | datagrams | [`UdpSocket`], [`UnixDatagram`] |
+//! | a server that also runs in tests without a network | [`Listen`], with [`testing::net`](crate::testing::net) |
+//!
+//! Each socket converts from and into the type of the same name in `std::net` or
+//! `std::os::unix::net`. Options that have no method here are set with
+//! `socket2::SockRef::from(&socket)`.
+//!
 //! # Guarantees
-//! - A socket that is ready costs the system call that moves the bytes and no other; one that is known to have
-//!   nothing is not asked. A request and its answer are one read, one write and the loop's wait.
-//! - Any number of tasks may use one `&TcpStream` or any other socket at once; all who wait are woken when it is ready.
-//! - A socket that is always ready gives way: after a number of calls in one poll its task goes to the end of the queue.
-//! - A socket may be moved to another thread, and dropped there. Its descriptor is closed whatever becomes of the
-//!   runtime.
+//! - An operation on a ready socket takes one system call. An operation on a socket that is known
+//!   not to be ready takes none. A request and its response are one write, one read and one wait of
+//!   the event loop.
+//! - Any number of tasks may use the same `&TcpStream`, or any other socket, at once. All tasks
+//!   that wait for it are woken when it becomes ready.
+//! - A task whose sockets are always ready does not starve the others: after a number of operations
+//!   in one poll it goes to the end of the run queue.
+//! - A socket may be moved to another thread and dropped there. Its descriptor is always closed,
+//!   also if the runtime has ended.
 //!
 //! # Non-guarantees
-//! - Sockets work only inside the runtime in which they were made. Anywhere else reading, writing and accepting give
-//!   an error that says so.
-//! - Host names are looked up by the system's resolver, which cannot be interrupted: a lookup that is cancelled goes on by
-//!   itself on its thread. Addresses written as numbers are not looked up. See [`ToSocketAddrs`].
-//! - Which of several tasks that wait for the same bytes gets them is not defined.
+//! - A socket works only inside the runtime in which it was created. Elsewhere, reading, writing
+//!   and accepting return an error that says so.
+//! - Host names are resolved by `getaddrinfo` on another thread, which cannot be interrupted: after
+//!   a cancellation the lookup runs to its end in the background. Numeric addresses need no lookup.
+//!   See [`ToSocketAddrs`].
+//! - If several tasks read from one stream, it is not defined which task gets which bytes.
 
 mod address;
 mod duplex;
@@ -55,5 +87,5 @@ pub use unix::{UnixDatagram, UnixListener, UnixStream};
 
 use rustix::net::SocketFlags;
 
-/// What every socket is: never blocking, and not inherited by child processes.
+/// Flags of each new socket: it does not block, and child processes do not inherit it.
 const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);

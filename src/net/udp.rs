@@ -11,14 +11,14 @@ use crate::runtime::{Registered, require_runtime};
 
 /// A UDP socket (asyncio: `loop.create_datagram_endpoint`).
 ///
-/// One that is [connected](Self::connect) sends to one address and hears from that one only. All methods take `&self`: one task
-/// may receive while others send.
+/// A [connected](Self::connect) socket sends to one address and receives only from it. All methods
+/// take `&self`: one task may receive while others send.
 ///
-/// A datagram that is longer than the buffer is cut; the rest is gone. [`set_broadcast`](Self::set_broadcast) and the
-/// multicast options are here; any other is set through `socket2::SockRef::from(&socket)`.
+/// A datagram that is longer than the buffer is truncated, and the rest is lost. Options without a
+/// method here are set with `socket2::SockRef::from(&socket)`.
 ///
 /// # Cancel safety
-/// A send or receive that was not ready has done nothing: no datagram is lost or sent by one that is cancelled.
+/// A send or receive that was pending has done nothing: no datagram was sent, and none is lost.
 ///
 /// # Examples
 /// ```
@@ -42,21 +42,21 @@ use crate::runtime::{Registered, require_runtime};
 #[doc(alias = "create_datagram_endpoint")]
 #[derive(Debug)]
 pub struct UdpSocket {
-    /// The socket.
     socket: Registered<StdSocket>,
 }
 
 impl UdpSocket {
-    /// Takes an address of this machine; with port 0 a port that the system chooses.
+    /// Binds a new socket to an address of this machine.
     ///
-    /// Of several addresses it takes the first that works. A host name is looked up on another thread, see [`ToSocketAddrs`].
+    /// With port 0 the system chooses a port, which [`local_addr`](Self::local_addr) returns. Of
+    /// several addresses the first that works is used.
     ///
     /// # Cancel safety
-    /// Nothing is lost: it waits for the lookup only.
+    /// Nothing is lost: only the lookup of a host name waits, see [`ToSocketAddrs`].
     ///
     /// # Errors
-    /// Outside of a runtime; when the text is no address or the name is unknown; when the address is in use or not this
-    /// machine's; when file descriptors have run out.
+    /// Fails outside a runtime, if the text is no address, if the host name is unknown, if the
+    /// address is in use or does not belong to this machine, or if no file descriptor is left.
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         require_runtime()?;
         let target = address.target();
@@ -66,14 +66,15 @@ impl UdpSocket {
         })
     }
 
-    /// Sends to and hears from one address only, from now on. No packet is sent for that.
+    /// Connects the socket: from now on it sends to one address and receives only from it. This
+    /// sends no packet.
     ///
     /// # Cancel safety
-    /// Nothing is lost: it waits for the lookup only.
+    /// Nothing is lost: only the lookup of a host name waits, see [`ToSocketAddrs`].
     ///
     /// # Errors
-    /// When the text is no address or the name is unknown; outside of a runtime, if it is a name; when there is no way to the
-    /// address.
+    /// Fails if the text is no address, if the host name is unknown, or if there is no route to the
+    /// address. A host name also fails outside a runtime.
     pub async fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<()> {
         let target = address.target();
         drop(address);
@@ -81,76 +82,79 @@ impl UdpSocket {
         first_success(resolve(target).await?, |address| socket.connect(address))
     }
 
-    /// Sends a datagram to the address that the socket is connected to; gives its length.
+    /// Sends a datagram to the connected address. Returns its length.
     ///
     /// # Cancel safety
-    /// It is sent whole or not at all.
+    /// The datagram is sent completely or not at all.
     ///
     /// # Errors
-    /// When the socket is not connected, or the datagram is too long; `ConnectionRefused` when an earlier one came back; away
-    /// from the socket's runtime.
+    /// Fails outside the runtime of the socket, if the socket is not connected, or if the datagram
+    /// is too long. `ConnectionRefused` means that the peer rejected an earlier datagram (ICMP).
     pub async fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket
             .when_ready(Direction::Write, |socket| socket.send(bytes))
             .await
     }
 
-    /// Receives a datagram from the address that the socket is connected to; gives its length.
+    /// Receives a datagram from the connected address. Returns its length.
     ///
     /// # Cancel safety
     /// No datagram is lost.
     ///
     /// # Errors
-    /// When the socket is not connected; `ConnectionRefused` when one that was sent came back; away from the socket's runtime.
+    /// Fails outside the runtime of the socket, or if the socket is not connected.
+    /// `ConnectionRefused` means that the peer rejected an earlier datagram (ICMP).
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket
             .when_ready(Direction::Read, |socket| socket.recv(buffer))
             .await
     }
 
-    /// Sends a datagram to an address; gives its length.
+    /// Sends a datagram to an address. Returns its length.
     ///
     /// # Cancel safety
-    /// It is sent whole or not at all.
+    /// The datagram is sent completely or not at all.
     ///
     /// # Errors
-    /// When the datagram is too long, or there is no way to the address; away from the socket's runtime.
+    /// Fails outside the runtime of the socket, if the datagram is too long, or if there is no
+    /// route to the address.
     pub async fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
         self.socket
             .when_ready(Direction::Write, |socket| socket.send_to(bytes, to))
             .await
     }
 
-    /// Receives a datagram; gives its length and where it came from.
+    /// Receives a datagram. Returns its length and the address of its sender.
     ///
     /// # Cancel safety
     /// No datagram is lost.
     ///
     /// # Errors
-    /// Those of `recvfrom`; away from the socket's runtime.
+    /// Fails outside the runtime of the socket, and with the errors of `recvfrom`.
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket
             .when_ready(Direction::Read, |socket| socket.recv_from(buffer))
             .await
     }
 
-    /// Waits for a datagram and copies it, but leaves it to be received again.
+    /// Waits for a datagram and copies it into `buffer` without consuming it: the next receive
+    /// returns it again. Returns its length and the address of its sender.
     ///
     /// # Cancel safety
     /// Nothing is lost.
     ///
     /// # Errors
-    /// Those of `recvfrom`; away from the socket's runtime.
+    /// Fails outside the runtime of the socket, and with the errors of `recvfrom`.
     pub async fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket
             .when_ready(Direction::Read, |socket| socket.peek_from(buffer))
             .await
     }
 
-    /// Asks for a datagram; for futures that are written by hand.
+    /// Polls for a datagram; for futures that are written by hand.
     ///
     /// # Errors
-    /// As [`recv_from`](Self::recv_from).
+    /// As for [`recv_from`](Self::recv_from).
     pub fn poll_recv_from(
         &self,
         cx: &mut Context<'_>,
@@ -161,10 +165,10 @@ impl UdpSocket {
         })
     }
 
-    /// Sends a datagram if that goes at once; for futures that are written by hand.
+    /// Polls until a datagram is sent; for futures that are written by hand.
     ///
     /// # Errors
-    /// As [`send_to`](Self::send_to).
+    /// As for [`send_to`](Self::send_to).
     pub fn poll_send_to(
         &self,
         cx: &mut Context<'_>,
@@ -176,84 +180,84 @@ impl UdpSocket {
         })
     }
 
-    /// The address of this end.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// Those of `getsockname`.
+    /// Fails with the errors of `getsockname`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().local_addr()
     }
 
-    /// The address that it is connected to.
+    /// Returns the address to which the socket is connected.
     ///
     /// # Errors
-    /// `NotConnected`, when it is not.
+    /// Fails with `NotConnected` if it is not connected.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().peer_addr()
     }
 
-    /// Whether it may send to broadcast addresses (`SO_BROADCAST`).
+    /// Sets whether the socket may send to broadcast addresses (`SO_BROADCAST`).
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
         self.socket.get().set_broadcast(broadcast)
     }
 
-    /// Sets the time to live of the packets.
+    /// Sets the time to live of sent packets (`IP_TTL`).
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.socket.get().set_ttl(ttl)
     }
 
-    /// Hears what is sent to a multicast group, at the interface that has this address.
+    /// Joins an IPv4 multicast group on the interface with this address (`IP_ADD_MEMBERSHIP`).
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn join_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.socket.get().join_multicast_v4(group, interface)
     }
 
-    /// Hears it no longer.
+    /// Leaves an IPv4 multicast group (`IP_DROP_MEMBERSHIP`).
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn leave_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.socket.get().leave_multicast_v4(group, interface)
     }
 
-    /// Hears what is sent to a multicast group, at the interface of this number.
+    /// Joins an IPv6 multicast group on the interface with this index (`IPV6_ADD_MEMBERSHIP`).
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.socket.get().join_multicast_v6(group, interface)
     }
 
-    /// Hears it no longer.
+    /// Leaves an IPv6 multicast group (`IPV6_DROP_MEMBERSHIP`).
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.socket.get().leave_multicast_v6(group, interface)
     }
 
-    /// Takes over a socket of std, and makes it non-blocking.
+    /// Converts a socket of std, and makes it non-blocking.
     ///
     /// # Errors
-    /// Outside of a runtime; when the system refuses to watch the socket.
+    /// Fails outside a runtime, or if `epoll` refuses the socket.
     pub fn from_std(socket: StdSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let socket = Registered::new(socket, Readiness::WRITABLE)?;
         Ok(Self { socket })
     }
 
-    /// Gives the socket to std, and makes it blocking. This works on every thread.
+    /// Converts into a socket of std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `ioctl`. The socket is closed then.
+    /// Fails with the errors of `ioctl`, and closes the socket.
     pub fn into_std(self) -> io::Result<StdSocket> {
         let socket = self.socket.into_socket();
         socket.set_nonblocking(false)?;

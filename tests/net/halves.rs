@@ -116,7 +116,7 @@ fn halves_of_two_streams_do_not_reunite_and_come_back_unharmed() {
         let error = read_one.reunite(write_two).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the two halves are not of the same stream"
+            "the two halves belong to different streams"
         );
         let ReuniteError(read_one, write_two) = error;
         let mut one = write_one.reunite(read_one).expect("halves of one stream");

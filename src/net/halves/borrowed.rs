@@ -1,15 +1,18 @@
-//! The two directions of a stream, lent.
+//! The two directions of a stream, borrowed.
 
 use std::io;
 
 use crate::net::{Duplex, TcpStream};
 
-/// Lends both directions; the exclusive borrow keeps anybody else away meanwhile.
+/// Borrows both directions. The exclusive borrow prevents any other use of the stream meanwhile.
 pub(crate) fn split<S: Duplex>(stream: &mut S) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
     (ReadHalf(stream), WriteHalf(stream))
 }
 
-/// The side of a stream that reads, lent by [`TcpStream::split_mut`] or [`UnixStream::split_mut`](crate::net::UnixStream::split_mut).
+/// The read half of a stream, borrowed by [`TcpStream::split_mut`] or
+/// [`UnixStream::split_mut`](crate::net::UnixStream::split_mut).
+///
+/// `AsRef` returns the stream, for its addresses and options.
 ///
 /// # Examples
 /// ```
@@ -37,33 +40,33 @@ pub(crate) fn split<S: Duplex>(stream: &mut S) -> (ReadHalf<'_, S>, WriteHalf<'_
 #[derive(Debug)]
 pub struct ReadHalf<'a, S: Duplex = TcpStream>(&'a S);
 
-/// The side of a stream that writes, lent by [`TcpStream::split_mut`] or [`UnixStream::split_mut`](crate::net::UnixStream::split_mut).
+/// The write half of a stream, borrowed by [`TcpStream::split_mut`] or
+/// [`UnixStream::split_mut`](crate::net::UnixStream::split_mut).
 ///
-/// Dropping it does nothing; closing it by the trait tells the peer the end.
+/// Dropping it does nothing. `AsyncWriteExt::close` ends the write side: the peer reads the end of
+/// the stream. `AsRef` returns the stream, for its addresses and options.
 #[derive(Debug)]
 pub struct WriteHalf<'a, S: Duplex = TcpStream>(&'a S);
 
 impl ReadHalf<'_> {
-    /// Waits for bytes and copies them, but leaves them to be read again; see [`TcpStream::peek`].
+    /// Waits for bytes and copies them without consuming them; see [`TcpStream::peek`].
     ///
     /// # Cancel safety
     /// Nothing is lost.
     ///
     /// # Errors
-    /// As [`TcpStream::peek`].
+    /// As for [`TcpStream::peek`].
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.peek(buffer).await
     }
 }
 
-/// The whole stream, for its addresses and options.
 impl<S: Duplex> AsRef<S> for ReadHalf<'_, S> {
     fn as_ref(&self) -> &S {
         self.0
     }
 }
 
-/// The whole stream, for its addresses and options.
 impl<S: Duplex> AsRef<S> for WriteHalf<'_, S> {
     fn as_ref(&self) -> &S {
         self.0

@@ -1,4 +1,4 @@
-//! The two directions of a stream, apart: lent to one task, or each an owner that may go to another one.
+//! The two directions of a stream as two values: borrowed by one task, or owned by two.
 
 mod borrowed;
 mod owned;

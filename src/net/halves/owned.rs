@@ -1,10 +1,10 @@
-//! The two directions of a stream, each an owner.
+//! The two directions of a stream, owned.
 //!
 //! ```text
-//!   stream    ── into_split ──▶ OwnedReadHalf   ── dropped ──▶ nothing, as long as the other half lives
-//!       ▲                       OwnedWriteHalf  ── dropped ──▶ the peer is told the end
-//!       │                          │               forget ──▶ nothing, as long as the other half lives
-//!       └── reunite ───────────────┘
+//!   stream ─── into_split ──▶ OwnedReadHalf ── dropped ──▶ nothing, while the other half lives
+//!     ▲                       OwnedWriteHalf ─ dropped ──▶ the write side ends
+//!     │                          │             forget ───▶ nothing, while the other half lives
+//!     └─────── reunite ──────────┘
 //! ```
 
 use std::io;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::net::{Duplex, TcpStream};
 
-/// Parts a stream.
+/// Splits a stream.
 pub(crate) fn split<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
     let stream = Arc::new(stream);
     let read = OwnedReadHalf {
@@ -21,9 +21,11 @@ pub(crate) fn split<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S
     (read, OwnedWriteHalf { stream, ends: true })
 }
 
-/// The side of a stream that reads, from [`TcpStream::into_split`] or [`UnixStream::into_split`](crate::net::UnixStream::into_split) (asyncio: `StreamReader`).
+/// The read half of a stream, from [`TcpStream::into_split`] or
+/// [`UnixStream::into_split`](crate::net::UnixStream::into_split) (asyncio: `StreamReader`).
 ///
-/// Dropping it leaves the other half as it is. The connection is closed when both halves are gone.
+/// Dropping it does not affect the write half. The connection is closed when both halves are
+/// dropped. `AsRef` returns the stream, for its addresses and options.
 ///
 /// # Examples
 /// ```
@@ -40,7 +42,7 @@ pub(crate) fn split<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S
 ///     let (mut reader, mut writer) = client.into_split();
 ///     let writing = wheelhouse::spawn(async move {
 ///         writer.write_all(b"round").await
-///     }); // the writer is dropped there: the end
+///     }); // drops the writer, which ends the write side
 ///     let mut got = [0; 5];
 ///     reader.read_exact(&mut got).await?;
 ///     assert_eq!(&got, b"round");
@@ -53,33 +55,35 @@ pub(crate) fn split<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S
 #[doc(alias = "StreamReader")]
 #[derive(Debug)]
 pub struct OwnedReadHalf<S: Duplex = TcpStream> {
-    /// The stream, which the other half has too.
+    /// Shared with the other half.
     stream: Arc<S>,
 }
 
-/// The side of a stream that writes, from [`TcpStream::into_split`] or [`UnixStream::into_split`](crate::net::UnixStream::into_split) (asyncio: `StreamWriter`).
+/// The write half of a stream, from [`TcpStream::into_split`] or
+/// [`UnixStream::into_split`](crate::net::UnixStream::into_split) (asyncio: `StreamWriter`).
 ///
-/// Dropping it ends the side that writes: the peer reads the end behind all that was written before.
-/// [`forget`](Self::forget) drops it without that.
+/// Dropping it ends the write side: the peer reads what was written before, and then the end of the
+/// stream. [`forget`](Self::forget) drops it without that. `AsRef` returns the stream, for its
+/// addresses and options.
 #[doc(alias = "StreamWriter")]
 #[derive(Debug)]
 pub struct OwnedWriteHalf<S: Duplex = TcpStream> {
-    /// The stream, which the other half has too.
+    /// Shared with the other half.
     stream: Arc<S>,
-    /// Whether dropping this tells the peer the end.
+    /// Whether dropping it ends the write side.
     ends: bool,
 }
 
-/// Two halves could not be put together, as they came from different streams. They are in here, unharmed.
+/// The error of `reunite` for halves of different streams. Contains both halves, unchanged.
 #[derive(Debug, thiserror::Error)]
-#[error("the two halves are not of the same stream")]
+#[error("the two halves belong to different streams")]
 pub struct ReuniteError<S: Duplex = TcpStream>(pub OwnedReadHalf<S>, pub OwnedWriteHalf<S>);
 
 impl<S: Duplex> OwnedReadHalf<S> {
-    /// Puts the two halves of a stream together again.
+    /// Joins the two halves of a stream.
     ///
     /// # Errors
-    /// [`ReuniteError`], with both halves in it, when they came from different streams.
+    /// Returns [`ReuniteError`], with both halves, if they belong to different streams.
     pub fn reunite(self, other: OwnedWriteHalf<S>) -> Result<S, ReuniteError<S>> {
         if !Arc::ptr_eq(&self.stream, &other.stream) {
             return Err(ReuniteError(self, other));
@@ -93,28 +97,28 @@ impl<S: Duplex> OwnedReadHalf<S> {
 }
 
 impl OwnedReadHalf {
-    /// Waits for bytes and copies them, but leaves them to be read again; see [`TcpStream::peek`].
+    /// Waits for bytes and copies them without consuming them; see [`TcpStream::peek`].
     ///
     /// # Cancel safety
     /// Nothing is lost.
     ///
     /// # Errors
-    /// As [`TcpStream::peek`].
+    /// As for [`TcpStream::peek`].
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.peek(buffer).await
     }
 }
 
 impl<S: Duplex> OwnedWriteHalf<S> {
-    /// Puts the two halves of a stream together again.
+    /// Joins the two halves of a stream.
     ///
     /// # Errors
-    /// [`ReuniteError`], with both halves in it, when they came from different streams.
+    /// Returns [`ReuniteError`], with both halves, if they belong to different streams.
     pub fn reunite(self, other: OwnedReadHalf<S>) -> Result<S, ReuniteError<S>> {
         other.reunite(self)
     }
 
-    /// Drops this half without telling the peer the end.
+    /// Drops this half without ending the write side.
     pub fn forget(mut self) {
         self.ends = false;
     }
@@ -123,20 +127,19 @@ impl<S: Duplex> OwnedWriteHalf<S> {
 impl<S: Duplex> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
         if self.ends {
-            // There is nobody to be told of a failure, and a connection that is gone has ended, too.
+            // A destructor cannot return the error. If the connection has failed, its write side
+            // has ended.
             drop(self.stream.end());
         }
     }
 }
 
-/// The whole stream, for its addresses and options.
 impl<S: Duplex> AsRef<S> for OwnedReadHalf<S> {
     fn as_ref(&self) -> &S {
         &self.stream
     }
 }
 
-/// The whole stream, for its addresses and options.
 impl<S: Duplex> AsRef<S> for OwnedWriteHalf<S> {
     fn as_ref(&self) -> &S {
         &self.stream

@@ -44,8 +44,8 @@ where
     poll_fn(|cx| race.poll(cx)).await
 }
 
-/// Puts the addresses of the two families in turn, beginning with that of the first one; within a family they keep the order
-/// in which the resolver, which knows what the machine prefers, gave them.
+/// Alternates the two address families (RFC 8305, section 4), beginning with that of the first
+/// address. Within a family the order of the resolver stays.
 fn interleave_families(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let (one, other): (Vec<_>, Vec<_>) = addresses
@@ -60,17 +60,17 @@ fn interleave_families(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     ordered
 }
 
-/// Attempts that are under way at the same time.
+/// Connection attempts in progress at the same time.
 struct Race<C, F> {
-    /// The addresses that have not been tried.
+    /// Addresses that have not been tried yet.
     waiting: VecDeque<SocketAddr>,
-    /// How one is tried.
+    /// Starts an attempt.
     connect: C,
-    /// Those under way, the latest last.
+    /// The attempts in progress, the latest last.
     attempts: Vec<Pin<Box<F>>>,
-    /// When the latest has been silent for long enough.
+    /// Expires when the latest attempt has taken [`ATTEMPT_DELAY`].
     delay: Option<Sleep>,
-    /// Why the last one failed.
+    /// The error of the last attempt that failed.
     error: io::Error,
 }
 
@@ -79,7 +79,7 @@ where
     C: Fn(SocketAddr) -> F,
     F: Future<Output = io::Result<T>>,
 {
-    /// Lets all go on, and begins others where that is due.
+    /// Polls all attempts, and starts others when they are due.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if let Some(stream) = self.poll_attempts(0, cx) {
             return Poll::Ready(Ok(stream));
@@ -101,7 +101,8 @@ where
         }
     }
 
-    /// Polls the attempts from number `from` on; gives what one of them gave. One that failed makes the next one due.
+    /// Polls the attempts from index `from` on. Returns the first stream; a failed attempt makes
+    /// the next one due.
     fn poll_attempts(&mut self, from: usize, cx: &mut Context<'_>) -> Option<T> {
         let mut number = from;
         while let Some(attempt) = self.attempts.get_mut(number) {
@@ -118,7 +119,8 @@ where
         None
     }
 
-    /// Whether another address is to be tried now: the latest failed, or was silent, or there is none.
+    /// Returns `true` if the next address is due: no attempt is in progress, the latest one failed,
+    /// or [`ATTEMPT_DELAY`] has expired.
     fn is_next_due(&mut self, cx: &mut Context<'_>) -> bool {
         if self.waiting.is_empty() {
             return false;

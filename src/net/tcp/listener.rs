@@ -1,4 +1,4 @@
-//! The side that waits for connections.
+//! Accepting connections.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,15 +16,17 @@ use crate::net::{FLAGS, Incoming, Listen};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
-/// How many connections may wait to be accepted; the system may lower it.
+/// The longest queue of connections that wait to be accepted; the system may lower it.
 const BACKLOG: i32 = 1024;
 
-/// A TCP socket that takes connections (asyncio hides it in `asyncio.start_server`).
+/// A TCP socket that accepts connections (asyncio: `asyncio.start_server` creates one).
 ///
-/// A server accepts in a loop and spawns a task for each connection. An error of `accept` is about
-/// one connection or about the moment (`EMFILE`: no file descriptor is left): a server waits a
-/// little and accepts again. Several tasks may accept from one `&TcpListener`. Dropping it stops
-/// listening; connections that were accepted live on.
+/// A server accepts in a loop and spawns a task for each connection. Several tasks may accept from
+/// one `&TcpListener`. Dropping the listener stops listening; accepted connections stay open.
+///
+/// An error of [`accept`](Self::accept) does not end the listener: it concerns one connection, or a
+/// passing shortage (`EMFILE`: no file descriptor is left). A server sleeps for a moment and
+/// accepts again.
 ///
 /// # Examples
 /// ```
@@ -49,25 +51,25 @@ const BACKLOG: i32 = 1024;
 #[doc(alias = "start_server")]
 #[derive(Debug)]
 pub struct TcpListener {
-    /// The socket.
     socket: Registered<std::net::TcpListener>,
-    /// What is known of the connections that it gives.
+    /// What the system reports about the connections that it accepts.
     accepted: Readiness,
 }
 
 impl TcpListener {
-    /// Listens at an address; with port 0 at a port that the system chooses and [`local_addr`](Self::local_addr) tells.
+    /// Listens at an address.
     ///
-    /// Up to 1024 connections may wait to be accepted. A port that was in use a moment ago can be used again at once
-    /// (`SO_REUSEADDR`). Of several addresses it takes the first that works. A host name is looked up on another thread, see
-    /// [`ToSocketAddrs`]; for numbers it does not wait.
+    /// With port 0 the system chooses a port, which [`local_addr`](Self::local_addr) returns. Of
+    /// several addresses the first that works is used. Up to 1024 connections wait to be accepted.
+    /// The listener sets `SO_REUSEADDR`, so a server that restarts can use its port again at once.
     ///
     /// # Cancel safety
-    /// Nothing is lost: it waits for the lookup only.
+    /// Nothing is lost: only the lookup of a host name waits, see [`ToSocketAddrs`].
     ///
     /// # Errors
-    /// Outside of a runtime; when the text is no address or the name is unknown; when the address is in use or not
-    /// this machine's; when file descriptors have run out. Of several addresses, the error of the last one.
+    /// Fails outside a runtime, if the text is no address, if the host name is unknown, if the
+    /// address is in use or does not belong to this machine, or if no file descriptor is left. If
+    /// all of several addresses fail, the error is that of the last one.
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         require_runtime()?;
         let target = address.target();
@@ -75,7 +77,6 @@ impl TcpListener {
         first_success(resolve(target).await?, Self::listen)
     }
 
-    /// Listens at one address.
     fn listen(address: SocketAddr) -> io::Result<Self> {
         let socket = new_socket(address)?;
         sockopt::set_socket_reuseaddr(&socket, true)?;
@@ -84,9 +85,10 @@ impl TcpListener {
         Self::register(socket.into())
     }
 
-    /// Takes the listener into the runtime. Its first accept waits for the loop to say that it is worth it.
+    /// Registers a socket. No readiness is assumed, so the first accept waits for the reactor to
+    /// report one.
     pub(super) fn register(socket: std::net::TcpListener) -> io::Result<Self> {
-        // One that was taken over may be of another protocol, as MPTCP.
+        // A socket from `from_std` may have another protocol, for example MPTCP.
         let is_tcp = SockRef::from(&socket).protocol()? == Some(Protocol::TCP);
         let accepted = if is_tcp {
             Readiness::SHORT_COUNTS
@@ -97,35 +99,35 @@ impl TcpListener {
         Ok(Self { socket, accepted })
     }
 
-    /// Waits for a connection; gives it, and the address of its other end.
+    /// Waits for a connection. Returns it and the address of its peer.
     ///
-    /// An error is about one connection or about the moment, not about the listener, which goes on. When file
-    /// descriptors have run out, the connection stays in the queue and the next call gives the same error at once: a
-    /// server should sleep for a moment after an error, until some other connection is closed.
+    /// A connection that its peer closed before it was accepted is skipped.
     ///
     /// # Cancel safety
-    /// No connection is lost: what was not returned stays in the queue.
+    /// No connection is lost: a connection that was not returned stays in the queue.
     ///
     /// # Errors
-    /// Those of `accept4`, most likely that file descriptors have run out; outside of the listener's runtime. A
-    /// connection that its peer gave up before it was accepted is no error, it is passed over.
+    /// Fails outside the runtime of the listener, and with the errors of `accept4`. The listener
+    /// stays usable. If no file descriptor is left, the connection stays in the queue and the next
+    /// call fails at once, too: sleep for a moment after an error, until some other descriptor is
+    /// closed.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Asks for a connection; for futures that are written by hand.
+    /// Polls for a connection; for futures that are written by hand.
     ///
     /// Any number of tasks may wait at once.
     ///
     /// # Errors
-    /// As [`accept`](Self::accept).
+    /// As for [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let accepted = ready!(self.socket.poll_io(Direction::Read, cx, accept_one));
         let register = |socket| TcpStream::connected(socket, self.accepted);
         Poll::Ready(accepted.and_then(|(socket, peer)| Ok((register(socket)?, peer))))
     }
 
-    /// The connections as they come, as a stream that never ends.
+    /// Returns a stream of the connections, without the addresses of their peers. It never ends.
     ///
     /// # Cancel safety
     /// No connection is lost, whether the stream or its [`next`](Incoming::next) is dropped.
@@ -152,36 +154,36 @@ impl TcpListener {
         Incoming::of(self)
     }
 
-    /// The address at which it listens.
+    /// Returns the address of the listener.
     ///
     /// # Errors
-    /// Those of `getsockname`.
+    /// Fails with the errors of `getsockname`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().local_addr()
     }
 
-    /// The time to live of the packets that its connections send.
+    /// Returns the time to live of the packets that its connections send (`IP_TTL`).
     ///
     /// # Errors
-    /// Those of `getsockopt`.
+    /// Fails with the errors of `getsockopt`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get().ttl()
     }
 
-    /// Sets the time to live of the packets that its connections send.
+    /// Sets the time to live of the packets that its connections send (`IP_TTL`).
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.socket.get().set_ttl(ttl)
     }
 
-    /// Takes over a listener of std, and makes it non-blocking.
+    /// Converts a listener of std, and makes it non-blocking.
     ///
-    /// For sockets with unusual options, or that another process passed on.
+    /// Use it for a socket with unusual options, or one that another process passed on.
     ///
     /// # Errors
-    /// Outside of a runtime; when the system refuses to watch the socket.
+    /// Fails outside a runtime, or if `epoll` refuses the socket.
     ///
     /// # Examples
     /// ```
@@ -199,10 +201,10 @@ impl TcpListener {
         Self::register(listener)
     }
 
-    /// Gives the listener to std, and makes it blocking. This works on every thread.
+    /// Converts into a listener of std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `ioctl`. The listener is closed then.
+    /// Fails with the errors of `ioctl`, and closes the listener.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
         let listener = self.socket.into_socket();
         listener.set_nonblocking(false)?;
@@ -210,8 +212,8 @@ impl TcpListener {
     }
 }
 
-/// Takes the next living connection out of the queue, and the address of its other end. It says nothing about whether there are
-/// more.
+/// Accepts the next connection whose peer has not closed it. The outcome does not say whether more
+/// connections are waiting.
 fn accept_one(
     listener: &std::net::TcpListener,
 ) -> io::Result<Done<(std::net::TcpStream, SocketAddr)>> {

@@ -1,9 +1,9 @@
-//! TCP: a listener, a stream, and a socket that is to become one of them.
+//! TCP: a listener, a stream, and a socket whose options are set before it becomes one of them.
 //!
 //! ```text
 //!   TcpListener ── accept ──▶ TcpStream ◀── connect
 //!        ▲                        ▲
-//!      listen ──── TcpSocket ── connect       for those who set options first
+//!      listen ──── TcpSocket ── connect
 //! ```
 
 mod happy_eyeballs;
@@ -24,7 +24,7 @@ use rustix::net::{AddressFamily, SocketType, socket_with};
 
 use super::FLAGS;
 
-/// A new non-blocking socket for addresses like this one.
+/// Creates a non-blocking socket of the family of `address`.
 fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::INET,

@@ -1,4 +1,4 @@
-//! A socket that neither listens nor is connected yet.
+//! A socket that is neither listening nor connected.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,11 +11,12 @@ use crate::runtime::require_runtime;
 
 /// A TCP socket whose options can be set before it listens or connects.
 ///
-/// The options here are those that matter before; any other is set through `socket2::SockRef::from(&socket)`, which works on
-/// every socket of this module, as they all are [`AsFd`].
+/// [`listen`](Self::listen) turns it into a [`TcpListener`], [`connect`](Self::connect) into a
+/// [`TcpStream`]. Options without a method here are set with `socket2::SockRef::from(&socket)`, as
+/// on every socket of this module.
 ///
 /// # Examples
-/// A listener on a port that several runtimes share, each in a thread of its own:
+/// A port that several runtimes share, each on its own thread:
 ///
 /// ```
 /// use wheelhouse::net::{TcpListener, TcpSocket};
@@ -38,73 +39,76 @@ use crate::runtime::require_runtime;
 /// ```
 #[derive(Debug)]
 pub struct TcpSocket {
-    /// The socket, not blocking.
     socket: Socket,
 }
 
 impl TcpSocket {
-    /// Makes a socket of the family of `address`, which is only looked at for that.
+    /// Creates a socket of the family of `address` (IPv4 or IPv6); the address is not used
+    /// otherwise.
     ///
     /// # Errors
-    /// Those of `socket`, as when file descriptors have run out.
+    /// Fails with the errors of `socket`, for example if no file descriptor is left.
     pub fn new(address: SocketAddr) -> io::Result<Self> {
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         Ok(Self { socket })
     }
 
-    /// Lets it listen at an address that was in use a moment ago (`SO_REUSEADDR`). [`TcpListener::bind`] does.
+    /// Sets `SO_REUSEADDR`: the socket may listen at an address that was in use a moment ago.
+    /// [`TcpListener::bind`] sets it.
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_reuse_address(&self, reuse: bool) -> io::Result<()> {
         self.socket.set_reuse_address(reuse)
     }
 
-    /// Lets several sockets of this user listen at one address (`SO_REUSEPORT`); the system spreads connections over them.
+    /// Sets `SO_REUSEPORT`: several sockets of one user may listen at the same address. The system
+    /// distributes the connections among them.
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_reuse_port(&self, reuse: bool) -> io::Result<()> {
         self.socket.set_reuse_port(reuse)
     }
 
-    /// Sets how many bytes the system takes in before they are read (`SO_RCVBUF`); Linux doubles it.
+    /// Sets the size of the receive buffer (`SO_RCVBUF`). Linux doubles the value.
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_recv_buffer_size(&self, bytes: usize) -> io::Result<()> {
         self.socket.set_recv_buffer_size(bytes)
     }
 
-    /// Sets how many bytes the system takes before they are sent (`SO_SNDBUF`); Linux doubles it.
+    /// Sets the size of the send buffer (`SO_SNDBUF`). Linux doubles the value.
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
         self.socket.set_send_buffer_size(bytes)
     }
 
-    /// Whether the system asks a silent peer whether it is still there (`SO_KEEPALIVE`).
+    /// Sets `SO_KEEPALIVE`: the system probes an idle connection to find out whether its peer still
+    /// exists.
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
         self.socket.set_keepalive(keepalive)
     }
 
-    /// Gives it an address of this machine; with port 0 a port that the system chooses.
+    /// Binds the socket to an address of this machine. With port 0 the system chooses a port.
     ///
     /// # Errors
-    /// When the address is in use, is not this machine's, or is of the other family.
+    /// Fails if the address is in use, does not belong to this machine, or is of the other family.
     pub fn bind(&self, address: SocketAddr) -> io::Result<()> {
         self.socket.bind(&address.into())
     }
 
-    /// The address that it was bound to.
+    /// Returns the address to which the socket is bound.
     ///
     /// # Errors
-    /// Those of `getsockname`.
+    /// Fails with the errors of `getsockname`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         let address = self.socket.local_addr()?;
         address
@@ -112,23 +116,26 @@ impl TcpSocket {
             .ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
-    /// Listens; at most `backlog` connections wait to be accepted, or fewer if the system says so.
+    /// Starts to listen. At most `backlog` connections wait to be accepted; the system may lower
+    /// that number.
     ///
     /// # Errors
-    /// Outside of a runtime; those of `listen`, as when the address is in use.
+    /// Fails outside a runtime, and with the errors of `listen`, for example if the address is in
+    /// use.
     pub fn listen(self, backlog: i32) -> io::Result<TcpListener> {
         require_runtime()?;
         self.socket.listen(backlog)?;
         TcpListener::register(self.socket.into())
     }
 
-    /// Connects.
+    /// Connects to an address.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the attempt up and closes the socket.
+    /// Dropping the future abandons the attempt and closes the socket.
     ///
     /// # Errors
-    /// Outside of a runtime; when nobody listens there or answers; when the address is of the other family.
+    /// Fails outside a runtime, if the peer refuses the connection or does not answer, or if the
+    /// address is of the other family.
     pub async fn connect(self, address: SocketAddr) -> io::Result<TcpStream> {
         require_runtime()?;
         TcpStream::connect_by(self.socket.into(), address).await

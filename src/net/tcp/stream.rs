@@ -1,4 +1,4 @@
-//! One connection.
+//! A connection.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -17,18 +17,20 @@ use crate::net::halves::{
 use crate::reactor::{Direction, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
-/// A TCP connection (asyncio gives a pair of streams, `StreamReader` and `StreamWriter`).
+/// A TCP connection (asyncio: a `StreamReader` and a `StreamWriter`).
 ///
-/// It reads and writes by the traits of [`futures_io`], which `futures::io::AsyncReadExt` and `AsyncWriteExt` extend
-/// by `read`, `write_all` and the rest. `&TcpStream` implements them too: one task may read while another writes,
-/// without splitting. Nothing is buffered here, so a flush does nothing.
+/// It implements the traits of [`futures_io`]; `futures::io::AsyncReadExt` and `AsyncWriteExt` add
+/// `read`, `write_all` and more. `&TcpStream` implements them, too, so one task may read while
+/// another writes, without splitting. Writes are not buffered, so `flush` does nothing.
 ///
-/// Dropping it closes the connection; closing by the trait, like [`shutdown`](Self::shutdown), ends only the side that
-/// writes, and the peer may still be read from.
+/// Dropping the stream closes the connection. `AsyncWriteExt::close` and
+/// [`shutdown`](Self::shutdown) end only the write side: the peer reads the end of the stream, and
+/// may still send.
 ///
 /// # Cancel safety
-/// A read or write that was not ready has done nothing. What is built from several of them (`read_exact`,
-/// `write_all`) may have moved some bytes when it is cancelled, and does not say how many.
+/// A read or write that was pending has moved no bytes. Operations that combine several of them
+/// (`read_exact`, `write_all`) may have moved some bytes when they are cancelled, and do not return
+/// how many.
 ///
 /// # Examples
 /// ```
@@ -52,24 +54,27 @@ use crate::runtime::{Registered, require_runtime};
 /// ```
 #[derive(Debug)]
 pub struct TcpStream {
-    /// The socket.
     pub(in crate::net) socket: Registered<std::net::TcpStream>,
 }
 
 impl TcpStream {
     /// Connects to an address (asyncio: `asyncio.open_connection`).
     ///
-    /// Of several addresses, or a name that has several, it takes the first that answers: it tries those of IPv6 and
-    /// IPv4 in turn, and the next one when one fails or has not answered for 250 ms, as RFC 8305 ("happy eyeballs") asks for. A
-    /// host name is looked up on another thread, see [`ToSocketAddrs`]. The system gives up on a silent peer after minutes;
-    /// [`timeout`](crate::timeout) bounds that.
+    /// Several addresses, or those of a host name, are tried as RFC 8305 ("Happy Eyeballs")
+    /// describes: IPv6 and IPv4 alternate, and the next attempt starts when one fails or has taken
+    /// 250 ms. The first connection is returned. For the lookup of host names see
+    /// [`ToSocketAddrs`].
+    ///
+    /// If the peer does not answer, the system gives up after minutes; [`timeout`](crate::timeout)
+    /// sets a shorter limit.
     ///
     /// # Cancel safety
-    /// Dropping the future gives all attempts up and closes their sockets.
+    /// Dropping the future abandons all attempts and closes their sockets.
     ///
     /// # Errors
-    /// Outside of a runtime; when the text is no address or the name is unknown; when nobody listens there or answers;
-    /// when file descriptors have run out. Of several addresses, the error of the one that failed last.
+    /// Fails outside a runtime, if the text is no address, if the host name is unknown, if the peer
+    /// refuses the connection or does not answer, or if no file descriptor is left. If all of
+    /// several addresses fail, the error is that of the last failure.
     #[doc(alias = "open_connection")]
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         require_runtime()?;
@@ -78,16 +83,15 @@ impl TcpStream {
         happy_eyeballs(resolve(target).await?, Self::connect_to).await
     }
 
-    /// Connects to one address.
     async fn connect_to(address: SocketAddr) -> io::Result<Self> {
         Self::connect_by(new_socket(address)?, address).await
     }
 
-    /// Connects a socket that was made before.
+    /// Connects a given socket.
     pub(super) async fn connect_by(fd: OwnedFd, address: SocketAddr) -> io::Result<Self> {
         match connect(&fd, &address) {
             Ok(()) => return Self::connected(fd.into(), Readiness::SHORT_COUNTS),
-            // A signal does not end the attempt, it only lets it go on by itself.
+            // After a signal the attempt continues in the background.
             Err(Errno::INPROGRESS | Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -98,137 +102,145 @@ impl TcpStream {
         Ok(Self { socket })
     }
 
-    /// Takes in a non-blocking socket that is connected: it can be written to, and has nothing to
-    /// read as yet. What else is `known` of it is whether short counts prove something.
+    /// Registers a connected, non-blocking socket: it is writable, and nothing has arrived yet.
+    /// `known` says in addition what a short count proves.
     pub(super) fn connected(socket: std::net::TcpStream, known: Readiness) -> io::Result<Self> {
         let socket = Registered::new(socket, Readiness::WRITABLE | known)?;
         Ok(Self { socket })
     }
 
-    /// Lends the two directions, to be used at once in one task.
+    /// Borrows the two directions, for use at the same time in one task.
     ///
-    /// It is not called `split`, because `futures::io::AsyncReadExt::split`, which takes the whole stream and puts a
-    /// lock between its halves, would come before it.
+    /// The name is not `split`, because a method of that name exists in
+    /// `futures::io::AsyncReadExt`; it consumes the stream and puts a lock between its halves.
     pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         split_borrowed(self)
     }
 
-    /// Parts the stream into two halves that may go to different tasks.
+    /// Splits the stream into two halves that may go to different tasks.
     ///
-    /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
+    /// Dropping the write half ends the write side. [`reunite`](OwnedReadHalf::reunite) joins the
+    /// halves again.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         split_owned(self)
     }
 
-    /// Ends one direction or both (asyncio: `StreamWriter.write_eof` for [`Shutdown::Write`]).
+    /// Shuts down one direction or both (asyncio, for [`Shutdown::Write`]:
+    /// `StreamWriter.write_eof`).
     ///
-    /// After [`Shutdown::Write`] the peer reads the end behind all that was written before.
+    /// After [`Shutdown::Write`] the peer reads what was written before, and then the end of the
+    /// stream.
     ///
     /// # Errors
-    /// Those of `shutdown`, as when the connection has ended already.
+    /// Fails with the errors of `shutdown`, for example if the connection has ended.
     #[doc(alias = "write_eof")]
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.get().shutdown(how)
     }
 
-    /// Waits for bytes and copies them, but leaves them to be read again.
-    ///
-    /// Gives 0 at the end of the stream.
+    /// Waits for bytes and copies them into `buffer` without consuming them: the next read returns
+    /// them again. Returns their number, 0 at the end of the stream.
     ///
     /// # Cancel safety
     /// Nothing is lost.
     ///
     /// # Errors
-    /// Those of `recv`; away from the stream's runtime.
+    /// Fails outside the runtime of the stream, and with the errors of `recv`.
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        // A short count says nothing: what was seen is still to be read.
+        // A short count proves nothing: the bytes are still there to be read.
         let look = |socket: &std::net::TcpStream| socket.peek(buffer);
         self.socket.when_ready(Direction::Read, look).await
     }
 
-    /// The address of this end.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// Those of `getsockname`.
+    /// Fails with the errors of `getsockname`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().local_addr()
     }
 
-    /// The address of the other end.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// Those of `getpeername`, as when the connection has been reset.
+    /// Fails with the errors of `getpeername`, for example if the connection was reset.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().peer_addr()
     }
 
-    /// Whether small writes go out at once (`TCP_NODELAY`). Unless set, they may wait for an answer to earlier ones.
+    /// Returns `true` if small writes are sent at once (`TCP_NODELAY`). Otherwise they may be held
+    /// back until the peer has acknowledged earlier ones (Nagle's algorithm, RFC 896).
     ///
     /// # Errors
-    /// Those of `getsockopt`.
+    /// Fails with the errors of `getsockopt`.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.socket.get().nodelay()
     }
 
-    /// Sets whether small writes go out at once. asyncio sets it on every connection, this crate does not.
+    /// Sets `TCP_NODELAY`, see [`nodelay`](Self::nodelay). asyncio sets it on every connection,
+    /// this crate does not.
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.socket.get().set_nodelay(nodelay)
     }
 
-    /// The time to live of the packets.
+    /// Returns the time to live of sent packets (`IP_TTL`).
     ///
     /// # Errors
-    /// Those of `getsockopt`.
+    /// Fails with the errors of `getsockopt`.
     pub fn ttl(&self) -> io::Result<u32> {
         self.socket.get().ttl()
     }
 
-    /// Sets the time to live of the packets.
+    /// Sets the time to live of sent packets (`IP_TTL`).
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.socket.get().set_ttl(ttl)
     }
 
-    /// How long closing waits for what was written to arrive (`SO_LINGER`); `None`, the default: it does not, and the
-    /// system delivers it alone.
+    /// Returns how long closing the connection waits for the delivery of written bytes
+    /// (`SO_LINGER`).
+    ///
+    /// `None` is the default: closing does not wait, and the system delivers the bytes in the
+    /// background.
     ///
     /// # Errors
-    /// Those of `getsockopt`.
+    /// Fails with the errors of `getsockopt`.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
         Ok(sockopt::socket_linger(self.socket.get())?)
     }
 
-    /// Sets how long closing waits, in whole seconds.
+    /// Sets how long closing waits, in whole seconds; see [`linger`](Self::linger).
     ///
-    /// `Some(Duration::ZERO)` makes dropping the stream a reset: unsent bytes are thrown away and the peer gets an
-    /// error (asyncio: `transport.abort`). Any other time lets the drop **block the whole runtime**.
+    /// With `Some(Duration::ZERO)`, dropping the stream resets the connection: unsent bytes are
+    /// discarded, and the peer gets an error (asyncio: `transport.abort`). With a longer time,
+    /// dropping the stream **blocks the thread of the runtime**.
     ///
     /// # Errors
-    /// Those of `setsockopt`.
+    /// Fails with the errors of `setsockopt`.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         Ok(sockopt::set_socket_linger(self.socket.get(), linger)?)
     }
 
-    /// Takes over a connected stream of std, and makes it non-blocking.
+    /// Converts a connected stream of std, and makes it non-blocking.
     ///
     /// # Errors
-    /// Outside of a runtime; when the system refuses to watch the socket.
+    /// Fails outside a runtime, or if `epoll` refuses the socket.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        // It may be of another protocol, or have had urgent data taken out of it.
+        // It may have another protocol, and urgent data may have been read from it.
         Self::connected(stream, Readiness::NONE)
     }
 
-    /// Gives the stream to std, and makes it blocking. This works on every thread.
+    /// Converts into a stream of std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `ioctl`. The connection is closed then.
+    /// Fails with the errors of `ioctl`, and closes the connection.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
         let stream = self.socket.into_socket();
         stream.set_nonblocking(false)?;

@@ -11,14 +11,14 @@ use crate::reactor::{Direction, Readiness};
 use crate::runtime::{Registered, require_runtime};
 use crate::time::sleep;
 
-/// A Unix socket for datagrams. Unlike those of UDP they are neither lost nor reordered: who sends waits while the other end's
-/// queue is full.
+/// A Unix socket for datagrams, which stay within one machine.
 ///
-/// It may be bound to a path, which it needs to be sent to, and connected to one. A datagram that is longer than the buffer is
-/// cut; the rest is gone.
+/// Datagrams are neither lost nor reordered: a send waits while the queue of the receiver is full.
+/// A socket needs a path to receive from others, and may be [connected](Self::connect) to the path
+/// of one peer. A datagram that is longer than the buffer is truncated, and the rest is lost.
 ///
 /// # Cancel safety
-/// A send or receive that was not ready has done nothing: no datagram is lost or sent by one that is cancelled.
+/// A send or receive that was pending has done nothing: no datagram was sent, and none is lost.
 ///
 /// # Examples
 /// ```
@@ -36,87 +36,92 @@ use crate::time::sleep;
 /// ```
 #[derive(Debug)]
 pub struct UnixDatagram {
-    /// The socket.
     socket: Registered<StdSocket>,
 }
 
 impl UnixDatagram {
-    /// Takes a path, which must not exist.
+    /// Binds a new socket to a path, which must not exist.
     ///
     /// # Errors
-    /// Outside of a runtime; when something is at the path (`AddrInUse`), or it is longer than 107 bytes; those of `bind`.
+    /// Fails outside a runtime, if the path exists (`AddrInUse`), if it is longer than 107 bytes,
+    /// and with the other errors of `bind`.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         require_runtime()?;
         Self::from_std(StdSocket::bind(path)?)
     }
 
-    /// Makes a socket without an address: it can send, and nobody can answer.
+    /// Creates a socket without an address. It can send, but peers cannot answer.
     ///
     /// # Errors
-    /// Outside of a runtime; when file descriptors have run out.
+    /// Fails outside a runtime, or if no file descriptor is left.
     pub fn unbound() -> io::Result<Self> {
         require_runtime()?;
         Self::from_std(StdSocket::unbound()?)
     }
 
-    /// Makes two sockets that are connected to each other.
+    /// Creates two sockets that are connected to each other.
     ///
     /// # Errors
-    /// Outside of a runtime; those of `socketpair`, as when file descriptors have run out.
+    /// Fails outside a runtime, and with the errors of `socketpair`, for example if no file
+    /// descriptor is left.
     pub fn pair() -> io::Result<(Self, Self)> {
         require_runtime()?;
         let (one, other) = StdSocket::pair()?;
         Ok((Self::from_std(one)?, Self::from_std(other)?))
     }
 
-    /// Sends to the socket at a path, and hears from that one only, from now on.
+    /// Connects the socket: from now on it sends to the socket at a path and receives only from it.
     ///
     /// # Errors
-    /// When nothing is there (`NotFound`), or nobody listens (`ConnectionRefused`).
+    /// Fails if the path does not exist (`NotFound`) or no socket is bound to it
+    /// (`ConnectionRefused`).
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.socket.get().connect(path)
     }
 
-    /// Sends a datagram to the socket that this one is connected to; gives its length.
+    /// Sends a datagram to the connected socket. Returns its length.
     ///
     /// # Cancel safety
-    /// It is sent whole or not at all.
+    /// The datagram is sent completely or not at all.
     ///
     /// # Errors
-    /// When the socket is not connected, or its peer has gone; when the datagram is too long; away from the socket's runtime.
+    /// Fails outside the runtime of the socket, if the socket is not connected, if its peer was
+    /// closed, or if the datagram is too long.
     pub async fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket
             .when_ready(Direction::Write, |socket| socket.send(bytes))
             .await
     }
 
-    /// Receives a datagram; gives its length.
+    /// Receives a datagram. Returns its length.
     ///
     /// # Cancel safety
     /// No datagram is lost.
     ///
     /// # Errors
-    /// Those of `recv`; away from the socket's runtime.
+    /// Fails outside the runtime of the socket, and with the errors of `recv`.
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket
             .when_ready(Direction::Read, |socket| socket.recv(buffer))
             .await
     }
 
-    /// Sends a datagram to the socket at a path; gives its length.
+    /// Sends a datagram to the socket at a path. Returns its length.
     ///
-    /// While the queue there is full it is tried again, after 200 µs at first and 50 ms in the end: the system gives a sign only
-    /// for the socket that this one is [connected](Self::connect) to.
+    /// While the queue of that socket is full, the system reports no event, except to a
+    /// [connected](Self::connect) socket; the send is tried again after 200 µs, and then after
+    /// pauses of up to 50 ms.
     ///
     /// # Cancel safety
-    /// It is sent whole or not at all.
+    /// The datagram is sent completely or not at all.
     ///
     /// # Errors
-    /// When nothing is there (`NotFound`), or nobody listens (`ConnectionRefused`); when the datagram is too long; away from the
-    /// socket's runtime.
+    /// Fails outside the runtime of the socket, if the path does not exist (`NotFound`), if no
+    /// socket is bound to it (`ConnectionRefused`), or if the datagram is too long.
     pub async fn send_to(&self, bytes: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         let mut pause = RETRY.0;
-        // Not left to the reactor: to Linux this socket can be written to all the time, and each attempt makes it say so again.
+        // Not left to the reactor: Linux reports an unconnected socket as writable all the time,
+        // and reports it again after each attempt.
         let attempt = |socket: &StdSocket| match socket.send_to(bytes, &path) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
             outcome => outcome.map(Some),
@@ -130,49 +135,49 @@ impl UnixDatagram {
         }
     }
 
-    /// Receives a datagram; gives its length and where it came from.
+    /// Receives a datagram. Returns its length and the address of its sender.
     ///
     /// # Cancel safety
     /// No datagram is lost.
     ///
     /// # Errors
-    /// Those of `recvfrom`; away from the socket's runtime.
+    /// Fails outside the runtime of the socket, and with the errors of `recvfrom`.
     pub async fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket
             .when_ready(Direction::Read, |socket| socket.recv_from(buffer))
             .await
     }
 
-    /// The address of this end; `is_unnamed` when it has none.
+    /// Returns the local address; `is_unnamed` if the socket is not bound.
     ///
     /// # Errors
-    /// Those of `getsockname`.
+    /// Fails with the errors of `getsockname`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().local_addr()
     }
 
-    /// The address that it is connected to.
+    /// Returns the address to which the socket is connected.
     ///
     /// # Errors
-    /// `NotConnected`, when it is not.
+    /// Fails with `NotConnected` if it is not connected.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().peer_addr()
     }
 
-    /// Takes over a socket of std, and makes it non-blocking.
+    /// Converts a socket of std, and makes it non-blocking.
     ///
     /// # Errors
-    /// Outside of a runtime; when the system refuses to watch the socket.
+    /// Fails outside a runtime, or if `epoll` refuses the socket.
     pub fn from_std(socket: StdSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let socket = Registered::new(socket, Readiness::WRITABLE)?;
         Ok(Self { socket })
     }
 
-    /// Gives the socket to std, and makes it blocking. This works on every thread.
+    /// Converts into a socket of std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `ioctl`. The socket is closed then.
+    /// Fails with the errors of `ioctl`, and closes the socket.
     pub fn into_std(self) -> io::Result<StdSocket> {
         let socket = self.socket.into_socket();
         socket.set_nonblocking(false)?;

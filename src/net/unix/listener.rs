@@ -1,4 +1,4 @@
-//! The side that waits for connections.
+//! Accepting connections.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,9 +12,10 @@ use crate::net::{Incoming, Listen};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{Registered, require_runtime};
 
-/// A Unix socket that takes connections (asyncio hides it in `asyncio.start_unix_server`).
+/// A Unix socket that accepts connections (asyncio: `asyncio.start_unix_server` creates one).
 ///
-/// Dropping it stops listening, and leaves its path in the file system.
+/// Several tasks may accept from one `&UnixListener`. Dropping the listener stops listening, but
+/// does not remove its path from the file system; remove the path before you bind to it again.
 ///
 /// # Examples
 /// ```
@@ -40,7 +41,6 @@ use crate::runtime::{Registered, require_runtime};
 #[doc(alias = "start_unix_server")]
 #[derive(Debug)]
 pub struct UnixListener {
-    /// The socket.
     socket: Registered<StdListener>,
 }
 
@@ -48,73 +48,77 @@ impl UnixListener {
     /// Listens at a path, which must not exist.
     ///
     /// # Errors
-    /// Outside of a runtime; when something is at the path (`AddrInUse`), or it is longer than 107 bytes; those of `bind`.
+    /// Fails outside a runtime, if the path exists (`AddrInUse`), if it is longer than 107 bytes,
+    /// and with the other errors of `bind`.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         require_runtime()?;
         Self::from_std(StdListener::bind(path)?)
     }
 
-    /// Listens at an address, which may be a name without a file (`std::os::linux::net::SocketAddrExt`).
+    /// Listens at an address, which may be in the abstract namespace of Linux
+    /// (`std::os::linux::net::SocketAddrExt`).
     ///
     /// # Errors
-    /// As [`bind`](Self::bind).
+    /// As for [`bind`](Self::bind).
     pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
         require_runtime()?;
         Self::from_std(StdListener::bind_addr(address)?)
     }
 
-    /// Waits for a connection; gives it, and the address of its other end, which mostly has none.
-    ///
-    /// For errors see [`TcpListener::accept`](crate::net::TcpListener::accept).
+    /// Waits for a connection. Returns it and the address of its peer, which usually has no path.
     ///
     /// # Cancel safety
-    /// No connection is lost: what was not returned stays in the queue.
+    /// No connection is lost: a connection that was not returned stays in the queue.
     ///
     /// # Errors
-    /// Those of `accept4`, most likely that file descriptors have run out; outside of the listener's runtime.
+    /// Fails outside the runtime of the listener, and with the errors of `accept4`. The listener
+    /// stays usable; see [`TcpListener::accept`](crate::net::TcpListener::accept).
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Asks for a connection; for futures that are written by hand.
+    /// Polls for a connection; for futures that are written by hand.
     ///
     /// Any number of tasks may wait at once.
     ///
     /// # Errors
-    /// As [`accept`](Self::accept).
+    /// As for [`accept`](Self::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         let accept = |listener: &StdListener| listener.accept().map(Done::with);
         let (stream, peer) = ready!(self.socket.poll_io(Direction::Read, cx, accept))?;
         Poll::Ready(Ok((UnixStream::from_std(stream)?, peer)))
     }
 
-    /// The connections as they come, as a stream that never ends; see [`Listen::incoming`].
+    /// Returns a stream of the connections, without the addresses of their peers. It never ends.
+    ///
+    /// # Cancel safety
+    /// No connection is lost, whether the stream or its [`next`](Incoming::next) is dropped.
     pub fn incoming(&self) -> Incoming<'_, Self> {
         Listen::incoming(self)
     }
 
-    /// The address at which it listens.
+    /// Returns the address of the listener.
     ///
     /// # Errors
-    /// Those of `getsockname`.
+    /// Fails with the errors of `getsockname`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().local_addr()
     }
 
-    /// Takes over a listener of std, and makes it non-blocking.
+    /// Converts a listener of std, and makes it non-blocking.
     ///
     /// # Errors
-    /// Outside of a runtime; when the system refuses to watch the socket.
+    /// Fails outside a runtime, or if `epoll` refuses the socket.
     pub fn from_std(listener: StdListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let socket = Registered::new(listener, Readiness::NONE)?;
         Ok(Self { socket })
     }
 
-    /// Gives the listener to std, and makes it blocking. This works on every thread.
+    /// Converts into a listener of std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `ioctl`. The listener is closed then.
+    /// Fails with the errors of `ioctl`, and closes the listener.
     pub fn into_std(self) -> io::Result<StdListener> {
         let listener = self.socket.into_socket();
         listener.set_nonblocking(false)?;

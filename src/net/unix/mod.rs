@@ -1,7 +1,7 @@
-//! Sockets of one machine: a listener, a stream, datagrams. Their addresses are paths in the file system, or names in the abstract
-//! namespace of Linux, or they have none.
+//! Unix sockets: a listener, a stream, datagrams; see unix(7).
 //!
-//! A path stays behind when its socket is closed; who listens there again removes it first.
+//! An address is a path in the file system, a name in the abstract namespace of Linux, or empty. A
+//! path stays when its socket is closed; a server removes it before it binds again.
 
 mod datagram;
 mod listener;
@@ -13,5 +13,5 @@ pub use stream::UnixStream;
 
 use std::time::Duration;
 
-/// How long to wait before somebody with a full queue is tried again: at first, and at most.
+/// The first and the longest pause before a peer with a full queue is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(50));

@@ -1,4 +1,4 @@
-//! One connection.
+//! A connection.
 
 use std::io;
 use std::net::Shutdown;
@@ -18,10 +18,10 @@ use crate::reactor::Readiness;
 use crate::runtime::{Registered, require_runtime};
 use crate::time::sleep;
 
-/// A Unix socket's connection (asyncio: `asyncio.open_unix_connection`).
+/// A connection between Unix sockets (asyncio: `asyncio.open_unix_connection`).
 ///
-/// It reads and writes like a [`TcpStream`](crate::net::TcpStream), and what is said there of cancelling, of sharing one
-/// `&UnixStream` and of closing holds here, too.
+/// It reads, writes, closes and is shared like a [`TcpStream`](crate::net::TcpStream), and has the
+/// same cancel safety.
 ///
 /// # Examples
 /// ```
@@ -41,35 +41,37 @@ use crate::time::sleep;
 /// ```
 #[derive(Debug)]
 pub struct UnixStream {
-    /// The socket.
     pub(in crate::net) socket: Registered<StdStream>,
 }
 
 impl UnixStream {
     /// Connects to the listener at a path.
     ///
-    /// While the listener's queue is full it is tried again, after 200 µs at first and 50 ms in the end: the system gives no
-    /// sign when there is room.
+    /// While the queue of the listener is full, the system reports no event; the connection is
+    /// tried again after 200 µs, and then after pauses of up to 50 ms.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the attempt up and closes its socket.
+    /// Dropping the future abandons the attempt and closes its socket.
     ///
     /// # Errors
-    /// Outside of a runtime; when nothing is there (`NotFound`), nobody listens (`ConnectionRefused`), or the path is longer
-    /// than 107 bytes; when file descriptors have run out.
+    /// Fails outside a runtime, if the path does not exist (`NotFound`), if no socket listens there
+    /// (`ConnectionRefused`), if the path is longer than 107 bytes, or if no file descriptor is
+    /// left.
     #[doc(alias = "open_unix_connection")]
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
-        // `path` lives until then: the socket of a temporary one is there only as long.
+        // `path` is kept until the end: it may be a temporary file that is removed when it is
+        // dropped.
         Self::connect_to(SocketAddrUnix::new(path.as_ref())?).await
     }
 
-    /// Connects to the listener at an address, which may be a name without a file (`std::os::linux::net::SocketAddrExt`).
+    /// Connects to the listener at an address, which may be in the abstract namespace of Linux
+    /// (`std::os::linux::net::SocketAddrExt`).
     ///
     /// # Cancel safety
-    /// As [`connect`](Self::connect).
+    /// As for [`connect`](Self::connect).
     ///
     /// # Errors
-    /// As [`connect`](Self::connect).
+    /// As for [`connect`](Self::connect).
     pub async fn connect_addr(address: &SocketAddr) -> io::Result<Self> {
         use std::os::linux::net::SocketAddrExt;
         let address = match (address.as_pathname(), address.as_abstract_name()) {
@@ -80,7 +82,6 @@ impl UnixStream {
         Self::connect_to(address).await
     }
 
-    /// Connects to one address.
     async fn connect_to(address: SocketAddrUnix) -> io::Result<Self> {
         require_runtime()?;
         let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)?;
@@ -98,72 +99,78 @@ impl UnixStream {
         }
     }
 
-    /// Makes two streams that are connected to each other.
+    /// Creates two streams that are connected to each other.
     ///
     /// # Errors
-    /// Outside of a runtime; those of `socketpair`, as when file descriptors have run out.
+    /// Fails outside a runtime, and with the errors of `socketpair`, for example if no file
+    /// descriptor is left.
     pub fn pair() -> io::Result<(Self, Self)> {
         require_runtime()?;
         let (one, other) = StdStream::pair()?;
         Ok((Self::from_std(one)?, Self::from_std(other)?))
     }
 
-    /// Takes in a non-blocking socket that is connected: it can be written to, and has nothing to read as yet.
+    /// Registers a connected, non-blocking socket: it is writable, and nothing has arrived yet.
     pub(super) fn connected(socket: StdStream) -> io::Result<Self> {
         let socket = Registered::new(socket, Readiness::WRITABLE)?;
         Ok(Self { socket })
     }
 
-    /// Lends the two directions, to be used at once in one task; see [`TcpStream::split_mut`](crate::net::TcpStream::split_mut).
+    /// Borrows the two directions, for use at the same time in one task; see
+    /// [`TcpStream::split_mut`](crate::net::TcpStream::split_mut).
     pub fn split_mut(&mut self) -> (ReadHalf<'_, Self>, WriteHalf<'_, Self>) {
         split_borrowed(self)
     }
 
-    /// Parts the stream into two halves that may go to different tasks.
+    /// Splits the stream into two halves that may go to different tasks.
     ///
-    /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
+    /// Dropping the write half ends the write side. [`reunite`](OwnedReadHalf::reunite) joins the
+    /// halves again.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf<Self>, OwnedWriteHalf<Self>) {
         split_owned(self)
     }
 
-    /// Ends one direction or both.
+    /// Shuts down one direction or both.
+    ///
+    /// After [`Shutdown::Write`] the peer reads what was written before, and then the end of the
+    /// stream.
     ///
     /// # Errors
-    /// Those of `shutdown`, as when the connection has ended already.
+    /// Fails with the errors of `shutdown`, for example if the connection has ended.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.get().shutdown(how)
     }
 
-    /// The address of this end; mostly it has none.
+    /// Returns the local address, which usually has no path.
     ///
     /// # Errors
-    /// Those of `getsockname`.
+    /// Fails with the errors of `getsockname`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().local_addr()
     }
 
-    /// The address of the other end.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// Those of `getpeername`.
+    /// Fails with the errors of `getpeername`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().peer_addr()
     }
 
-    /// Takes over a connected stream of std, and makes it non-blocking.
+    /// Converts a connected stream of std, and makes it non-blocking.
     ///
     /// # Errors
-    /// Outside of a runtime; when the system refuses to watch the socket.
+    /// Fails outside a runtime, or if `epoll` refuses the socket.
     pub fn from_std(stream: StdStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Self::connected(stream)
     }
 
-    /// Gives the stream to std, and makes it blocking. This works on every thread.
+    /// Converts into a stream of std, and makes it blocking. This works on every thread.
     ///
     /// # Errors
-    /// Those of `ioctl`. The connection is closed then.
+    /// Fails with the errors of `ioctl`, and closes the connection.
     pub fn into_std(self) -> io::Result<StdStream> {
         let stream = self.socket.into_socket();
         stream.set_nonblocking(false)?;
