@@ -11,7 +11,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{TcpStream, UnixStream};
 use crate::reactor::Direction;
-use crate::runtime::{Registered, for_one_call};
+use crate::runtime::{IoSource, for_one_call};
 
 pub(crate) use sealed::Bytes;
 
@@ -65,7 +65,7 @@ mod sealed {
 /// Writes from several buffers. Not by the call of std, which raises SIGPIPE on a broken
 /// connection.
 fn send_vectored<S: AsFd>(
-    socket: &Registered<S>,
+    socket: &IoSource<S>,
     cx: &Context<'_>,
     buffers: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::address::{ToSocketAddrs, first_success, resolve};
 use crate::reactor::{Direction, Done, Readiness};
-use crate::runtime::{Registered, require_runtime};
+use crate::runtime::{IoSource, require_runtime};
 
 /// A UDP socket (asyncio: `loop.create_datagram_endpoint`).
 ///
@@ -42,7 +42,7 @@ use crate::runtime::{Registered, require_runtime};
 #[doc(alias = "create_datagram_endpoint")]
 #[derive(Debug)]
 pub struct UdpSocket {
-    socket: Registered<StdSocket>,
+    socket: IoSource<StdSocket>,
 }
 
 impl UdpSocket {
@@ -250,7 +250,7 @@ impl UdpSocket {
     /// Fails outside a runtime, or if `epoll` refuses the socket.
     pub fn from_std(socket: StdSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        let socket = Registered::new(socket, Readiness::WRITABLE)?;
+        let socket = IoSource::new(socket, Readiness::WRITABLE)?;
         Ok(Self { socket })
     }
 

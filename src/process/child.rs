@@ -14,7 +14,7 @@ use super::exit_event::ExitEvent;
 use super::reaper;
 use super::{ChildStderr, ChildStdin, ChildStdout};
 use crate::reactor::{Direction, Readiness};
-use crate::runtime::Registered;
+use crate::runtime::IoSource;
 use crate::util::{budget, signal_of};
 
 /// A child process, from [`Command::spawn`](super::Command::spawn) (asyncio: `asyncio.subprocess.Process`).
@@ -57,7 +57,7 @@ pub struct Child {
     /// What std knows of it; `None` once it is being dropped.
     process: Option<std::process::Child>,
     /// Readable when it has ended.
-    exit: Registered<ExitEvent>,
+    exit: IoSource<ExitEvent>,
     /// Whether dropping this kills it.
     kill_on_drop: bool,
 }
@@ -96,13 +96,13 @@ impl Child {
     fn watch(
         process: &mut std::process::Child,
     ) -> io::Result<(
-        Registered<ExitEvent>,
+        IoSource<ExitEvent>,
         Option<ChildStdin>,
         Option<ChildStdout>,
         Option<ChildStderr>,
     )> {
         Ok((
-            Registered::new(ExitEvent::of(process)?, Readiness::NONE)?,
+            IoSource::new(ExitEvent::of(process)?, Readiness::NONE)?,
             process.stdin.take().map(ChildStdin::new).transpose()?,
             process.stdout.take().map(ChildStdout::new).transpose()?,
             process.stderr.take().map(ChildStderr::new).transpose()?,

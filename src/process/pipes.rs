@@ -10,20 +10,20 @@ use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::ioctl_fionbio;
 
 use crate::reactor::{Direction, Readiness};
-use crate::runtime::{Registered, for_one_call};
+use crate::runtime::{IoSource, for_one_call};
 
 /// Takes over one end of a pipe.
 fn register<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(
     end: impl Into<OwnedFd>,
     known: Readiness,
-) -> io::Result<Registered<P>> {
+) -> io::Result<IoSource<P>> {
     let end = end.into();
     ioctl_fionbio(&end, true)?;
-    Registered::new(end.into(), known)
+    IoSource::new(end.into(), known)
 }
 
 /// Gives an end back, for another program.
-fn release<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(end: Registered<P>) -> io::Result<Stdio> {
+fn release<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(end: IoSource<P>) -> io::Result<Stdio> {
     let end: OwnedFd = end.into_socket().into();
     ioctl_fionbio(&end, false)?;
     Ok(Stdio::from(end))
@@ -36,7 +36,7 @@ fn release<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(end: Registered<P>) -> io::R
 #[derive(Debug)]
 pub struct ChildStdin {
     /// Our end; `None` once it was closed.
-    pipe: Option<Registered<PipeWriter>>,
+    pipe: Option<IoSource<PipeWriter>>,
 }
 
 impl ChildStdin {
@@ -55,7 +55,7 @@ impl ChildStdin {
     }
 
     /// The pipe, unless it was closed.
-    fn open(&self) -> io::Result<&Registered<PipeWriter>> {
+    fn open(&self) -> io::Result<&IoSource<PipeWriter>> {
         self.pipe.as_ref().ok_or_else(closed)
     }
 }
@@ -110,7 +110,7 @@ macro_rules! reading_pipe {
         #[derive(Debug)]
         pub struct $name {
             /// Our end.
-            pipe: Registered<PipeReader>,
+            pipe: IoSource<PipeReader>,
         }
 
         impl $name {

@@ -68,7 +68,7 @@ pub(crate) use core::Core;
 pub(crate) use order::{Order, Schedule, next as next_random};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use pending_joins::PendingJoins;
-pub(crate) use registered::{Registered, elsewhere, require_runtime};
+pub(crate) use registered::{IoSource, elsewhere, require_runtime};
 pub use remote::Remote;
 pub use reply::RemoteHandle;
 pub(crate) use scope_handle::{DeferredOpen, ScopeHandle};

@@ -27,7 +27,7 @@ use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
 use crate::util::slab::Key;
 
 /// A socket in the reactor of its runtime.
-pub(crate) struct Registered<S: AsFd> {
+pub(crate) struct IoSource<S: AsFd> {
     /// The socket. Invariant: `None` only once it is being dropped or was given back.
     socket: Option<S>,
     /// Its place in the reactor.
@@ -36,7 +36,7 @@ pub(crate) struct Registered<S: AsFd> {
     runtime: u32,
 }
 
-impl<S: AsFd> Registered<S> {
+impl<S: AsFd> IoSource<S> {
     /// Puts a non-blocking socket into the reactor of the runtime that runs here; `known` is what it is ready for.
     pub(crate) fn new(socket: S, known: Readiness) -> io::Result<Self> {
         let registered = try_with(|core| {
@@ -99,13 +99,13 @@ impl<S: AsFd> Registered<S> {
     }
 }
 
-impl<S: AsFd> Drop for Registered<S> {
+impl<S: AsFd> Drop for IoSource<S> {
     fn drop(&mut self) {
         drop(self.take());
     }
 }
 
-impl<S: AsFd + fmt::Debug> fmt::Debug for Registered<S> {
+impl<S: AsFd + fmt::Debug> fmt::Debug for IoSource<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.socket {
             Some(socket) => socket.fmt(f),

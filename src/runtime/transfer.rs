@@ -7,7 +7,7 @@ use std::ops::{Deref, Range};
 use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 
-use super::Registered;
+use super::IoSource;
 use crate::reactor::{Direction, Done};
 
 /// How many buffers one vectored call takes; the system knows no more.
@@ -20,7 +20,7 @@ pub(crate) fn for_one_call<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usiz
     first..buffers.len().min(first + MOST_BUFFERS)
 }
 
-impl<S: AsFd> Registered<S> {
+impl<S: AsFd> IoSource<S> {
     /// Waits until `call` does not block, and gives what it gives, which says nothing about the next one: a datagram, a look.
     pub(crate) async fn when_ready<T>(
         &self,

@@ -10,7 +10,7 @@ use futures_core::Stream;
 
 use super::SignalKind;
 use crate::reactor::{Direction, Readiness};
-use crate::runtime::{Registered, Subscription, drain, require_runtime};
+use crate::runtime::{IoSource, Subscription, drain, require_runtime};
 
 /// Listens to a signal from now on, instead of what it does by default (asyncio: `loop.add_signal_handler`).
 ///
@@ -41,7 +41,7 @@ pub fn unix(kind: SignalKind) -> io::Result<Signal> {
     Ok(Signal {
         kind,
         _subscription: subscription,
-        socket: Registered::new(socket, Readiness::NONE)?,
+        socket: IoSource::new(socket, Readiness::NONE)?,
     })
 }
 
@@ -56,7 +56,7 @@ pub struct Signal {
     /// Keeps the handler writing.
     _subscription: Subscription,
     /// Where the handler's bytes arrive.
-    socket: Registered<UnixStream>,
+    socket: IoSource<UnixStream>,
 }
 
 impl Signal {

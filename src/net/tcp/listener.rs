@@ -14,7 +14,7 @@ use super::{TcpStream, new_socket};
 use crate::net::address::{ToSocketAddrs, first_success, resolve};
 use crate::net::{FLAGS, Incoming, Listen};
 use crate::reactor::{Direction, Done, Readiness};
-use crate::runtime::{Registered, require_runtime};
+use crate::runtime::{IoSource, require_runtime};
 
 /// The longest queue of connections that wait to be accepted; the system may lower it.
 const BACKLOG: i32 = 1024;
@@ -51,7 +51,7 @@ const BACKLOG: i32 = 1024;
 #[doc(alias = "start_server")]
 #[derive(Debug)]
 pub struct TcpListener {
-    socket: Registered<std::net::TcpListener>,
+    socket: IoSource<std::net::TcpListener>,
     /// What the system reports about the connections that it accepts.
     accepted: Readiness,
 }
@@ -95,7 +95,7 @@ impl TcpListener {
         } else {
             Readiness::NONE
         };
-        let socket = Registered::new(socket, Readiness::NONE)?;
+        let socket = IoSource::new(socket, Readiness::NONE)?;
         Ok(Self { socket, accepted })
     }
 

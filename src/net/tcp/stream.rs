@@ -15,7 +15,7 @@ use crate::net::halves::{
     OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split_borrowed, split_owned,
 };
 use crate::reactor::{Direction, Readiness};
-use crate::runtime::{Registered, require_runtime};
+use crate::runtime::{IoSource, require_runtime};
 
 /// A TCP connection (asyncio: a `StreamReader` and a `StreamWriter`).
 ///
@@ -54,7 +54,7 @@ use crate::runtime::{Registered, require_runtime};
 /// ```
 #[derive(Debug)]
 pub struct TcpStream {
-    pub(in crate::net) socket: Registered<std::net::TcpStream>,
+    pub(in crate::net) socket: IoSource<std::net::TcpStream>,
 }
 
 impl TcpStream {
@@ -96,7 +96,7 @@ impl TcpStream {
             Err(error) => return Err(error.into()),
         }
         let socket = std::net::TcpStream::from(fd);
-        let socket = Registered::new(socket, Readiness::SHORT_COUNTS)?;
+        let socket = IoSource::new(socket, Readiness::SHORT_COUNTS)?;
         let outcome = |socket: &std::net::TcpStream| socket.take_error()?.map_or(Ok(()), Err);
         socket.when_ready(Direction::Write, outcome).await?;
         Ok(Self { socket })
@@ -105,7 +105,7 @@ impl TcpStream {
     /// Registers a connected, non-blocking socket: it is writable, and nothing has arrived yet.
     /// `known` says in addition what a short count proves.
     pub(super) fn connected(socket: std::net::TcpStream, known: Readiness) -> io::Result<Self> {
-        let socket = Registered::new(socket, Readiness::WRITABLE | known)?;
+        let socket = IoSource::new(socket, Readiness::WRITABLE | known)?;
         Ok(Self { socket })
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::RETRY;
 
 use crate::reactor::{Direction, Readiness};
-use crate::runtime::{Registered, require_runtime};
+use crate::runtime::{IoSource, require_runtime};
 use crate::time::sleep;
 
 /// A Unix socket for datagrams, which stay within one machine.
@@ -36,7 +36,7 @@ use crate::time::sleep;
 /// ```
 #[derive(Debug)]
 pub struct UnixDatagram {
-    socket: Registered<StdSocket>,
+    socket: IoSource<StdSocket>,
 }
 
 impl UnixDatagram {
@@ -170,7 +170,7 @@ impl UnixDatagram {
     /// Fails outside a runtime, or if `epoll` refuses the socket.
     pub fn from_std(socket: StdSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        let socket = Registered::new(socket, Readiness::WRITABLE)?;
+        let socket = IoSource::new(socket, Readiness::WRITABLE)?;
         Ok(Self { socket })
     }
 

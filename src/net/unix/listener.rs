@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use super::UnixStream;
 use crate::net::{Incoming, Listen};
 use crate::reactor::{Direction, Done, Readiness};
-use crate::runtime::{Registered, require_runtime};
+use crate::runtime::{IoSource, require_runtime};
 
 /// A Unix socket that accepts connections (asyncio: `asyncio.start_unix_server` creates one).
 ///
@@ -41,7 +41,7 @@ use crate::runtime::{Registered, require_runtime};
 #[doc(alias = "start_unix_server")]
 #[derive(Debug)]
 pub struct UnixListener {
-    socket: Registered<StdListener>,
+    socket: IoSource<StdListener>,
 }
 
 impl UnixListener {
@@ -111,7 +111,7 @@ impl UnixListener {
     /// Fails outside a runtime, or if `epoll` refuses the socket.
     pub fn from_std(listener: StdListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let socket = Registered::new(listener, Readiness::NONE)?;
+        let socket = IoSource::new(listener, Readiness::NONE)?;
         Ok(Self { socket })
     }
 

@@ -15,7 +15,7 @@ use crate::net::halves::{
     OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split_borrowed, split_owned,
 };
 use crate::reactor::Readiness;
-use crate::runtime::{Registered, require_runtime};
+use crate::runtime::{IoSource, require_runtime};
 use crate::time::sleep;
 
 /// A connection between Unix sockets (asyncio: `asyncio.open_unix_connection`).
@@ -41,7 +41,7 @@ use crate::time::sleep;
 /// ```
 #[derive(Debug)]
 pub struct UnixStream {
-    pub(in crate::net) socket: Registered<StdStream>,
+    pub(in crate::net) socket: IoSource<StdStream>,
 }
 
 impl UnixStream {
@@ -112,7 +112,7 @@ impl UnixStream {
 
     /// Registers a connected, non-blocking socket: it is writable, and nothing has arrived yet.
     pub(super) fn connected(socket: StdStream) -> io::Result<Self> {
-        let socket = Registered::new(socket, Readiness::WRITABLE)?;
+        let socket = IoSource::new(socket, Readiness::WRITABLE)?;
         Ok(Self { socket })
     }
 
