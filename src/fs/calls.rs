@@ -1,4 +1,4 @@
-//! Calls that are made by one function of std each.
+//! Functions that call one function of std on another thread.
 
 use std::fmt;
 use std::fs::{self, DirEntry, Metadata, Permissions};
@@ -11,33 +11,32 @@ use std::task::{Context, Poll, ready};
 
 use crate::runtime::{Offload, OnShutdown, require_runtime};
 
-/// A call, to be made elsewhere.
+/// A call to run on another thread.
 type Call<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
 
-/// The future of one call to the file system, which begins with the first poll.
+/// The future of a call to the file system; the call is started by the first poll.
 ///
-/// It keeps the path and the contents as they were `Given` until the call is done: a temporary file, which is removed when its
-/// handle is dropped, may be given by value.
+/// It keeps the arguments (`Given`) until the call has returned. So a temporary file that is
+/// removed when its handle is dropped may be passed by value.
 ///
 /// # Cancel safety
-/// Dropped before a thread has taken it up, the call is not made. After that it is made to its end, and its outcome is dropped;
-/// what was given is dropped with the future.
+/// If the future is dropped before a thread has started the call, the call is not made. After that
+/// it is carried out, and its result is discarded; the arguments are dropped with the future.
 #[must_use = "futures do nothing unless awaited"]
 pub struct FsFuture<T, Given = ()> {
-    /// The call.
     call: Offload<Call<T>, io::Result<T>>,
-    /// What was given, until the call is done.
+    /// The arguments, until the call has returned.
     given: Option<Given>,
 }
 
 impl<T: Send + 'static, Given> FsFuture<T, Given> {
-    /// Will make a call.
+    /// Creates the future of a call.
     #[track_caller]
     pub(super) fn new(given: Given, call: impl FnOnce() -> io::Result<T> + Send + 'static) -> Self {
         Self::at(Location::caller(), given, call)
     }
 
-    /// Will make a call that was asked for at a place in the program.
+    /// Creates the future of a call; `location` names it in the report at the end of the runtime.
     pub(super) fn at(
         location: &'static Location<'static>,
         given: Given,
@@ -59,7 +58,7 @@ impl<T: Send + 'static, Given> Future for FsFuture<T, Given> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         require_runtime()?;
         let outcome = ready!(Pin::new(&mut self.call).poll(cx));
-        // As std does it: what was given is gone when the outcome is there.
+        // As in std, the arguments are dropped before the caller gets the outcome.
         drop(self.given.take());
         Poll::Ready(outcome.unwrap_or_else(|failure| Err(failure.into_error())))
     }
@@ -71,16 +70,17 @@ impl<T, Given> fmt::Debug for FsFuture<T, Given> {
     }
 }
 
-/// Declares functions that make one call with a path.
+/// Declares functions that call a function of std with one path.
 macro_rules! calls {
     ($($(#[$doc:meta])* $name:ident($path:ident $(, $other:ident: $kind:ty)*) -> $value:ty = $call:expr;)*) => {$(
         $(#[$doc])*
         ///
         /// # Cancel safety
-        /// A call that has begun is made to its end: see [`FsFuture`].
+        /// A call that a thread has started is carried out; see [`FsFuture`].
         ///
         /// # Errors
-        /// Those of std's function of this name; outside of a runtime.
+        /// Fails outside a runtime, and with the errors of the function of the same name in
+        /// `std::fs`.
         #[track_caller]
         pub fn $name<P: AsRef<Path>>($path: P $(, $other: $kind)*) -> FsFuture<$value, P> {
             let given = $path;
@@ -96,7 +96,7 @@ calls! {
     /// # Examples
     /// ```
     /// # fn main() -> std::io::Result<()> {
-    /// # let path = std::env::temp_dir().join(format!("wheelhouse-doc-{}.txt", std::process::id()));
+    /// # let path = std::env::temp_dir().join(format!("wheelhouse-{}.txt", std::process::id()));
     /// use wheelhouse::fs;
     ///
     /// wheelhouse::run(async {
@@ -109,42 +109,43 @@ calls! {
     read(path) -> Vec<u8> = fs::read(path);
     /// Reads a whole file of UTF-8 text.
     read_to_string(path) -> String = fs::read_to_string(path);
-    /// Gives the absolute path, without links and dots.
+    /// Returns the absolute path, with all symbolic links resolved (`realpath`).
     canonicalize(path) -> PathBuf = fs::canonicalize(path);
-    /// Makes a folder.
+    /// Creates a directory.
     create_dir(path) -> () = fs::create_dir(path);
-    /// Makes a folder, and those around it that are missing.
+    /// Creates a directory, and those of its parents that do not exist.
     create_dir_all(path) -> () = fs::create_dir_all(path);
-    /// Tells whether there is something; a broken link is nothing.
+    /// Returns `true` if the path exists. Symbolic links are followed, so a broken link returns
+    /// `false`.
     exists(path) -> bool = fs::exists(path);
-    /// Tells what is known of what is there, or of what a link leads to.
+    /// Returns the metadata of a file or directory. Symbolic links are followed (`stat`).
     metadata(path) -> Metadata = fs::metadata(path);
-    /// Tells what is known of what is there, links not followed.
+    /// Returns the metadata of a file or directory. Symbolic links are not followed (`lstat`).
     symlink_metadata(path) -> Metadata = fs::symlink_metadata(path);
-    /// Gives what is in a folder, in no order.
+    /// Returns the entries of a directory, in no particular order.
     read_dir(path) -> Vec<DirEntry> = fs::read_dir(path)?.collect();
-    /// Tells where a link leads.
+    /// Returns the target of a symbolic link.
     read_link(path) -> PathBuf = fs::read_link(path);
-    /// Removes an empty folder.
+    /// Removes an empty directory.
     remove_dir(path) -> () = fs::remove_dir(path);
-    /// Removes a folder and everything in it.
+    /// Removes a directory and everything in it.
     remove_dir_all(path) -> () = fs::remove_dir_all(path);
     /// Removes a file.
     remove_file(path) -> () = fs::remove_file(path);
-    /// Says who may do what.
+    /// Sets the permissions of a file or directory (`chmod`).
     set_permissions(path, permissions: Permissions) -> () = fs::set_permissions(path, permissions);
 }
 
-/// Declares functions that make one call with two paths.
+/// Declares functions that call a function of std with two paths.
 macro_rules! calls_with_two {
     ($($(#[$doc:meta])* $name:ident -> $value:ty = $call:expr;)*) => {$(
         $(#[$doc])*
         ///
         /// # Cancel safety
-        /// A call that has begun is made to its end: see [`FsFuture`].
+        /// A call that a thread has started is carried out; see [`FsFuture`].
         ///
         /// # Errors
-        /// Those of std's function of this name; outside of a runtime.
+        /// Fails outside a runtime, and with the errors of the function of the same name in `std`.
         #[track_caller]
         pub fn $name<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> FsFuture<$value, (P, Q)> {
             let paths = (from.as_ref().to_path_buf(), to.as_ref().to_path_buf());
@@ -154,23 +155,24 @@ macro_rules! calls_with_two {
 }
 
 calls_with_two! {
-    /// Copies a file and its permissions; gives the number of bytes.
+    /// Copies the contents and the permissions of a file. Returns the number of bytes.
     copy -> u64 = fs::copy;
-    /// Gives a file another name, besides.
+    /// Creates a hard link: `to` is one more name of the file `from`.
     hard_link -> () = fs::hard_link;
-    /// Gives a file or folder another name, and what had that name goes.
+    /// Renames a file or directory. Replaces a file that exists at `to`.
     rename -> () = fs::rename;
-    /// Makes a link, named `to`, that leads to `from`.
+    /// Creates a symbolic link at `to` with the target `from`.
     symlink -> () = std::os::unix::fs::symlink;
 }
 
-/// Writes a whole file, in place of what was there.
+/// Writes a whole file. Creates it, or replaces its contents.
 ///
 /// # Cancel safety
-/// A call that has begun is made to its end: see [`FsFuture`].
+/// A call that a thread has started is carried out; see [`FsFuture`].
 ///
 /// # Errors
-/// Those of std's function of this name, as when the disk is full; outside of a runtime.
+/// Fails outside a runtime, and with the errors of [`std::fs::write`], for example if the disk is
+/// full.
 #[track_caller]
 pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> FsFuture<(), (P, C)> {
     let copies = (path.as_ref().to_path_buf(), contents.as_ref().to_vec());

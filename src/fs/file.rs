@@ -17,18 +17,20 @@ use crate::runtime::{Blocking, BlockingStream, OnShutdown};
 use crate::util::budget;
 use crate::util::waiting_io::{WaitFor, until_done, write_all};
 
-/// A file that is open.
+/// An open file.
 ///
-/// It reads, writes and seeks by the traits of `futures::io`.
+/// It reads, writes and seeks with the traits of `futures::io`.
 ///
-/// A write is done when a thread has the bytes, which is before they are in the file: **flush before it is dropped**, to hear
-/// whether the last one went well. What was taken is written also when the file is dropped.
+/// A write returns when a thread has taken the bytes, which is before they are in the file. **Flush
+/// before you drop the file**: `flush` waits for the last write and returns its error. Without it
+/// the bytes are written, too, but an error is lost.
 ///
-/// When a write failed, the next call says so, and each flush until other bytes are written.
+/// The error of a write is returned by the next call, and then by each flush until more bytes are
+/// written.
 ///
 /// # Cancel safety
-/// A read that is cancelled has lost nothing: the next one finds what it read. A write that is cancelled was either not taken, or
-/// is made to its end.
+/// A cancelled read loses nothing: the next read returns its bytes. A cancelled write was either
+/// not started, or is carried out.
 ///
 /// # Examples
 /// ```
@@ -51,16 +53,14 @@ use crate::util::waiting_io::{WaitFor, until_done, write_all};
 /// ```
 #[derive(Debug)]
 pub struct File {
-    /// What makes the calls.
     stream: BlockingStream<Shared>,
 }
 
-/// The file, which the thread of a call that is under way has, too.
+/// The file, shared with the thread of a call in progress.
 #[derive(Clone, Debug)]
 struct Shared {
-    /// The file of std.
     file: Arc<std::fs::File>,
-    /// Where it was opened, for the report of what did not return.
+    /// Where the file was opened, for the report of calls that did not return.
     location: &'static Location<'static>,
 }
 
@@ -85,25 +85,25 @@ impl Blocking for Shared {
 }
 
 impl File {
-    /// Opens a file to read it.
+    /// Opens a file for reading.
     ///
     /// # Cancel safety
-    /// A file that is opened for nobody is closed.
+    /// If the call is cancelled, the file is closed.
     ///
     /// # Errors
-    /// When there is none, or it may not be read; outside of a runtime.
+    /// Fails outside a runtime, if the file does not exist, or if it may not be read.
     #[track_caller]
     pub fn open<P: AsRef<Path>>(path: P) -> impl Future<Output = io::Result<Self>> + use<P> {
         OpenOptions::new().read(true).open(path)
     }
 
-    /// Opens a file to write it, in place of what was there.
+    /// Opens a file for writing. Creates it, or truncates it to length 0.
     ///
     /// # Cancel safety
-    /// A file that is opened for nobody is closed; it was made, though, or emptied.
+    /// If the call is cancelled, the file is closed. It may have been created or truncated.
     ///
     /// # Errors
-    /// When there is no such folder, or it may not be written to; outside of a runtime.
+    /// Fails outside a runtime, if the directory does not exist, or if the file may not be written.
     #[track_caller]
     pub fn create<P: AsRef<Path>>(path: P) -> impl Future<Output = io::Result<Self>> + use<P> {
         let mut options = OpenOptions::new();
@@ -111,14 +111,13 @@ impl File {
         options.open(path)
     }
 
-    /// Takes over an open file of std.
+    /// Converts an open file of std.
     #[track_caller]
     #[must_use]
     pub fn from_std(file: std::fs::File) -> Self {
         Self::opened_at(Location::caller(), file)
     }
 
-    /// A file that was opened at a place in the program.
     fn opened_at(location: &'static Location<'static>, file: std::fs::File) -> Self {
         let file = Arc::new(file);
         Self {
@@ -126,14 +125,17 @@ impl File {
         }
     }
 
-    /// Gives the file to std, when what was written is in it. Its place is where the reader was, also when a read was cancelled;
-    /// of what has no place, as a pipe, what such a read had read is lost.
+    /// Converts into a file of std, after all writes are in the file.
+    ///
+    /// The position is that of this file, also after a cancelled read. If the file has no position
+    /// (a pipe), the bytes of a cancelled read are lost.
     ///
     /// # Cancel safety
-    /// The file is closed then.
+    /// If the call is cancelled, the file is closed.
     ///
     /// # Errors
-    /// That of the last write; those of `lseek` and `dup`. Outside of a runtime. The file is closed then.
+    /// Fails outside a runtime, with the error of an earlier write, and with the errors of `lseek`
+    /// and `dup`. The file is closed.
     pub async fn into_std(mut self) -> io::Result<std::fs::File> {
         poll_fn(|cx| self.stream.poll_rest(cx)).await?;
         let file = Arc::clone(&self.stream.get().file);
@@ -141,13 +143,13 @@ impl File {
         Arc::try_unwrap(file).or_else(|file| file.try_clone())
     }
 
-    /// Waits until everything is on the disk: contents and what is known of it (`fsync`).
+    /// Waits until the contents and the metadata are on the disk (`fsync`).
     ///
     /// # Cancel safety
-    /// A call that has begun is made to its end.
+    /// A call that a thread has started is carried out.
     ///
     /// # Errors
-    /// That of an earlier write; those of `fsync`. Outside of a runtime.
+    /// Fails outside a runtime, with the error of an earlier write, and with the errors of `fsync`.
     pub async fn sync_all(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.stream.poll_flush(cx)).await?;
         self.call(std::fs::File::sync_all).await
@@ -156,52 +158,55 @@ impl File {
     /// Waits until the contents are on the disk (`fdatasync`).
     ///
     /// # Cancel safety
-    /// A call that has begun is made to its end.
+    /// A call that a thread has started is carried out.
     ///
     /// # Errors
-    /// That of an earlier write; those of `fdatasync`. Outside of a runtime.
+    /// Fails outside a runtime, with the error of an earlier write, and with the errors of
+    /// `fdatasync`.
     pub async fn sync_data(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.stream.poll_flush(cx)).await?;
         self.call(std::fs::File::sync_data).await
     }
 
-    /// Cuts the file to a length, or fills it up with zeros.
+    /// Truncates the file to a length, or extends it with zeros (`ftruncate`).
     ///
     /// # Cancel safety
-    /// A call that has begun is made to its end.
+    /// A call that a thread has started is carried out.
     ///
     /// # Errors
-    /// That of an earlier write; those of `ftruncate`. Outside of a runtime.
+    /// Fails outside a runtime, with the error of an earlier write, and with the errors of
+    /// `ftruncate`.
     pub async fn set_len(&mut self, length: u64) -> io::Result<()> {
-        // What a cancelled read has read may not be in the file any more.
+        // The bytes of a cancelled read may be cut off; they must not be returned later.
         poll_fn(|cx| self.stream.poll_rest(cx)).await?;
         self.call(move |file| file.set_len(length)).await
     }
 
-    /// Tells what is known of the file.
+    /// Returns the metadata of the file (`fstat`).
     ///
     /// # Cancel safety
     /// Nothing is lost.
     ///
     /// # Errors
-    /// That of an earlier write; those of `fstat`. Outside of a runtime.
+    /// Fails outside a runtime, with the error of an earlier write, and with the errors of `fstat`.
     pub async fn metadata(&mut self) -> io::Result<Metadata> {
         self.call(std::fs::File::metadata).await
     }
 
-    /// Says who may do what with the file.
+    /// Sets the permissions of the file (`fchmod`).
     ///
     /// # Cancel safety
-    /// A call that has begun is made to its end.
+    /// A call that a thread has started is carried out.
     ///
     /// # Errors
-    /// That of an earlier write; those of `fchmod`. Outside of a runtime.
+    /// Fails outside a runtime, with the error of an earlier write, and with the errors of
+    /// `fchmod`.
     pub async fn set_permissions(&mut self, permissions: Permissions) -> io::Result<()> {
         self.call(move |file| file.set_permissions(permissions))
             .await
     }
 
-    /// Makes a call, when what was written before is in the file.
+    /// Calls a function after all writes are in the file.
     async fn call<T: Send + 'static>(
         &mut self,
         call: impl FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
@@ -235,7 +240,7 @@ impl AsyncWrite for File {
         budget::counted(cx, |cx| self.stream.poll_flush(cx))
     }
 
-    /// Flushes. The file is closed when it is dropped.
+    /// Flushes. The file stays open until it is dropped.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_flush(cx)
     }
@@ -257,11 +262,28 @@ impl AsFd for File {
     }
 }
 
-/// How to open a file: std's [`OpenOptions`](std::fs::OpenOptions), with an await.
+/// Options to open a file: [`std::fs::OpenOptions`] with an async `open`.
+///
+/// # Examples
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let path = std::env::temp_dir().join(format!("wheelhouse-log-{}.txt", std::process::id()));
+/// use futures::io::AsyncWriteExt;
+/// use wheelhouse::fs::{self, OpenOptions};
+///
+/// wheelhouse::run(async {
+///     let mut log = OpenOptions::new().append(true).create(true).open(&path).await?;
+///     log.write_all(b"started\n").await?;
+///     log.flush().await?;
+///     assert_eq!(fs::read(&path).await?, b"started\n");
+///     fs::remove_file(&path).await
+/// })
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct OpenOptions(std::fs::OpenOptions);
 
-/// Declares the settings.
+/// Declares a method for each option.
 macro_rules! settings {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
@@ -273,7 +295,7 @@ macro_rules! settings {
 }
 
 impl OpenOptions {
-    /// Nothing is allowed as yet.
+    /// Creates options that allow neither reading nor writing.
     #[expect(clippy::new_without_default, reason = "std's default can open nothing")]
     #[must_use]
     pub fn new() -> Self {
@@ -281,21 +303,21 @@ impl OpenOptions {
     }
 
     settings! {
-        /// Whether it may be read.
+        /// Sets whether the file may be read.
         read;
-        /// Whether it may be written.
+        /// Sets whether the file may be written.
         write;
-        /// Whether each write goes to the end.
+        /// Sets whether each write appends to the end of the file.
         append;
-        /// Whether what was there goes.
+        /// Sets whether an existing file is truncated to length 0.
         truncate;
-        /// Whether it is made where there is none.
+        /// Sets whether a missing file is created.
         create;
-        /// Whether it is made, and it is an error where there is one.
+        /// Sets whether the file is created, and it is an error if it exists.
         create_new;
     }
 
-    /// The settings in std's form, for what is not here (`OpenOptionsExt`).
+    /// Returns the options of std, to set those that have no method here (`OpenOptionsExt`).
     pub fn as_std_mut(&mut self) -> &mut std::fs::OpenOptions {
         &mut self.0
     }
@@ -303,10 +325,10 @@ impl OpenOptions {
     /// Opens a file.
     ///
     /// # Cancel safety
-    /// A file that is opened for nobody is closed.
+    /// If the call is cancelled, the file is closed. It may have been created or truncated.
     ///
     /// # Errors
-    /// Those of `open`; outside of a runtime.
+    /// Fails outside a runtime, and with the errors of `open`.
     #[track_caller]
     pub fn open<P: AsRef<Path>>(&self, path: P) -> impl Future<Output = io::Result<File>> + use<P> {
         let location = Location::caller();

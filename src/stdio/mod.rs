@@ -1,10 +1,27 @@
-//! Standard input, output and error of this process. Floor 3.
+//! Standard input, output and error of this process.
 //!
-//! They may be files, pipes or a terminal that other programs share, so they cannot be made non-blocking: each call runs on
-//! another thread. Where another program made them non-blocking, that thread waits until they are ready.
+//! ```no_run
+//! use futures::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+//! use wheelhouse::stdio::{stdin, stdout};
 //!
-//! A thread that reads a terminal where nobody types cannot be interrupted. It holds up neither the end of the runtime nor that of
-//! the process.
+//! wheelhouse::run(async {
+//!     let (mut input, mut output) = (BufReader::new(stdin()), stdout());
+//!     output.write_all(b"name? ").await?;
+//!     output.flush().await?;
+//!     let mut name = String::new();
+//!     input.read_line(&mut name).await?;
+//!     println!("hello {}", name.trim_end());
+//!     Ok::<(), std::io::Error>(())
+//! })?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! Each call runs on another thread. The standard streams may be files, pipes or a terminal that
+//! other processes share, so this process does not make them non-blocking. If another process has
+//! done so, the thread waits until the stream is ready.
+//!
+//! A thread that reads from a terminal cannot be interrupted. Neither the end of the runtime nor
+//! the end of the process waits for it.
 
 use std::io::{self, Read, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,9 +36,10 @@ use crate::runtime::{Blocking, BlockingStream, OnShutdown};
 use crate::util::budget;
 use crate::util::waiting_io::{WaitFor, until_done, write_all};
 
-/// Gives this process's standard input.
+/// Returns the standard input of this process.
 ///
-/// Have one and keep it: what it read and has not given goes when it is dropped, and a read that was cancelled goes on in it.
+/// Create one handle and keep it: bytes that it has read but not returned are lost when it is
+/// dropped. A cancelled read continues in its handle.
 ///
 /// # Examples
 /// ```no_run
@@ -43,9 +61,9 @@ pub fn stdin() -> Stdin {
     Stdin(BlockingStream::new(Input))
 }
 
-/// Gives this process's standard output.
+/// Returns the standard output of this process.
 ///
-/// Flush it before the program ends, to be sure that everything is out.
+/// Flush it before the program ends, so that all bytes are written.
 ///
 /// # Examples
 /// ```
@@ -65,31 +83,33 @@ pub fn stdout() -> Stdout {
     Stdout(BlockingStream::new(Output(Location::caller())))
 }
 
-/// Gives this process's standard error.
+/// Returns the standard error of this process.
+///
+/// Flush it before the program ends, so that all bytes are written.
 #[must_use]
 #[track_caller]
 pub fn stderr() -> Stderr {
     Stderr(BlockingStream::new(Errors(Location::caller())))
 }
 
-/// Standard input, from [`stdin`].
+/// The standard input, from [`stdin`].
 ///
 /// # Cancel safety
-/// A read that is cancelled has lost nothing: the next one of this handle finds what it read.
+/// A cancelled read loses nothing: the next read of the same handle returns its bytes.
 #[derive(Debug)]
 pub struct Stdin(BlockingStream<Input>);
 
-/// Standard output, from [`stdout`].
+/// The standard output, from [`stdout`].
 ///
 /// # Cancel safety
-/// A write that is cancelled was either not taken, or is made to its end.
+/// A cancelled write was either not started, or is carried out.
 #[derive(Debug)]
 pub struct Stdout(BlockingStream<Output>);
 
-/// Standard error, from [`stderr`].
+/// The standard error, from [`stderr`].
 ///
 /// # Cancel safety
-/// A write that is cancelled was either not taken, or is made to its end.
+/// A cancelled write was either not started, or is carried out.
 #[derive(Debug)]
 pub struct Stderr(BlockingStream<Errors>);
 
@@ -129,19 +149,21 @@ macro_rules! write {
 
 write!(Stdout, Stderr);
 
-/// The calls of standard input.
+/// Reads standard input.
 #[derive(Clone, Debug)]
 struct Input;
 
-/// The calls of standard output, and where it was asked for.
+/// Writes to standard output. The location of `stdout()` is for the report at the end of the
+/// runtime.
 #[derive(Clone, Debug)]
 struct Output(&'static Location<'static>);
 
-/// The calls of standard error, and where it was asked for.
+/// Writes to standard error. The location of `stderr()` is for the report at the end of the
+/// runtime.
 #[derive(Clone, Debug)]
 struct Errors(&'static Location<'static>);
 
-/// Writes all bytes to a standard stream. One that is closed takes everything, as with std.
+/// Writes all bytes to a standard stream. A closed stream accepts all bytes, as in std.
 fn write_directly(descriptor: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     write_all(descriptor, bytes, |bytes| {
         match rustix::io::write(descriptor, bytes) {
@@ -151,7 +173,7 @@ fn write_directly(descriptor: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// What calls give that the handle does not offer.
+/// The outcome of operations that the handle does not offer.
 fn unsupported<T>() -> io::Result<T> {
     Err(io::ErrorKind::Unsupported.into())
 }
@@ -183,10 +205,12 @@ impl Blocking for Output {
     }
 
     fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
-        // Held to the end: lines that others print do not come in between, and the exit of the process, which would wait for a
-        // terminal that nobody reads, leaves the stream alone.
+        // The lock is held until all bytes are written. So output of other threads does not come in
+        // between, and the exit of the process does not wait for a blocked terminal: it flushes
+        // standard output only if it is not locked.
         let (descriptor, mut out) = (io::stdout(), io::stdout().lock());
-        // What `print!` left in the buffer comes first. The rest goes around it: it cannot say how much of it was written.
+        // The bytes that `print!` left in the buffer come first. Our bytes bypass the buffer,
+        // because a buffered write does not report how many bytes were written.
         until_done(descriptor.as_fd(), WaitFor::Writable, || out.flush())?;
         write_directly(descriptor.as_fd(), bytes)
     }

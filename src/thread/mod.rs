@@ -1,16 +1,28 @@
-//! Functions that block, on threads of their own. Floor 3.
+//! Blocking functions, run on a pool of threads.
 //!
-//! A function that computes for long or waits in the system would hold up every task. [`to_thread`] runs it on a thread of a
-//! pool, and the task that asked awaits its value. All runtimes of the process share the pool. Its threads are started when they
-//! are needed, at most 500 of them (the environment variable `BLOCKING_MAX_THREADS` says otherwise), and end when they had nothing
-//! to do for half a second. A function that finds them all busy waits for one.
+//! A function that computes for a long time, or that blocks in a system call, would stop all tasks
+//! of the runtime. [`to_thread`] runs it on another thread, and the task awaits its value:
 //!
-//! Where the system refuses to start a thread (`RLIMIT_NPROC`, a container's `pids.max`), functions wait for the threads that
-//! exist. Where none exists, a function is not called: [`to_thread`] panics with a message that says so, and the functions of
-//! [`fs`](crate::fs), of [`stdio`](crate::stdio) and of name lookups give an error.
+//! ```
+//! let sum: u64 = wheelhouse::run(async {
+//!     wheelhouse::to_thread(|| (1..=1_000_000_u64).sum()).await
+//! });
+//! assert_eq!(sum, 500_000_500_000);
+//! ```
 //!
-//! The threads do not inherit the CPU affinity and the timer slack of a runtime's thread: they run on the CPUs of the process's
-//! first thread.
+//! # The pool
+//!
+//! All runtimes of the process share one pool. It starts threads on demand, up to 500 (or the value
+//! of the environment variable `BLOCKING_MAX_THREADS`); a thread ends after half a second without
+//! work. If all threads are busy, a function waits for one.
+//!
+//! If the system refuses to start a thread (`RLIMIT_NPROC`, `pids.max` of a container), functions
+//! wait for the threads that exist. If there is none, the function is not called: [`to_thread`]
+//! panics with a message that says so, and the functions of [`fs`](crate::fs),
+//! [`stdio`](crate::stdio) and DNS lookups return an error.
+//!
+//! The threads do not inherit the CPU affinity and the timer slack of the runtime's thread. They
+//! run on the CPUs of the first thread of the process.
 
 use std::fmt;
 use std::future::Future;
@@ -20,23 +32,24 @@ use std::task::{Context, Poll, ready};
 
 use crate::runtime::{Offload, OnShutdown, with};
 
-/// Runs a function that blocks on another thread, and gives its value (asyncio: `asyncio.to_thread`).
+/// Runs a blocking function on another thread and returns its value (asyncio: `asyncio.to_thread`).
 ///
-/// The thread begins with the first poll. A panic of the function goes on in the task that awaits it, with what it carried.
-/// [Context variables](crate::context_var) that are set here have a clone of their value there, where that is `Clone + Send`
-/// and they are inherited.
+/// The first poll passes the function to the pool. If the function panics, the panic continues in
+/// the task that awaits it, with the same payload. The function sees a clone of those [context
+/// variables](crate::context_var) of the caller that are inherited and `Clone + Send`.
+///
+/// When the runtime ends, it waits for functions that still run, for at most
+/// [`Builder::shutdown_timeout`](crate::Builder::shutdown_timeout), or 5 seconds by default. Then
+/// it reports those that have not returned on standard error, and leaves them running.
 ///
 /// # Cancel safety
-/// A thread cannot be interrupted. Dropped before a thread has taken the function up, it is dropped uncalled. After that
-/// it runs to its end, and its value is dropped there. [`shield`](crate::shield) makes the cancellation wait for it instead.
-///
-/// A runtime that ends waits for functions that still run, at most so long as
-/// [`Builder::shutdown_timeout`](crate::Builder::shutdown_timeout) says, or 5 seconds without it; then it names on standard
-/// error those that did not return, and leaves them to themselves.
+/// If the future is dropped before a thread has started the function, the function is dropped.
+/// After that it runs to its end, because a thread cannot be interrupted, and its value is dropped
+/// on that thread. With [`shield`](crate::shield) the cancellation waits for the function.
 ///
 /// # Panics
-/// Outside of a runtime. When it is awaited: with the panic of the function; where there is no thread and the system refuses to
-/// start one.
+/// Outside a runtime. When awaited: with the panic of the function, or if no thread exists and the
+/// system refuses to start one.
 ///
 /// # Examples
 /// ```
