@@ -17,13 +17,14 @@ use crate::reactor::{Direction, Readiness};
 use crate::runtime::IoSource;
 use crate::util::{budget, signal_of};
 
-/// A child process, from [`Command::spawn`](super::Command::spawn) (asyncio: `asyncio.subprocess.Process`).
+/// A child process, from [`Command::spawn`](super::Command::spawn) (asyncio:
+/// `asyncio.subprocess.Process`).
 ///
-/// When it is dropped before the child has ended, the child runs on, or is killed, if
-/// [`kill_on_drop`](super::Command::kill_on_drop) says so; it is reaped in any case.
+/// If it is dropped before the child has exited, the child continues to run, or is killed if
+/// [`kill_on_drop`](super::Command::kill_on_drop) is set. It is reaped in both cases.
 ///
 /// # Examples
-/// A child that is asked to stop, and made to when it does not:
+/// Asks a child to stop, and kills it if it does not:
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,28 +49,27 @@ use crate::util::{budget, signal_of};
 /// ```
 #[derive(Debug)]
 pub struct Child {
-    /// The pipe to its standard input, if that was asked for.
+    /// The pipe to its standard input, if `Command::stdin` was set to `Stdio::piped()`.
     pub stdin: Option<ChildStdin>,
-    /// The pipe from its standard output, if that was asked for.
+    /// The pipe from its standard output, if `Command::stdout` was set to `Stdio::piped()`.
     pub stdout: Option<ChildStdout>,
-    /// The pipe from its standard error, if that was asked for.
+    /// The pipe from its standard error, if `Command::stderr` was set to `Stdio::piped()`.
     pub stderr: Option<ChildStderr>,
-    /// What std knows of it; `None` once it is being dropped.
+    /// `None` while this handle is being dropped.
     process: Option<std::process::Child>,
-    /// Readable when it has ended.
+    /// Readable when the child has exited.
     exit: IoSource<ExitEvent>,
-    /// Whether dropping this kills it.
     kill_on_drop: bool,
 }
 
-/// What std knows of a child whose handle is alive.
+/// Returns the handle of std, which a live `Child` has.
 fn held(process: &mut Option<std::process::Child>) -> &mut std::process::Child {
     let held = process.as_mut();
-    held.expect("it is taken only while the child's handle is dropped")
+    held.expect("the handle of the child is not being dropped")
 }
 
 impl Child {
-    /// Takes over a child of std. One that cannot be watched is killed.
+    /// Takes over a child of std. Kills a child that cannot be watched.
     pub(super) fn new(mut process: std::process::Child, kill_on_drop: bool) -> io::Result<Self> {
         match Self::watch(&mut process) {
             Ok((exit, stdin, stdout, stderr)) => Ok(Self {
@@ -81,7 +81,8 @@ impl Child {
                 kill_on_drop,
             }),
             Err(error) => {
-                // Nobody will know of it, so it must not go on. If it has gone, its number may be another's.
+                // The caller gets no handle, so the child must not run on. If it has been reaped
+                // (`ESRCH`), its process id may belong to another process.
                 if error.raw_os_error() != Some(Errno::SRCH.raw_os_error()) {
                     process.kill().ok();
                 }
@@ -91,7 +92,7 @@ impl Child {
         }
     }
 
-    /// Puts everything that it has into the reactor.
+    /// Registers the exit event and the pipes.
     #[expect(clippy::type_complexity, reason = "taken apart at once, in one place")]
     fn watch(
         process: &mut std::process::Child,
@@ -109,21 +110,24 @@ impl Child {
         ))
     }
 
-    /// The number of the process.
+    /// Returns the process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.as_ref().map_or(0, std::process::Child::id)
     }
 
-    /// Waits until it has ended. Its standard input is closed first, so that a child that reads to the end can end.
+    /// Waits until the child has exited, and returns its exit status. Later calls return the same
+    /// status.
     ///
-    /// Asked again it gives the same status.
+    /// The pipe to its standard input is closed first, so that a child that reads to the end of its
+    /// input can exit.
     ///
     /// # Cancel safety
     /// Nothing is lost.
     ///
     /// # Errors
-    /// Away from the runtime in which it was started. `ECHILD`, when somebody else took its status: see the [module](super).
+    /// Fails outside the runtime in which the child was started. `ECHILD` means that another part
+    /// of the process took the exit status; see the [module](super).
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         if let Some(status) = self.try_wait()? {
@@ -138,24 +142,26 @@ impl Child {
         exit.when_ready(Direction::Read, ended).await
     }
 
-    /// Gives the status if it has ended.
+    /// Returns the exit status, or `None` if the child has not exited.
     ///
     /// # Errors
-    /// Those of `waitid`, as `ECHILD` when somebody else took its status.
+    /// Fails with the errors of `waitid`. `ECHILD` means that another part of the process took the
+    /// exit status.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         held(&mut self.process).try_wait()
     }
 
-    /// Waits until it has ended, and gives what it wrote meanwhile to those pipes that are still here.
+    /// Waits until the child has exited, and collects the output of its pipes meanwhile.
     ///
-    /// Both are read at the same time, so a child that writes much to either does not get stuck. They are read to their ends,
-    /// which come when those to whom the child gave them, programs that it started, have gone, too.
+    /// Standard output and standard error are read at the same time, so the child does not block on
+    /// either. Both are read to their end; if the child passed them on to processes that it
+    /// started, the end comes when those have exited, too.
     ///
     /// # Cancel safety
-    /// What was read is lost, and the child is dropped.
+    /// The output read so far is lost, and the child is dropped.
     ///
     /// # Errors
-    /// Those of reading and of [`wait`](Self::wait).
+    /// Fails with the errors of reading and of [`wait`](Self::wait).
     #[doc(alias = "communicate")]
     pub async fn wait_with_output(mut self) -> io::Result<Output> {
         drop(self.stdin.take());
@@ -163,9 +169,10 @@ impl Child {
         let mut stderr = Collect::new(self.stderr.take());
         poll_fn(|cx| {
             let (out, err) = (stdout.poll(cx)?, stderr.poll(cx)?);
-            match out.is_ready() && err.is_ready() {
-                true => Poll::Ready(Ok::<_, io::Error>(())),
-                false => Poll::Pending,
+            if out.is_ready() && err.is_ready() {
+                Poll::Ready(Ok::<_, io::Error>(()))
+            } else {
+                Poll::Pending
             }
         })
         .await?;
@@ -176,27 +183,30 @@ impl Child {
         })
     }
 
-    /// Kills it (SIGKILL). [`wait`](Self::wait) tells when it has gone. One that has ended already is no error.
+    /// Kills the child (SIGKILL); then [`wait`](Self::wait) for it. Returns `Ok` if it has exited
+    /// before.
     ///
     /// # Errors
-    /// When it runs as another user by now.
+    /// Fails if the child has become a process of another user.
     pub fn kill(&mut self) -> io::Result<()> {
         self.signal(Signal::KILL)
     }
 
-    /// Asks it to stop (SIGTERM), which it may do in its own time, or not. One that has ended already is no error.
+    /// Asks the child to stop (SIGTERM). It may take its time, or ignore the signal. Returns `Ok`
+    /// if it has exited before.
     ///
     /// # Errors
-    /// When it runs as another user by now.
+    /// Fails if the child has become a process of another user.
     pub fn terminate(&mut self) -> io::Result<()> {
         self.signal(Signal::TERM)
     }
 
-    /// Sends it a signal (asyncio: `send_signal`), by the system's number. One that has ended already is no error.
+    /// Sends a signal, by its number, to the child (asyncio: `send_signal`). Returns `Ok` if it has
+    /// exited before.
     ///
     /// # Errors
-    /// `InvalidInput`, when the system has no such signal, or the C library keeps it for itself (32 and 33); when it runs as another
-    /// user by now.
+    /// Fails with `InvalidInput` if the system has no such signal or the C library reserves it (32
+    /// and 33), and if the child has become a process of another user.
     pub fn send_signal(&mut self, number: i32) -> io::Result<()> {
         match signal_of(number) {
             Some(signal) => self.signal(signal),
@@ -207,14 +217,15 @@ impl Child {
         }
     }
 
-    /// Sends a signal, by the pidfd if there is one, so that no other process gets it.
+    /// Sends a signal through the pidfd if there is one, so that it reaches no other process.
     fn signal(&mut self, signal: Signal) -> io::Result<()> {
         let sent = match self.exit.get() {
             ExitEvent::Pidfd(pidfd) => pidfd_send_signal(pidfd, signal),
             ExitEvent::Thread(_) => Err(Errno::NOSYS),
         };
         let sent = match sent {
-            // A sandbox may forbid this way only, with the error that another user's process gives.
+            // A sandbox may forbid only this call, with the same error as for a process of another
+            // user.
             Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => self.signal_by_number(signal),
             sent => sent,
         };
@@ -224,12 +235,13 @@ impl Child {
         }
     }
 
-    /// Sends a signal by the number of the process, which is its own until its status is taken.
+    /// Sends a signal to the process id, which is valid until the exit status is taken.
     fn signal_by_number(&mut self, signal: Signal) -> Result<(), Errno> {
         let process = held(&mut self.process);
         match process.try_wait() {
             Ok(None) => kill_process(Pid::from_child(process), signal),
-            // It has ended. If its status was taken by others, the number may be another's by now.
+            // It has exited. If its status was taken elsewhere, the process id may be that of
+            // another process.
             Ok(Some(_)) | Err(_) => Ok(()),
         }
     }
@@ -238,7 +250,7 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         if self.kill_on_drop {
-            // It may have ended, or be another user's by now; there is nobody to be told.
+            // A destructor cannot return the error.
             self.kill().ok();
         }
         if let Some(process) = self.process.take() {
@@ -249,20 +261,18 @@ impl Drop for Child {
 
 /// Reads a pipe to its end.
 struct Collect<R> {
-    /// The pipe, until its end.
+    /// `None` at the end, and without a pipe.
     pipe: Option<R>,
-    /// What came.
     bytes: Vec<u8>,
 }
 
 impl<R: AsyncRead + Unpin> Collect<R> {
-    /// Of a pipe, if there is one.
     fn new(pipe: Option<R>) -> Self {
         let bytes = Vec::new();
         Self { pipe, bytes }
     }
 
-    /// Reads what is there.
+    /// Reads what has arrived.
     fn poll(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         let mut buffer = [0; 8 << 10];
         while let Some(pipe) = &mut self.pipe {

@@ -1,4 +1,4 @@
-//! What to start, and how.
+//! The builder of a child process.
 
 use std::ffi::OsStr;
 use std::io;
@@ -8,7 +8,7 @@ use std::process::{ExitStatus, Output, Stdio};
 use super::Child;
 use crate::runtime::require_runtime;
 
-/// A program to start, and how: std's [`Command`](std::process::Command), with awaits.
+/// A program to run, with its arguments and settings: [`std::process::Command`] with async methods.
 ///
 /// # Examples
 /// ```
@@ -26,17 +26,17 @@ use crate::runtime::require_runtime;
 #[doc(alias = "open_process")]
 #[derive(Debug)]
 pub struct Command {
-    /// The settings.
     std: std::process::Command,
-    /// Which of standard input, output and error were said something of.
+    /// Whether standard input, output and error were set.
     set: [bool; 3],
-    /// Whether dropping the child kills it.
+    /// Whether dropping the [`Child`] kills it; `None` if not set.
     kill_on_drop: Option<bool>,
 }
 
 impl Command {
-    /// A program, looked for in `PATH` unless its name has a slash. Without more said it inherits all three standard
-    /// streams, the environment and the working directory.
+    /// Creates the builder for a program, which is searched in `PATH` unless its name contains a
+    /// slash. By default the child inherits the standard streams, the environment and the working
+    /// directory.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         std::process::Command::new(program).into()
     }
@@ -57,13 +57,13 @@ impl Command {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
         self.std.env(name, value);
         self
     }
 
-    /// Sets variables of its environment.
+    /// Sets environment variables.
     pub fn envs<I, K, V>(&mut self, vars: I) -> &mut Self
     where
         I: IntoIterator<Item = (K, V)>,
@@ -74,62 +74,65 @@ impl Command {
         self
     }
 
-    /// Takes a variable out of its environment.
+    /// Removes an environment variable.
     pub fn env_remove(&mut self, name: impl AsRef<OsStr>) -> &mut Self {
         self.std.env_remove(name);
         self
     }
 
-    /// Gives it an empty environment, but for what is set later.
+    /// Clears the environment. Variables that are set later stay.
     pub fn env_clear(&mut self) -> &mut Self {
         self.std.env_clear();
         self
     }
 
-    /// Sets its working directory.
+    /// Sets the working directory.
     pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Self {
         self.std.current_dir(folder);
         self
     }
 
-    /// Says what its standard input is.
+    /// Sets the standard input. `Stdio::piped()` creates a pipe, [`Child::stdin`].
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Self {
         self.set[0] = true;
         self.std.stdin(stdin);
         self
     }
 
-    /// Says what its standard output is.
+    /// Sets the standard output. `Stdio::piped()` creates a pipe, [`Child::stdout`].
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Self {
         self.set[1] = true;
         self.std.stdout(stdout);
         self
     }
 
-    /// Says what its standard error is.
+    /// Sets the standard error. `Stdio::piped()` creates a pipe, [`Child::stderr`].
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Self {
         self.set[2] = true;
         self.std.stderr(stderr);
         self
     }
 
-    /// Puts it into a process group, a new one for 0. A Ctrl-C at the terminal goes to the group in front only.
+    /// Sets the process group, a new one for 0; see setpgid(2). A Ctrl-C at the terminal is sent to
+    /// the foreground group only.
     pub fn process_group(&mut self, group: i32) -> &mut Self {
         std::os::unix::process::CommandExt::process_group(&mut self.std, group);
         self
     }
 
-    /// Says whether the child is killed when its handle, or the future that runs it, is dropped before it has ended, as by a
-    /// cancellation.
+    /// Sets whether the child is killed when its handle, or the future that runs it, is dropped
+    /// before it has exited, for example by a cancellation.
     ///
-    /// Without this setting a [`Child`] that is dropped leaves the process running, as in asyncio; a child of
-    /// [`output`](Self::output) and [`status`](Self::status), which nobody else can reach, is killed.
+    /// By default, dropping a [`Child`] leaves the process running, as in asyncio.
+    /// [`output`](Self::output) and [`status`](Self::status) kill it, because no other handle of it
+    /// exists.
     pub fn kill_on_drop(&mut self, kill: bool) -> &mut Self {
         self.kill_on_drop = Some(kill);
         self
     }
 
-    /// The settings in std's form, for what is not here (`CommandExt`). Say what the standard streams are by the methods here.
+    /// Returns the builder of std, for settings without a method here (`CommandExt`). Set the
+    /// standard streams with the methods here, not through it.
     pub fn as_std_mut(&mut self) -> &mut std::process::Command {
         &mut self.std
     }
@@ -137,33 +140,36 @@ impl Command {
     /// Starts the program.
     ///
     /// # Errors
-    /// Outside of a runtime; when there is no such program or it cannot be executed; when descriptors, processes or memory have
-    /// run out.
+    /// Fails outside a runtime, if the program does not exist or cannot be executed, or if no
+    /// descriptor, process or memory is left.
     pub fn spawn(&mut self) -> io::Result<Child> {
         self.start(self.kill_on_drop.unwrap_or(false))
     }
 
-    /// Runs the program to its end.
+    /// Runs the program until it exits, and returns its exit status.
     ///
     /// # Cancel safety
-    /// Dropping the future kills the program, unless [`kill_on_drop`](Self::kill_on_drop) says otherwise.
+    /// Dropping the future kills the program, unless [`kill_on_drop(false)`](Self::kill_on_drop)
+    /// was called.
     ///
     /// # Errors
-    /// As [`spawn`](Self::spawn).
+    /// As for [`spawn`](Self::spawn) and [`Child::wait`].
     pub async fn status(&mut self) -> io::Result<ExitStatus> {
         let mut child = self.start(self.kill_on_drop.unwrap_or(true))?;
-        // Pipes that nobody reads would hold it up.
+        // Pipes that are never read would block the child.
         drop((child.stdout.take(), child.stderr.take()));
         child.wait().await
     }
 
-    /// Runs the program to its end, and gives what it wrote. Its standard input is empty, unless said otherwise.
+    /// Runs the program until it exits, and returns its output and exit status. Its standard input
+    /// is empty unless set otherwise.
     ///
     /// # Cancel safety
-    /// Dropping the future kills the program, unless [`kill_on_drop`](Self::kill_on_drop) says otherwise; what it wrote is lost.
+    /// Dropping the future kills the program, unless [`kill_on_drop(false)`](Self::kill_on_drop)
+    /// was called. The output is lost.
     ///
     /// # Errors
-    /// As [`spawn`](Self::spawn); those of reading.
+    /// As for [`spawn`](Self::spawn) and [`Child::wait_with_output`].
     #[doc(alias = "run_process")]
     pub async fn output(&mut self) -> io::Result<Output> {
         let [stdin, stdout, stderr] = self.set;
@@ -181,8 +187,8 @@ impl Command {
         child?.wait_with_output().await
     }
 
-    /// Lets the next child inherit those standard streams of which nothing was said, as if [`output`](Self::output) had not been
-    /// called.
+    /// Makes the next child inherit the standard streams that were not set, as if
+    /// [`output`](Self::output) had not been called.
     fn restore_streams(&mut self, said: [bool; 3]) {
         self.set = said;
         let [stdin, stdout, stderr] = said;
@@ -197,7 +203,6 @@ impl Command {
         }
     }
 
-    /// Starts the program.
     fn start(&mut self, kill_on_drop: bool) -> io::Result<Child> {
         require_runtime()?;
         Child::new(self.std.spawn()?, kill_on_drop)
@@ -205,8 +210,8 @@ impl Command {
 }
 
 impl From<std::process::Command> for Command {
-    /// Takes over settings. What they say of standard streams does not count for [`output`](Command::output), which std does not
-    /// tell.
+    /// Converts a builder of std. Its settings of the standard streams are not visible here, and
+    /// [`output`](Command::output) overrides them.
     fn from(std: std::process::Command) -> Self {
         Self {
             std,

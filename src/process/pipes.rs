@@ -1,4 +1,4 @@
-//! The ends of the pipes to and from a child.
+//! Our ends of the pipes to and from a child.
 
 use std::io::{self, IoSlice, IoSliceMut, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,7 +12,7 @@ use rustix::io::ioctl_fionbio;
 use crate::reactor::{Direction, Readiness};
 use crate::runtime::{IoSource, for_one_call};
 
-/// Takes over one end of a pipe.
+/// Makes one end of a pipe non-blocking and registers it.
 fn register<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(
     end: impl Into<OwnedFd>,
     known: Readiness,
@@ -22,45 +22,46 @@ fn register<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(
     IoSource::new(end.into(), known)
 }
 
-/// Gives an end back, for another program.
+/// Deregisters one end and makes it blocking, for use by another program.
 fn release<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(end: IoSource<P>) -> io::Result<Stdio> {
     let end: OwnedFd = end.into_socket().into();
     ioctl_fionbio(&end, false)?;
     Ok(Stdio::from(end))
 }
 
-/// Writes to a child's standard input. Dropping or closing it tells the child the end.
+/// The write end of the pipe to the standard input of a child.
+///
+/// Dropping or closing it makes the child read the end of its input.
 ///
 /// # Cancel safety
-/// A write that was not ready has done nothing.
+/// A write that was pending has moved no bytes.
 #[derive(Debug)]
 pub struct ChildStdin {
-    /// Our end; `None` once it was closed.
+    /// `None` after it was closed.
     pipe: Option<IoSource<PipeWriter>>,
 }
 
 impl ChildStdin {
-    /// Takes over std's pipe.
     pub(super) fn new(pipe: std::process::ChildStdin) -> io::Result<Self> {
         let pipe = Some(register(pipe, Readiness::WRITABLE)?);
         Ok(Self { pipe })
     }
 
-    /// Gives the pipe to another program, as its standard output.
+    /// Converts the pipe, to make it the standard output of another program.
     ///
     /// # Errors
-    /// When it was closed; those of `ioctl`.
+    /// Fails if the pipe was closed, and with the errors of `ioctl`.
     pub fn into_stdio(self) -> io::Result<Stdio> {
         release(self.pipe.ok_or_else(closed)?)
     }
 
-    /// The pipe, unless it was closed.
+    /// Returns the pipe, or an error if it was closed.
     fn open(&self) -> io::Result<&IoSource<PipeWriter>> {
         self.pipe.as_ref().ok_or_else(closed)
     }
 }
 
-/// What writing gives after closing.
+/// The error of a write after a close.
 fn closed() -> io::Error {
     io::Error::new(
         io::ErrorKind::BrokenPipe,
@@ -100,30 +101,28 @@ impl AsyncWrite for ChildStdin {
     }
 }
 
-/// Declares a pipe that reads.
+/// Declares the read end of a pipe.
 macro_rules! reading_pipe {
     ($(#[$doc:meta])* $name:ident, $std:ty) => {
         $(#[$doc])*
         ///
         /// # Cancel safety
-        /// A read that was not ready has done nothing.
+        /// A read that was pending has moved no bytes.
         #[derive(Debug)]
         pub struct $name {
-            /// Our end.
             pipe: IoSource<PipeReader>,
         }
 
         impl $name {
-            /// Takes over std's pipe.
             pub(super) fn new(pipe: $std) -> io::Result<Self> {
                 let pipe = register(pipe, Readiness::NONE)?;
                 Ok(Self { pipe })
             }
 
-            /// Gives the pipe to another program, as its standard input.
+            /// Converts the pipe, to make it the standard input of another program.
             ///
             /// # Errors
-            /// Those of `ioctl`.
+            /// Fails with the errors of `ioctl`.
             pub fn into_stdio(self) -> io::Result<Stdio> {
                 release(self.pipe)
             }
@@ -156,11 +155,11 @@ macro_rules! reading_pipe {
 }
 
 reading_pipe! {
-    /// Reads a child's standard output.
+    /// The read end of the pipe from the standard output of a child.
     ChildStdout, std::process::ChildStdout
 }
 
 reading_pipe! {
-    /// Reads a child's standard error.
+    /// The read end of the pipe from the standard error of a child.
     ChildStderr, std::process::ChildStderr
 }

@@ -1,5 +1,5 @@
 //! Orphans that the [reaper](super::reaper) cannot watch, because no descriptor is left or the
-//! kernel has no pidfds: they are polled until they have ended.
+//! kernel has no pidfds. They are polled until they have exited.
 //!
 //! ```text
 //!   add ──▶ unwatched ── poll_once: has ended ─────▶ reaped

@@ -1,12 +1,14 @@
-//! Where children go whose handle was dropped before they ended: somebody has to take note of their end, or they stay zombies.
+//! Reaps orphans: children that were still running when their handle was dropped. Without it they
+//! would stay zombies.
 //!
 //! ```text
-//!   adopt ─┬─ has ended ──▶ reaped at once
-//!          ├─ runs ──▶ its pidfd in the epoll of one thread, which was made for the first orphan ── it ended ──▶ reaped
-//!          └─ runs, and no pidfd or thread can be had ──▶ polling
+//!   adopt ─┬─ has exited ───────▶ reaped at once
+//!          ├─ runs ─────────────▶ a thread waits for its pidfd, then reaps it
+//!          └─ no pidfd, thread ─▶ polling
 //! ```
 //!
-//! A thread and not a task: an orphan may outlive every runtime.
+//! All orphans share one thread, which the first one starts. A task would not do, because an orphan
+//! may outlive every runtime.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -21,32 +23,29 @@ use rustix::process::{Pid, getpid};
 use super::exit_event::pidfd_of;
 use super::polling;
 
-/// What the thread listens to. By edges, so that what cannot be reaped yet (a debugger holds it),
-/// or is a copy that a forked process closes late, does not keep the thread busy.
+/// Edge-triggered: a child that cannot be reaped yet (a debugger holds it), or a pidfd of which a
+/// forked process has a copy, must not keep the thread busy.
 const EDGES: EventFlags = EventFlags::IN.union(EventFlags::ET);
 
-/// The orphans that run.
+/// The orphans that have not exited.
 struct Orphans {
-    /// The process whose they are. A forked one has a copy of all this, and no thread.
+    /// The process that started the thread. A forked process has a copy of this, but no thread.
     process: Pid,
     /// What the thread waits for.
     epoll: OwnedFd,
-    /// Who they are, by process number.
+    /// By process id.
     children: Mutex<BTreeMap<u64, Orphan>>,
 }
 
-/// One of them.
 struct Orphan {
-    /// The handle of std.
     child: Child,
-    /// What tells of its end.
+    /// Readable when it has exited.
     pidfd: OwnedFd,
 }
 
-/// All orphans of the process; `None` until there was a first one that could be watched.
+/// The orphans of this process; `None` before the first one that could be watched.
 static ORPHANS: Mutex<Option<Arc<Orphans>>> = Mutex::new(None);
 
-/// Takes over a child.
 pub(super) fn adopt(mut child: Child) {
     polling::ensure_thread(watch);
     if !matches!(child.try_wait(), Ok(None)) {
@@ -57,9 +56,9 @@ pub(super) fn adopt(mut child: Child) {
     }
 }
 
-/// Has the thread wait for a child's end; gives the child back where that cannot be.
+/// Makes the thread wait for a child. Returns the child if that is not possible.
 fn watch(child: Child) -> Result<(), Child> {
-    // The pidfd first: without one the thread would have nothing to wait for.
+    // First the pidfd: without one the thread would have nothing to wait for.
     let Ok(pidfd) = pidfd_of(&child) else {
         return Err(child);
     };
@@ -79,7 +78,7 @@ fn watch(child: Child) -> Result<(), Child> {
     Ok(())
 }
 
-/// The orphans, with a thread that waits for them; `None` where that cannot be had now.
+/// Returns the orphans, and starts the thread if there is none. `None` if that is not possible now.
 fn orphans() -> Option<Arc<Orphans>> {
     let mut orphans = ORPHANS.lock().unwrap_or_else(PoisonError::into_inner);
     let ours = |orphans: &Arc<Orphans>| orphans.process == getpid();
@@ -89,7 +88,7 @@ fn orphans() -> Option<Arc<Orphans>> {
     orphans.clone()
 }
 
-/// Makes the thread.
+/// Starts the thread.
 fn start() -> Option<Arc<Orphans>> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).ok()?;
     let children = Mutex::default();
@@ -104,7 +103,7 @@ fn start() -> Option<Arc<Orphans>> {
     Some(orphans)
 }
 
-/// Reaps for ever.
+/// The main loop of the thread.
 fn reap(orphans: &Orphans) {
     let mut events = Vec::with_capacity(64);
     loop {
@@ -126,9 +125,11 @@ fn reap(orphans: &Orphans) {
             let Some(orphan) = children.get_mut(&number) else {
                 continue;
             };
-            // If somebody else took note of it before us, its number may be another's by now, who runs.
+            // If another part of the program has reaped it, its process id may belong to a new
+            // process.
             if !matches!(orphan.child.try_wait(), Ok(None)) {
-                // Before it is closed: it stays in the epoll while a forked process has a copy.
+                // Removed before it is closed, because it stays in the epoll instance while a
+                // forked process has a copy.
                 epoll::delete(&orphans.epoll, &orphan.pidfd).ok();
                 children.remove(&number);
             }
