@@ -1,17 +1,26 @@
-//! Which signal.
+//! The kind of a signal.
 
 use std::fmt;
 
 use signal_hook::consts;
 use signal_hook::low_level::signal_name;
 
-/// A signal, by its number.
+/// A signal number, see signal(7).
 ///
-/// Those that a program may want to listen to have a name here; [`from_raw`](SignalKind::from_raw) takes any.
+/// The signals that programs usually listen to have a function; [`from_raw`](SignalKind::from_raw)
+/// converts any number.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::signal::SignalKind;
+///
+/// assert_eq!(SignalKind::terminate().as_raw(), 15);
+/// assert_eq!(SignalKind::from_raw(1), SignalKind::hangup());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignalKind(i32);
 
-/// Writes the functions that name a signal.
+/// Declares a function for each signal.
 macro_rules! named {
     ($($(#[$doc:meta])* $name:ident = $signal:ident;)*) => {$(
         $(#[$doc])*
@@ -24,37 +33,38 @@ macro_rules! named {
 
 impl SignalKind {
     named! {
-        /// SIGALRM: a timer set by `alarm` has run out.
+        /// SIGALRM: a timer that was set with `alarm` has expired.
         alarm = SIGALRM;
-        /// SIGCHLD: a child process has ended, stopped or gone on.
+        /// SIGCHLD: a child process has exited, stopped or continued.
         child = SIGCHLD;
-        /// SIGHUP: the terminal has gone; servers take it to mean that they should read their settings again.
+        /// SIGHUP: the terminal was closed. Servers read their configuration again on it.
         hangup = SIGHUP;
-        /// SIGINT: what Ctrl-C sends.
+        /// SIGINT: sent by Ctrl-C.
         interrupt = SIGINT;
-        /// SIGIO: a descriptor that was set up for it is ready.
+        /// SIGIO: a descriptor with `O_ASYNC` is ready.
         io = SIGIO;
-        /// SIGPIPE: the reader of a pipe has gone. Rust programs ignore it and get an error instead.
+        /// SIGPIPE: the read end of a pipe was closed. Rust programs ignore it, and the write fails
+        /// instead.
         pipe = SIGPIPE;
-        /// SIGQUIT: what Ctrl-\ sends.
+        /// SIGQUIT: sent by Ctrl-\.
         quit = SIGQUIT;
-        /// SIGTERM: what `kill` sends, and whoever shuts services down.
+        /// SIGTERM: sent by `kill` and by service managers to stop a program.
         terminate = SIGTERM;
-        /// SIGUSR1: means what the program says.
+        /// SIGUSR1: its meaning is defined by the program.
         user_defined1 = SIGUSR1;
-        /// SIGUSR2: means what the program says.
+        /// SIGUSR2: its meaning is defined by the program.
         user_defined2 = SIGUSR2;
-        /// SIGWINCH: the terminal has another size.
+        /// SIGWINCH: the size of the terminal has changed.
         window_change = SIGWINCH;
     }
 
-    /// The signal of that number. Whether it can be listened to, [`unix`](super::unix) tells.
+    /// Converts a signal number. [`unix`](super::unix) fails if the signal cannot be listened to.
     #[must_use]
     pub const fn from_raw(number: i32) -> Self {
         Self(number)
     }
 
-    /// The signal's number.
+    /// Returns the signal number.
     #[must_use]
     pub const fn as_raw(self) -> i32 {
         self.0

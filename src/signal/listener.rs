@@ -1,4 +1,4 @@
-//! A listener to one signal.
+//! Listening to one signal.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,12 +12,16 @@ use super::SignalKind;
 use crate::reactor::{Direction, Readiness};
 use crate::runtime::{IoSource, Subscription, drain, require_runtime};
 
-/// Listens to a signal from now on, instead of what it does by default (asyncio: `loop.add_signal_handler`).
+/// Listens to a signal, which then no longer has its default action (asyncio:
+/// `loop.add_signal_handler`).
+///
+/// The returned [`Signal`] receives the signals that arrive from this call on.
 ///
 /// # Errors
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) for a signal that cannot be listened to: SIGKILL and SIGSTOP, of which
-/// the kernel tells nobody; SIGSEGV, SIGILL and SIGFPE, after which a program cannot go on; what is no signal. Outside of
-/// a runtime; when the process or the system has no file descriptors left.
+/// Fails outside a runtime, or if no file descriptor is left. Fails with
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) for SIGKILL and SIGSTOP, which cannot be handled,
+/// for SIGSEGV, SIGILL and SIGFPE, after which a program cannot continue, and for numbers that are
+/// no signal.
 ///
 /// # Examples
 /// ```no_run
@@ -45,28 +49,29 @@ pub fn unix(kind: SignalKind) -> io::Result<Signal> {
     })
 }
 
-/// Hears of one signal until it is dropped; see [`unix`].
+/// Receives one signal; from [`unix`].
 ///
-/// It is a [`Stream`] too, which never ends.
+/// Dropping the last `Signal` of a kind restores the default action. It is also a [`Stream`], which
+/// never ends.
 #[derive(Debug)]
-#[must_use = "dropping it ends the listening: the signal does again what it does by default"]
+#[must_use = "dropping it restores the default action of the signal"]
 pub struct Signal {
-    /// Which signal.
     kind: SignalKind,
-    /// Keeps the handler writing.
+    /// Keeps the signal handler active.
     _subscription: Subscription,
-    /// Where the handler's bytes arrive.
+    /// Receives a byte from the signal handler.
     socket: IoSource<UnixStream>,
 }
 
 impl Signal {
-    /// Waits for the signal. Those that came since the last call, or since the listener was made, are one.
+    /// Waits until the signal arrives. Signals that arrived since the last call, or since this
+    /// `Signal` was created, count as one.
     ///
     /// # Cancel safety
-    /// No signal is lost when this is dropped: the next call gives it.
+    /// No signal is lost: if the future is dropped, the next call returns at once.
     ///
     /// # Errors
-    /// When it is awaited away from the runtime in which the listener was made.
+    /// Fails outside the runtime in which this `Signal` was created.
     ///
     /// # Examples
     /// ```
@@ -84,15 +89,15 @@ impl Signal {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// [`recv`](Signal::recv), for a hand-written future.
+    /// Polls for the signal; for futures that are written by hand.
     ///
     /// # Errors
-    /// As `recv`.
+    /// As for [`recv`](Signal::recv).
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_io(Direction::Read, cx, drain)
     }
 
-    /// Which signal it listens to.
+    /// Returns the kind of the signal.
     #[must_use]
     pub fn kind(&self) -> SignalKind {
         self.kind

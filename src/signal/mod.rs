@@ -1,40 +1,61 @@
-//! Signals of the operating system. Floor 3.
+//! Signals of the operating system, see signal(7).
 //!
-//! [`ctrl_c`] waits for the user to press Ctrl-C once; [`unix`] listens to any signal, again and again (asyncio:
-//! `loop.add_signal_handler`). [`Builder::cancel_on_ctrl_c`](crate::Builder::cancel_on_ctrl_c) needs neither: it cancels
-//! main (asyncio: what `asyncio.Runner` does with `KeyboardInterrupt`).
+//! [`ctrl_c`] waits for Ctrl-C. [`unix`] listens to any signal, again and again (asyncio:
+//! `loop.add_signal_handler`). To cancel the main future on Ctrl-C, as asyncio does, set
+//! [`Builder::cancel_on_ctrl_c`](crate::Builder::cancel_on_ctrl_c) instead.
 //!
-//! ```text
-//!                                    a signal comes
-//!   unix(kind) ──▶ listening, quiet ───────────────▶ listening, remembered ──┐ more of them: still one
-//!                    │  ▲                              │  │                  │
-//!                    │  └───────────── recv ───────────┘  │ ◀────────────────┘
-//!                    └──── dropped ──▶ not listening ◀────┘
-//!                                       the last listener of the process: the default action is back
+//! A program that stops on Ctrl-C or SIGTERM:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use wheelhouse::signal::{self, SignalKind};
+//! use wheelhouse::{as_completed, run, sleep, spawn};
+//!
+//! async fn terminated() -> std::io::Result<()> {
+//!     signal::unix(SignalKind::terminate())?.recv().await
+//! }
+//!
+//! run(async {
+//!     let work = spawn(sleep(Duration::from_secs(3600)));
+//!     let mut stop = as_completed([spawn(signal::ctrl_c()), spawn(terminated())]);
+//!     stop.next().await;
+//!     work.cancel_and_wait().await.ok();
+//! });
 //! ```
 //!
-//! What runs in the signal handler is signal-hook's: it writes a byte to a socket, which the reactor watches as it
-//! watches those of [`net`](crate::net). So a signal costs no thread, and is seen as soon as a socket is.
+//! # How a signal arrives
+//!
+//! ```text
+//!                                    signal
+//!   unix(kind) ──▶ ┌───────────────┐ ──────▶ ┌────────┐ ─┐ signal: still
+//!                  │ no signal yet │         │ stored │  │ one stored
+//!                  └───────────────┘ ◀────── └────────┘ ◀┘
+//!                                     recv
+//! ```
+//!
+//! The signal handler writes a byte to a socket pair, and the event loop waits for the other end. A
+//! signal needs no thread, and is noticed as soon as a ready socket.
 //!
 //! # Guarantees
-//! - Every listener hears, in whichever runtime and thread it is.
-//! - A listener hears of what came after it was made, also before it is first polled. Signals that come before it is
-//!   polled again are one, as for the kernel a signal that waits to be handled is.
-//! - While a listener waits, virtual time does not jump, and there is no deadlock to report.
-//! - When the last listener of a signal is dropped, the signal does again what it did by default (asyncio:
-//!   `loop.remove_signal_handler`; tokio never gives it back). For [`ctrl_c`] that is when the runtime ends.
-//! - A listener may be moved to another thread, and dropped there.
+//! - Each `Signal` of a kind receives the signal, in all runtimes and on all threads.
+//! - A `Signal` receives the signals that arrive after it was created, also before its first poll.
+//!   Several signals before a poll count as one, as they do in the kernel.
+//! - While a task waits for a signal, virtual time does not advance, and no deadlock is reported.
+//! - When the last `Signal` of a kind is dropped, the default action is restored (asyncio:
+//!   `loop.remove_signal_handler`; tokio does not restore it). After [`ctrl_c`] it is restored when
+//!   the runtime ends.
+//! - A `Signal` may be moved to another thread and dropped there.
 //!
 //! # Non-guarantees
-//! - Listening overrules what the process inherited: a program that was started with a signal ignored hears it once
-//!   it listens.
-//! - The default action comes back only where it was there at the first listening: a signal that was ignored is
-//!   ignored again, and one that another library listens to is left to that. Real-time signals are ignored then.
-//! - A library that listens through the same crate, as tokio does, and begins to while or after we listened, is not
-//!   seen: after our last listener the default action runs, and most of them end the process. Keep a listener.
-//! - A listener has two file descriptors of its own, the `ctrl_c`s of one runtime share two.
-
-mod kind;
+//! - Listening overrides an inherited disposition: a program that was started with a signal ignored
+//!   receives it when it listens.
+//! - The default action is restored only if it was in force when the process first listened. A
+//!   signal that was ignored is ignored again, and a signal that another library handles is left to
+//!   that library. Real-time signals are ignored.
+//! - If another library starts to listen through the crate `signal-hook` after this one, as tokio
+//!   does, this crate cannot detect it. When the last `Signal` is dropped, the default action then
+//!   runs, which for most signals ends the process. Keep a `Signal` alive in such a program.
+//! - Each `Signal` has two file descriptors. All `ctrl_c` futures of a runtime share two.
 mod listener;
 mod waiter;
 

@@ -7,28 +7,29 @@ use std::task::{Context, Poll, ready};
 
 use crate::runtime::{elsewhere, try_with};
 
-/// Waits until the user presses Ctrl-C (or somebody sends SIGINT).
+/// Waits until the user presses Ctrl-C, or the process receives SIGINT in another way.
 ///
-/// From the first call in a runtime until that runtime has been dropped, Ctrl-C does not end the process by itself. Not
-/// even between two calls: a Ctrl-C that nobody waits for is kept for the next `ctrl_c`, so that a loop may make a new
-/// one in each round. Whoever wants the default action back earlier listens by [`unix`](super::unix) and drops
-/// that; whoever wants a second Ctrl-C to end the process calls it twice, or asks for
-/// [`Builder::cancel_on_ctrl_c`](crate::Builder::cancel_on_ctrl_c).
+/// From the first call in a runtime until that runtime is dropped, Ctrl-C does not end the process.
+/// A Ctrl-C between two calls is stored for the next call, so a loop may call `ctrl_c` again in
+/// each round. Several Ctrl-C that are not awaited count as one.
 ///
-/// Several that wait at once, in one runtime or in several, all hear of the same Ctrl-C. It counts as taken when the first
-/// of a runtime has given it; a `ctrl_c` that is made there after that waits for the next. One that nobody took when the runtime
-/// is dropped goes with it.
+/// If several `ctrl_c` futures wait, in one runtime or in several, the same Ctrl-C completes all of
+/// them. A `ctrl_c` that is created in a runtime after one of its futures has completed waits for
+/// the next Ctrl-C.
+///
+/// To end the process with a second Ctrl-C, wait twice, or use
+/// [`Builder::cancel_on_ctrl_c`](crate::Builder::cancel_on_ctrl_c). To get the default action back
+/// earlier, use [`unix`](super::unix), and drop its [`Signal`](super::Signal).
 ///
 /// # Cancel safety
-/// Nothing is lost: when this is dropped before it gave a Ctrl-C that came, the next `ctrl_c` gives it. Presses that
-/// nobody takes in between are one.
+/// Nothing is lost: a Ctrl-C that a dropped future has not returned is stored for the next call.
 ///
 /// # Errors
-/// [`Signal`](super::Signal)'s: no file descriptors left, or awaited outside of a runtime, or in another one than it
-/// was made in.
+/// Fails if no file descriptor is left, or if it is awaited outside the runtime in which it was
+/// created.
 ///
 /// # Panics
-/// When polled after it was done.
+/// If it is polled after completion.
 ///
 /// # Examples
 /// ```no_run
@@ -45,7 +46,8 @@ use crate::runtime::{elsewhere, try_with};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn ctrl_c() -> CtrlC {
-    // Here and not at the first poll, so that what comes in between is not lost. An error is found again then.
+    // Here and not at the first poll, so that no Ctrl-C before that is lost. An error occurs again
+    // at the first poll.
     CtrlC(begin().unwrap_or(CtrlCState::New))
 }
 
@@ -54,23 +56,20 @@ pub fn ctrl_c() -> CtrlC {
 #[must_use = "futures do nothing unless awaited"]
 pub struct CtrlC(CtrlCState);
 
-/// Where a [`CtrlC`] stands.
 #[derive(Clone, Copy, Debug)]
 enum CtrlCState {
-    /// It was made outside of a runtime, or there listening was not possible.
+    /// Created outside a runtime, or listening failed. The first poll tries again.
     New,
-    /// It waits.
     Waiting {
         /// The number of its runtime.
         runtime: u32,
-        /// How many interrupts had been taken there when it was made.
+        /// How many Ctrl-C its runtime had returned when it was created.
         since: u64,
     },
-    /// It has heard.
     Done,
 }
 
-/// Begins to wait in the runtime that runs here.
+/// Starts to wait in the runtime of this thread.
 fn begin() -> io::Result<CtrlCState> {
     let begun = try_with(|core| {
         let since = core.wait_for_ctrl_c()?;
