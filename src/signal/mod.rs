@@ -56,6 +56,8 @@
 //!   does, this crate cannot detect it. When the last `Signal` is dropped, the default action then
 //!   runs, which for most signals ends the process. Keep a `Signal` alive in such a program.
 //! - Each `Signal` has two file descriptors. All `ctrl_c` futures of a runtime share two.
+
+mod kind;
 mod listener;
 mod waiter;
 
