@@ -32,6 +32,7 @@ mod context;
 mod core;
 mod drive;
 mod ending;
+mod io;
 mod last_words;
 mod order;
 mod outgoing;
@@ -39,9 +40,7 @@ mod owned_tasks;
 mod pending_joins;
 mod poll_task;
 mod queue;
-mod registered;
 mod remote;
-mod reply;
 mod report;
 mod roots;
 mod scope_handle;
@@ -49,13 +48,11 @@ mod shared;
 mod shutdown;
 mod signals;
 mod spawn;
-mod transfer;
 mod turn;
 mod variables;
 mod virtual_time;
 
 use std::fmt;
-use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
@@ -65,16 +62,14 @@ pub use builder::Builder;
 pub(crate) use clock::{Clock, to_instant, to_nanos};
 pub(crate) use context::{OwnTurn, try_with, with};
 pub(crate) use core::Core;
+pub(crate) use io::{IoSource, elsewhere, for_one_call, require_runtime};
 pub(crate) use order::{Order, Schedule, next as next_random};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use pending_joins::PendingJoins;
-pub(crate) use registered::{IoSource, elsewhere, require_runtime};
-pub use remote::Remote;
-pub use reply::RemoteHandle;
+pub use remote::{Remote, RemoteHandle};
 pub(crate) use scope_handle::{DeferredOpen, ScopeHandle};
 pub(crate) use shared::{Message, Shared};
 pub(crate) use signals::{Subscription, drain};
-pub(crate) use transfer::for_one_call;
 pub(crate) use variables::{abort_outside, replace_vars_here, vars_here};
 
 use crate::cell::Label;
@@ -186,7 +181,7 @@ impl Runtime {
     /// # Errors
     /// Returns the error of `epoll_create1`, `eventfd` or `epoll_ctl`, for example if the process
     /// or the system has no file descriptors left.
-    pub fn new() -> io::Result<Self> {
+    pub fn new() -> std::io::Result<Self> {
         Builder::new().build()
     }
 
@@ -195,7 +190,7 @@ impl Runtime {
         Builder::new()
     }
 
-    fn assemble(clock: Clock, shutdown_timeout: Option<Duration>) -> io::Result<Self> {
+    fn assemble(clock: Clock, shutdown_timeout: Option<Duration>) -> std::io::Result<Self> {
         Ok(Self {
             core: Rc::new(Core::new(clock)?),
             shutdown_timeout,
@@ -203,7 +198,7 @@ impl Runtime {
     }
 
     /// Creates a runtime with a virtual clock.
-    pub(crate) fn with_virtual_time() -> io::Result<Self> {
+    pub(crate) fn with_virtual_time() -> std::io::Result<Self> {
         Self::assemble(Clock::virtual_(), None)
     }
 

@@ -68,7 +68,7 @@ const COVERED: &[(&str, &str, &str)] = &[
         "cancel_steps_world.rs",
     ),
     ("net/tcp/stream.rs", "connect peek", "cancel_steps_net.rs"),
-    ("runtime/remote.rs", "spawn call", "cancel_steps.rs"),
+    ("runtime/remote/mod.rs", "spawn call", "cancel_steps.rs"),
     ("signal/listener.rs", "recv", "cancel_steps_rest.rs"),
     ("signal/waiter.rs", "ctrl_c", "cancel_steps_rest.rs"),
     ("sync/barrier.rs", "wait", "sync_locks/cut.rs"),

@@ -21,9 +21,9 @@ use std::io;
 use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 
-use super::{Core, Shared, try_with};
 use crate::error::NoRuntime;
 use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
+use crate::runtime::{Core, Shared, try_with};
 use crate::util::slab::Key;
 
 /// A socket in the reactor of its runtime.

@@ -14,9 +14,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use super::shared::InFlight;
-use super::{Core, Shared, TaskRef, try_with};
 use crate::error::{Cancelled, JoinError, Reason};
+use crate::runtime::shared::InFlight;
+use crate::runtime::{Core, Shared, TaskRef, try_with};
 use crate::util::wait_graph::{Note, ResourceKind};
 use crate::util::{budget, drop_quietly, wake_quietly};
 

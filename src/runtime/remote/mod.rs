@@ -8,8 +8,10 @@
 //!                    cancellation
 //! ```
 //!
-//! `Sender` and `RemoteHandle` are in [`reply`](mod@super::reply). The `Sender` is used or dropped
+//! `Sender` and `RemoteHandle` are in [`reply`](mod@reply). The `Sender` is used or dropped
 //! on every path, so each handle completes.
+
+mod reply;
 
 use std::fmt;
 use std::future::Future;
@@ -20,12 +22,13 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::reply::{RemoteHandle, Sender, reply};
-use super::shared::InFlight;
-use super::{Message, Shared, try_with, with};
 use crate::cell::{Label, Schedule};
 use crate::error::{JoinError, Panic};
+use crate::runtime::shared::InFlight;
+use crate::runtime::{Message, Shared, try_with, with};
 use crate::util::{caught, drop_quietly};
+pub use reply::RemoteHandle;
+use reply::{Sender, reply};
 
 /// A handle by which other threads spawn tasks and call functions in a runtime.
 ///

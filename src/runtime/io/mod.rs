@@ -1,0 +1,7 @@
+//! Sockets and pipes in the reactor of their runtime.
+
+mod source;
+mod transfer;
+
+pub(crate) use source::{IoSource, elsewhere, require_runtime};
+pub(crate) use transfer::for_one_call;
