@@ -1,9 +1,9 @@
-//! What hyper asks of a runtime: streams, a timer, and somebody to run its futures.
+//! hyper on this runtime: streams, a timer and an executor for hyper 1.
 //!
-//! None of it asks for `Send`: services may hold `Rc`s, also over HTTP/2.
+//! Futures and services need not be `Send`, also with HTTP/2, so they may hold an `Rc`.
 //!
 //! # Examples
-//! A server and a client, over a connection of their own:
+//! A server and a client on the two ends of one connection:
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -49,28 +49,28 @@ use pin_project_lite::pin_project;
 
 use crate::{task, time};
 
-/// How much is read at a time. hyper's own buffer grows with it, and stays: a connection that has
-/// read a body of a mebibyte keeps 50 to 66 KiB by this size, 260 KiB by one of 64 KiB, and 418 KiB
-/// on tokio, which reads without a bound.
+/// The greatest number of bytes of one read. hyper's buffer grows with it and never shrinks: after
+/// a body of 1 MiB a connection keeps 50 to 66 KiB with this size, 260 KiB with 64 KiB, and 418 KiB
+/// on tokio, which sets no bound.
 const CHUNK: usize = 16 << 10;
 
 thread_local! {
-    /// Where bytes are read to, by all streams of this thread: hyper's own buffer is not
-    /// initialized. Empty before the first read, and while a stream reads, which may be user code
-    /// that reads from another one.
+    /// The buffer into which all streams of this thread read, because hyper's own buffer is not
+    /// initialized. It is empty before the first read, and during a read, which may be third-party
+    /// code that reads from another stream.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 pin_project! {
-    /// A stream for hyper, of a stream of `futures::io`.
+    /// Wraps a stream of `futures::io` for hyper.
     ///
-    /// Keeps no buffer. What is read goes through a buffer of 16 KiB that all streams of a thread
+    /// It buffers nothing. A read goes through a buffer of 16 KiB that all streams of a thread
     /// share.
     #[doc(alias = "TokioIo")]
     pub struct Io<S> {
         #[pin]
         stream: S,
-        // Whether writes from several buffers at once are worth it.
+        // Whether hyper should write from several buffers with one call.
         vectored: bool,
     }
 }
@@ -84,8 +84,9 @@ impl<S> Io<S> {
         }
     }
 
-    /// Wraps a stream that writes from several buffers with one call, as [`TcpStream`](crate::net::TcpStream) and
-    /// [`UnixStream`](crate::net::UnixStream) do: larger bodies are then not copied behind their headers.
+    /// Wraps a stream whose `poll_write_vectored` writes several buffers with one call, such as
+    /// [`TcpStream`](crate::net::TcpStream) and [`UnixStream`](crate::net::UnixStream). hyper then
+    /// does not copy larger bodies behind their headers.
     pub fn vectored(stream: S) -> Self {
         Self {
             vectored: true,
@@ -93,17 +94,17 @@ impl<S> Io<S> {
         }
     }
 
-    /// The stream.
+    /// Returns a reference to the stream.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// The stream.
+    /// Returns a mutable reference to the stream.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// Gives the stream back.
+    /// Returns the stream.
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -127,16 +128,17 @@ impl<S: AsyncRead> hyper::rt::Read for Io<S> {
         if let Poll::Ready(Ok(count)) = outcome {
             let read = &mut scratch[..count];
             into.put_slice(read);
-            // A stream that claims more than it wrote must not give another connection's bytes.
+            // A stream that claims more bytes than it wrote must not get those of another
+            // connection.
             read.fill(0);
         }
-        // After the destructors of thread-locals there is no place to put it back to.
+        // After the thread-locals of this thread are destroyed, the buffer is dropped.
         SCRATCH.try_with(|place| place.set(scratch)).ok();
         outcome.map_ok(drop)
     }
 }
 
-/// Returns the buffer of this thread, or a new one where there is none.
+/// Returns the buffer of this thread, or a new one.
 fn take_scratch() -> Vec<u8> {
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     if scratch.is_empty() {
@@ -175,10 +177,10 @@ impl<S: AsyncWrite> hyper::rt::Write for Io<S> {
     }
 }
 
-/// Runs hyper's futures as tasks of the runtime, which HTTP/2 needs.
+/// Runs hyper's futures as tasks of the runtime. HTTP/2 needs it.
 ///
 /// # Panics
-/// When hyper uses it outside of a runtime.
+/// If hyper uses it outside a runtime.
 #[doc(alias = "TokioExecutor")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Executor;
@@ -189,10 +191,10 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for Executor {
     }
 }
 
-/// Tells hyper the time, and wakes it, by the runtime's clock: in tests the virtual one.
+/// hyper's timer, on the clock of the runtime: in tests, virtual time.
 ///
 /// # Panics
-/// When hyper uses it outside of a runtime.
+/// If hyper uses it outside a runtime.
 #[doc(alias = "TokioTimer")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timer;
@@ -228,8 +230,8 @@ mod tests {
 
     use super::*;
 
-    /// A stream that fills what it is given with a letter, and claims to have read `claims` bytes;
-    /// first it reads from another one.
+    /// A stream that fills the first `writes` bytes of a buffer with a letter, and returns that it
+    /// has read `claims` bytes. Before that it reads from another stream.
     struct Letters {
         letter: u8,
         writes: usize,
@@ -251,10 +253,10 @@ mod tests {
         }
     }
 
-    /// What one read gives.
+    /// Returns the bytes of one read.
     fn read(io: &mut Io<Letters>) -> Vec<u8> {
-        let mut room = [0; 100];
-        let mut buffer = ReadBuf::new(&mut room);
+        let mut bytes = [0; 100];
+        let mut buffer = ReadBuf::new(&mut bytes);
         let mut cx = Context::from_waker(Waker::noop());
         let ready = Pin::new(io).poll_read(&mut cx, buffer.unfilled());
         assert!(ready.is_ready());
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_reads_from_another_one_keeps_its_bytes() {
+    fn a_stream_that_reads_from_another_one_keeps_its_own_bytes() {
         let inner = Io::new(letters(b'b', 2, 2));
         let mut outer = letters(b'a', 3, 3);
         outer.first = Some(Box::new(inner));

@@ -1,4 +1,5 @@
-//! The traits `tokio::io::{AsyncRead, AsyncWrite}`, for libraries that ask for them. No tokio runtime is needed or brought along.
+//! The traits `tokio::io::{AsyncRead, AsyncWrite}` for streams of `futures::io`. No tokio runtime
+//! is needed.
 //!
 //! # Examples
 //! ```
@@ -27,12 +28,12 @@ use pin_project_lite::pin_project;
 use tokio::io::ReadBuf;
 
 pin_project! {
-    /// A stream with tokio's traits, of a stream of `futures::io`.
+    /// Wraps a stream of `futures::io` for libraries that use tokio's traits.
     #[derive(Debug)]
     pub struct Io<S> {
         #[pin]
         stream: S,
-        // Whether writes from several buffers at once are worth it.
+        // Whether libraries should write from several buffers with one call.
         vectored: bool,
     }
 }
@@ -46,8 +47,8 @@ impl<S> Io<S> {
         }
     }
 
-    /// Wraps a stream that writes from several buffers with one call, as [`TcpStream`](crate::net::TcpStream) and
-    /// [`UnixStream`](crate::net::UnixStream) do.
+    /// Wraps a stream whose `poll_write_vectored` writes several buffers with one call, such as
+    /// [`TcpStream`](crate::net::TcpStream) and [`UnixStream`](crate::net::UnixStream).
     pub fn vectored(stream: S) -> Self {
         Self {
             vectored: true,
@@ -55,17 +56,17 @@ impl<S> Io<S> {
         }
     }
 
-    /// The stream.
+    /// Returns a reference to the stream.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// The stream.
+    /// Returns a mutable reference to the stream.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// Gives the stream back.
+    /// Returns the stream.
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -77,8 +78,8 @@ impl<S: AsyncRead> tokio::io::AsyncRead for Io<S> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let room = into.initialize_unfilled();
-        let count = ready!(self.project().stream.poll_read(cx, room))?;
+        let buffer = into.initialize_unfilled();
+        let count = ready!(self.project().stream.poll_read(cx, buffer))?;
         into.advance(count);
         Poll::Ready(Ok(()))
     }

@@ -6,10 +6,10 @@
 //!
 //! # How abandoned wakers leave
 //!
-//! A dropped read leaves its waker in the line, and nothing tells it from the waker of a task that
-//! still waits. A line of such wakers would grow without bound. So a line that reaches its limit is
-//! swept: all wakers are released, and the tasks that still wait join again. Their number sets the
-//! next limit.
+//! A dropped read leaves its waker in the line, and it cannot be distinguished from that of a task
+//! that still waits. A line of such wakers would grow without bound. So a line that reaches its
+//! limit is swept: all wakers are released, and the tasks that still wait join again. Their number
+//! sets the next limit.
 //!
 //! ```text
 //!            join, below the limit        join, below the limit
@@ -23,9 +23,9 @@
 //!                           release (an edge): the limit stays
 //! ```
 //!
-//! In a lap the loop polls every task that was ready when the lap began. So all who were woken by a
-//! sweep are back in line two laps later, however many they are. The next sweep comes when as many
-//! wakers have joined as were in line then. In an idle program no waker joins, so no number of
+//! In a lap the loop polls every task that was ready when the lap began. So all tasks that a sweep
+//! woke are back in line two laps later, regardless of their number. The next sweep comes when as
+//! many wakers have joined as were in line then. In an idle program no waker joins, so no number of
 //! waiting tasks costs time.
 
 use std::collections::BTreeSet;
@@ -70,12 +70,12 @@ fn identity(waker: &Waker) -> Identity {
 }
 
 impl Waiters {
-    /// Whether no task waits.
+    /// Returns `true` if no task waits.
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 
-    /// Whether `waker` is in the line.
+    /// Returns `true` if `waker` is in the line.
     pub(super) fn contains(&self, waker: &Waker) -> bool {
         self.first
             .as_ref()
@@ -86,7 +86,7 @@ impl Waiters {
                 .is_some_and(|crowd| crowd.known.contains(&identity(waker)))
     }
 
-    /// Puts `waker` at the end of the line, unless it is in the line: then it comes back.
+    /// Puts `waker` at the end of the line. Returns it if it is in the line already.
     pub(crate) fn admit(
         &mut self,
         waker: Waker,
@@ -131,7 +131,7 @@ impl Waiters {
 }
 
 impl Crowd {
-    /// Moves all wakers to `woken`, and gives back the memory that a large crowd took.
+    /// Moves all wakers to `woken`, and frees the memory of a large crowd.
     fn release(&mut self, woken: &mut Vec<Waker>) {
         woken.append(&mut self.wakers);
         self.wakers.shrink_to(MOST);
@@ -142,9 +142,9 @@ impl Crowd {
 /// When a line is swept.
 #[derive(Debug)]
 struct Limit {
-    /// The length at which it is.
+    /// The length at which it is swept.
     length: usize,
-    /// After a sweep: the lap in which those that still wait are back.
+    /// After a sweep: the lap in which the tasks that still wait have joined again.
     back_by: Option<u64>,
 }
 
@@ -157,7 +157,7 @@ impl Default for Limit {
     }
 }
 
-/// What becomes of a line that a waker joins.
+/// What happens when a waker joins a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 enum Admission {
@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    /// A waker that is told from others by its address and does nothing.
+    /// A waker that does nothing. Its address identifies it.
     struct Waiter;
 
     impl Wake for Waiter {
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_any_length_comes_to_rest_after_few_polls_and_stays_so() {
+    fn a_line_of_any_length_comes_to_rest_after_few_polls_and_stays_at_rest() {
         for count in [1, 2, MOST, MOST + 1, 2 * MOST + 1, 1_000, 10_000] {
             let (crowd, mut world) = (crowd(count), World::default());
             world.ready.extend(crowd.iter().cloned());
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn abandoned_wakers_do_not_outnumber_those_that_wait_by_far() {
+    fn the_number_of_abandoned_wakers_is_bounded_by_that_of_waiting_ones() {
         for waiting in [0, 1, 40, 1_000] {
             let (tasks, mut world) = (crowd(waiting), World::default());
             world.ready.extend(tasks.iter().cloned());
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_gives_the_others_back_in_order_and_keeps_the_one_that_joins() {
+    fn a_sweep_returns_the_others_in_order_and_keeps_the_one_that_joins() {
         let crowd = crowd(MOST + 1);
         let mut line = Waiters::default();
         let mut woken = Vec::new();
@@ -348,15 +348,15 @@ mod tests {
             for step in steps {
                 let mut woken = Vec::new();
                 match step {
-                    Step::Join(who) if line.contains(&crowd[who]) => {
-                        prop_assert!(model.contains(&who));
+                    Step::Join(index) if line.contains(&crowd[index]) => {
+                        prop_assert!(model.contains(&index));
                     }
-                    Step::Join(who) => {
-                        line.join(crowd[who].clone(), lap, &mut woken);
+                    Step::Join(index) => {
+                        line.join(crowd[index].clone(), lap, &mut woken);
                         if !woken.is_empty() {
                             prop_assert_eq!(places(&crowd, &woken), std::mem::take(&mut model));
                         }
-                        model.push(who);
+                        model.push(index);
                     }
                     Step::Release => {
                         line.release(&mut woken);
@@ -365,8 +365,8 @@ mod tests {
                     Step::Laps(laps) => lap += laps,
                 }
                 prop_assert_eq!(line.is_empty(), model.is_empty());
-                for (who, waker) in crowd.iter().enumerate() {
-                    prop_assert_eq!(line.contains(waker), model.contains(&who));
+                for (index, waker) in crowd.iter().enumerate() {
+                    prop_assert_eq!(line.contains(waker), model.contains(&index));
                 }
             }
         }

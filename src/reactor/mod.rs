@@ -135,10 +135,10 @@ impl Reactor {
 
     /// Registers a non-blocking descriptor for both directions.
     ///
-    /// `initial` is the readiness that the
-    /// caller assumes. Assuming too little loses nothing, as the next wait reports what is ready
-    /// already: [`Readiness::NONE`] for a listener or a connect under way, [`Readiness::WRITABLE`]
-    /// for an accepted stream, whose first read often returns EAGAIN. [`Readiness::SHORT_COUNTS`]
+    /// `initial` is the readiness that the caller assumes. To assume too little loses nothing,
+    /// because the next wait reports all readiness: [`Readiness::NONE`] for a listener or a socket
+    /// that is connecting, [`Readiness::WRITABLE`] for an accepted stream, whose first read often
+    /// returns EAGAIN. [`Readiness::SHORT_COUNTS`]
     /// may be passed only if the kernel guarantees it. Register a TCP socket after the call to
     /// `connect`; before that, Linux reports a hang-up.
     ///

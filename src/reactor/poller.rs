@@ -75,9 +75,8 @@ const MAX_COARSE: Duration = Duration::from_secs(3600);
 /// An epoll instance.
 #[derive(Debug)]
 struct Instance {
-    /// Its descriptor.
     fd: OwnedFd,
-    /// The process that made it. A forked one has the same instance, not a copy.
+    /// The process that created it. A forked process shares the same instance, not a copy.
     process: Pid,
 }
 
@@ -90,8 +89,8 @@ impl Instance {
         })
     }
 
-    /// Stops listening to `fd`. In a forked process it does nothing, as its parent goes on
-    /// listening.
+    /// Removes `fd`. In a forked process it does nothing, because the parent still uses the
+    /// instance.
     fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         if getpid() == self.process {
             epoll::delete(&self.fd, fd)?;
@@ -100,13 +99,13 @@ impl Instance {
     }
 }
 
-/// An epoll instance and the events that its last wait brought.
+/// An epoll instance, and the events of its last wait.
 pub(super) struct Poller {
-    /// The instance. Only other threads that are about to use it share it, for one call.
+    /// The instance. A [`Detacher`] on another thread shares it for the time of one call.
     epoll: Arc<Instance>,
-    /// What the last wait brought.
+    /// The events of the last wait.
     events: Vec<Event>,
-    /// Whether the last wait with a timeout lasted to its end.
+    /// Whether the last wait with a timeout ended by its timeout.
     ended_by_clock: bool,
     /// The timer slack of the thread that waits.
     slack: Duration,
@@ -123,12 +122,12 @@ impl Poller {
         })
     }
 
-    /// Reads the timer slack of this thread, which waits from now on.
+    /// Reads the timer slack of this thread, which is the one that waits from now on.
     pub(super) fn read_slack(&mut self) {
         self.slack = current_slack();
     }
 
-    /// Listens to all edges of `fd` from now on; what is ready already makes the first edge.
+    /// Adds `fd`, edge-triggered, in both directions. If it is ready now, that is the first edge.
     pub(super) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let edges = EventFlags::IN | EventFlags::OUT | EventFlags::PRI | EventFlags::RDHUP;
         let data = EventData::new_u64(token);
@@ -151,18 +150,17 @@ impl Poller {
         )?)
     }
 
-    /// Stops listening to `fd`.
+    /// Removes `fd`.
     pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.epoll.delete(fd)
     }
 
-    /// Returns what other threads stop listening with.
+    /// Returns a handle with which other threads remove descriptors.
     pub(super) fn detacher(&self) -> Detacher {
         Detacher(Arc::downgrade(&self.epoll))
     }
 
-    /// Waits until there is an event, the time is over, or a signal came; which it was,
-    /// [`events`](Self::events) tells.
+    /// Waits for an event, the timeout, or a signal. [`events`](Self::events) returns the events.
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.events.clear();
         match self.wait_in_steps(timeout) {
@@ -171,14 +169,14 @@ impl Poller {
         }
     }
 
-    /// What the last wait brought.
+    /// Returns the events of the last wait.
     pub(super) fn events(&self) -> impl Iterator<Item = (u64, Readiness)> {
         self.events
             .iter()
             .map(|event| (event.data.u64(), readiness(event.flags)))
     }
 
-    /// Decides between a wait without a clock and one with.
+    /// Waits without a timeout, or up to a deadline.
     fn wait_in_steps(&mut self, timeout: Option<Duration>) -> Result<(), Errno> {
         match timeout {
             None => self.collect(None),
@@ -190,7 +188,7 @@ impl Poller {
         }
     }
 
-    /// Waits in steps until an event comes or `left`, the time up to `deadline`, has passed.
+    /// Waits in steps until an event occurs or `left`, the time until `deadline`, has passed.
     fn wait_until(&mut self, deadline: Instant, mut left: Duration) -> Result<(), Errno> {
         while self.events.is_empty() && !left.is_zero() {
             match coarse_wait(left, self.slack, self.ended_by_clock) {
@@ -203,7 +201,7 @@ impl Poller {
         Ok(())
     }
 
-    /// Waits in epoll itself and takes the events; a timeout must be in whole milliseconds.
+    /// Waits in epoll and stores the events. A timeout must be in whole milliseconds.
     fn collect(&mut self, timeout: Option<Duration>) -> Result<(), Errno> {
         let timeout = timeout.map(timespec);
         epoll::wait(
@@ -214,20 +212,19 @@ impl Poller {
         Ok(())
     }
 
-    /// Waits for what is left of a timeout, and takes the events.
+    /// Waits for the rest of a timeout, and stores the events.
     fn fine_wait(&mut self, left: Duration) -> Result<(), Errno> {
         match self.ppoll_wait(left) {
             Ok(false) => Ok(()),
             Ok(true) => self.collect(Some(Duration::ZERO)),
-            // The process may have no descriptors at all (`RLIMIT_NOFILE` is 0), so ppoll takes
-            // none.
+            // If the process may open no descriptor (`RLIMIT_NOFILE` is 0), ppoll accepts none.
             Err(Errno::INVAL) => self.collect(Some(up_to_milliseconds(left))),
             Err(error) => Err(error),
         }
     }
 
-    /// Waits for the epoll descriptor, to the nanosecond, and tells whether there are events to
-    /// collect.
+    /// Waits for the epoll descriptor, with a timeout in nanoseconds. Returns `true` if there are
+    /// events to collect.
     fn ppoll_wait(&self, timeout: Duration) -> Result<bool, Errno> {
         let mut fds = [PollFd::new(&self.epoll.fd, PollFlags::IN)];
         let (timeout, _without_slack) = match less_slack(timeout, self.slack) {
@@ -253,7 +250,7 @@ impl fmt::Debug for Poller {
     }
 }
 
-/// The part of a timeout to be waited for in whole milliseconds, if there is one.
+/// Returns the part of a timeout to wait in whole milliseconds, if any.
 fn coarse_wait(timeout: Duration, slack: Duration, clock_will_end_it: bool) -> Option<Duration> {
     let early = timeout.min(MAX_COARSE) - timeout.min(MAX_COARSE) / 512;
     let early = early.saturating_sub(slack);
@@ -262,20 +259,20 @@ fn coarse_wait(timeout: Duration, slack: Duration, clock_will_end_it: bool) -> O
     (!skip).then_some(step)
 }
 
-/// A timeout in whole milliseconds that is not shorter.
+/// Rounds a timeout up to whole milliseconds.
 fn up_to_milliseconds(timeout: Duration) -> Duration {
     let nanos = timeout.subsec_nanos().next_multiple_of(1_000_000);
     Duration::from_secs(timeout.as_secs()) + Duration::from_nanos(nanos.into())
 }
 
-/// What to ask the kernel for, which adds a slack of its own, to wait for `left`; `None` where that
-/// would be nothing.
+/// Returns the timeout to pass to the kernel, which adds a slack of its own, to wait for `left`.
+/// `None` if that is nothing.
 fn less_slack(left: Duration, slack: Duration) -> Option<Duration> {
     let less = left.checked_sub(slack.max(left / 1024))?;
     (!less.is_zero()).then_some(less)
 }
 
-/// A timeout as the kernel takes it; none comes here that is longer than an hour and a bit.
+/// Converts a timeout. No timeout here is much longer than an hour.
 fn timespec(timeout: Duration) -> Timespec {
     Timespec {
         tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
@@ -283,7 +280,7 @@ fn timespec(timeout: Duration) -> Timespec {
     }
 }
 
-/// What epoll's flags mean.
+/// Converts the flags of epoll.
 fn readiness(flags: EventFlags) -> Readiness {
     let meanings = [
         (EventFlags::IN, Readiness::READABLE),
@@ -296,22 +293,21 @@ fn readiness(flags: EventFlags) -> Readiness {
         ),
         (EventFlags::ERR, Readiness::ERROR),
     ];
-    let told = meanings.iter().filter(|(flag, _)| flags.contains(*flag));
-    told.fold(Readiness::NONE, |sum, (_, meaning)| sum | *meaning)
+    let set = meanings.iter().filter(|(flag, _)| flags.contains(*flag));
+    set.fold(Readiness::NONE, |sum, (_, meaning)| sum | *meaning)
 }
 
-/// Takes descriptors out of a poller from any thread, also while the poller waits, and after its
-/// end.
+/// Removes descriptors from a poller, on any thread, also while the poller waits, and after it was
+/// dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Detacher(Weak<Instance>);
 
 impl Detacher {
-    /// Stops listening to `fd`. To be called before `fd` is closed: the kernel goes on listening
-    /// while a copy of it is open anywhere, as in a forked process.
+    /// Removes `fd`. Call it before `fd` is closed: the kernel reports the descriptor for as long
+    /// as a copy of it is open, for example in a forked process.
     pub(crate) fn detach(&self, fd: BorrowedFd<'_>) {
         if let Some(epoll) = self.0.upgrade() {
-            // It fails where the kernel has forgotten the descriptor, and then nothing is to be
-            // done.
+            // An error means that the kernel has removed the descriptor.
             epoll.delete(fd).ok();
         }
     }
@@ -337,23 +333,23 @@ impl Notify for EventFd {
     }
 }
 
-/// The timer slack of this thread; the kernel's usual one where it does not say.
+/// Returns the timer slack of this thread, or the default of the kernel if it cannot be read.
 fn current_slack() -> Duration {
     current_timer_slack().map_or(Duration::from_micros(50), Duration::from_nanos)
 }
 
-/// A timer slack that is lowered to the least for as long as the value lives.
+/// Sets the timer slack of the thread to its minimum until the value is dropped.
 #[derive(Debug)]
 struct TimerSlackGuard {
-    /// The slack to go back to.
+    /// The slack to restore.
     before: NonZeroU64,
-    /// The slack belongs to the thread, so the value stays on it.
+    /// The slack is a property of the thread, so the value is not `Send`.
     _home: PhantomData<*const ()>,
 }
 
 impl TimerSlackGuard {
-    /// Lowers the slack of this thread, which a task may have set since the runtime began. Returns
-    /// `None` where the system does not allow that.
+    /// Lowers the slack of this thread. Reads the current one first, because a task may have
+    /// changed it. Returns `None` if the system does not allow it.
     fn lower() -> Option<Self> {
         let before = NonZeroU64::new(current_timer_slack().ok()?)?;
         set_current_timer_slack(Some(NonZeroU64::MIN)).ok()?;
@@ -366,7 +362,7 @@ impl TimerSlackGuard {
 
 impl Drop for TimerSlackGuard {
     fn drop(&mut self) {
-        // What was read from the kernel can be written back to it.
+        // A value that was read from the kernel can be written.
         let restored = set_current_timer_slack(Some(self.before));
         debug_assert!(restored.is_ok());
     }
@@ -376,7 +372,7 @@ impl Drop for TimerSlackGuard {
 mod tests {
     use super::*;
 
-    /// The kernel's own slack.
+    /// The default of the kernel.
     const SLACK: Duration = Duration::from_micros(50);
 
     #[test]
@@ -426,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn any_timeout_gives_a_coarse_wait_that_the_kernel_takes() {
+    fn any_timeout_has_a_coarse_wait_that_the_kernel_accepts() {
         for timeout in [Duration::from_secs(86_400 * 365), Duration::MAX] {
             assert!(coarse_wait(timeout, SLACK, false).is_some_and(|step| step <= MAX_COARSE));
         }
@@ -436,9 +432,9 @@ mod tests {
     fn hanging_up_makes_both_directions_final() {
         use super::super::readiness::Direction::{Read, Write};
         for flag in [EventFlags::HUP, EventFlags::ERR] {
-            let told = readiness(flag);
+            let readiness = readiness(flag);
             for direction in [Read, Write] {
-                assert!(told.is_ready(direction) && told.is_final(direction));
+                assert!(readiness.is_ready(direction) && readiness.is_final(direction));
             }
         }
         assert!(!readiness(EventFlags::RDHUP).is_ready(Write));

@@ -1,119 +1,118 @@
-//! The readiness of one file descriptor, as a value of a few bits.
+//! The readiness of a file descriptor, in a few bits.
 //!
-//! The bits are a memory, not a question to the kernel: an edge sets them, and only the outcome of
-//! a system call takes them away. Each direction of a source is in one of three states:
+//! The bits are a record: an edge of epoll sets them, and the outcome of a system call clears them.
+//! Each direction of a source is in one of three states:
 //!
 //! ```text
-//!                 merge: an edge                    merge: an edge with the end in it
-//!      ┌──────┐ ─────────────────► ┌───────┐ ─────────────────────► ┌───────┐
-//!      │ idle │                    │ ready │                        │ final │
-//!      └──────┘ ◄───────────────── └───────┘                        └───────┘
-//!         ▲      drained (a short count, if that proves it)          │    ▲ │
-//!         │      blocked (EAGAIN)                                    │    └─┘
-//!         └──────────────────────────────────────────────────────────┘  drained: nothing happens
-//!                                  blocked (EAGAIN)
+//!                 merge: an edge          merge: an edge with
+//!      ┌──────┐ ─────────────────► ┌───────┐   the end    ┌───────┐
+//!      │ idle │                    │ ready │ ───────────► │ final │ ─┐ drained:
+//!      └──────┘ ◄───────────────── └───────┘              └───────┘ ◄┘ no change
+//!         ▲     drained, if a short count                     │
+//!         │     proves it; blocked (EAGAIN)                   │
+//!         └───────────────────────────────────────────────────┘
+//!                           blocked (EAGAIN)
 //! ```
 //!
-//! A short count may prove that the kernel's buffer is empty (or full, when writing), because
-//! whatever comes after the call makes a new edge. That spares the second call, whose answer is
-//! known to be EAGAIN.
+//! A short count is a call that moved fewer bytes than it could have. It may prove that the
+//! kernel's buffer is empty (when writing: full), because any later change of the buffer causes a
+//! new edge. That saves the next call, which would return EAGAIN; see epoll(7), question 9.
 //!
-//! It does so only where the kernel promises it: on descriptors with
-//! [`SHORT_COUNTS`](Readiness::SHORT_COUNTS), which are TCP connections. Elsewhere only EAGAIN
-//! counts:
+//! A short count proves this only on descriptors with [`SHORT_COUNTS`](Readiness::SHORT_COUNTS),
+//! which are TCP connections. On others only EAGAIN does:
 //!
-//! - A read of a Unix socket stops short at passed descriptors, at other credentials
-//!   (`SO_PASSCRED`) and at urgent data. The peer decides that, and the reader cannot see it.
-//! - A read of a pipe stops short at the end of a packet. The writer decides that (`O_DIRECT`).
+//! - A read of a Unix socket ends early at passed descriptors, at other credentials
+//!   (`SO_PASSCRED`), and at urgent data. The sender decides on that, and the reader cannot see it.
+//! - A read of a pipe ends early at the end of a packet, if the writer has set `O_DIRECT`.
 //! - A datagram says nothing about the next one.
 //!
-//! On a TCP connection it proves nothing in the final state. When the peer's FIN came together with
-//! its data there was one edge for both, so a reader that went to sleep after a short read would
-//! never hear of the end. The same holds after an error and around TCP's urgent mark, where a read
-//! stops short with more data behind it.
+//! On a TCP connection it proves nothing in the final state. If the FIN of the peer arrived
+//! together with its data, there was one edge for both. A reader that waited after a short read
+//! would never be woken for the end. The same holds after an error, and around TCP urgent data,
+//! where a read ends early although more data follows.
 
 use std::fmt;
 use std::ops::BitOr;
 
-/// One of the two ways that bytes go.
+/// A direction of I/O.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// Reading, receiving, accepting.
     Read,
-    /// Writing, sending, and the end of a connect.
+    /// Writing, sending, and the end of connecting.
     Write,
 }
 
-/// Data, or an end, or a new connection can be read.
+/// There is data, an end of the stream, or a new connection.
 const READABLE: u8 = 1;
-/// There is room to write, or an end to be told.
+/// There is space to write, or writing fails at once.
 const WRITABLE: u8 = 1 << 1;
-/// The reading side has come to its end behind what is still to be read.
+/// The end of the stream follows the data that has not been read.
 const READ_CLOSED: u8 = 1 << 2;
 /// Writing will fail.
 const WRITE_CLOSED: u8 = 1 << 3;
-/// An error waits to be fetched.
+/// An error is pending (`SO_ERROR`).
 const ERROR: u8 = 1 << 4;
-/// Urgent data stands somewhere in the stream, where reads stop short.
+/// There is urgent data in the stream, at which reads end early.
 const URGENT: u8 = 1 << 5;
-/// A short count proves that the next call would block. A property of the descriptor: no edge and
-/// no outcome changes it.
+/// A short count proves that the next call would block. A property of the descriptor, which no edge
+/// and no outcome changes.
 const SHORT_COUNTS: u8 = 1 << 6;
 
-/// The remembered readiness of both directions.
+/// The recorded readiness of both directions.
 ///
-/// Invariant: a bit that makes a direction final never comes without the bit that makes it ready;
-/// the public constants are closed under that rule, and joining keeps it.
+/// Invariant: each bit that makes a direction final comes with the bit that makes it ready. The
+/// public constants satisfy this, and `|` preserves it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Readiness(u8);
 
 impl Readiness {
     /// Nothing is ready.
     pub(crate) const NONE: Self = Self(0);
-    /// Reading is worth a try.
+    /// A read may succeed.
     pub(crate) const READABLE: Self = Self(READABLE);
-    /// Writing is worth a try.
+    /// A write may succeed.
     pub(crate) const WRITABLE: Self = Self(WRITABLE);
-    /// The peer has ended its side.
+    /// The peer has ended its write side.
     pub(crate) const READ_CLOSED: Self = Self(READ_CLOSED | READABLE);
-    /// The other end is gone, writing would fail.
+    /// The connection is closed, and writing would fail.
     pub(crate) const WRITE_CLOSED: Self = Self(WRITE_CLOSED | WRITABLE);
-    /// An error is pending; whichever direction comes first fetches it.
+    /// An error is pending. The next call in either direction returns it.
     pub(crate) const ERROR: Self = Self(ERROR | READABLE | WRITABLE);
-    /// Urgent data is in the stream.
+    /// There is urgent data in the stream.
     pub(crate) const URGENT: Self = Self(URGENT | READABLE);
-    /// Short counts prove that the next call would block, as on a TCP connection.
+    /// A short count proves that the next call would block, as on a TCP connection.
     pub(crate) const SHORT_COUNTS: Self = Self(SHORT_COUNTS);
 
-    /// Whether everything in `other` is known here too.
+    /// Returns `true` if all bits of `other` are set.
     #[cfg(test)]
     pub(crate) fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether a system call in this direction is worth its price.
+    /// Returns `true` if a system call in this direction may succeed.
     pub(crate) fn is_ready(self, direction: Direction) -> bool {
         self.0 & ready_bit(direction) != 0
     }
 
-    /// Whether a short count proves nothing in this direction.
+    /// Returns `true` if a short count proves nothing in this direction.
     pub(crate) fn is_final(self, direction: Direction) -> bool {
         self.0 & final_bits(direction) != 0
     }
 
-    /// Adds what an edge told.
+    /// Adds the bits of an edge.
     pub(crate) fn merge(&mut self, edge: Self) {
         self.0 |= edge.0;
     }
 
-    /// Takes in that a call moved fewer bytes than it could have, but some.
+    /// Records a short count.
     pub(crate) fn drained(&mut self, direction: Direction) {
         if self.0 & SHORT_COUNTS != 0 && !self.is_final(direction) {
             self.0 &= !ready_bit(direction);
         }
     }
 
-    /// Takes in that a call gave EAGAIN, which beats all that was believed before.
+    /// Records that a call returned EAGAIN. It overrides all earlier edges.
     pub(crate) fn blocked(&mut self, direction: Direction) {
         self.0 &= !(ready_bit(direction) | final_bits(direction));
     }
@@ -145,7 +144,7 @@ impl fmt::Debug for Readiness {
     }
 }
 
-/// The bit that says a direction is ready.
+/// Returns the bit that makes a direction ready.
 const fn ready_bit(direction: Direction) -> u8 {
     match direction {
         Direction::Read => READABLE,
@@ -153,7 +152,7 @@ const fn ready_bit(direction: Direction) -> u8 {
     }
 }
 
-/// The bits that make a direction's short counts worthless.
+/// Returns the bits that make a direction final.
 const fn final_bits(direction: Direction) -> u8 {
     match direction {
         Direction::Read => READ_CLOSED | ERROR | URGENT,
@@ -166,7 +165,7 @@ mod tests {
     use super::Direction::{Read, Write};
     use super::*;
 
-    /// All values that edges can build up.
+    /// All values that edges can produce.
     fn every_value() -> impl Iterator<Item = Readiness> {
         let parts = [
             Readiness::READABLE,

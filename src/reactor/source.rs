@@ -1,12 +1,13 @@
-//! One registered file descriptor: its readiness, and the tasks that wait for it.
+//! A registered file descriptor: its readiness, and the tasks that wait for it.
 //!
 //! ```text
 //!                park                an edge, the end of the source,
-//!   absent ───────────────► in line ──────────────────────────────────► gathered: the caller
-//!                                     or a sweep of the line            owes it a wake
+//!   absent ───────────────► in line ──────────────────────────────────► returned: the
+//!                                     or a sweep of the line            caller wakes it
 //! ```
 //!
-//! Nothing here wakes, clones or drops a waker: all three are third-party code, and run only after the
+//! No function here wakes, clones or drops a waker. Wakers are third-party code, which runs only
+//! after the caller has released the reactor.
 //! caller has let go of the reactor.
 
 use std::task::Waker;
@@ -14,19 +15,18 @@ use std::task::Waker;
 use super::line::Waiters;
 use super::readiness::{Direction, Readiness};
 
-/// One registration.
+/// A registered descriptor.
 #[derive(Debug, Default)]
 pub(super) struct Source {
-    /// What is known.
     readiness: Readiness,
-    /// Who waits to read.
+    /// The tasks that wait to read.
     readers: Waiters,
-    /// Who waits to write.
+    /// The tasks that wait to write.
     writers: Waiters,
 }
 
 impl Source {
-    /// A source no one waits for.
+    /// A source for which no task waits.
     pub(super) fn new(readiness: Readiness) -> Self {
         Self {
             readiness,
@@ -34,22 +34,20 @@ impl Source {
         }
     }
 
-    /// What is known.
     pub(super) fn readiness(&self) -> Readiness {
         self.readiness
     }
 
-    /// What is known, to be changed by the outcome of a call.
+    /// Returns the readiness, to be updated with the outcome of a system call.
     pub(super) fn readiness_mut(&mut self) -> &mut Readiness {
         &mut self.readiness
     }
 
-    /// Whether anyone waits in either direction.
+    /// Returns `true` if a task waits in either direction.
     pub(super) fn is_waited_for(&self) -> bool {
         !(self.readers.is_empty() && self.writers.is_empty())
     }
 
-    /// The line of one direction.
     pub(super) fn waiters(&self, direction: Direction) -> &Waiters {
         match direction {
             Direction::Read => &self.readers,
@@ -57,7 +55,6 @@ impl Source {
         }
     }
 
-    /// The line of one direction, to be changed.
     pub(super) fn waiters_mut(&mut self, direction: Direction) -> &mut Waiters {
         match direction {
             Direction::Read => &mut self.readers,
@@ -65,7 +62,7 @@ impl Source {
         }
     }
 
-    /// Takes in an edge and gathers those it concerns.
+    /// Records an edge, and moves the wakers of its directions to `woken`.
     pub(super) fn on_edge(&mut self, edge: Readiness, woken: &mut Vec<Waker>) {
         self.readiness.merge(edge);
         for direction in [Direction::Read, Direction::Write] {
@@ -75,7 +72,7 @@ impl Source {
         }
     }
 
-    /// Ends the source and gathers all who wait.
+    /// Moves all wakers to `woken`, when the source is removed.
     pub(super) fn dissolve(mut self, woken: &mut Vec<Waker>) {
         self.readers.release(woken);
         self.writers.release(woken);

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_after_the_close_does_nothing() {
+    fn an_unpark_after_the_close_does_nothing() {
         let counter = Counter::default();
         let unparker = Unparker::new(&counter);
         unparker.prepare_park();
@@ -201,12 +201,11 @@ mod loom_tests {
         }
     }
 
-    /// Stands for the lock-free queue: an entry is one atomic addition, and gives no order beyond
-    /// its own.
+    /// A model of the lock-free queue: an entry is one atomic addition, and orders no other access.
     struct Queue(AtomicUsize);
 
-    /// The home thread: works until it has seen `expected` entries; gives how often it set out to
-    /// sleep.
+    /// The home thread: runs until it has seen `expected` entries. Returns how often it prepared to
+    /// wait.
     fn home(
         unparker: &Unparker<EventFd>,
         queue: &Queue,
@@ -228,7 +227,7 @@ mod loom_tests {
         }
     }
 
-    /// Runs the model with some threads that each push and ring once.
+    /// Runs the model with threads that each push and unpark once.
     fn check(unparkers: usize) {
         loom::model(move || {
             let event_fd = EventFd::new();
@@ -251,12 +250,12 @@ mod loom_tests {
     }
 
     #[test]
-    fn an_entry_is_never_slept_over() {
+    fn the_home_thread_never_waits_while_there_is_an_entry() {
         check(1);
     }
 
     #[test]
-    fn of_two_ringers_none_is_slept_over() {
+    fn the_home_thread_sees_the_entries_of_two_threads() {
         check(2);
     }
 
@@ -284,11 +283,11 @@ mod loom_tests {
         });
     }
 
-    /// Without the fence on one side the model must find the lost wake; it shows that the test can
-    /// fail.
+    /// Without the fence on one side the model must find the lost wake. This shows that the test
+    /// can fail.
     #[test]
     #[should_panic(expected = "deadlock")]
-    fn the_model_notices_a_missing_fence() {
+    fn the_model_detects_a_missing_fence() {
         loom::model(|| {
             let event_fd = EventFd::new();
             let shared = Arc::new((Unparker::new(event_fd.clone()), Queue(AtomicUsize::new(0))));

@@ -7,7 +7,7 @@ use crate::util::slab::{NONE, Slab};
 ///
 /// With a waker as its value it has 32 bytes, and 40 in the slab.
 pub(super) struct Entry<T> {
-    /// What the timer gives when it fires.
+    /// Returned when the timer fires.
     pub(super) value: T,
     /// When it fires.
     pub(super) tick: Tick,
@@ -34,14 +34,13 @@ pub(super) struct List {
 }
 
 impl List {
-    /// A list without entries.
     pub(super) const EMPTY: List = List {
         head: NONE,
         tail: NONE,
         earliest: Tick::NEVER,
     };
 
-    /// Makes a list of one entry.
+    /// Creates a list of one entry.
     #[inline]
     pub(super) fn of(index: u32, tick: Tick) -> List {
         List {
@@ -51,31 +50,31 @@ impl List {
         }
     }
 
-    /// Tells whether there is no entry.
+    /// Returns `true` if there is no entry.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.head == NONE
     }
 
-    /// Gives the first entry, or [`NONE`].
+    /// Returns the first entry, or [`NONE`].
     #[inline]
     pub(super) fn head(&self) -> u32 {
         self.head
     }
 
-    /// Gives the last entry, or [`NONE`].
+    /// Returns the last entry, or [`NONE`].
     #[inline]
     pub(super) fn tail(&self) -> u32 {
         self.tail
     }
 
-    /// Gives a lower bound of the ticks of a list that has entries.
+    /// Returns a lower bound of the ticks. The list must have entries.
     #[inline]
     pub(super) fn earliest(&self) -> Tick {
         self.earliest
     }
 
-    /// Puts an entry at the end of a list that has some; its links are set by the caller.
+    /// Appends an entry to a list that has entries. The caller sets the links of the entry.
     #[inline]
     pub(super) fn append<T>(&mut self, index: u32, tick: Tick, entries: &mut Slab<Entry<T>>) {
         if let Some(last) = entries.at_mut(self.tail) {
@@ -85,7 +84,7 @@ impl List {
         self.earliest = self.earliest.min(tick);
     }
 
-    /// Takes an entry out that has left the slab already, given the links it had.
+    /// Unlinks an entry that was removed from the slab, by the links that it had.
     #[inline]
     pub(super) fn unlink<T>(&mut self, prev: u32, next: u32, entries: &mut Slab<Entry<T>>) {
         match entries.at_mut(prev) {

@@ -1,68 +1,69 @@
 //! Timers as arithmetic: a hierarchical timing wheel.
 //!
 //! The scheme is from G. Varghese and T. Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987.
-//! A [`Wheel`] knows neither a clock nor a thread nor tasks: it is told the time, and gives back
-//! what is due.
+//! A [`Wheel`] has no clock, thread or task: the caller passes the time, and gets the entries that
+//! are due.
 //!
 //! # The wheel
 //!
-//! Time is counted in nanoseconds, the ticks of this wheel, and written with digits of six bits. An
-//! entry stands in the level of the highest digit in which its tick differs from the wheel's own,
-//! `elapsed`, and there in the slot that this digit names. So level 0 holds what comes within the
-//! present 64 ticks, a tick a slot; all of it comes before anything in level 1, and so on; and no
-//! level wraps around. A coarser tick would save two levels of moves out of five for a timer of a
-//! quarter of a second, and make virtual time inexact.
+//! A tick is a nanosecond, written in digits of six bits. The level of an entry is the highest
+//! digit in which its tick differs from the time of the wheel, `elapsed`; its slot in that level is
+//! the value of this digit. So level 0 holds the entries of the current 64 ticks, one tick in each
+//! slot. They come before all entries of level 1, and so on; no level wraps around. A coarser tick
+//! would save two of the five moves of a timer of 250 ms, and make virtual time inexact.
 //!
 //! ```text
-//!   elapsed = … 0  3  7 (in digits)              entry at … 0  3  9 ──▶ level 0, slot 9
-//!                                                entry at … 0  5  1 ──▶ level 1, slot 5
-//!   level 0    · · · · · · ·[7]· ■ · · … ·  63   each slot  1 tick,      1 ns
-//!   level 1    · · ·[3]· ■ ■ · · · · · … ·  63   each slot 64 ticks,    64 ns
-//!   level 2   [0]· · · ■ · · · · · · · … ·  63   each slot 64² ticks,  4.1 µs
-//!     ⋮                                            ⋮    level 3: 0.26 ms, 4: 17 ms, 5: 1.1 s, 6: 69 s, …
-//!   level 10   · · · · · · · · · · · · … ·  15   each slot 36.6 years
-//!   level 11   ■                                 never: a deadline of u64::MAX
+//!   elapsed = … 0  3  7 (digits)    entry at … 0  3  9 ──▶ level 0, slot 9
+//!                                   entry at … 0  5  1 ──▶ level 1, slot 5
+//!   level 0    · · · · · · ·[7]· ■ · … ·  63   a slot is  1 tick,    1 ns
+//!   level 1    · · ·[3]· ■ ■ · · · · … ·  63             64 ticks,  64 ns
+//!   level 2   [0]· · · ■ · · · · · · … ·  63            64² ticks, 4.1 µs
+//!     ⋮               level 3: 0.26 ms, 4: 17 ms, 5: 1.1 s, 6: 69 s, …
+//!   level 10   · · · · · · · · · · · … ·  15             36.6 years
+//!   level 11   ■                               never: deadline u64::MAX
 //!
-//!   ■ a taken slot: a bit in the level's word, a list of entries, a lower bound of their ticks
-//!   [ ] the digit of elapsed: what stands in this slot of a level above 0 has a lower level instead
+//!   ■    a slot with entries: a bit in the word of the level, a list of
+//!        entries, a lower bound of their ticks
+//!   [ ]  the digit of elapsed; above level 0 this slot is empty, because its
+//!        entries are in lower levels
 //! ```
 //!
 //! # The life of an entry
 //!
 //! ```text
-//!             insert            place_fresh              pop_due: its slot has begun
-//!   (value) ──────────▶ fresh ─────────────▶ in a slot ───────────────────────────────┐
-//!                         │                   │  │  ▲                                 │
-//!                         │ remove            │  │  └─────────────────────────────────┘
-//!                         ▼            remove │  │      cascade: now of a lower level
-//!                       value ◀───────────────┘  │
-//!                         ▲                      │ pop_due: its tick has come
-//!                         └──────────────────────┘
+//!             insert          place_fresh             pop_due: its slot has begun
+//!   (value) ──────────▶ fresh ───────────▶ in a slot ─┐ it moves to a lower level
+//!                         │                 │  │  ▲   │
+//!                         │ remove          │  │  └───┘
+//!                         ▼          remove │  │
+//!                       value ◀─────────────┘  │
+//!                         ▲                    │ pop_due: its tick has come
+//!                         └────────────────────┘
 //! ```
 //!
-//! However the value leaves, its key finds nothing from then on. The last few insertions stay
-//! *fresh*, in no slot, until the wheel is asked about time: most timers guard something that is
-//! over sooner, and then neither come nor go by way of a slot. The place of the others is not
-//! stored: it follows from their tick and `elapsed`, because [`Wheel::pop_due`] never moves
-//! `elapsed` into a slot without emptying it.
+//! When the value has left in either way, its key is stale. The latest entries stay *fresh*, in no
+//! slot, until the next call of [`Wheel::pop_due`] or [`Wheel::next_deadline`]: most timers are
+//! removed before they are due, and those never enter a slot. The place of the others is not
+//! stored. It follows from their tick and `elapsed`, because `pop_due` never moves `elapsed` into a
+//! slot without emptying that slot.
 //!
 //! # Guarantees
 //!
-//! - Nothing comes out early.
-//! - What is inserted comes out once, through [`Wheel::pop_due`] or [`Wheel::remove`].
+//! - No entry comes out early.
+//! - Each entry comes out once, through [`Wheel::pop_due`] or [`Wheel::remove`].
 //! - Entries come out in the order of their ticks, and those of one tick in the order in which they
-//!   were inserted. An entry whose tick was over when it was inserted counts as one of the tick at
-//!   which the wheel stands, so it comes before all that lies ahead.
-//! - Insertion and removal take constant time, however many entries there are (insertion in the
-//!   mean: it may place the 64 before it). An entry moves at most ten times, each time to a lower
-//!   level.
+//!   were inserted. An entry whose deadline had passed when it was inserted counts as due at the
+//!   current tick of the wheel, so it comes before all later ones.
+//! - Insertion and removal take constant time, however many entries there are (insertion on
+//!   average: one call may place the 64 entries before it). An entry moves at most ten times, each
+//!   time to a lower level.
 //! - There is no growth by copying: see [`slab`](crate::util::slab).
 //!
-//! # What it does not promise
+//! # Not guaranteed
 //!
 //! - After removals [`Wheel::next_deadline`] may be earlier than what is left; never later.
-//! - One call of [`Wheel::pop_due`] is constant only in the mean: the call with which a crowded
-//!   slot begins moves all entries of that slot.
+//! - One call of [`Wheel::pop_due`] takes constant time only on average: when a slot begins, one
+//!   call moves all its entries.
 
 mod fresh;
 mod list;
@@ -83,7 +84,7 @@ use list::{Entry, List};
 use place::{PLACES, Place, Taken};
 use tick::Tick;
 
-/// Values that wait for their time. See the [module](self) for its promises.
+/// Values with deadlines. For its guarantees see the [module](self).
 ///
 /// Deadlines and the present are nanoseconds since a base that the caller chooses. No value is
 /// dropped in here, except with the wheel itself, so no third-party code runs inside any method.
@@ -104,7 +105,7 @@ pub(crate) struct Wheel<T> {
 }
 
 impl<T> Wheel<T> {
-    /// Makes an empty wheel that stands at 0.
+    /// Creates an empty wheel at time 0.
     pub(crate) fn new() -> Wheel<T> {
         Wheel {
             entries: Slab::new(),
@@ -115,19 +116,18 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Counts the outstanding entries.
+    /// Returns the number of outstanding entries.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Tells whether nothing is outstanding.
+    /// Returns `true` if no entry is outstanding.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Tells how far the wheel has turned, in nanoseconds: never beyond the latest `now` it was
-    /// told.
+    /// Returns how far the wheel has turned, in nanoseconds; never beyond the latest `now`.
     #[cfg(test)]
     fn elapsed(&self) -> u64 {
         self.elapsed.nanos().unwrap_or(u64::MAX)
@@ -141,7 +141,7 @@ impl<T> Wheel<T> {
     #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, value: T) -> Key {
         if self.fresh.is_full() || self.entries.is_full() {
-            return self.make_room_and_insert(deadline, value);
+            return self.insert_slow(deadline, value);
         }
         let key = self.entries.insert(Entry {
             value,
@@ -153,7 +153,7 @@ impl<T> Wheel<T> {
         key
     }
 
-    /// Takes an entry out before its time; `None` if it has come out already.
+    /// Removes an entry before its deadline. Returns `None` if it has come out already.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let entry = self.entries.remove(key)?;
@@ -166,14 +166,14 @@ impl<T> Wheel<T> {
         Some(entry.value)
     }
 
-    /// Borrows the value of an entry; `None` if it has come out already.
+    /// Borrows the value of an entry. Returns `None` if it has come out already.
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         Some(&mut self.entries.get_mut(key)?.value)
     }
 
-    /// Gives a moment, in nanoseconds, before which nothing is due, or `None` if nothing ever will
-    /// be.
+    /// Returns a time, in nanoseconds, before which no entry is due, or `None` if no entry ever
+    /// will be.
     ///
     /// It is the moment at which the next entry comes out, if nothing was removed or only one entry
     /// is left; otherwise it may be earlier. It always lies after the present for which
@@ -187,10 +187,10 @@ impl<T> Wheel<T> {
         self.lists[self.taken.first()?.index()].earliest().nanos()
     }
 
-    /// Takes out the next entry that is due at `now`; `None` when no more of them is.
+    /// Takes out the next entry that is due at `now`. Returns `None` if there is none.
     ///
-    /// To be called until it gives `None`, or as often as the caller likes: the rest stays due.
-    /// Time that runs backwards is taken for time that stands still.
+    /// Callers repeat it until it returns `None`, or stop before: the other entries stay due. A
+    /// `now` before the latest one counts as the latest one.
     #[inline]
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<T> {
         if !self.fresh.is_empty() {
@@ -230,17 +230,17 @@ impl<T> Wheel<T> {
         values
     }
 
-    /// Gives the memory of entries that are gone back to the allocator, if none is outstanding.
+    /// Frees the memory of removed entries, if no entry is outstanding.
     pub(crate) fn shrink(&mut self) {
         self.entries.shrink();
     }
 
-    /// Does what [`insert`](Wheel::insert) does when there is no room.
+    /// [`insert`](Wheel::insert) when a list is full.
     ///
-    /// Called in last place, it leaves the common case nothing to keep over a call.
+    /// A tail call, so that the fast path saves no registers across a call.
     #[cold]
     #[inline(never)]
-    fn make_room_and_insert(&mut self, deadline: u64, value: T) -> Key {
+    fn insert_slow(&mut self, deadline: u64, value: T) -> Key {
         self.place_fresh();
         if self.entries.is_full() {
             self.entries.grow();
@@ -248,7 +248,7 @@ impl<T> Wheel<T> {
         self.insert(deadline, value)
     }
 
-    /// Gives each fresh entry its place.
+    /// Moves each fresh entry to its place.
     #[inline(never)]
     fn place_fresh(&mut self) {
         for position in 0..self.fresh.end() {
@@ -268,7 +268,7 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Puts the entry in a slot at the end of the list where it belongs; gives the `next` it had.
+    /// Appends an entry to the list of its place. Returns the `next` that it had.
     #[inline]
     fn place(&mut self, index: u32) -> Option<u32> {
         let entry = self.entries.at_mut(index)?;
@@ -287,10 +287,10 @@ impl<T> Wheel<T> {
         Some(next)
     }
 
-    /// Takes an entry that has left the slab out of its list, given its links.
+    /// Unlinks an entry that was removed from the slab, by the links that it had.
     #[inline]
     fn unlink(&mut self, place: Place, prev: u32, next: u32) {
-        // Two neighbours are never the same entry, so this says that there is none.
+        // Two neighbours are different entries, so equal links mean that there is none.
         if prev == next {
             self.lists[place.index()] = List::EMPTY;
             self.taken.clear(place);

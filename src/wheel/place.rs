@@ -1,8 +1,8 @@
-//! Where on the wheel a tick belongs, and which places are taken.
+//! The place of a tick on the wheel, and the set of places that have entries.
 
 use super::tick::Tick;
 
-/// Number of bits in a digit: 64 places a level, so that one word tells which are taken.
+/// Number of bits in a digit. A level has 64 places, so one word records which are taken.
 const DIGIT_BITS: u32 = 6;
 
 /// Number of places in a level.
@@ -18,11 +18,11 @@ pub(super) const PLACES: usize = LEVELS << DIGIT_BITS;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place(usize);
 
-/// Where what never comes is, behind all else.
+/// The place of [`Tick::NEVER`], after all others.
 const NEVER: Place = Place((LEVELS - 1) << DIGIT_BITS);
 
 impl Place {
-    /// Finds the place of `tick` on a wheel that stands at `elapsed`.
+    /// Returns the place of `tick` on a wheel that has turned to `elapsed`.
     ///
     /// The level is the highest digit in which the two differ, the slot is that digit of `tick`.
     #[inline]
@@ -36,19 +36,19 @@ impl Place {
         Place((level * DIGITS + digit) as usize)
     }
 
-    /// Gives the place as a number under [`PLACES`].
+    /// Returns the place as a number below [`PLACES`].
     #[inline]
     pub(super) fn index(self) -> usize {
         self.0
     }
 
-    /// Gives the level, which is the number of the digit that slots of this level go by.
+    /// Returns the level, which is the number of the digit that selects a slot in it.
     #[inline]
     pub(super) fn level(self) -> usize {
         self.0 >> DIGIT_BITS
     }
 
-    /// Tells whether the place has begun at `now`, where `within` is any tick that belongs to it.
+    /// Returns `true` if the place has begun at `now`; `within` is any tick in the place.
     #[inline]
     pub(super) fn has_begun(self, within: Tick, now: Tick) -> bool {
         if self == NEVER {
@@ -59,7 +59,7 @@ impl Place {
     }
 }
 
-/// The places that are taken: a bit each, and a bit for each level that has any.
+/// The places that have entries: one bit for each place, and one for each level.
 #[derive(Debug)]
 pub(super) struct Taken {
     /// One bit for each level with a taken place.
@@ -69,7 +69,6 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Has no place taken.
     pub(super) const NONE: Taken = Taken {
         levels: 0,
         places: [0; LEVELS],
@@ -92,7 +91,7 @@ impl Taken {
         }
     }
 
-    /// Finds the taken place with the earliest ticks.
+    /// Returns the taken place with the earliest ticks.
     #[inline]
     pub(super) fn first(&self) -> Option<Place> {
         let level = self.levels.trailing_zeros();

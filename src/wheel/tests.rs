@@ -1,4 +1,4 @@
-//! The wheel against a sorted map, and its corners.
+//! The wheel compared with a sorted map, and its corner cases.
 
 use super::*;
 use proptest::prelude::*;
@@ -19,17 +19,17 @@ const SPANS: [u64; 10] = {
 /// What a run of the model test does next.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Insert with a deadline so far from the present.
+    /// Insert with a deadline at this distance.
     InsertIn(u64),
     /// Insert with a deadline that may lie in the past.
     InsertAt(u64),
     /// Remove the outstanding entry at this position, counted round.
     Remove(usize),
-    /// Let so much time pass, then take so many entries at most.
+    /// Let time pass, then take at most a number of entries.
     Advance(u64, usize),
     /// Go to the next deadline and take all that is due.
     Jump,
-    /// Tell a time from the past.
+    /// Pass a time in the past.
     GoBack(u64),
     /// Ask for the next deadline.
     Ask,
@@ -68,7 +68,7 @@ struct Pair {
     model: BTreeMap<(u64, u32), (Key, u64, u32)>,
     /// Keys of entries that have come out.
     gone: Vec<Key>,
-    /// Where the wheel should stand, in ticks.
+    /// The expected `elapsed` of the wheel.
     elapsed: u64,
     now: u64,
     count: u32,
@@ -94,7 +94,7 @@ impl Pair {
         self.gone.push(key);
     }
 
-    /// Takes one entry out, as the model says it should be, and tells whether there was one.
+    /// Takes one entry out and compares it with the model. Returns `true` if there was one.
     fn pop(&mut self) -> bool {
         let present = self.now.min(u64::MAX - 1).max(self.elapsed);
         let due = self.model.first_key_value();
@@ -112,7 +112,7 @@ impl Pair {
         true
     }
 
-    /// Asks for the next deadline, compares it, and gives it.
+    /// Asks for the next deadline, compares it with the model, and returns it.
     fn ask(&mut self) -> Option<u64> {
         let mut ticks = self.model.keys().map(|(tick, _)| *tick);
         let real = ticks
@@ -191,7 +191,7 @@ impl Pair {
 
 proptest! {
     #[test]
-    fn it_gives_what_a_sorted_map_gives(steps in prop::collection::vec(step(), 0..300)) {
+    fn it_behaves_like_a_sorted_map(steps in prop::collection::vec(step(), 0..300)) {
         let mut pair = Pair::default();
         for step in steps {
             pair.run(step);
@@ -200,17 +200,17 @@ proptest! {
     }
 
     #[test]
-    fn a_lone_entry_comes_out_at_the_tick_that_was_told(base in length(), length in length()) {
+    fn a_single_entry_comes_out_at_the_next_deadline(base in length(), length in length()) {
         let mut wheel = Wheel::new();
         assert_eq!(wheel.pop_due(base), None::<u8>);
         let deadline = base.saturating_add(length);
         wheel.insert(deadline, 7);
         match wheel.next_deadline() {
             None => prop_assert!(deadline == u64::MAX),
-            Some(told) => {
-                prop_assert_eq!(told, deadline);
-                prop_assert!(told == 0 || wheel.pop_due(told - 1).is_none() || told <= base);
-                prop_assert!(wheel.is_empty() || wheel.pop_due(told) == Some(7));
+            Some(next) => {
+                prop_assert_eq!(next, deadline);
+                prop_assert!(next == 0 || wheel.pop_due(next - 1).is_none() || next <= base);
+                prop_assert!(wheel.is_empty() || wheel.pop_due(next) == Some(7));
             }
         }
     }
@@ -222,7 +222,7 @@ fn due(wheel: &mut Wheel<u64>, now: u64) -> Vec<u64> {
 }
 
 #[test]
-fn a_lower_bound_that_has_passed_is_mended_by_the_next_pop() {
+fn a_lower_bound_that_has_passed_is_corrected_by_the_next_pop() {
     let mut pair = Pair::default();
     let inserts = [10_000_000, 10_100_000, 10_200_000].map(Step::InsertIn);
     inserts.into_iter().for_each(|step| pair.run(step));
@@ -314,7 +314,7 @@ fn the_last_moment_never_comes_and_is_no_next_deadline() {
 }
 
 #[test]
-fn what_is_over_when_inserted_comes_first_and_in_order_of_insertion() {
+fn entries_inserted_after_their_deadline_come_first_in_order_of_insertion() {
     let mut wheel = Wheel::new();
     assert_eq!(due(&mut wheel, 1_000_000), []);
     wheel.insert(2_000_000, 9);
@@ -351,7 +351,7 @@ fn the_rest_stays_due_when_the_caller_stops_in_between() {
 }
 
 #[test]
-fn time_that_runs_backwards_takes_nothing_back() {
+fn time_that_runs_backwards_counts_as_no_time() {
     let mut wheel = Wheel::new();
     assert_eq!(due(&mut wheel, 1 << 30), []);
     wheel.insert(5, 5);
@@ -360,7 +360,7 @@ fn time_that_runs_backwards_takes_nothing_back() {
 }
 
 #[test]
-fn the_last_of_two_in_a_slot_is_told_exactly_once_the_other_is_removed() {
+fn the_next_deadline_of_a_slot_is_exact_when_one_entry_is_left() {
     let mut wheel = Wheel::new();
     let first = wheel.insert(10_000_000, 1);
     wheel.insert(11_000_000, 2);
@@ -400,7 +400,7 @@ fn a_value_may_be_changed_before_its_time() {
 }
 
 #[test]
-fn memory_of_the_past_is_given_back_and_the_wheel_goes_on() {
+fn the_memory_of_removed_entries_is_freed_and_the_wheel_stays_usable() {
     let mut wheel = Wheel::new();
     let keys: Vec<Key> = (0..10_000)
         .map(|value| wheel.insert(value, value))

@@ -1,4 +1,4 @@
-//! Edges, short counts, ends and errors: what the bits must survive.
+//! How edges, short counts, ends and errors change the readiness of a source.
 
 use std::net::{Shutdown, UdpSocket};
 
@@ -26,7 +26,7 @@ fn data_that_was_there_before_the_registration_makes_an_edge() {
 }
 
 #[test]
-fn what_the_caller_believes_holds_from_the_start() {
+fn the_initial_readiness_of_the_caller_holds_from_the_start() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world
@@ -38,7 +38,7 @@ fn what_the_caller_believes_holds_from_the_start() {
 }
 
 #[test]
-fn readiness_is_remembered_until_it_is_used_up() {
+fn readiness_is_recorded_until_a_call_clears_it() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let key = world.register(&own);
@@ -49,7 +49,7 @@ fn readiness_is_remembered_until_it_is_used_up() {
 }
 
 #[test]
-fn a_short_read_of_a_tcp_connection_spares_the_call_that_would_block() {
+fn a_short_read_of_a_tcp_connection_saves_the_call_that_would_block() {
     let world = World::new();
     let (own, mut peer) = tcp_pair();
     let key = world.register_tcp(&own);
@@ -61,9 +61,9 @@ fn a_short_read_of_a_tcp_connection_spares_the_call_that_would_block() {
     assert!(second.0.is_pending() && second.1 == 0);
 }
 
-/// A peer that passed a descriptor had the rest of what it wrote slept over.
+/// If the peer passed a descriptor, the reader waited although more bytes were there.
 #[test]
-fn a_short_read_of_any_other_descriptor_is_followed_by_the_call_that_finds_out() {
+fn a_short_read_of_any_other_descriptor_is_followed_by_another_read() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let key = world.register(&own);
@@ -78,7 +78,7 @@ fn a_short_read_of_any_other_descriptor_is_followed_by_the_call_that_finds_out()
 }
 
 #[test]
-fn a_read_that_fills_its_room_leaves_the_side_ready() {
+fn a_read_that_fills_its_buffer_leaves_the_side_ready() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let key = world.register(&own);
@@ -176,7 +176,7 @@ fn a_half_closed_stream_can_still_be_written_to() {
 }
 
 #[test]
-fn a_reset_wakes_both_sides_and_is_told_once() {
+fn a_reset_wakes_both_sides_and_is_returned_once() {
     let world = World::new();
     let (own, peer) = tcp_pair();
     let key = world.register_tcp(&own);
@@ -203,7 +203,7 @@ fn a_reset_wakes_both_sides_and_is_told_once() {
 }
 
 #[test]
-fn a_full_way_parks_the_writer_until_the_peer_reads() {
+fn a_full_buffer_parks_the_writer_until_the_peer_reads() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let key = world.register(&own);
@@ -220,7 +220,7 @@ fn a_full_way_parks_the_writer_until_the_peer_reads() {
 }
 
 #[test]
-fn a_short_write_spares_the_call_that_would_block() {
+fn a_short_write_saves_the_call_that_would_block() {
     let world = World::new();
     let (own, _peer) = tcp_pair();
     let key = world.register_tcp(&own);
@@ -233,7 +233,7 @@ fn a_short_write_spares_the_call_that_would_block() {
 }
 
 #[test]
-fn urgent_data_in_the_stream_makes_no_reader_sleep_over_the_rest() {
+fn a_reader_does_not_wait_while_data_follows_urgent_data() {
     let world = World::new();
     let (own, mut peer) = tcp_pair();
     let key = world.register_tcp(&own);
@@ -261,7 +261,7 @@ fn urgent_data_in_the_stream_makes_no_reader_sleep_over_the_rest() {
 }
 
 #[test]
-fn a_listener_tells_of_connections_that_come_after_the_last_was_taken() {
+fn a_listener_is_ready_again_for_connections_after_the_last_was_accepted() {
     let world = World::new();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
     listener.set_nonblocking(true).expect("non-blocking");
@@ -290,7 +290,7 @@ fn a_listener_tells_of_connections_that_come_after_the_last_was_taken() {
 }
 
 #[test]
-fn a_connect_under_way_ends_with_the_writing_side_ready() {
+fn a_successful_connect_makes_the_write_side_ready() {
     let world = World::new();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
     let socket = connecting(listener.local_addr().expect("an address").port());
@@ -301,7 +301,7 @@ fn a_connect_under_way_ends_with_the_writing_side_ready() {
 }
 
 #[test]
-fn a_refused_connect_ends_with_the_writing_side_ready_and_an_error() {
+fn a_refused_connect_makes_the_write_side_ready_with_an_error() {
     let world = World::new();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
     let port = listener.local_addr().expect("an address").port();
@@ -314,14 +314,14 @@ fn a_refused_connect_ends_with_the_writing_side_ready_and_an_error() {
 }
 
 #[test]
-fn an_error_that_was_fetched_does_not_keep_a_datagram_socket_ready() {
+fn an_error_that_was_returned_does_not_keep_a_datagram_socket_ready() {
     let world = World::new();
-    let nobody = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+    let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     let own = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
     own.set_nonblocking(true).expect("non-blocking");
-    own.connect(nobody.local_addr().expect("an address"))
+    own.connect(closed.local_addr().expect("an address"))
         .expect("connected");
-    drop(nobody);
+    drop(closed);
     let key = world.register(&own);
     own.send(b"anyone?").expect("sent");
     world.until_ready(key, Reading);
@@ -336,7 +336,7 @@ fn an_error_that_was_fetched_does_not_keep_a_datagram_socket_ready() {
         })
     };
     let Poll::Ready(Err(error)) = receive() else {
-        panic!("an error was due")
+        panic!("no error")
     };
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     assert!(receive().is_pending());
@@ -344,7 +344,7 @@ fn an_error_that_was_fetched_does_not_keep_a_datagram_socket_ready() {
 }
 
 #[test]
-fn more_events_than_one_wait_takes_come_with_the_next() {
+fn events_that_exceed_one_wait_come_with_the_next() {
     let world = World::new();
     let count = poller::EVENTS + 4;
     let streams: Vec<_> = (0..count).map(|_| unix_pair()).collect();
@@ -355,7 +355,7 @@ fn more_events_than_one_wait_takes_come_with_the_next() {
 }
 
 #[test]
-fn an_interrupted_call_is_made_once_more() {
+fn an_interrupted_call_is_repeated() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world
@@ -375,7 +375,7 @@ fn an_interrupted_call_is_made_once_more() {
 }
 
 #[test]
-fn an_error_that_is_not_about_waiting_leaves_the_side_ready() {
+fn an_error_other_than_eagain_leaves_the_side_ready() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world
@@ -394,13 +394,13 @@ fn an_error_that_is_not_about_waiting_leaves_the_side_ready() {
     assert!(world.is_ready(key, Reading));
 }
 
-/// A socket whose connect has begun.
+/// A socket that is connecting.
 fn connecting(port: u16) -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_nonblocking(true).expect("non-blocking");
     let address = std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let begun = socket.connect(&address.into());
-    // Loopback may be so quick that it is over already, for better or worse.
+    // On loopback it may have succeeded or failed already.
     assert!(begun.is_ok() || begun.is_err_and(|error| error.raw_os_error() == Some(115)));
     socket
 }

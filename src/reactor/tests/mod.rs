@@ -1,4 +1,4 @@
-//! The reactor against real sockets of this machine.
+//! The reactor with real sockets of this machine.
 
 mod edges;
 mod waiters;
@@ -17,28 +17,27 @@ use std::time::Duration;
 use super::Direction::{Read as Reading, Write as Writing};
 use super::*;
 
-/// Longer than any event of a healthy test takes; it only bounds a failing one.
+/// Longer than any event takes. Only a failing test waits so long.
 const LONG: Duration = Duration::from_secs(20);
 
-/// A door as the runtime will have one.
+/// The access of the runtime to its reactor, in short.
 impl Access for RefCell<Reactor> {
     fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R {
         work(&mut self.borrow_mut())
     }
 }
 
-/// A waker that counts.
+/// Counts the wakes of its waker.
 #[derive(Default)]
 struct Counter(AtomicUsize);
 
 impl Counter {
-    /// A fresh count and a waker that adds to it.
+    /// Creates a counter and its waker.
     fn new() -> (Arc<Self>, Waker) {
         let counter = Arc::new(Self::default());
         (Arc::clone(&counter), Waker::from(counter))
     }
 
-    /// How often it was woken.
     fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
@@ -50,14 +49,12 @@ impl Wake for Counter {
     }
 }
 
-/// A reactor behind its door, with the habits of a loop.
+/// A reactor, used as the event loop uses it.
 struct World {
-    /// The reactor.
     driver: RefCell<Reactor>,
 }
 
 impl World {
-    /// A reactor with nothing registered.
     fn new() -> Self {
         let reactor = Reactor::new().expect("a reactor");
         Self {
@@ -65,7 +62,7 @@ impl World {
         }
     }
 
-    /// Registers something about which nothing is known.
+    /// Registers a descriptor without initial readiness.
     fn register(&self, fd: &impl AsFd) -> Key {
         let mut reactor = self.driver.borrow_mut();
         reactor
@@ -73,7 +70,7 @@ impl World {
             .expect("registered")
     }
 
-    /// Registers a TCP connection, of which short counts prove something.
+    /// Registers a TCP connection, whose short counts prove that a call would block.
     fn register_tcp(&self, stream: &TcpStream) -> Key {
         let mut reactor = self.driver.borrow_mut();
         reactor
@@ -81,7 +78,7 @@ impl World {
             .expect("registered")
     }
 
-    /// One wait as the loop makes it: gathers, lets go, wakes.
+    /// Waits once as the event loop does: collects wakers, releases the reactor, wakes.
     fn turn(&self, timeout: Duration) -> usize {
         let mut woken = Vec::new();
         self.driver.borrow_mut().begin_lap();
@@ -94,17 +91,17 @@ impl World {
         events
     }
 
-    /// Takes in what has happened up to now.
+    /// Processes all events so far.
     fn catch_up(&self) {
         while self.turn(Duration::ZERO) > 0 {}
     }
 
-    /// Whether a call would be tried.
+    /// Returns `true` if a call would be made.
     fn is_ready(&self, key: Key, direction: Direction) -> bool {
         self.interest(key, direction) == Interest::Ready
     }
 
-    /// How no one in particular stands with a source.
+    /// Returns the interest of a task that does not wait.
     fn interest(&self, key: Key, direction: Direction) -> Interest {
         self.driver
             .borrow()
@@ -118,15 +115,15 @@ impl World {
         }
     }
 
-    /// Reads by the contract, with a count of the calls that were made.
+    /// Reads with `poll_io`. Returns the outcome and the number of system calls.
     fn read(
         &self,
         key: Key,
         mut from: impl Read,
-        room: usize,
+        size: usize,
         waker: &Waker,
     ) -> (Poll<io::Result<usize>>, usize) {
-        let (mut calls, mut buffer) = (0, vec![0; room]);
+        let (mut calls, mut buffer) = (0, vec![0; size]);
         let result = poll_io(
             &self.driver,
             Side {
@@ -136,13 +133,13 @@ impl World {
             waker,
             || {
                 calls += 1;
-                from.read(&mut buffer).map(|count| Done::bytes(count, room))
+                from.read(&mut buffer).map(|count| Done::bytes(count, size))
             },
         );
         (result, calls)
     }
 
-    /// Writes by the contract, with a count of the calls that were made.
+    /// Writes with `poll_io`. Returns the outcome and the number of system calls.
     fn write(
         &self,
         key: Key,
@@ -166,10 +163,10 @@ impl World {
         (result, calls)
     }
 
-    /// Reads to the end, waiting where needed.
-    fn read_all(&self, key: Key, mut from: impl Read, room: usize) -> Vec<u8> {
+    /// Reads to the end, and waits where needed.
+    fn read_all(&self, key: Key, mut from: impl Read, size: usize) -> Vec<u8> {
         let mut all = Vec::new();
-        let mut buffer = vec![0; room];
+        let mut buffer = vec![0; size];
         loop {
             let result = poll_io(
                 &self.driver,
@@ -178,7 +175,7 @@ impl World {
                     direction: Reading,
                 },
                 Waker::noop(),
-                || from.read(&mut buffer).map(|count| Done::bytes(count, room)),
+                || from.read(&mut buffer).map(|count| Done::bytes(count, size)),
             );
             match result {
                 Poll::Ready(Ok(0)) => return all,
@@ -190,7 +187,7 @@ impl World {
     }
 }
 
-/// What a poll that must be over gave.
+/// Returns the output of a poll that must be ready.
 fn ready<T>(result: (Poll<T>, usize)) -> T {
     match result.0 {
         Poll::Ready(value) => value,
@@ -198,7 +195,7 @@ fn ready<T>(result: (Poll<T>, usize)) -> T {
     }
 }
 
-/// Two connected Unix streams that do not block.
+/// Two connected, non-blocking Unix streams.
 fn unix_pair() -> (UnixStream, UnixStream) {
     let pair = UnixStream::pair().expect("a pair");
     pair.0.set_nonblocking(true).expect("non-blocking");
@@ -206,7 +203,7 @@ fn unix_pair() -> (UnixStream, UnixStream) {
     pair
 }
 
-/// Two connected TCP streams; the first does not block.
+/// Two connected TCP streams; the first is non-blocking.
 fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
     let address = listener.local_addr().expect("an address");
@@ -216,7 +213,7 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
     (own, peer)
 }
 
-/// Fills the way to the peer by the contract, until a write is parked; gives the number of bytes.
+/// Writes until the buffers are full and the write is parked. Returns the number of bytes.
 fn fill(world: &World, key: Key, to: &impl AsFd, waker: &Waker) -> usize {
     let socket = socket2::SockRef::from(to);
     let (block, mut sum) = (vec![7; 100_000], 0);

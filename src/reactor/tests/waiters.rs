@@ -1,4 +1,4 @@
-//! Who is woken, who is given back, and who finds nothing.
+//! Which wakers are woken, and which keys are stale.
 
 use super::*;
 
@@ -7,13 +7,13 @@ fn tasks(count: usize) -> Vec<(Arc<Counter>, Waker)> {
     (0..count).map(|_| Counter::new()).collect()
 }
 
-/// How often each was woken.
+/// How often each task was woken.
 fn counts(tasks: &[(Arc<Counter>, Waker)]) -> Vec<usize> {
     tasks.iter().map(|(counter, _)| counter.count()).collect()
 }
 
 #[test]
-fn each_direction_wakes_its_own() {
+fn an_edge_wakes_only_the_tasks_of_its_direction() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let key = world.register(&own);
@@ -43,7 +43,7 @@ fn each_direction_wakes_its_own() {
 }
 
 #[test]
-fn all_who_wait_for_one_direction_are_woken_once() {
+fn all_tasks_that_wait_for_one_direction_are_woken_once() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let key = world.register(&own);
@@ -59,12 +59,13 @@ fn all_who_wait_for_one_direction_are_woken_once() {
     assert_eq!(counts(&tasks), [1; 5]);
     peer.write_all(b"y").expect("written");
     world.catch_up();
-    assert_eq!(counts(&tasks), [1; 5], "who was woken is out of the line");
+    assert_eq!(counts(&tasks), [1; 5], "a woken task has left the line");
 }
 
-/// The thirty-third waiter displaced the oldest, which came back and displaced the next, for ever.
+/// With more than 32 waiters each new one displaced the oldest, which came back and displaced the
+/// next, without end.
 #[test]
-fn a_crowd_that_waits_is_at_rest_after_one_return_and_hears_the_next_edge() {
+fn a_large_number_of_waiters_comes_to_rest_and_is_woken_by_the_next_edge() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let key = world.register(&own);
@@ -72,10 +73,10 @@ fn a_crowd_that_waits_is_at_rest_after_one_return_and_hears_the_next_edge() {
     let tasks = tasks(5 * line::MOST);
     for round in 0..3 {
         let mut returns = 0;
-        let mut heard: Vec<usize> = vec![usize::MAX; tasks.len()];
+        let mut seen: Vec<usize> = vec![usize::MAX; tasks.len()];
         loop {
             let woken = counts(&tasks);
-            let ready = (0..tasks.len()).filter(|task| woken[*task] != heard[*task]);
+            let ready = (0..tasks.len()).filter(|task| woken[*task] != seen[*task]);
             let ready: Vec<_> = ready.collect();
             if ready.is_empty() {
                 break;
@@ -83,7 +84,7 @@ fn a_crowd_that_waits_is_at_rest_after_one_return_and_hears_the_next_edge() {
             returns += 1;
             assert!(returns < 6, "round {round}: they come back for ever");
             for task in ready {
-                heard[task] = tasks[task].0.count();
+                seen[task] = tasks[task].0.count();
                 let read = world.read(key, &own, 1, &tasks[task].1);
                 assert!(read.0.is_pending());
             }
@@ -100,7 +101,7 @@ fn a_crowd_that_waits_is_at_rest_after_one_return_and_hears_the_next_edge() {
 }
 
 #[test]
-fn parking_at_a_source_that_became_ready_gives_the_waker_back() {
+fn parking_at_a_source_that_became_ready_returns_the_waker() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world.register(&own);
@@ -119,7 +120,7 @@ fn parking_at_a_source_that_became_ready_gives_the_waker_back() {
 }
 
 #[test]
-fn the_end_of_a_source_gives_back_all_who_wait() {
+fn the_end_of_a_source_returns_all_waiters() {
     let world = World::new();
     let (own, _peer) = unix_pair();
     let key = world.register(&own);
@@ -143,7 +144,7 @@ fn the_end_of_a_source_gives_back_all_who_wait() {
 }
 
 #[test]
-fn a_stale_key_finds_nothing_though_its_slot_lives_again() {
+fn a_stale_key_finds_nothing_when_its_slot_is_reused() {
     let world = World::new();
     let (first, _first_peer) = unix_pair();
     let (second, mut second_peer) = unix_pair();
@@ -193,7 +194,7 @@ fn a_stale_key_finds_nothing_though_its_slot_lives_again() {
 }
 
 #[test]
-fn events_of_a_removed_source_that_lives_on_elsewhere_concern_no_one() {
+fn events_of_a_removed_source_with_a_copy_of_its_descriptor_wake_nothing() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let elsewhere = own.try_clone().expect("a second descriptor");
@@ -211,14 +212,14 @@ fn events_of_a_removed_source_that_lives_on_elsewhere_concern_no_one() {
     assert_eq!(fresh.index(), stale.index(), "the test needs the same slot");
     world.catch_up();
     peer.write_all(b"x").expect("written");
-    assert_eq!(world.turn(LONG), 1, "the kernel still tells of the old one");
+    assert_eq!(world.turn(LONG), 1, "the kernel still reports the old one");
     assert!(!world.is_ready(fresh, Reading));
     assert_eq!(counter.count(), 0);
     drop(elsewhere);
 }
 
 #[test]
-fn what_was_detached_elsewhere_is_not_told_of_though_a_copy_lives_on() {
+fn a_detached_descriptor_is_not_reported_while_a_copy_is_open() {
     let world = World::new();
     let (own, mut peer) = unix_pair();
     let copy = own.try_clone().expect("a second descriptor");
@@ -287,11 +288,11 @@ fn a_plain_file_is_refused_and_leaves_nothing_behind() {
 }
 
 thread_local! {
-    /// A world that wakers can reach.
+    /// A reactor that wakers can use.
     static WORLD: World = World::new();
 }
 
-/// A waker that goes into the reactor at once.
+/// A waker that uses the reactor when it is woken.
 struct Intruder(AtomicUsize);
 
 impl Wake for Intruder {
@@ -304,7 +305,7 @@ impl Wake for Intruder {
 }
 
 #[test]
-fn whoever_is_woken_may_enter_the_reactor() {
+fn a_waker_may_use_the_reactor() {
     WORLD.with(|world| {
         let (own, mut peer) = unix_pair();
         let key = world.register(&own);
@@ -352,7 +353,7 @@ fn a_call_may_end_its_own_source() {
     assert!(matches!(result, Poll::Ready(Err(error)) if error.kind() == ErrorKind::NotConnected));
 }
 
-/// A door that lets a task make no more calls.
+/// An access that allows no more calls in this poll.
 struct Exhausted<'a>(&'a World);
 
 impl Access for Exhausted<'_> {
@@ -366,7 +367,7 @@ impl Access for Exhausted<'_> {
 }
 
 #[test]
-fn a_task_that_may_make_no_more_calls_is_woken_when_ready_and_parked_when_not() {
+fn a_task_without_calls_left_is_woken_if_ready_and_parked_if_not() {
     let world = World::new();
     let (own, mut peer) = tcp_pair();
     let key = world.register(&own);

@@ -1,4 +1,4 @@
-//! How a wait begins and ends: by the clock, by the bell, and what is left over afterwards.
+//! How a wait ends: by a timeout, an event or another thread.
 
 use std::process::Command;
 use std::sync::mpsc;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::*;
 
-/// Sleeps as the loop does, with an empty queue.
+/// Waits as the event loop does with an empty queue.
 fn sleep(reactor: &mut Reactor, timeout: Option<Duration>) -> usize {
     reactor.unparker().prepare_park();
     let events = reactor.wait(timeout, &mut Vec::new()).expect("waited");
@@ -30,7 +30,7 @@ fn no_wait_ends_early() {
             let start = Instant::now();
             assert_eq!(sleep(&mut reactor, Some(timeout)), 0);
             assert!(start.elapsed() >= timeout, "{timeout:?}");
-            // A stroke makes the reactor expect that events end its waits, not the clock.
+            // After a notification the reactor expects that events end its waits, not timeouts.
             reactor.unparker().prepare_park();
             reactor.unparker().unpark();
             assert_eq!(
@@ -61,7 +61,7 @@ fn an_event_ends_a_wait_of_any_length() {
 }
 
 #[test]
-fn a_ring_before_the_sleep_has_begun_ends_it_at_once() {
+fn a_notification_before_the_wait_ends_it_at_once() {
     let mut reactor = Reactor::new().expect("a reactor");
     for timeout in [None, Some(Duration::MAX), Some(Duration::from_micros(900))] {
         reactor.unparker().prepare_park();
@@ -72,7 +72,7 @@ fn a_ring_before_the_sleep_has_begun_ends_it_at_once() {
 }
 
 #[test]
-fn many_rings_are_one_event() {
+fn many_notifications_are_one_event() {
     let mut reactor = Reactor::new().expect("a reactor");
     for _ in 0..3 {
         reactor.unparker().prepare_park();
@@ -90,14 +90,14 @@ fn many_rings_are_one_event() {
 }
 
 #[test]
-fn a_ring_at_a_busy_loop_is_no_event() {
+fn a_notification_of_a_running_loop_is_no_event() {
     let mut reactor = Reactor::new().expect("a reactor");
     reactor.unparker().unpark();
     assert_eq!(sleep(&mut reactor, Some(Duration::ZERO)), 0);
 }
 
 #[test]
-fn a_wait_without_a_timeout_lasts_until_another_thread_rings() {
+fn a_wait_without_a_timeout_lasts_until_another_thread_notifies() {
     let mut reactor = Reactor::new().expect("a reactor");
     let unparker = Arc::clone(reactor.unparker());
     let (work, queue) = mpsc::channel();
@@ -110,7 +110,7 @@ fn a_wait_without_a_timeout_lasts_until_another_thread_rings() {
     let mut taken = 0;
     while taken < 1_000 {
         reactor.unparker().prepare_park();
-        // The queue is looked at after the announcement, and again after each sleep.
+        // The queue is checked after `prepare_park`, and again after each wait.
         if let Ok(number) = queue.try_recv() {
             reactor.unparker().awake();
             assert_eq!(number, taken);
@@ -124,7 +124,7 @@ fn a_wait_without_a_timeout_lasts_until_another_thread_rings() {
 }
 
 #[test]
-fn the_bell_of_a_reactor_that_is_gone_is_silent() {
+fn the_unparker_of_a_dropped_reactor_does_nothing() {
     let reactor = Reactor::new().expect("a reactor");
     let unparker = Arc::clone(reactor.unparker());
     unparker.prepare_park();
@@ -134,11 +134,11 @@ fn the_bell_of_a_reactor_that_is_gone_is_silent() {
         .expect("no panic");
 }
 
-/// Names the test that runs in a process of its own.
-const ALONE: &str = "reactor::tests::waiting::descriptors_are_back_at_the_start_level";
+/// The name of the test that runs in a process of its own.
+const ALONE: &str = "reactor::tests::waiting::all_descriptors_are_closed_at_the_end";
 
 #[test]
-fn descriptors_are_back_at_the_start_level() {
+fn all_descriptors_are_closed_at_the_end() {
     if std::env::var_os("REACTOR_ALONE").is_none() {
         let own = std::env::current_exe().expect("a path");
         let child = Command::new(own)
