@@ -1,7 +1,8 @@
-//! Chapters to read, without code of their own: what the pages of single functions cannot say. Floor 5.
+//! Chapters about topics that concern several functions.
 //!
-//! - [`cancellation`]: for a reader who knows asyncio, in ten minutes.
-//! - [`limits`]: what the crate cannot do, and what to do about it.
+//! - [`cancellation`]: how to cancel, to clean up and to set timeouts, next to asyncio's code. Ten
+//!   minutes to read.
+//! - [`limits`]: what the crate cannot do, and what to do instead.
 
 #[doc = include_str!("cancellation.md")]
 pub mod cancellation {}
