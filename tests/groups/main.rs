@@ -7,4 +7,5 @@ mod basics;
 mod clean_ups;
 mod ends;
 mod hard;
+mod hostile;
 mod turns;

@@ -244,15 +244,20 @@ impl<H: Schedule> Task<H> {
         self.header().state.step(|state| (state.end_carrying(), ()));
     }
 
-    /// Runs `f` with wakes of this task suppressed: the task is about to be polled in any case.
+    /// Runs `f` with wakes of this task suppressed: the task is about to be polled in any case. A
+    /// cancellation that `f` requests needs a turn of its own, so it wakes the task afterwards.
     pub(crate) fn with_wakes_suppressed(&self, f: impl FnOnce()) {
         let was_scheduled = self.state().is_scheduled();
         self.header()
             .state
             .step(|state| (state.suppress_wakes(), ()));
         f();
-        if !was_scheduled {
-            self.header().state.step(|state| (state.allow_wakes(), ()));
+        if was_scheduled {
+            return;
+        }
+        self.header().state.step(|state| (state.allow_wakes(), ()));
+        if self.state().cancel_waits() {
+            self.wake_by_ref();
         }
     }
 
