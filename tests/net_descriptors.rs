@@ -1,5 +1,5 @@
-//! After all kinds of ends the process has as many file descriptors as before. One test in a program of its own,
-//! because other tests at the same time would open some, too.
+//! However sockets end, all their file descriptors are closed. The only test of its binary, because
+//! tests that run at the same time open descriptors, too.
 
 #[path = "common/installed.rs"]
 mod installed;
@@ -20,14 +20,14 @@ use wheelhouse::process::Command;
 use wheelhouse::signal::{SignalKind, unix};
 use wheelhouse::{Runtime, run, spawn, timeout, yield_now};
 
-/// How many descriptors are open.
+/// The number of open descriptors.
 fn open() -> usize {
     std::fs::read_dir("/proc/self/fd")
         .expect("Linux has this")
         .count()
 }
 
-/// The two ends of a connection.
+/// A connection: both streams.
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
@@ -37,7 +37,7 @@ async fn pair() -> (TcpStream, TcpStream) {
     (client, listener.accept().await.expect("a connection").0)
 }
 
-/// Connections that end in order.
+/// Connections that are closed by both sides.
 fn ended_in_order() {
     run(async {
         for _ in 0..100 {
@@ -71,7 +71,7 @@ fn cancelled() {
     });
 }
 
-/// A runtime that is dropped with everything alive in it.
+/// A runtime that is dropped with its sockets and tasks.
 fn dropped_with_the_runtime() {
     let runtime = Runtime::new().unwrap();
     let waiting = Rc::new(Cell::new(0));
@@ -92,7 +92,8 @@ fn dropped_with_the_runtime() {
     assert_eq!(waiting.get(), 40);
 }
 
-/// Streams that are dropped on another thread, between two `block_on`s, and after the end of their runtime.
+/// Streams that are dropped on another thread, between two `block_on`s, and after the end of their
+/// runtime.
 fn dropped_away() {
     let runtime = Runtime::new().unwrap();
     let (client, server) = runtime.block_on(pair());
@@ -109,7 +110,7 @@ fn dropped_away() {
     drop(last.1);
 }
 
-/// One of everything that holds descriptors.
+/// One of each type that holds descriptors.
 async fn everything() -> Vec<Box<dyn Send>> {
     let mut child = Command::new(installed("cat"));
     child.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -136,7 +137,7 @@ async fn everything() -> Vec<Box<dyn Send>> {
     ]
 }
 
-/// Everything closes at once outside of `block_on`, on any thread, and while the loop is busy.
+/// Drops them outside `block_on`, on another thread, and while the event loop is busy.
 fn closed_at_once() {
     let runtime = Runtime::new().unwrap();
     let before = open();
@@ -154,7 +155,7 @@ fn closed_at_once() {
     });
 }
 
-/// Sockets that fail to be made.
+/// Sockets that cannot be created.
 fn refused() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -166,7 +167,7 @@ fn refused() {
 }
 
 #[test]
-fn descriptors_are_back_at_the_start_level_after_every_kind_of_end() {
+fn all_descriptors_are_closed_after_every_kind_of_end() {
     let before = open();
     let ends: [(&str, fn()); 6] = [
         ("ended in order", ended_in_order),

@@ -1,7 +1,8 @@
-//! Sockets close at once, wherever they are dropped: outside of `block_on`, and on another thread while the loop is busy.
+//! Sockets are closed at once, wherever they are dropped: outside `block_on`, and on another thread
+//! while the event loop is busy.
 //!
-//! What went wrong: a socket that was dropped away from home stayed open until the loop ran again. Its port stayed taken, and
-//! its peer saw no end.
+//! What went wrong: a socket that was dropped outside its runtime stayed open until the event loop
+//! ran again. Its port stayed in use, and its peer saw no end of the stream.
 
 use std::future::Future;
 use std::io::{ErrorKind, Read};
@@ -19,7 +20,8 @@ use super::unix::Folder;
 use super::{ANY, LONG, pair};
 use crate::common::CountingWaker;
 
-/// Makes something in a runtime, has it dropped in each place that is not its home, and calls `check` right after.
+/// Creates something in a runtime, drops it in each place outside the runtime, and calls `check`
+/// right after.
 fn closes_at_once<T, P, F>(make: impl Fn() -> F, check: impl Fn(P) + Send + Copy + 'static)
 where
     T: Send + 'static,
@@ -27,14 +29,14 @@ where
     F: Future<Output = (T, P)>,
 {
     let runtime = Runtime::new().unwrap();
-    // Outside of `block_on`, on the runtime's thread and on another one.
+    // Outside `block_on`, on the thread of the runtime and on another one.
     let (made, peer) = runtime.block_on(make());
     drop(made);
     check(peer);
     let (made, peer) = runtime.block_on(make());
     thread::spawn(move || drop(made)).join().unwrap();
     check(peer);
-    // While the loop is busy: it does not run before the check is over.
+    // While the event loop is busy: it does not run before `check` has returned.
     runtime.block_on(async {
         let (made, peer) = make().await;
         let elsewhere = thread::spawn(move || {
@@ -43,7 +45,7 @@ where
         });
         elsewhere.join().unwrap();
     });
-    // The places of what has gone are given to others, which work.
+    // New sockets reuse the slots of the dropped ones, and work.
     runtime.block_on(async {
         for _ in 0..3 {
             let (mut client, mut server) = pair().await;
@@ -53,19 +55,19 @@ where
     });
 }
 
-/// Fails unless the end comes. The time only bounds a failing test.
+/// Fails unless the stream ends. Only a failing test waits for the timeout.
 fn sees_the_end(mut peer: std::net::TcpStream) {
     peer.set_read_timeout(Some(LONG)).unwrap();
     assert_eq!(peer.read(&mut [0]).unwrap(), 0);
 }
 
-/// The same, of a Unix socket.
-fn sees_the_end_too(mut peer: std::os::unix::net::UnixStream) {
+/// The same for a Unix socket.
+fn unix_sees_the_end(mut peer: std::os::unix::net::UnixStream) {
     peer.set_read_timeout(Some(LONG)).unwrap();
     assert_eq!(peer.read(&mut [0]).unwrap(), 0);
 }
 
-/// A connection, and its peer.
+/// A connection and its peer.
 async fn connection() -> (TcpStream, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind(ANY).unwrap();
     let address = listener.local_addr().unwrap();
@@ -74,7 +76,7 @@ async fn connection() -> (TcpStream, std::net::TcpStream) {
 }
 
 #[test]
-fn the_port_of_a_dropped_listener_is_free_and_nobody_answers_there() {
+fn the_port_of_a_dropped_listener_is_free_and_refuses_connections() {
     let make = || async {
         let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -102,7 +104,7 @@ fn the_peer_of_dropped_halves_sees_the_end() {
 }
 
 #[test]
-fn the_peer_of_a_stream_that_std_took_over_and_dropped_sees_the_end() {
+fn the_peer_of_a_stream_that_was_converted_into_std_and_dropped_sees_the_end() {
     let runtime = Runtime::new().unwrap();
     let (stream, peer) = runtime.block_on(connection());
     drop(stream.into_std().unwrap());
@@ -114,9 +116,9 @@ fn the_peer_of_a_stream_that_std_took_over_and_dropped_sees_the_end() {
     sees_the_end(peer);
 }
 
-/// The descriptor that is given to std is the only one, and the loop does not listen to it any more.
+/// The descriptor is not duplicated, and it is no longer registered.
 #[test]
-fn a_stream_that_std_took_over_elsewhere_can_be_taken_over_again() {
+fn a_stream_that_was_converted_into_std_elsewhere_can_be_converted_back() {
     let runtime = Runtime::new().unwrap();
     let (stream, _peer) = runtime.block_on(connection());
     let fd = stream.as_fd().try_clone_to_owned().unwrap();
@@ -134,7 +136,7 @@ fn the_peers_of_unix_sockets_see_the_end() {
             let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
             (UnixStream::from_std(ours).unwrap(), theirs)
         },
-        sees_the_end_too,
+        unix_sees_the_end,
     );
     closes_at_once(
         || async {
@@ -149,7 +151,7 @@ fn the_peers_of_unix_sockets_see_the_end() {
 }
 
 #[test]
-fn nobody_answers_at_the_path_of_a_dropped_listener() {
+fn the_path_of_a_dropped_listener_refuses_connections() {
     let folder = Folder::new();
     let next = std::sync::atomic::AtomicU32::new(0);
     let make = || async {
@@ -176,7 +178,7 @@ fn the_port_of_a_dropped_datagram_socket_is_free() {
 }
 
 #[test]
-fn a_task_that_waits_for_a_socket_is_woken_when_that_is_dropped_elsewhere() {
+fn a_task_that_waits_for_a_socket_is_woken_when_the_socket_is_dropped_elsewhere() {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind(ANY).await.unwrap();
@@ -194,7 +196,7 @@ fn a_task_that_waits_for_a_socket_is_woken_when_that_is_dropped_elsewhere() {
 }
 
 #[test]
-fn sockets_that_outlive_their_runtime_close_as_any_other() {
+fn sockets_that_outlive_their_runtime_are_closed_when_dropped() {
     let runtime = Runtime::new().unwrap();
     let (stream, peer) = runtime.block_on(connection());
     let shared = Arc::new(stream);

@@ -1,4 +1,4 @@
-//! Getting through to somebody, or not.
+//! Connecting and accepting, and how they fail.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -9,35 +9,37 @@ use wheelhouse::net::{TcpListener, TcpStream};
 
 use super::{ANY, bounded};
 
-/// An address of this machine at which nobody listens.
-async fn nobody() -> SocketAddr {
+/// An address of this machine at which no socket listens.
+async fn unused_address() -> SocketAddr {
     let listener = TcpListener::bind(ANY).await.expect("a free port");
     listener.local_addr().expect("an address")
 }
 
 #[test]
-fn connecting_to_nobody_is_refused() {
+fn a_connect_without_a_listener_is_refused() {
     bounded(async {
-        let error = TcpStream::connect(nobody().await).await.unwrap_err();
+        let error = TcpStream::connect(unused_address().await)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     });
 }
 
 #[test]
-fn the_first_of_several_addresses_that_answers_is_taken() {
+fn the_first_of_several_addresses_that_answers_is_used() {
     bounded(async {
         let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let several = [nobody().await, address, nobody().await];
+        let several = [unused_address().await, address, unused_address().await];
         let stream = TcpStream::connect(&several[..]).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
     });
 }
 
 #[test]
-fn of_several_addresses_that_refuse_the_last_error_stands() {
+fn if_all_addresses_refuse_the_last_error_is_returned() {
     bounded(async {
-        let several = [nobody().await, nobody().await];
+        let several = [unused_address().await, unused_address().await];
         let error = TcpStream::connect(several).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         let error = TcpStream::connect(Vec::new()).await.unwrap_err();
@@ -47,8 +49,8 @@ fn of_several_addresses_that_refuse_the_last_error_stands() {
     });
 }
 
-/// A listener that answers nobody: its queue is full, and the kernel drops what knocks.
-fn deaf() -> (socket2::Socket, Vec<socket2::Socket>) {
+/// A listener that does not answer: its queue is full, and the kernel drops further connections.
+fn unresponsive() -> (socket2::Socket, Vec<socket2::Socket>) {
     let new = || Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let listener = new();
     listener
@@ -64,11 +66,11 @@ fn deaf() -> (socket2::Socket, Vec<socket2::Socket>) {
     (listener, (0..4).map(|_| fill(new())).collect())
 }
 
-/// In wall time: the kernel's silence is real. It waits 250 ms, where the kernel would take minutes to give up.
+/// The connect waits 250 ms. The kernel would give up after minutes.
 #[test]
-fn an_address_that_does_not_answer_does_not_hold_up_the_next_one() {
+fn an_address_that_does_not_answer_does_not_delay_the_next_one_for_long() {
     bounded(async {
-        let (deaf, _crowd) = deaf();
+        let (deaf, _crowd) = unresponsive();
         let deaf = deaf.local_addr().unwrap().as_socket().unwrap();
         let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -80,7 +82,7 @@ fn an_address_that_does_not_answer_does_not_hold_up_the_next_one() {
 }
 
 #[test]
-fn an_unknown_name_is_an_error_that_says_which() {
+fn an_unknown_host_name_is_an_error_that_contains_it() {
     bounded(async {
         let error = TcpStream::connect("no.such.name.invalid:80")
             .await
@@ -93,7 +95,7 @@ fn an_unknown_name_is_an_error_that_says_which() {
 }
 
 #[test]
-fn addresses_are_taken_in_every_form() {
+fn addresses_are_accepted_in_every_form() {
     bounded(async {
         let listener = TcpListener::bind("localhost:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -145,7 +147,7 @@ fn an_accept_that_is_dropped_loses_no_connection() {
 }
 
 #[test]
-fn outside_of_a_runtime_there_are_no_sockets_but_a_message() {
+fn outside_a_runtime_sockets_fail_with_a_message() {
     let outside = [
         futures::executor::block_on(TcpListener::bind(ANY)).unwrap_err(),
         futures::executor::block_on(TcpStream::connect(("127.0.0.1", 1))).unwrap_err(),
@@ -158,7 +160,7 @@ fn outside_of_a_runtime_there_are_no_sockets_but_a_message() {
 }
 
 #[test]
-fn incoming_gives_connections_for_ever_and_a_wait_that_is_dropped_loses_none() {
+fn incoming_never_ends_and_a_dropped_wait_loses_no_connection() {
     bounded(async {
         let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();

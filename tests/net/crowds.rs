@@ -1,7 +1,7 @@
-//! Any number of tasks wait for one socket, and cost nothing while they do.
+//! Any number of tasks may wait for one socket, and cost no time while they wait.
 //!
-//! What went wrong: a line of more than 32 waiters sent the oldest off with a wake. It came back
-//! and displaced the next, so that an idle loop was busy.
+//! What went wrong: with more than 32 waiters each new one woke the oldest, which came back and
+//! woke the next, so an idle event loop was busy.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,10 +16,10 @@ use wheelhouse::{JoinHandle, gather, sleep, spawn, timeout, yield_now};
 use super::unix::Folder;
 use super::{ANY, bounded, pair};
 
-/// How many wait.
+/// The number of waiting tasks.
 const CROWD: usize = 300;
 
-/// A future that adds each of its polls to `polls`.
+/// Counts the polls of a future in `polls`.
 async fn counted<F: Future>(polls: Rc<Cell<usize>>, future: F) -> F::Output {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| {
@@ -29,8 +29,8 @@ async fn counted<F: Future>(polls: Rc<Cell<usize>>, future: F) -> F::Output {
     .await
 }
 
-/// Has a crowd of tasks wait, and fails unless they come to rest after a few polls each; gives the
-/// tasks.
+/// Makes a crowd of tasks wait, and fails unless they come to rest after a few polls each. Returns
+/// the tasks.
 async fn crowd<F>(wait: impl Fn() -> F) -> Vec<JoinHandle<F::Output>>
 where
     F: Future<Output: 'static> + 'static,
@@ -42,7 +42,7 @@ where
     tasks
 }
 
-/// Fails unless the crowd is polled a few times each at most, and then not any more.
+/// Fails unless each task is polled at most a few times, and then no more.
 async fn comes_to_rest(polls: &Cell<usize>) {
     let mut before = usize::MAX;
     while polls.get() != before {
@@ -55,7 +55,7 @@ async fn comes_to_rest(polls: &Cell<usize>) {
     assert_eq!(polls.get(), before, "an idle loop polls no task");
 }
 
-/// Fails unless every task ends well.
+/// Fails unless every task succeeds.
 async fn all_end<T>(tasks: Vec<JoinHandle<std::io::Result<T>>>) {
     for ended in gather(tasks).await {
         ended.expect("no panic").expect("what it waited for came");
@@ -109,8 +109,7 @@ fn a_crowd_waits_for_the_datagrams_of_one_socket() {
         let tasks = tasks.await;
         let sender = UdpSocket::bind(ANY).await.unwrap();
         for number in 0..CROWD {
-            // One after the other: the queue of the receiver is bounded, and what does not fit is
-            // lost.
+            // One after the other, because datagrams that do not fit into the queue are lost.
             sender.send_to(b"x", address).await.unwrap();
             while tasks.iter().filter(|task| task.is_finished()).count() <= number {
                 sleep(Duration::from_micros(50)).await;

@@ -10,7 +10,7 @@ use super::unix::Folder;
 use super::{ANY, bounded};
 
 #[test]
-fn a_datagram_goes_there_and_back() {
+fn a_datagram_is_sent_and_answered() {
     bounded(async {
         let (one, other) = (
             UdpSocket::bind(ANY).await.unwrap(),
@@ -32,7 +32,7 @@ fn a_datagram_goes_there_and_back() {
 }
 
 #[test]
-fn a_connected_socket_hears_only_from_its_peer() {
+fn a_connected_socket_receives_only_from_its_peer() {
     bounded(async {
         let sockets = (
             UdpSocket::bind(ANY).await,
@@ -59,7 +59,7 @@ fn a_connected_socket_hears_only_from_its_peer() {
 }
 
 #[test]
-fn a_datagram_that_nobody_took_comes_back_as_an_error() {
+fn a_datagram_to_a_closed_port_is_an_error_of_a_later_call() {
     bounded(async {
         let one = UdpSocket::bind(ANY).await.unwrap();
         let gone = UdpSocket::bind(ANY).await.unwrap();
@@ -72,7 +72,7 @@ fn a_datagram_that_nobody_took_comes_back_as_an_error() {
 }
 
 #[test]
-fn a_look_at_a_datagram_leaves_it_there_and_a_short_buffer_cuts_it() {
+fn peek_leaves_a_datagram_and_a_short_buffer_truncates_it() {
     bounded(async {
         let (one, other) = (
             UdpSocket::bind(ANY).await.unwrap(),
@@ -107,7 +107,7 @@ fn a_datagram_that_is_too_long_is_an_error() {
 }
 
 #[test]
-fn std_sockets_come_in_and_go_out_again() {
+fn sockets_convert_from_and_into_std() {
     let plain = bounded(async {
         let plain = std::net::UdpSocket::bind(ANY).unwrap();
         let socket = UdpSocket::from_std(plain).unwrap();
@@ -124,7 +124,7 @@ fn std_sockets_come_in_and_go_out_again() {
 }
 
 #[test]
-fn unix_datagrams_go_from_path_to_path() {
+fn unix_datagrams_are_sent_from_path_to_path() {
     let folder = Folder::new();
     bounded(async {
         let (here, there) = (folder.path("here"), folder.path("there"));
@@ -142,16 +142,16 @@ fn unix_datagrams_go_from_path_to_path() {
         let nameless = UnixDatagram::unbound().unwrap();
         assert!(nameless.local_addr().unwrap().is_unnamed());
         let error = nameless
-            .send_to(b"?", folder.path("nobody"))
+            .send_to(b"?", folder.path("missing"))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
     });
 }
 
-/// How many datagrams of a crowd get through when the queue is full meanwhile.
+/// Sends more datagrams than the queue holds, and fails unless all of them arrive in order.
 async fn crowd(send: impl AsyncFn(u32), receive: impl AsyncFn() -> u32) {
-    // More than any queue holds, which on Linux is 10 unless somebody has changed it; 4,096 is beyond what anybody does.
+    // More than any queue holds: on Linux 10 by default (`net.unix.max_dgram_qlen`).
     const COUNT: u32 = 5_000;
     let sending = async {
         for number in 0..COUNT {
@@ -167,7 +167,7 @@ async fn crowd(send: impl AsyncFn(u32), receive: impl AsyncFn() -> u32) {
 }
 
 #[test]
-fn a_full_queue_holds_up_the_sender_and_nothing_is_lost() {
+fn a_sender_waits_while_the_queue_is_full_and_nothing_is_lost() {
     bounded(async {
         let (one, other) = UnixDatagram::pair().unwrap();
         let receive = async || {
@@ -183,9 +183,9 @@ fn a_full_queue_holds_up_the_sender_and_nothing_is_lost() {
     });
 }
 
-/// The system gives no sign when there is room again at a socket that others have filled and the sender is not connected to.
+/// If the sender is not connected, the system reports no event when the queue is no longer full.
 #[test]
-fn a_queue_that_others_filled_holds_up_a_sender_that_is_not_connected_and_does_not_forget_it() {
+fn an_unconnected_sender_waits_for_a_queue_that_others_have_filled() {
     let folder = Folder::new();
     bounded(async {
         let path = folder.path("socket");
@@ -206,7 +206,7 @@ fn a_queue_that_others_filled_holds_up_a_sender_that_is_not_connected_and_does_n
 }
 
 #[test]
-fn a_socket_away_from_its_runtime_says_so() {
+fn a_socket_outside_its_runtime_fails_with_a_message() {
     let socket = bounded(UdpSocket::bind(ANY)).unwrap();
     let error = bounded(async { socket.recv_from(&mut [0; 4]).await.unwrap_err() });
     assert!(error.to_string().contains("runtime"), "{error}");
@@ -214,9 +214,9 @@ fn a_socket_away_from_its_runtime_says_so() {
     assert!(error.to_string().contains("runtime"), "{error}");
 }
 
-/// The lookup of the name panicked.
+/// The lookup of the name used to panic.
 #[test]
-fn outside_of_a_runtime_a_socket_cannot_be_connected_to_a_name() {
+fn outside_a_runtime_a_socket_cannot_be_connected_to_a_host_name() {
     let socket = bounded(UdpSocket::bind(ANY)).unwrap();
     let outcome = socket.connect("localhost:9").now_or_never();
     let error = outcome.unwrap().unwrap_err();

@@ -1,4 +1,4 @@
-//! Many bytes, many connections.
+//! Echo with many bytes and with many connections.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use wheelhouse::{spawn, yield_now};
 
 use super::{ANY, bounded, echo, pair};
 
-/// Serves `count` connections at once, and ends when they have ended.
+/// Serves `count` connections at the same time, until they have ended.
 async fn serve(listener: TcpListener, count: usize) -> u64 {
     let mut tasks = Vec::new();
     for _ in 0..count {
@@ -25,7 +25,7 @@ async fn serve(listener: TcpListener, count: usize) -> u64 {
     bytes
 }
 
-/// Asks and checks the answer, `rounds` times.
+/// Sends a line and checks the answer, `rounds` times.
 async fn ask(stream: &mut TcpStream, name: usize, rounds: usize) {
     for round in 0..rounds {
         let question = format!("{name:06} asks {round:06}");
@@ -36,19 +36,19 @@ async fn ask(stream: &mut TcpStream, name: usize, rounds: usize) {
     }
 }
 
-/// Connects, waits until all `count` are connected, and only then talks.
+/// Connects, waits until all `count` clients are connected, and then sends.
 async fn talk(address: SocketAddr, name: usize, connected: Rc<Cell<usize>>, count: usize) {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     connected.set(connected.get() + 1);
     while connected.get() < count {
-        // Gives the loop time for the others without keeping it busy.
+        // Other clients connect meanwhile.
         wheelhouse::sleep(std::time::Duration::from_millis(5)).await;
     }
     ask(&mut stream, name, 3).await;
 }
 
 #[test]
-fn one_connection_gets_back_what_it_sends() {
+fn one_connection_receives_what_it_sent() {
     bounded(async {
         let (mut client, server) = pair().await;
         let server = spawn(echo(server));
@@ -59,7 +59,7 @@ fn one_connection_gets_back_what_it_sends() {
 }
 
 #[test]
-fn two_thousand_connections_at_once_get_back_what_they_send() {
+fn two_thousand_connections_at_once_receive_what_they_sent() {
     const COUNT: usize = 2000;
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {
@@ -83,7 +83,7 @@ fn two_thousand_connections_at_once_get_back_what_they_send() {
 }
 
 #[test]
-fn megabytes_go_both_ways_at_once_through_full_buffers() {
+fn megabytes_pass_in_both_directions_at_once_through_full_buffers() {
     const SIZE: usize = 8 << 20;
     bounded(async {
         let (mut client, server) = pair().await;

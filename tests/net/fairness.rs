@@ -1,4 +1,4 @@
-//! A socket that is always ready, and who else gets a turn.
+//! A task with a socket that is always ready does not starve other tasks, timers and sockets.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -10,10 +10,10 @@ use wheelhouse::{sleep, spawn, yield_now};
 
 use super::{bounded, pair};
 
-/// The most calls that one poll may make; more would be unfair, much fewer slow.
+/// The greatest number of calls in one poll. More would be unfair, much fewer slow.
 const MOST: usize = 128;
 
-/// Spawns a task whose socket is always ready; gives the counts of its calls and of its polls.
+/// Spawns a task whose socket is always ready. Returns the counts of its calls and of its polls.
 async fn always_ready() -> (Rc<Cell<usize>>, Rc<Cell<usize>>) {
     let (client, mut server) = pair().await;
     server.write_all(b"x").await.expect("written");
@@ -22,7 +22,7 @@ async fn always_ready() -> (Rc<Cell<usize>>, Rc<Cell<usize>>) {
     let peeking = async move {
         let _server = server;
         loop {
-            // What was peeked at is still there: this never has to wait.
+            // `peek` leaves the bytes, so this never waits.
             client.peek(&mut [0]).await.expect("a byte");
             calls.set(calls.get() + 1);
         }
@@ -40,7 +40,7 @@ async fn always_ready() -> (Rc<Cell<usize>>, Rc<Cell<usize>>) {
 }
 
 #[test]
-fn a_socket_that_is_always_ready_gives_way_to_other_tasks() {
+fn a_task_with_a_socket_that_is_always_ready_yields_to_other_tasks() {
     bounded(async {
         let (calls, polls) = always_ready().await;
         while calls.get() == 0 {
@@ -58,7 +58,7 @@ fn a_socket_that_is_always_ready_gives_way_to_other_tasks() {
 }
 
 #[test]
-fn timers_fire_and_quiet_sockets_are_heard_beside_a_socket_that_is_always_ready() {
+fn timers_fire_and_other_sockets_are_read_beside_a_socket_that_is_always_ready() {
     bounded(async {
         always_ready().await;
         sleep(Duration::from_millis(1)).await;
@@ -70,9 +70,10 @@ fn timers_fire_and_quiet_sockets_are_heard_beside_a_socket_that_is_always_ready(
     });
 }
 
-/// A budget that counted looks at sockets, not calls, would leave those beyond it unheard and the task busy.
+/// If the budget counted checks of sockets instead of calls, the task would never reach the sockets
+/// beyond it, and would be busy.
 #[test]
-fn a_task_that_waits_for_hundreds_of_sockets_hears_the_last_one_and_is_not_busy() {
+fn a_task_that_waits_for_hundreds_of_sockets_reaches_the_last_one_and_is_not_busy() {
     bounded(async {
         let mut pairs = Vec::new();
         for _ in 0..2 * MOST {
@@ -90,7 +91,7 @@ fn a_task_that_waits_for_hundreds_of_sockets_hears_the_last_one_and_is_not_busy(
                 .collect();
             std::future::poll_fn(|cx| {
                 counted.set(counted.get() + 1);
-                // Every one of them, in the same order, each time.
+                // All of them, in the same order, in each poll.
                 match peeks
                     .iter_mut()
                     .rposition(|peek| peek.as_mut().poll(cx).is_ready())

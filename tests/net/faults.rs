@@ -1,4 +1,4 @@
-//! Peers that misbehave, and who is not harmed by it.
+//! Peers that fail: resets and killed processes.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use wheelhouse::spawn;
 use super::peers::python;
 use super::{ANY, bounded, echo, pair};
 
-/// Makes the drop of a stream a reset.
+/// Drops a stream so that the connection is reset.
 fn reset(stream: TcpStream) {
     stream.set_linger(Some(Duration::ZERO)).expect("an option");
     drop(stream);
 }
 
 #[test]
-fn a_reset_is_an_error_once_and_an_end_after_that() {
+fn a_reset_is_an_error_once_and_then_the_end_of_the_stream() {
     bounded(async {
         let (client, mut server) = pair().await;
         let reading = spawn(async move {
@@ -38,7 +38,7 @@ fn a_reset_is_an_error_once_and_an_end_after_that() {
 }
 
 #[test]
-fn a_reset_ends_a_writer_that_waits_for_room() {
+fn a_reset_ends_a_write_that_waits() {
     bounded(async {
         let (client, server) = pair().await;
         let writing = spawn(async move {
@@ -49,7 +49,7 @@ fn a_reset_ends_a_writer_that_waits_for_room() {
                 }
             }
         });
-        // One byte read proves that the writer has begun; the rest fills every buffer there is.
+        // One byte proves that the writer has started. The others fill all buffers.
         (&client).read_exact(&mut [0]).await.unwrap();
         reset(client);
         let kind = writing.await.unwrap();
@@ -61,7 +61,7 @@ fn a_reset_ends_a_writer_that_waits_for_room() {
 }
 
 #[test]
-fn a_reset_of_one_connection_leaves_the_others_alone() {
+fn a_reset_of_one_connection_does_not_affect_the_others() {
     bounded(async {
         let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -114,7 +114,7 @@ fn a_connection_reset_before_it_is_accepted_does_not_stop_the_listener() {
 }
 
 #[test]
-fn a_peer_that_is_killed_in_mid_message_is_an_unexpected_end() {
+fn a_peer_that_is_killed_during_a_message_is_an_unexpected_end() {
     bounded(async {
         let listener = TcpListener::bind(ANY).await.unwrap();
         let port = listener.local_addr().unwrap().port();

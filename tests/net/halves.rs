@@ -1,4 +1,4 @@
-//! A stream in two parts.
+//! The halves of a stream.
 
 use std::net::Shutdown;
 
@@ -9,7 +9,7 @@ use wheelhouse::{spawn, yield_now};
 use super::{bounded, echo, pair};
 
 #[test]
-fn sockets_and_their_parts_may_cross_threads() {
+fn sockets_and_their_halves_are_send() {
     fn crosses<T: Send + Sync + 'static>() {}
     fn is_send<T: Send>(value: T) -> T {
         value
@@ -29,7 +29,7 @@ fn sockets_and_their_parts_may_cross_threads() {
 }
 
 #[test]
-fn borrowed_halves_work_at_once_and_the_stream_stays_whole() {
+fn borrowed_halves_work_at_the_same_time_and_the_stream_is_usable_after_them() {
     bounded(async {
         let (mut client, server) = pair().await;
         let server = spawn(echo(server));
@@ -51,7 +51,7 @@ fn borrowed_halves_work_at_once_and_the_stream_stays_whole() {
 }
 
 #[test]
-fn dropping_the_owned_write_half_tells_the_peer_the_end() {
+fn dropping_the_owned_write_half_ends_the_write_side() {
     bounded(async {
         let (client, mut server) = pair().await;
         let (mut reader, mut writer) = client.into_split();
@@ -60,16 +60,16 @@ fn dropping_the_owned_write_half_tells_the_peer_the_end() {
         let mut got = String::new();
         server.read_to_string(&mut got).await.unwrap();
         assert_eq!(got, "all");
-        server.write_all(b"heard").await.unwrap();
+        server.write_all(b"bytes").await.unwrap();
         drop(server);
         got.clear();
         reader.read_to_string(&mut got).await.unwrap();
-        assert_eq!(got, "heard");
+        assert_eq!(got, "bytes");
     });
 }
 
 #[test]
-fn a_forgotten_write_half_tells_nothing_until_the_other_goes() {
+fn a_forgotten_write_half_does_not_end_the_write_side() {
     bounded(async {
         let (client, mut server) = pair().await;
         let (reader, writer) = client.into_split();
@@ -86,7 +86,7 @@ fn a_forgotten_write_half_tells_nothing_until_the_other_goes() {
 }
 
 #[test]
-fn owned_halves_go_to_different_tasks_and_reunite() {
+fn owned_halves_work_in_different_tasks_and_reunite() {
     bounded(async {
         let (client, server) = pair().await;
         let server = spawn(echo(server));
@@ -107,7 +107,7 @@ fn owned_halves_go_to_different_tasks_and_reunite() {
 }
 
 #[test]
-fn halves_of_two_streams_do_not_reunite_and_come_back_unharmed() {
+fn halves_of_two_streams_do_not_reunite_and_are_returned() {
     bounded(async {
         let (one, mut far_one) = pair().await;
         let (two, far_two) = pair().await;
@@ -128,7 +128,7 @@ fn halves_of_two_streams_do_not_reunite_and_come_back_unharmed() {
 }
 
 #[test]
-fn a_half_peeks() {
+fn a_read_half_peeks() {
     bounded(async {
         let (client, mut server) = pair().await;
         server.write_all(b"abc").await.unwrap();

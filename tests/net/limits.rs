@@ -1,4 +1,5 @@
-//! Out of file descriptors. The limit belongs to the process, so the test runs in a child of its own.
+//! Accepting without a free file descriptor. The limit applies to the process, so the test runs in
+//! a child process.
 
 use std::io;
 use std::process::Command;
@@ -9,11 +10,11 @@ use wheelhouse::net::{TcpListener, TcpStream};
 
 use super::{ANY, bounded};
 
-/// Tells the child that it is one.
+/// Set in the child process.
 const CHILD: &str = "WHEELHOUSE_TEST_FEW_DESCRIPTORS";
 
 #[test]
-fn accept_reports_that_descriptors_have_run_out_and_lives_on() {
+fn accept_fails_without_a_free_descriptor_and_works_again_later() {
     let output = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -28,12 +29,12 @@ fn accept_reports_that_descriptors_have_run_out_and_lives_on() {
     assert!(said.contains("accepted after all"), "{output:?}");
 }
 
-/// True for EMFILE.
+/// Returns `true` for EMFILE.
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error())
 }
 
-/// Connects until that fails.
+/// Connects until no descriptor is left.
 async fn connect_until_full(address: std::net::SocketAddr) -> Vec<TcpStream> {
     let mut clients = Vec::new();
     loop {
@@ -47,7 +48,7 @@ async fn connect_until_full(address: std::net::SocketAddr) -> Vec<TcpStream> {
     }
 }
 
-/// Not a test: what the one above runs in a process of its own.
+/// Not a test by itself: the test above runs it in a child process.
 #[test]
 fn child_with_few_descriptors() {
     if std::env::var_os(CHILD).is_none() {

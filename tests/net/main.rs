@@ -1,6 +1,6 @@
-//! TCP over loopback, against this crate's own sockets and against real peers: std, `nc`, Python's asyncio.
+//! TCP, UDP and Unix sockets, with peers of this crate, of std, of asyncio, and with `nc`.
 //!
-//! Wall time: sockets are the kernel's, and so is when they are ready.
+//! Wall time: the kernel decides when sockets are ready.
 
 mod closing;
 #[path = "../common/mod.rs"]
@@ -11,11 +11,11 @@ mod datagrams;
 mod echo;
 mod fairness;
 mod faults;
-mod foreign;
 mod halves;
 #[path = "../common/installed.rs"]
 mod installed;
 mod limits;
+mod outside_runtime;
 mod peers;
 mod short_reads;
 mod sockets;
@@ -29,18 +29,18 @@ use std::time::Duration;
 use wheelhouse::net::{TcpListener, TcpStream};
 use wheelhouse::{run, timeout};
 
-/// Longer than any healthy test takes; it only bounds a failing one.
+/// Longer than any test takes. Only a failing test waits so long.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Any free port of this machine.
+/// A free port, which the system chooses.
 const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
-/// Runs a test in a runtime of its own, and fails when it hangs.
+/// Runs a test in a runtime of its own. Fails if it hangs.
 fn bounded<T>(test: impl Future<Output = T>) -> T {
     run(async { timeout(LONG, test).await.expect("the test ends in time") })
 }
 
-/// The two ends of a connection: the one that connected, and the one that was accepted.
+/// A connection: the stream that connected, and the stream that was accepted.
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(ANY).await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -50,7 +50,7 @@ async fn pair() -> (TcpStream, TcpStream) {
     (client, server)
 }
 
-/// Sends back what comes until it ends; gives the number of bytes.
+/// Sends all bytes back until the stream ends. Returns their number.
 async fn echo(stream: TcpStream) -> std::io::Result<u64> {
     futures::io::copy(&stream, &mut &stream).await
 }

@@ -1,4 +1,4 @@
-//! Real peers: `nc`, and Python's asyncio as client and as server.
+//! Peers of other programs: `nc`, and asyncio as client and as server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub(super) fn python(program: &str, arguments: &[&str]) -> Child {
     started.expect("python3 can be started")
 }
 
-/// Serves one echo connection after the other, each in its task, for ever.
+/// An echo server with a task for each connection.
 async fn serve(listener: TcpListener) {
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
@@ -32,7 +32,7 @@ async fn serve(listener: TcpListener) {
     }
 }
 
-/// An echo server of ours on a thread of its own, until the process ends: the test's thread may block.
+/// Starts our echo server on a thread of its own, so that the test may block.
 fn our_server() -> SocketAddr {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -47,7 +47,7 @@ fn our_server() -> SocketAddr {
 }
 
 #[test]
-fn netcat_gets_back_what_it_sends() {
+fn netcat_receives_what_it_sent() {
     let address = our_server();
     let started = Command::new(installed("nc"))
         .args(["-N", "-w", "30", "127.0.0.1", &address.port().to_string()])
@@ -103,13 +103,13 @@ fn our_client_talks_to_an_asyncio_server() {
             client.await.expect("no panic").expect("no error");
         }
     });
-    // The server ends when its standard input does, and says how many connections it had.
+    // The server exits at the end of its standard input, and prints the number of connections.
     drop(server.stdin.take());
     assert_eq!(lines.next().expect("a last line").expect("a line"), "100");
     assert!(server.wait().expect("it ends").success());
 }
 
-/// Sends a message, ends the side that writes, and checks that it comes back turned around.
+/// Sends a message, ends the write side, and checks that the reversed message comes back.
 async fn reverse(port: u16, message: String) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(message.as_bytes()).await?;

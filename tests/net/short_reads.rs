@@ -1,9 +1,9 @@
-//! Reads that stop short with more behind them: at a passed descriptor, at other credentials, at
-//! urgent data.
+//! Reads that end early although more bytes follow: at a passed descriptor, at other credentials,
+//! at urgent data.
 //!
-//! What went wrong: a short read was taken to prove that the socket is empty. That holds for a TCP
-//! connection without urgent data, and not for a Unix socket, where the peer decides where reads
-//! stop.
+//! What went wrong: a short read was taken as proof that the socket is empty. That holds for a TCP
+//! connection without urgent data, but not for a Unix socket, where the sender decides where reads
+//! end.
 
 use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
@@ -20,7 +20,7 @@ use wheelhouse::{spawn, yield_now};
 use super::installed::installed;
 use super::{ANY, bounded};
 
-/// Sends bytes, and a descriptor with them.
+/// Sends bytes together with a descriptor.
 fn send_with_descriptor(to: &StdStream, bytes: &[u8]) {
     let (stdin, mut space) = (std::io::stdin(), [MaybeUninit::uninit(); 64]);
     let fds = [stdin.as_fd()];
@@ -30,29 +30,29 @@ fn send_with_descriptor(to: &StdStream, bytes: &[u8]) {
     sendmsg(to, &parts, &mut rights, SendFlags::empty()).expect("sent");
 }
 
-/// Reads until so much has come, each time with more room than there is.
+/// Reads `length` bytes, each time into a larger buffer than needed.
 async fn read_in_pieces(mut from: impl futures::io::AsyncRead + Unpin, length: usize) -> Vec<u8> {
-    // What was sent before has been seen.
+    // The reactor has seen the bytes that were sent before.
     yield_now().await;
     let mut got = Vec::new();
     while got.len() < length {
         let mut buffer = [0; 64];
         match from.read(&mut buffer).await.expect("read") {
-            0 => panic!("the end, after {got:?}"),
+            0 => panic!("the stream ended after {got:?}"),
             count => got.extend(&buffer[..count]),
         }
     }
     got
 }
 
-/// Our end of two connected Unix streams, and the peer's.
+/// Two connected Unix streams: ours and the peer's.
 fn unix() -> (UnixStream, StdStream) {
     let (ours, theirs) = StdStream::pair().expect("a pair");
     (UnixStream::from_std(ours).expect("registered"), theirs)
 }
 
 #[test]
-fn a_read_behind_a_passed_descriptor_gives_what_is_there() {
+fn a_read_after_a_passed_descriptor_returns_the_bytes_that_follow() {
     bounded(async {
         let (ours, mut theirs) = unix();
         for _ in 0..3 {
@@ -64,7 +64,7 @@ fn a_read_behind_a_passed_descriptor_gives_what_is_there() {
 }
 
 #[test]
-fn a_peer_that_passes_descriptors_does_not_stop_a_proxy() {
+fn a_peer_that_passes_descriptors_does_not_block_a_proxy() {
     bounded(async {
         let ((front, mut client), (back, server)) = (unix(), unix());
         let proxy = spawn(async move { copy(&front, &mut &back).await });
@@ -80,7 +80,7 @@ fn a_peer_that_passes_descriptors_does_not_stop_a_proxy() {
 }
 
 #[test]
-fn a_read_behind_the_bytes_of_another_process_gives_what_is_there() {
+fn a_read_after_the_bytes_of_another_process_returns_the_bytes_that_follow() {
     bounded(async {
         let (ours, mut theirs) = unix();
         sockopt::set_socket_passcred(&ours, true).unwrap();
@@ -97,17 +97,17 @@ fn a_read_behind_the_bytes_of_another_process_gives_what_is_there() {
     });
 }
 
-/// Urgent data on Unix sockets needs Linux 5.15; older ones refuse to send it, and there is nothing
-/// to test.
+/// Urgent data on Unix sockets needs Linux 5.15. Older kernels refuse to send it; then the test
+/// does nothing.
 #[test]
-fn a_read_before_urgent_data_of_a_unix_socket_does_not_hide_what_is_behind_it() {
+fn a_read_before_urgent_data_of_a_unix_socket_does_not_hide_the_bytes_that_follow() {
     bounded(async {
         let (ours, mut theirs) = unix();
         theirs.write_all(b"before").unwrap();
         let sent = SockRef::from(&theirs).send_out_of_band(b"!");
         theirs.write_all(b"after").unwrap();
         let got = match sent {
-            // Where urgent bytes are read in line, this one is among the others.
+            // The urgent byte is one of them.
             Ok(_) => read_in_pieces(&ours, 11).await,
             Err(_) => return,
         };
@@ -117,7 +117,7 @@ fn a_read_before_urgent_data_of_a_unix_socket_does_not_hide_what_is_behind_it() 
 }
 
 #[test]
-fn a_read_before_urgent_data_of_a_tcp_connection_does_not_hide_what_is_behind_it() {
+fn a_read_before_urgent_data_of_a_tcp_connection_does_not_hide_the_bytes_that_follow() {
     bounded(async {
         let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -142,10 +142,9 @@ fn a_read_before_urgent_data_of_a_tcp_connection_does_not_hide_what_is_behind_it
     });
 }
 
-/// Nothing is known of a socket that was taken over: here its urgent byte is gone and still stops
-/// reads.
+/// The urgent byte was read before the conversion, and still makes a read end early.
 #[test]
-fn a_taken_over_connection_whose_urgent_byte_was_taken_out_is_read_to_its_end() {
+fn a_converted_connection_whose_urgent_byte_was_read_is_read_to_its_end() {
     bounded(async {
         let listener = std::net::TcpListener::bind(ANY).unwrap();
         let mut theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -161,7 +160,7 @@ fn a_taken_over_connection_whose_urgent_byte_was_taken_out_is_read_to_its_end() 
 }
 
 #[test]
-fn halves_and_vectored_reads_are_no_different() {
+fn halves_and_vectored_reads_return_the_bytes_that_follow_too() {
     bounded(async {
         let (ours, mut theirs) = unix();
         let (mut half, _writer) = ours.into_split();

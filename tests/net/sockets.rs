@@ -1,4 +1,4 @@
-//! Sockets whose options are set before they do anything.
+//! `TcpSocket`, whose options are set before it listens or connects.
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use socket2::SockRef;
@@ -7,7 +7,7 @@ use wheelhouse::net::{TcpListener, TcpSocket};
 
 use super::{ANY, bounded};
 
-/// A listener on a shared port.
+/// A listener on a port that several listeners share.
 fn shared(address: std::net::SocketAddr) -> std::io::Result<TcpListener> {
     let socket = TcpSocket::new(address)?;
     socket.set_reuse_port(true)?;
@@ -16,7 +16,7 @@ fn shared(address: std::net::SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 #[test]
-fn two_listeners_share_a_port_if_both_ask_for_it_and_otherwise_not() {
+fn two_listeners_share_a_port_only_if_both_set_reuse_port() {
     bounded(async {
         let first = shared(ANY.into()).unwrap();
         let address = first.local_addr().unwrap();
@@ -31,7 +31,7 @@ fn two_listeners_share_a_port_if_both_ask_for_it_and_otherwise_not() {
 }
 
 #[test]
-fn a_socket_connects_from_the_address_that_it_was_bound_to_with_the_options_that_it_was_given() {
+fn a_socket_connects_from_its_bound_address_with_its_options() {
     bounded(async {
         let listener = TcpListener::bind(ANY).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -54,7 +54,7 @@ fn a_socket_connects_from_the_address_that_it_was_bound_to_with_the_options_that
 }
 
 #[test]
-fn outside_of_a_runtime_it_says_so() {
+fn outside_a_runtime_it_fails_with_a_message() {
     let socket = TcpSocket::new(ANY.into()).unwrap();
     assert!(
         socket

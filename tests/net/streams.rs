@@ -1,4 +1,4 @@
-//! What one stream can do.
+//! Operations of a stream.
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, TcpListener as StdListener, TcpStream as StdStream};
@@ -12,7 +12,7 @@ use wheelhouse::{spawn, yield_now};
 use super::{ANY, LONG, bounded, pair};
 
 #[test]
-fn each_side_may_end_while_the_other_goes_on() {
+fn each_side_may_end_while_the_other_continues() {
     bounded(async {
         for turned in [false, true] {
             let (one, other) = pair().await;
@@ -47,7 +47,7 @@ fn a_shutdown_wakes_a_reader_that_waits() {
 }
 
 #[test]
-fn closing_twice_and_after_the_peer_has_gone_is_no_error() {
+fn closing_twice_or_after_the_peer_is_no_error() {
     bounded(async {
         let (mut client, server) = pair().await;
         client.close().await.unwrap();
@@ -91,7 +91,7 @@ fn a_reader_and_a_writer_share_one_stream() {
 }
 
 #[test]
-fn two_readers_get_every_byte_between_them_and_both_see_the_end() {
+fn two_readers_together_get_every_byte_and_both_see_the_end() {
     bounded(async {
         let (client, mut server) = pair().await;
         let client = Rc::new(client);
@@ -138,7 +138,7 @@ fn vectored_calls_fill_and_empty_several_buffers() {
 }
 
 #[test]
-fn more_buffers_than_the_system_takes_are_written_in_part() {
+fn of_more_buffers_than_the_system_accepts_a_part_is_written() {
     bounded(async {
         let (mut client, mut server) = pair().await;
         let parts: Vec<_> = (0..5000).map(|_| IoSlice::new(b"x")).collect();
@@ -152,7 +152,7 @@ fn more_buffers_than_the_system_takes_are_written_in_part() {
 }
 
 #[test]
-fn empty_buffers_are_done_at_once() {
+fn empty_buffers_are_ready_at_once() {
     bounded(async {
         let (mut client, _server) = pair().await;
         assert_eq!(client.read(&mut []).await.unwrap(), 0);
@@ -191,7 +191,7 @@ fn peek_leaves_the_bytes_to_be_read() {
 }
 
 #[test]
-fn options_and_addresses_are_the_sockets_own() {
+fn options_and_addresses_are_those_of_the_socket() {
     bounded(async {
         let (client, server) = pair().await;
         assert_eq!(client.peer_addr().unwrap(), server.local_addr().unwrap());
@@ -212,7 +212,7 @@ fn options_and_addresses_are_the_sockets_own() {
 }
 
 #[test]
-fn streams_and_listeners_come_from_std_and_go_back() {
+fn streams_and_listeners_convert_from_and_into_std() {
     bounded(async {
         let plain = StdListener::bind(ANY).unwrap();
         let address = plain.local_addr().unwrap();
@@ -251,9 +251,10 @@ fn a_port_can_be_bound_again_at_once_but_not_twice() {
     });
 }
 
-/// Nothing but the empty ones was given to the system, and the 0 that came back looked like the end.
+/// Only empty buffers were passed to the system, and its result 0 looked like the end of the
+/// stream.
 #[test]
-fn more_empty_buffers_than_the_system_takes_hide_nothing_behind_them() {
+fn empty_buffers_before_a_full_one_are_skipped_even_if_the_system_accepts_fewer() {
     bounded(async {
         let (mut client, mut server) = pair().await;
         let mut from = vec![IoSlice::new(&[]); 1500];

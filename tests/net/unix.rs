@@ -14,11 +14,11 @@ use wheelhouse::{gather, spawn};
 
 use super::bounded;
 
-/// A folder of one test, with everything in it gone at the end.
+/// A directory for one test, removed at its end.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// A new, empty one. Its name is short, as a socket's path has 107 bytes.
+    /// Creates a directory with a short name: the path of a socket has at most 107 bytes.
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -27,7 +27,7 @@ impl Folder {
         Self(path)
     }
 
-    /// A path in it.
+    /// Returns a path in the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -50,7 +50,7 @@ async fn shout(stream: UnixStream) {
 }
 
 #[test]
-fn lines_go_there_and_back() {
+fn lines_are_sent_and_answered() {
     let folder = Folder::new();
     let path = folder.path("socket");
     bounded(async {
@@ -68,7 +68,7 @@ fn lines_go_there_and_back() {
 }
 
 #[test]
-fn a_name_without_a_file_works_too() {
+fn an_abstract_name_works_too() {
     let name = format!("wheelhouse-test-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(name).unwrap();
     bounded(async {
@@ -84,14 +84,14 @@ fn a_name_without_a_file_works_too() {
     });
 }
 
-/// The address of a socket that has none.
+/// The address of an unbound socket.
 fn stream_address() -> SocketAddr {
     let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     one.local_addr().unwrap()
 }
 
 #[test]
-fn who_listens_nowhere_is_told_apart_from_who_listens_no_more() {
+fn a_path_that_does_not_exist_and_one_without_a_listener_are_different_errors() {
     let folder = Folder::new();
     let path = folder.path("socket");
     bounded(async {
@@ -108,9 +108,9 @@ fn who_listens_nowhere_is_told_apart_from_who_listens_no_more() {
     });
 }
 
-/// A connect to a full queue fails with `EAGAIN` and gets no sign when there is room.
+/// A connect to a full queue fails with `EAGAIN`, and the system reports no event later.
 #[test]
-fn connects_to_a_listener_whose_queue_is_full_get_through_when_it_accepts() {
+fn connects_to_a_full_queue_succeed_when_the_listener_accepts() {
     let folder = Folder::new();
     let path = folder.path("socket");
     let plain = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
@@ -137,7 +137,7 @@ fn connects_to_a_listener_whose_queue_is_full_get_through_when_it_accepts() {
 }
 
 #[test]
-fn halves_of_a_unix_stream_end_and_reunite() {
+fn the_halves_of_a_unix_stream_end_and_reunite() {
     bounded(async {
         let (mut one, other) = UnixStream::pair().unwrap();
         let (mut reader, mut writer) = one.split_mut();
@@ -159,7 +159,7 @@ fn halves_of_a_unix_stream_end_and_reunite() {
 }
 
 #[test]
-fn vectored_writes_arrive_whole_and_a_broken_stream_is_an_error_and_no_signal() {
+fn vectored_writes_arrive_completely_and_a_broken_stream_is_an_error_without_a_signal() {
     bounded(async {
         let (mut one, mut other) = UnixStream::pair().unwrap();
         let parts = [b"to".as_slice(), b"geth", b"er"].map(std::io::IoSlice::new);
@@ -174,7 +174,7 @@ fn vectored_writes_arrive_whole_and_a_broken_stream_is_an_error_and_no_signal() 
 }
 
 #[test]
-fn std_types_come_in_and_go_out_again() {
+fn streams_and_listeners_convert_from_and_into_std() {
     let folder = Folder::new();
     let path = folder.path("socket");
     let listener = bounded(async {
@@ -207,9 +207,9 @@ impl Drop for Temporary {
     }
 }
 
-/// It was dropped before the connection was made.
+/// The path used to be dropped before the connection was made.
 #[test]
-fn a_path_given_by_value_lives_until_the_connection_is_there() {
+fn a_path_passed_by_value_lives_until_the_connection_is_made() {
     let folder = Folder::new();
     bounded(async {
         let path = folder.path("s");

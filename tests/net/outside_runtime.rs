@@ -1,4 +1,5 @@
-//! Sockets away from home: on other threads, in other runtimes, after the end.
+//! Sockets outside their runtime: on other threads, in other runtimes, after the end of the
+//! runtime.
 
 use std::io::{self, Read};
 use std::net::TcpStream as StdStream;
@@ -12,7 +13,7 @@ use wheelhouse::net::{TcpListener, TcpStream};
 
 use super::{ANY, LONG, bounded, pair};
 
-/// The error must say what is wrong and what to do about it.
+/// The message must say what is wrong and what to do.
 fn assert_says_what_to_do(error: &io::Error) {
     let message = error.to_string();
     for part in ["away from", "Remote::spawn", "into_std", "from_std"] {
@@ -20,7 +21,7 @@ fn assert_says_what_to_do(error: &io::Error) {
     }
 }
 
-/// One of our streams, made in `runtime`, and its peer, which is std's.
+/// A stream of `runtime`, and its peer, a stream of std.
 fn with_std_peer(runtime: &Runtime) -> (TcpStream, StdStream) {
     runtime.block_on(async {
         let listener = TcpListener::bind(ANY).await.expect("a free port");
@@ -38,7 +39,7 @@ fn assert_ends(mut peer: StdStream) {
 }
 
 #[test]
-fn on_a_foreign_thread_everything_that_waits_is_an_error() {
+fn on_another_thread_every_call_that_may_wait_is_an_error() {
     bounded(async {
         let (mut client, _server) = pair().await;
         let listener = TcpListener::bind(ANY).await.unwrap();
@@ -50,13 +51,13 @@ fn on_a_foreign_thread_everything_that_waits_is_an_error() {
                 block_on(listener.accept()).map(drop).unwrap_err(),
             ];
             errors.iter().for_each(assert_says_what_to_do);
-            // What waits for nothing works anywhere.
+            // Calls that never wait work on every thread.
             client.set_nodelay(true).unwrap();
             client.peer_addr().unwrap();
             (client, listener)
         });
         let (mut client, listener) = away.join().unwrap();
-        // Back home they work as before.
+        // On the thread of their runtime they still work.
         client.write_all(b"x").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (_, accepted) = futures::join!(TcpStream::connect(address), listener.accept());
@@ -65,7 +66,7 @@ fn on_a_foreign_thread_everything_that_waits_is_an_error() {
 }
 
 #[test]
-fn in_another_runtime_everything_that_waits_is_an_error() {
+fn in_another_runtime_every_call_that_may_wait_is_an_error() {
     let home = Runtime::new().unwrap();
     let (mut stream, _peer) = with_std_peer(&home);
     let error = bounded(async { stream.read(&mut [0]).await.unwrap_err() });
@@ -74,7 +75,7 @@ fn in_another_runtime_everything_that_waits_is_an_error() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_on_a_foreign_thread_is_closed_by_its_runtime() {
+fn a_stream_that_is_dropped_on_another_thread_is_closed() {
     bounded(async {
         let (client, mut server) = pair().await;
         thread::spawn(move || drop(client)).join().unwrap();
@@ -83,7 +84,7 @@ fn a_stream_that_is_dropped_on_a_foreign_thread_is_closed_by_its_runtime() {
 }
 
 #[test]
-fn a_runtime_that_sleeps_wakes_up_to_close_what_is_dropped_elsewhere() {
+fn a_stream_that_is_dropped_elsewhere_while_its_runtime_sleeps_is_closed() {
     let (send, receive) = channel::<TcpStream>();
     let (go, gone) = channel();
     let away = thread::spawn(move || {
@@ -104,7 +105,7 @@ fn a_runtime_that_sleeps_wakes_up_to_close_what_is_dropped_elsewhere() {
 }
 
 #[test]
-fn a_stream_dropped_between_two_block_ons_is_closed_by_the_next() {
+fn a_stream_that_is_dropped_between_two_block_ons_is_closed() {
     let runtime = Runtime::new().unwrap();
     let (stream, peer) = with_std_peer(&runtime);
     drop(stream);
@@ -117,7 +118,7 @@ fn a_stream_dropped_between_two_block_ons_is_closed_by_the_next() {
 }
 
 #[test]
-fn a_stream_that_outlives_its_runtime_gives_errors_and_is_closed_when_dropped() {
+fn a_stream_that_outlives_its_runtime_returns_errors_and_is_closed_when_dropped() {
     let runtime = Runtime::new().unwrap();
     let (mut stream, peer) = with_std_peer(&runtime);
     drop(runtime);
@@ -144,7 +145,7 @@ fn a_stream_can_be_moved_to_another_runtime_after_its_own_has_ended() {
 }
 
 #[test]
-fn a_stream_can_be_moved_to_std_from_a_foreign_thread() {
+fn a_stream_can_be_converted_into_std_on_another_thread() {
     let runtime = Runtime::new().unwrap();
     let (stream, mut peer) = with_std_peer(&runtime);
     let stream = thread::spawn(move || stream.into_std().unwrap())
@@ -159,7 +160,7 @@ fn a_stream_can_be_moved_to_std_from_a_foreign_thread() {
 }
 
 #[test]
-fn a_runtime_is_dropped_with_tasks_that_wait_for_sockets() {
+fn a_runtime_with_tasks_that_wait_for_sockets_can_be_dropped() {
     let runtime = Runtime::new().unwrap();
     let (mut stream, peer) = with_std_peer(&runtime);
     runtime.block_on(async {
@@ -173,7 +174,7 @@ fn a_runtime_is_dropped_with_tasks_that_wait_for_sockets() {
 }
 
 #[test]
-fn a_pending_future_of_a_socket_may_be_dropped_anywhere() {
+fn a_pending_future_of_a_socket_may_be_dropped_on_any_thread() {
     bounded(async {
         let (client, mut server) = pair().await;
         let mut peeking = Box::pin(async move { client.peek(&mut [0]).await });
