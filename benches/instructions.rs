@@ -116,19 +116,20 @@ fn special_once<P: ScopePeer + SyncPeer + QueuePeer>(workload: &str, rounds: u64
 
 /// Does `rounds` of any workload on the peer of that name.
 fn once(workload: &str, peer: &str, rounds: u64) {
-    match SCOPED
+    if SCOPED
         .iter()
         .chain(SYNC)
         .chain(QUEUES)
         .any(|(name, ..)| *name == workload)
     {
-        false => for_the_peer!(peer, work_once(workload, rounds)),
-        true => match peer {
+        match peer {
             "wheelhouse" => special_once::<Wheelhouse>(workload, rounds),
             "tokio" => special_once::<Tokio>(workload, rounds),
             "smol" => special_once::<Smol>(workload, rounds),
             other => panic!("{other:?} has neither scopes nor locks nor queues"),
-        },
+        }
+    } else {
+        for_the_peer!(peer, work_once(workload, rounds))
     }
 }
 

@@ -83,9 +83,10 @@ async fn one_seat_two_buyers(wrongly: bool) {
             for _ in 0..turns {
                 yield_now().await;
             }
-            match wrongly {
-                true => shop.sell_wrongly(buyer).await,
-                false => shop.sell(buyer).await,
+            if wrongly {
+                shop.sell_wrongly(buyer).await
+            } else {
+                shop.sell(buyer).await
             }
         })
     };

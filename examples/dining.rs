@@ -49,9 +49,10 @@ async fn dinner(settings: Settings) {
         .collect();
     let philosophers = (0..count).map(|number| {
         let (left, right) = (number, (number + 1) % count);
-        let (first, second) = match settings.fixed {
-            true => (left.min(right), left.max(right)),
-            false => (left, right),
+        let (first, second) = if settings.fixed {
+            (left.min(right), left.max(right))
+        } else {
+            (left, right)
         };
         let dinner = dine(number, Rc::clone(&forks[first]), Rc::clone(&forks[second]));
         let name = format!("philosopher {number}");

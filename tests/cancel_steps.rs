@@ -96,9 +96,10 @@ fn yield_now_gives_way_once() {
 
 /// A limit of so long from now, be it told as a time or as a moment.
 fn within<F: Future>(at: bool, limit: Duration, future: F) -> Timeout<F> {
-    match at {
-        true => timeout_at(time::now() + limit, future),
-        false => timeout(limit, future),
+    if at {
+        timeout_at(time::now() + limit, future)
+    } else {
+        timeout(limit, future)
     }
 }
 

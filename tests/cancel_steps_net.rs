@@ -109,12 +109,11 @@ fn sends(
 /// Reads at most six bytes, in one way or the other.
 async fn read_some(mut stream: &TcpStream, vectored: bool) -> io::Result<Vec<u8>> {
     let (mut first, mut second) = ([0; 2], [0; 4]);
-    let count = match vectored {
-        true => {
-            let mut parts = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
-            stream.read_vectored(&mut parts).await?
-        }
-        false => stream.read(&mut first).await?,
+    let count = if vectored {
+        let mut parts = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+        stream.read_vectored(&mut parts).await?
+    } else {
+        stream.read(&mut first).await?
     };
     let bytes = first.iter().chain(&second).take(count);
     Ok(bytes.copied().collect())
@@ -205,12 +204,11 @@ async fn writes(step: &Step, vectored: bool) {
     let cut = step.cut(async move {
         while sent.get() < source.len() {
             let (first, second) = source[sent.get()..].split_at((source.len() - sent.get()) / 2);
-            let count = match vectored {
-                true => {
-                    let parts = [IoSlice::new(first), IoSlice::new(second)];
-                    (&*theirs).write_vectored(&parts).await
-                }
-                false => (&*theirs).write(&source[sent.get()..]).await,
+            let count = if vectored {
+                let parts = [IoSlice::new(first), IoSlice::new(second)];
+                (&*theirs).write_vectored(&parts).await
+            } else {
+                (&*theirs).write(&source[sent.get()..]).await
             };
             sent.set(sent.get() + count.expect("it is open"));
         }

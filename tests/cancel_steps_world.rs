@@ -178,9 +178,10 @@ fn a_unix_datagram_that_a_cut_receiver_did_not_get_is_there_for_the_next() {
                     let other = Rc::clone(&other);
                     async move {
                         let mut number = [0];
-                        match named {
-                            true => assert_eq!(other.recv_from(&mut number).await.unwrap().0, 1),
-                            false => assert_eq!(other.recv(&mut number).await.unwrap(), 1),
+                        if named {
+                            assert_eq!(other.recv_from(&mut number).await.unwrap().0, 1)
+                        } else {
+                            assert_eq!(other.recv(&mut number).await.unwrap(), 1)
                         }
                         number[0]
                     }
@@ -316,9 +317,10 @@ fn a_cut_connect_to_a_full_queue_leaves_no_connection() {
                 let _first = UnixStream::connect(&path).await.unwrap();
                 let to = path.clone();
                 let cut = step.cut(async move {
-                    match by_address {
-                        true => UnixStream::connect_addr(&SocketAddr::from_pathname(to)?).await,
-                        false => UnixStream::connect(to).await,
+                    if by_address {
+                        UnixStream::connect_addr(&SocketAddr::from_pathname(to)?).await
+                    } else {
+                        UnixStream::connect(to).await
                     }
                 });
                 cut.await;

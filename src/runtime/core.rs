@@ -314,9 +314,10 @@ impl Core {
     pub(super) fn run(&self, task: Task) -> Option<Task> {
         let started = task.start();
         let ended = self.poll_as(&task, || started.poll());
-        match self.scopes.is_after_poll_set() {
-            false => task.settle(ended, self.current_cell()),
-            true => self.after_poll(task, ended),
+        if self.scopes.is_after_poll_set() {
+            self.after_poll(task, ended)
+        } else {
+            task.settle(ended, self.current_cell())
         }
     }
 

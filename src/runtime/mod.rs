@@ -276,12 +276,11 @@ impl Drop for Runtime {
             // alive.
             return;
         }
-        match std::thread::panicking() || context::is_inside() {
-            true => shutdown::close(&self.core),
-            false => {
-                self.core.read_slack();
-                shutdown::shut_down(&self.core, self.shutdown_timeout);
-            }
+        if std::thread::panicking() || context::is_inside() {
+            shutdown::close(&self.core)
+        } else {
+            self.core.read_slack();
+            shutdown::shut_down(&self.core, self.shutdown_timeout);
         }
         self.core.let_ctrl_c_through();
     }

@@ -31,9 +31,10 @@ impl Core {
             Phase::Open => "the main task is not done",
             _ => "main is done and the runtime shuts down, but not every task stops",
         };
-        let timers = match self.wheel().borrow().is_empty() {
-            true => "no timer is set",
-            false => "no timer is set but such as lie past the end of the clock",
+        let timers = if self.wheel().borrow().is_empty() {
+            "no timer is set"
+        } else {
+            "no timer is set but such as lie past the end of the clock"
         };
         let picture = Picture::of(self);
         let entries: Vec<_> = picture
@@ -152,9 +153,10 @@ impl Picture {
             .map(|(_, who)| *who)
             .chain(served.map(|wait| wait.task));
         let names: BTreeSet<_> = whose.map(|who| self.name(who.map(Id::number))).collect();
-        match names.is_empty() {
-            true => Some("nobody that is known".to_owned()),
-            false => Some(names.into_iter().collect::<Vec<_>>().join(", ")),
+        if names.is_empty() {
+            Some("nobody that is known".to_owned())
+        } else {
+            Some(names.into_iter().collect::<Vec<_>>().join(", "))
         }
     }
 

@@ -151,13 +151,15 @@ impl Shared {
 
     /// Sends a message home. After the runtime's end it is dealt with here.
     pub(crate) fn send(&self, message: Message) {
-        match self.is_home_thread() {
-            true => self.from_home.push(message),
-            false => self.inbox.push(message),
+        if self.is_home_thread() {
+            self.from_home.push(message)
+        } else {
+            self.inbox.push(message)
         }
-        match self.ending.is_over_after_push() {
-            true => self.settle_leftovers(),
-            false => self.unparker.unpark(),
+        if self.ending.is_over_after_push() {
+            self.settle_leftovers()
+        } else {
+            self.unparker.unpark()
         }
     }
 

@@ -135,9 +135,10 @@ impl Core {
 
     /// Waits until a task may be ready, then drains the inbox and fires timers.
     fn park(&self) {
-        match self.clock().is_virtual() {
-            false => self.sleep(self.until_next_deadline()),
-            true => self.park_virtually(),
+        if self.clock().is_virtual() {
+            self.park_virtually()
+        } else {
+            self.sleep(self.until_next_deadline())
         }
         self.drain_inbox();
         self.fire_timers();
@@ -154,9 +155,10 @@ impl Core {
     pub(super) fn sleep_unless(&self, timeout: Option<Duration>, over: impl FnOnce() -> bool) {
         let unparker = self.shared().unparker();
         unparker.prepare_park();
-        let timeout = match self.shared().is_empty() && !over() {
-            true => timeout,
-            false => Some(Duration::ZERO),
+        let timeout = if self.shared().is_empty() && !over() {
+            timeout
+        } else {
+            Some(Duration::ZERO)
         };
         self.wait_for_io(timeout);
         unparker.awake();
@@ -168,9 +170,10 @@ impl Core {
     /// within the gap fires up to that much late, all others fire at their deadlines.
     pub(super) fn until_next_deadline(&self) -> Option<Duration> {
         let next = self.wheel().borrow_mut().next_deadline()?;
-        let wake = match self.clock().is_virtual() {
-            true => next,
-            false => next.max(self.last_fired().get().saturating_add(GAP)),
+        let wake = if self.clock().is_virtual() {
+            next
+        } else {
+            next.max(self.last_fired().get().saturating_add(GAP))
         };
         Some(Duration::from_nanos(
             wake.saturating_sub(self.clock().nanos()),

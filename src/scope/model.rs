@@ -34,18 +34,22 @@ pub(super) struct Forest(Vec<Twig>);
 
 fn path_in(twigs: &[Twig], name: u32) -> Option<Names> {
     twigs.iter().find_map(|twig| {
-        let below = match twig.name == name {
-            true => Vec::new(),
-            false => path_in(&twig.twigs, name)?,
+        let below = if twig.name == name {
+            Vec::new()
+        } else {
+            path_in(&twig.twigs, name)?
         };
         Some([vec![twig.name], below].concat())
     })
 }
 
 fn find(twigs: &mut [Twig], name: u32) -> Option<&mut Twig> {
-    twigs.iter_mut().find_map(|twig| match twig.name == name {
-        true => Some(twig),
-        false => find(&mut twig.twigs, name),
+    twigs.iter_mut().find_map(|twig| {
+        if twig.name == name {
+            Some(twig)
+        } else {
+            find(&mut twig.twigs, name)
+        }
     })
 }
 
@@ -225,9 +229,10 @@ impl Forest {
             .cancels
             .last()
             .expect("one was there or has been added");
-        match twig.deliver(&above, tag, true, woken) {
-            true => Duty::Wait,
-            false => Duty::Drop,
+        if twig.deliver(&above, tag, true, woken) {
+            Duty::Wait
+        } else {
+            Duty::Drop
         }
     }
 

@@ -43,9 +43,10 @@ use crate::wheel::Key;
 #[doc(alias = "call_later")]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    let stage = match duration.is_zero() {
-        true => SleepStage::GiveWay,
-        false => SleepStage::New,
+    let stage = if duration.is_zero() {
+        SleepStage::GiveWay
+    } else {
+        SleepStage::New
     };
     Sleep {
         deadline: with("sleep", |core| core.clock().after(duration)),

@@ -182,9 +182,10 @@ fn giving<'a>(code: &'a [Token], all: &BTreeSet<String>) -> BTreeSet<&'a str> {
     let own = futures(code);
     let is_future = |gives: &str| {
         let mut pairs = code.windows(2);
-        match pairs.any(|w| w[0].text == "struct" && w[1].text == gives) {
-            true => own.contains(gives),
-            false => gives == "Future" || all.contains(gives),
+        if pairs.any(|w| w[0].text == "struct" && w[1].text == gives) {
+            own.contains(gives)
+        } else {
+            gives == "Future" || all.contains(gives)
         }
     };
     let all = functions(code).into_iter();

@@ -14,9 +14,12 @@ const UNASKED: [&str; 2] = ["Command::new(\"", "StdCommand::new(\""];
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder can be read");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let files = paths.flat_map(|path| match path.is_dir() {
-        true => rust_files(&path),
-        false => vec![path],
+    let files = paths.flat_map(|path| {
+        if path.is_dir() {
+            rust_files(&path)
+        } else {
+            vec![path]
+        }
     });
     files
         .filter(|path| path.extension() == Some(OsStr::new("rs")))

@@ -14,9 +14,12 @@ const FOREIGN: [&str; 4] = ["foreign", "join", "select", "unordered"];
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder of the tests");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let below = |path: PathBuf| match path.is_dir() {
-        true => files(&path),
-        false => vec![path],
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
     };
     let all = paths.flat_map(below);
     all.filter(|path| path.extension().is_some_and(|end| end == "rs"))

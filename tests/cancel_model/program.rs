@@ -201,9 +201,10 @@ pub(crate) struct Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:>12} {}", self.at, self.what)?;
-        match self.why.is_empty() {
-            true => Ok(()),
-            false => write!(f, " ({})", self.why),
+        if self.why.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", self.why)
         }
     }
 }

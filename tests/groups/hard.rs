@@ -194,9 +194,10 @@ fn leaked_half_way_a_group_leaks_its_children_and_nobody_touches_them() {
                 }
                 turns(3).await;
             });
-            match ends_at_once {
-                true => drop_in_a_panic(runtime),
-                false => drop(runtime),
+            if ends_at_once {
+                drop_in_a_panic(runtime)
+            } else {
+                drop(runtime)
             }
         }
     }
@@ -216,9 +217,10 @@ fn dropped_after_the_end_of_its_runtime_a_group_leaks_its_children() {
             looks(&lent).await;
         }));
         runtime.block_on(poll_some(&mut group, 3));
-        match ends_at_once {
-            true => drop_in_a_panic(runtime),
-            false => drop(runtime),
+        if ends_at_once {
+            drop_in_a_panic(runtime)
+        } else {
+            drop(runtime)
         }
         drop(group);
         assert_eq!(

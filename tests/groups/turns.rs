@@ -526,9 +526,12 @@ fn settle_and_advance_return_when_children_are_not_ready_any_more() {
     for depth in [0, 1, 4] {
         for advances in [false, true] {
             let count = &Cell::new(0);
-            let settles = async || match advances {
-                false => testing::settle().await,
-                true => testing::advance(ms(1)).await,
+            let settles = async || {
+                if advances {
+                    testing::advance(ms(1)).await
+                } else {
+                    testing::settle().await
+                }
             };
             testing::run(async {
                 let outcome = task_group(async |g| {

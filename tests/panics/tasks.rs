@@ -172,9 +172,10 @@ fn a_handle_whose_waker_panics_when_dropped_cancels_its_task_all_the_same() {
             let stop = handle.cancel_handle();
             let bomb = bomb_waker(DROP);
             assert!(poll_with(&mut handle, &bomb).is_pending());
-            match afar {
-                true => thread::spawn(move || drop(handle)).join().unwrap(),
-                false => drop(catch_unwind(AssertUnwindSafe(|| drop(handle)))),
+            if afar {
+                thread::spawn(move || drop(handle)).join().unwrap()
+            } else {
+                drop(catch_unwind(AssertUnwindSafe(|| drop(handle))))
             }
             turns(70).await;
             assert!(stop.is_finished(), "its awaiter has gone");

@@ -60,9 +60,10 @@ fn c22_a_branch_of_as_completed_that_resumes_drops_what_has_come_and_was_not_fet
             let branch = |resumes: bool| {
                 let foreign = foreign.clone();
                 async move {
-                    match resumes {
-                        true => foreign.resume().await,
-                        false => catch_cancel(async {}).await.is_ok(),
+                    if resumes {
+                        foreign.resume().await
+                    } else {
+                        catch_cancel(async {}).await.is_ok()
                     }
                 }
             };

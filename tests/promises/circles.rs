@@ -68,9 +68,10 @@ impl Way {
 
 /// What drops the handle of the first task.
 async fn gives_up(first: JoinHandle<()>, late: bool) {
-    match late {
-        false => timeout(ms(10), first).await.map(drop).unwrap_or_default(),
-        true => drop(catch_cancel(timeout(ms(10), first)).await),
+    if late {
+        drop(catch_cancel(timeout(ms(10), first)).await)
+    } else {
+        timeout(ms(10), first).await.map(drop).unwrap_or_default()
     }
 }
 

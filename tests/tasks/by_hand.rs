@@ -207,9 +207,10 @@ fn the_waker_of_a_group_may_drop_the_group_and_spawn_and_cancel() {
                     if let Some(child) = &*child.borrow() {
                         child.cancel();
                     }
-                    match drops {
-                        true => drop(inside.take()),
-                        false => poll_in(&inside),
+                    if drops {
+                        drop(inside.take())
+                    } else {
+                        poll_in(&inside)
                     }
                 });
                 let mut cx = Context::from_waker(&waker);

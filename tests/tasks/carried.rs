@@ -297,9 +297,10 @@ fn lingering_tasks_in_a_ring_end_with_the_runtime() {
             }
             turns(4).await;
         });
-        match drops_at_once {
-            true => run(async move { drop(runtime) }),
-            false => drop(runtime),
+        if drops_at_once {
+            run(async move { drop(runtime) })
+        } else {
+            drop(runtime)
         }
     }
     assert_eq!(ended.load(Ordering::SeqCst), 8);

@@ -522,9 +522,10 @@ fn waits_on_a_simulated_network_are_named() {
             let client = network.host("client");
             let (ours, theirs) = gather((client.connect("server:80"), listener.accept())).await;
             let (mut ours, _theirs) = (ours.unwrap(), theirs.unwrap());
-            match reads {
-                true => drop(ours.read(&mut [0]).await),
-                false => drop(ours.write_all(&vec![0; 10 << 20]).await),
+            if reads {
+                drop(ours.read(&mut [0]).await)
+            } else {
+                drop(ours.write_all(&vec![0; 10 << 20]).await)
             }
         });
         let start = format!("waits for {what} the connection \"");

@@ -173,12 +173,13 @@ impl Pair {
     /// Polls the handle with a counting waker, or asks it; checks the result when it comes.
     fn ask(&mut self, awaits: bool, step: &str) {
         let handle = self.handle.as_mut().expect("a handle to ask");
-        let result = match awaits {
-            false => handle.try_join(),
-            true => match poll_with(handle, &self.joiner.1) {
+        let result = if awaits {
+            match poll_with(handle, &self.joiner.1) {
                 Poll::Ready(result) => Some(result),
                 Poll::Pending => None,
-            },
+            }
+        } else {
+            handle.try_join()
         };
         assert_eq!(
             result.as_ref().map(end_of),
@@ -197,15 +198,12 @@ impl Pair {
         let Some(handle) = self.handle.take() else {
             return;
         };
-        match detach {
-            true => {
-                handle.detach();
-                self.model.detach();
-            }
-            false => {
-                drop(handle);
-                self.model.drop_handle();
-            }
+        if detach {
+            handle.detach();
+            self.model.detach();
+        } else {
+            drop(handle);
+            self.model.drop_handle();
         }
         assert_eq!(
             Arc::strong_count(&self.joiner.0),

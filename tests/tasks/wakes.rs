@@ -34,9 +34,10 @@ impl Tally {
     fn reaches(self: Arc<Self>, goal: u32) -> impl Future<Output = ()> {
         poll_fn(move |cx| {
             self.waker.register(cx.waker());
-            match self.count.load(Ordering::SeqCst) >= goal {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            if self.count.load(Ordering::SeqCst) >= goal {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
         })
     }

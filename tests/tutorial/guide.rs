@@ -31,8 +31,9 @@ pub(crate) fn run_all(snippets: &[String]) -> Result<(), String> {
     python.args(["-S", "-c", RUNNER]).args(snippets);
     let output = python.output().expect("python3 can be started");
     let all_ran = output.stdout == format!("{}\n", snippets.len()).into_bytes();
-    match output.status.success() && all_ran {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    if output.status.success() && all_ran {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }

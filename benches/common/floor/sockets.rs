@@ -17,10 +17,12 @@ thread_local! {
 
 /// Takes in what is ready; waits for at most `next` if the executor is idle, for ever without a `next`.
 pub(super) fn turn(idle: bool, next: Option<Duration>) {
-    SOCKETS.with(|sockets| match idle {
-        true => sockets.turn(next),
-        false if sockets.is_empty() => {}
-        false => sockets.turn(Some(Duration::ZERO)),
+    SOCKETS.with(|sockets| {
+        if idle {
+            sockets.turn(next);
+        } else if !sockets.is_empty() {
+            sockets.turn(Some(Duration::ZERO));
+        }
     });
 }
 

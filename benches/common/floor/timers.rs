@@ -171,8 +171,9 @@ pub(super) fn fire() -> Option<Duration> {
         woken = true;
     }
     let next = TIMERS.with_borrow(|timers| timers.heap.peek().map(|next| next.0.0));
-    match woken {
-        true => Some(Duration::ZERO),
-        false => next.map(|deadline| deadline.saturating_duration_since(now)),
+    if woken {
+        Some(Duration::ZERO)
+    } else {
+        next.map(|deadline| deadline.saturating_duration_since(now))
     }
 }

@@ -13,9 +13,10 @@ pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     pub(crate) fn new(pages: usize) -> Self {
-        Self(match stderr().is_terminal() {
-            true => ProgressBar::new(pages as u64),
-            false => ProgressBar::hidden(),
+        Self(if stderr().is_terminal() {
+            ProgressBar::new(pages as u64)
+        } else {
+            ProgressBar::hidden()
         })
     }
 
@@ -42,9 +43,10 @@ fn line(visit: &Visit<'_>) -> String {
     match outcome {
         Ok(page) => {
             let (status, bytes) = (page.status.as_u16(), page.bytes);
-            let moved = match &page.url == *url {
-                true => String::new(),
-                false => format!(" -> {}", page.url),
+            let moved = if &page.url == *url {
+                String::new()
+            } else {
+                format!(" -> {}", page.url)
             };
             format!("{status:>6} {bytes:>10} {took:>9}  {url}{moved}")
         }

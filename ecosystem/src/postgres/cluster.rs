@@ -217,9 +217,10 @@ impl Cluster {
         initdb.args(["--encoding=UTF8", "--auth=trust", "--username", USER]);
         let child = self.spawn("initdb", &mut initdb)?;
         let status = child.wait().await.map_err(ClusterError::system("initdb"))?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(self.failed("initdb", status)),
+        if status.success() {
+            Ok(())
+        } else {
+            Err(self.failed("initdb", status))
         }
     }
 

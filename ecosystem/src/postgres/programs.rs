@@ -69,12 +69,11 @@ pub(super) enum Account {
 impl Account {
     /// Somebody whom PostgreSQL accepts; `None` where we are root and there is nobody else.
     pub(super) fn choose() -> Option<Self> {
-        match geteuid().is_root() {
-            false => Some(Self::Ours),
-            true => {
-                let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
-                ACCOUNTS.iter().find_map(|name| find(&accounts, name))
-            }
+        if geteuid().is_root() {
+            let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+            ACCOUNTS.iter().find_map(|name| find(&accounts, name))
+        } else {
+            Some(Self::Ours)
         }
     }
 

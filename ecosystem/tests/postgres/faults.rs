@@ -48,9 +48,10 @@ pub(crate) async fn a_server_that_does_not_answer_holds_nobody_up(cluster: &Clus
         let working = transaction(&mut frozen, async |tx| {
             tx.execute("INSERT INTO frozen VALUES (1)", &[]).await?;
             kill_process(process, Signal::STOP).unwrap();
-            match cancel {
-                true => std::future::pending().await,
-                false => Ok::<_, Error>(()),
+            if cancel {
+                std::future::pending().await
+            } else {
+                Ok::<_, Error>(())
             }
         });
         match timeout(Duration::from_millis(50), working).await {

@@ -113,9 +113,10 @@ where
 
     /// Hands the function to the pool.
     fn send(core: &Core, f: F, terms: Terms) -> State<F, T> {
-        let luggage = match terms.has_vars {
-            true => vars::for_thread(&core.vars()),
-            false => SentVars::new(),
+        let luggage = if terms.has_vars {
+            vars::for_thread(&core.vars())
+        } else {
+            SentVars::new()
         };
         // Listed from now on, until the function has returned or is dropped uncalled.
         let running = match terms.at_the_end {

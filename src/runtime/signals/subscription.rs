@@ -166,9 +166,10 @@ fn know(signal: i32) -> io::Result<Known> {
 /// What asking for a signal gives that nobody can listen to.
 #[cold]
 fn refused(signal: i32) -> io::Error {
-    let why = match FORBIDDEN.contains(&signal) {
-        true => "the system does not allow it, or the program could not go on after it",
-        false => "there is no such signal, or the C library keeps it for itself",
+    let why = if FORBIDDEN.contains(&signal) {
+        "the system does not allow it, or the program could not go on after it"
+    } else {
+        "there is no such signal, or the C library keeps it for itself"
     };
     let name = signal_name(signal).unwrap_or("unknown");
     io::Error::new(

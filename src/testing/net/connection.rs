@@ -245,9 +245,10 @@ impl Connection {
                 continue;
             }
             let line = &mut self.ends.borrow_mut()[side as usize].in_flight;
-            match is_cut {
-                true => line.hold(),
-                false => line.release(after(now(), self.network.link(route).least_latency())),
+            if is_cut {
+                line.hold()
+            } else {
+                line.release(after(now(), self.network.link(route).least_latency()))
             }
         }
         self.update_timers();

@@ -153,10 +153,12 @@ impl End {
     pub(super) fn leave(&mut self) -> Option<Frame> {
         self.is_owned = false;
         let unread = self.in_flight.clear() | !std::mem::take(&mut self.inbox).is_empty();
-        match unread {
-            _ if self.is_reset => None,
-            true => Some(Frame::Reset),
-            false => Some(Frame::Gone),
+        if self.is_reset {
+            None
+        } else if unread {
+            Some(Frame::Reset)
+        } else {
+            Some(Frame::Gone)
         }
     }
 }

@@ -277,9 +277,10 @@ impl Network {
             self.0.opened.register(cx.waker());
         }
         // The waker's clone was foreign code.
-        match self.is_cut(route) {
-            true => Poll::Pending,
-            false => Poll::Ready(self.0.map.borrow().times_cut(route)),
+        if self.is_cut(route) {
+            Poll::Pending
+        } else {
+            Poll::Ready(self.0.map.borrow().times_cut(route))
         }
     }
 

@@ -191,10 +191,12 @@ impl Steps {
 
     /// Plays it for one step in one way, and reads the meters.
     fn play(&self, step: &Step, scene: &impl AsyncFn(&Step)) {
-        let rounds = match (self.real, self.meters.is_empty()) {
-            (true, _) => REAL_ROUNDS,
-            (false, true) => 0,
-            (false, false) => ROUNDS,
+        let rounds = if self.real {
+            REAL_ROUNDS
+        } else if self.meters.is_empty() {
+            0
+        } else {
+            ROUNDS
         };
         self.in_a_runtime(play_rounds(step, scene, 1));
         let before = self.read();
@@ -209,12 +211,13 @@ impl Steps {
 
     /// Runs `future` on the clock that it needs.
     fn in_a_runtime(&self, future: impl Future<Output = ()>) {
-        match self.real {
-            true => run(async {
+        if self.real {
+            run(async {
                 let ended = timeout(REAL_TIMEOUT, future).await;
                 assert!(ended.is_ok(), "it hangs");
-            }),
-            false => super::run(future),
+            })
+        } else {
+            super::run(future)
         }
     }
 

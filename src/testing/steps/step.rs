@@ -118,9 +118,10 @@ impl Step {
         let before = live_tasks();
         let probe = Arc::new(Probe::new(self.number, self.mode.is_for_woken()));
         let probed = Probed::new(future, &probe);
-        let cut = match self.mode.is_drop() {
-            true => self.drop_at_step(probed, &probe).await,
-            false => self.cancel_at_step(probed, &probe).await,
+        let cut = if self.mode.is_drop() {
+            self.drop_at_step(probed, &probe).await
+        } else {
+            self.cancel_at_step(probed, &probe).await
         };
         assert!(probe.is_over(), "the future lives on");
         let has_leaked = || live_tasks().into_iter().any(|id| !before.contains(&id));
@@ -163,9 +164,10 @@ impl Step {
             if let Poll::Ready(value) = probed.as_mut().poll(cx) {
                 return Poll::Ready(Some(value));
             }
-            match probe.may_end() {
-                true => Poll::Ready(None),
-                false => Poll::Pending,
+            if probe.may_end() {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
             }
         });
         match ended.await {

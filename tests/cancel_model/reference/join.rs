@@ -97,9 +97,10 @@ impl<'p> Join<'p> {
             self.hit_body = self.members[0].seq.is_some();
         }
         let caught = self.throw_at_members(cancel);
-        let place = match caught {
-            true => &mut self.outer,
-            false => &mut self.whole,
+        let place = if caught {
+            &mut self.outer
+        } else {
+            &mut self.whole
         };
         *place = Some(Cancel::merged(place.take(), cancel.clone()));
         caught
@@ -137,9 +138,10 @@ impl<'p> Join<'p> {
             self.cancel(world, "the group was cancelled");
         }
         // What waits for the next suspension is each branch's, if it suspends; a child is born cancelled.
-        let inside = match std::mem::replace(&mut self.begun, true) {
-            true => None,
-            false => armed.clone(),
+        let inside = if std::mem::replace(&mut self.begun, true) {
+            None
+        } else {
+            armed.clone()
         };
         if let Some(cancel) = &inside {
             let children = self

@@ -257,9 +257,10 @@ impl<'p> World<'p> {
         let End::Cut(mut cancel) = end else {
             return Some(end);
         };
-        cancel.level = match self.is_around(cancel.scope, asker.scope) {
-            true => self.level(cancel.scope),
-            false => FOREIGN,
+        cancel.level = if self.is_around(cancel.scope, asker.scope) {
+            self.level(cancel.scope)
+        } else {
+            FOREIGN
         };
         Some(End::Cut(cancel))
     }
