@@ -1,5 +1,5 @@
-//! Files and the standard streams, with a real file system: what is read, written and sought is compared with what std does to
-//! another file.
+//! Files and the standard streams, on a real file system. Reads, writes and seeks are compared with
+//! those of std on another file.
 
 use std::fs as std_fs;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -19,11 +19,10 @@ use wheelhouse::process::Command;
 use wheelhouse::stdio::{stderr, stdin, stdout};
 use wheelhouse::{run, sleep, spawn, testing, timeout, yield_now};
 
-/// A folder of one test, with everything in it gone at the end.
+/// A directory for one test, removed at its end.
 struct Folder(PathBuf);
 
 impl Folder {
-    /// A new, empty one.
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -33,7 +32,7 @@ impl Folder {
         Self(path)
     }
 
-    /// A path in it.
+    /// Returns a path in the directory.
     fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -45,18 +44,18 @@ impl Drop for Folder {
     }
 }
 
-/// A file to read and write, made anew.
+/// Creates an empty file to read and write.
 async fn fresh(path: &Path) -> File {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     options.open(path).await.expect("a new file")
 }
 
-/// Begins a read of so many bytes at a place, and cancels it.
+/// Starts a read of `count` bytes at a position, and cancels it.
 async fn cut_a_read(file: &mut File, place: u64, count: usize) {
     loop {
         file.seek(SeekFrom::Start(place)).await.unwrap();
-        // A thread that is quick enough may have read before we look.
+        // The read may complete before the first poll returns.
         if file.read(&mut vec![0; count]).now_or_never().is_none() {
             return;
         }
@@ -64,7 +63,7 @@ async fn cut_a_read(file: &mut File, place: u64, count: usize) {
 }
 
 #[test]
-fn what_is_written_can_be_read() {
+fn written_bytes_can_be_read() {
     let folder = Folder::new();
     run(async {
         let mut file = fresh(&folder.path("file")).await;
@@ -78,7 +77,7 @@ fn what_is_written_can_be_read() {
 }
 
 #[test]
-fn whole_files_and_folders() {
+fn whole_files_are_read_written_copied_and_removed() {
     let folder = Folder::new();
     let path = |name| folder.path(name);
     run(async {
@@ -109,7 +108,7 @@ fn whole_files_and_folders() {
 }
 
 #[test]
-fn what_is_not_there_is_an_error_and_so_is_no_runtime() {
+fn a_missing_file_is_an_error_and_so_is_a_call_outside_a_runtime() {
     let folder = Folder::new();
     run(async {
         let error = File::open(folder.path("nothing")).await.unwrap_err();
@@ -122,9 +121,9 @@ fn what_is_not_there_is_an_error_and_so_is_no_runtime() {
     assert!(error.to_string().contains("runtime"), "{error}");
 }
 
-/// `/dev/full` is a disk that is always full. The second flush said that all was well.
+/// `/dev/full` behaves like a full disk. The second flush used to succeed.
 #[test]
-fn a_full_disk_is_told_by_each_flush_and_by_the_next_call_once() {
+fn a_full_disk_is_an_error_of_each_flush_and_once_of_the_next_call() {
     run(async {
         let mut options = OpenOptions::new();
         let mut full = options.write(true).open("/dev/full").await.unwrap();
@@ -154,7 +153,7 @@ fn a_full_disk_is_told_by_each_flush_and_by_the_next_call_once() {
 }
 
 #[test]
-fn a_read_that_is_cancelled_loses_nothing() {
+fn a_cancelled_read_loses_nothing() {
     let folder = Folder::new();
     run(async {
         fs::write(folder.path("file"), "abcdef").await.unwrap();
@@ -171,7 +170,7 @@ fn a_read_that_is_cancelled_loses_nothing() {
 }
 
 #[test]
-fn a_write_after_a_cancelled_read_goes_where_the_reader_was() {
+fn a_write_after_a_cancelled_read_is_made_at_the_position_before_it() {
     let folder = Folder::new();
     let path = folder.path("file");
     run(async {
@@ -188,7 +187,7 @@ fn a_write_after_a_cancelled_read_goes_where_the_reader_was() {
 }
 
 #[test]
-fn a_seek_that_is_cancelled_and_asked_again_is_done_once_and_another_one_is_not_mistaken_for_it() {
+fn a_cancelled_seek_is_done_once_when_repeated_and_not_confused_with_another() {
     let folder = Folder::new();
     run(async {
         fs::write(folder.path("file"), "0123456789").await.unwrap();
@@ -207,7 +206,7 @@ fn a_seek_that_is_cancelled_and_asked_again_is_done_once_and_another_one_is_not_
 }
 
 #[test]
-fn a_file_that_is_dropped_unflushed_is_written_all_the_same() {
+fn a_file_that_is_dropped_without_a_flush_is_written() {
     let folder = Folder::new();
     run(async {
         let mut file = File::create(folder.path("file")).await.unwrap();
@@ -218,7 +217,7 @@ fn a_file_that_is_dropped_unflushed_is_written_all_the_same() {
 }
 
 #[test]
-fn what_is_known_of_a_file_is_so_after_its_writes() {
+fn metadata_and_length_are_those_after_all_writes() {
     let folder = Folder::new();
     let mut plain = run(async {
         let mut file = fresh(&folder.path("file")).await;
@@ -249,18 +248,18 @@ fn files_work_on_virtual_time() {
     });
 }
 
-/// What a random program does to a file.
+/// A step of a random program.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Reads so many bytes at most.
+    /// Reads at most this many bytes.
     Read(usize),
-    /// Begins to read, and is cancelled.
+    /// Starts to read, and cancels it.
     ReadCut(usize),
     /// Writes bytes.
     Write(Vec<u8>),
     /// Seeks.
     Seek(SeekFrom),
-    /// Cuts the file, or makes it longer.
+    /// Truncates or extends the file.
     SetLen(u64),
     /// Flushes.
     Flush,
@@ -282,13 +281,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Does one step to both files, which must agree.
+/// Does one step on both files, and compares the results.
 async fn take(step: Step, file: &mut File, std: &mut std_fs::File) {
     match step {
         Step::Read(count) => {
             let (mut got, mut expected) = (vec![0; count], vec![0; count]);
             let mut filled = 0;
-            // What a cancelled read left may be shorter than what is there.
+            // The bytes of a cancelled read may be fewer than those in the file.
             while filled < count {
                 match file.read(&mut got[filled..]).await.unwrap() {
                     0 => break,
@@ -302,7 +301,7 @@ async fn take(step: Step, file: &mut File, std: &mut std_fs::File) {
             assert_eq!((&got[..filled], filled), (&expected[..there], there));
         }
         Step::ReadCut(count) => {
-            // Ready at once if an earlier one, which was cut, has left enough.
+            // Ready at once if an earlier cancelled read has read enough.
             if let Some(read) = file.read(&mut vec![0; count]).now_or_never() {
                 let skipped = i64::try_from(read.unwrap()).unwrap();
                 std.seek(SeekFrom::Current(skipped)).unwrap();
@@ -348,10 +347,10 @@ proptest! {
     }
 }
 
-/// The next read gave what the cancelled one had read, which was not in the file any more, or the end that it had found, which was
-/// not the end any more.
+/// The next read returned the bytes of the cancelled one, which were no longer in the file, or the
+/// end that it had found, which was no longer the end.
 #[test]
-fn what_a_cancelled_read_has_read_is_forgotten_when_the_length_is_set() {
+fn set_len_discards_the_bytes_of_a_cancelled_read() {
     let folder = Folder::new();
     std_fs::write(folder.path("file"), "0123456789").unwrap();
     run(async {
@@ -372,11 +371,11 @@ fn what_a_cancelled_read_has_read_is_forgotten_when_the_length_is_set() {
     });
 }
 
-/// A file that is removed when its handle is dropped, as a `tempfile::NamedTempFile`.
+/// A file that is removed when its handle is dropped, like `tempfile::NamedTempFile`.
 struct Temporary(PathBuf);
 
 impl Temporary {
-    /// A new one with these contents.
+    /// Creates a file with these contents.
     fn new(folder: &Folder, contents: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -405,9 +404,9 @@ impl Drop for Temporary {
     }
 }
 
-/// The handle was dropped, and the file removed, before the call was made.
+/// The handle used to be dropped, and the file removed, before the call was made.
 #[test]
-fn a_path_given_by_value_lives_until_the_call_is_done() {
+fn a_path_passed_by_value_lives_until_the_call_has_returned() {
     let folder = Folder::new();
     let new = || Temporary::new(&folder, "text");
     run(async {
@@ -437,9 +436,9 @@ fn a_path_given_by_value_lives_until_the_call_is_done() {
     );
 }
 
-/// It is gone when the outcome is there, as with std.
+/// As in std, it is dropped before the caller gets the outcome.
 #[test]
-fn a_path_given_by_value_is_gone_when_the_outcome_is_there_or_nobody_waits() {
+fn a_path_passed_by_value_is_dropped_before_the_outcome_and_with_the_future() {
     let folder = Folder::new();
     run(async {
         let (temporary, other) = (Temporary::new(&folder, ""), Temporary::new(&folder, ""));
@@ -454,11 +453,11 @@ fn a_path_given_by_value_is_gone_when_the_outcome_is_there_or_nobody_waits() {
     });
 }
 
-/// Says to a process of this test what it is.
+/// Set in the child process of a test.
 const ROLE: &str = "WHEELHOUSE_TEST_SHOUTS";
 
-/// Answers lines of standard input with the line in capitals, and the number of them on standard error; then reads on, where
-/// nothing comes, and ends all the same.
+/// Answers each line of standard input with the line in capitals, and writes the number of lines to
+/// standard error. Then it ends although a read is still waiting.
 async fn shout() {
     let mut lines = BufReader::new(stdin()).lines();
     let (mut out, mut err) = (stdout(), stderr());
@@ -475,13 +474,12 @@ async fn shout() {
 }
 
 #[test]
-fn the_standard_streams_carry_lines_and_a_read_where_nothing_comes_holds_up_no_end() {
+fn the_standard_streams_transfer_lines_and_a_waiting_read_does_not_delay_the_end() {
     if std::env::var_os(ROLE).is_some() {
         return run(shout());
     }
     run(async {
-        let test =
-            "the_standard_streams_carry_lines_and_a_read_where_nothing_comes_holds_up_no_end";
+        let test = "the_standard_streams_transfer_lines_and_a_waiting_read_does_not_delay_the_end";
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--quiet"])
             .env(ROLE, "1")
@@ -492,10 +490,10 @@ fn the_standard_streams_carry_lines_and_a_read_where_nothing_comes_holds_up_no_e
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut stdin = child.stdin.take().unwrap();
-        for (said, heard) in [("one\n", "ONE"), ("two\n", "TWO")] {
-            stdin.write_all(said.as_bytes()).await.unwrap();
-            // The test runner of the other process writes lines of its own.
-            while lines.next().await.unwrap().unwrap() != heard {}
+        for (line, answer) in [("one\n", "ONE"), ("two\n", "TWO")] {
+            stdin.write_all(line.as_bytes()).await.unwrap();
+            // The test runner of the child writes lines, too.
+            while lines.next().await.unwrap().unwrap() != answer {}
         }
         let mut errors = String::new();
         child
@@ -506,15 +504,16 @@ fn the_standard_streams_carry_lines_and_a_read_where_nothing_comes_holds_up_no_e
             .await
             .unwrap();
         assert_eq!(errors, "12");
-        // Its input is open still: `wait` would close it only if the child held it.
+        // Its standard input is still open: `wait` closes it only if it is in `child`.
         assert!(child.wait().await.unwrap().success());
         drop(stdin);
     });
 }
 
-/// The clock was held until somebody looked at the file again, and a sleep before that was a real one.
+/// The clock did not advance until the file was polled again, so a sleep before that took real
+/// time.
 #[test]
-fn a_virtual_clock_jumps_when_a_write_is_done_that_nobody_looks_at() {
+fn virtual_time_advances_after_a_write_that_is_not_awaited() {
     let folder = Folder::new();
     testing::run(async {
         let mut file = fresh(&folder.path("file")).await;
@@ -524,17 +523,17 @@ fn a_virtual_clock_jumps_when_a_write_is_done_that_nobody_looks_at() {
     });
 }
 
-/// What behaves like a terminal: no place, and two directions.
-fn placeless() -> (File, UnixStream) {
+/// A file that behaves like a terminal: it has no position, and two directions.
+fn without_position() -> (File, UnixStream) {
     let (one, other) = UnixStream::pair().unwrap();
     (File::from_std(OwnedFd::from(one).into()), other)
 }
 
-/// The write failed, as it wanted to go back to where the reader was.
+/// The write failed, because it tried to seek to the position before the read.
 #[test]
-fn a_write_behind_a_cancelled_read_works_where_there_is_no_place() {
+fn a_write_after_a_cancelled_read_works_on_a_file_without_a_position() {
     run(async {
-        let (mut file, mut peer) = placeless();
+        let (mut file, mut peer) = without_position();
         assert!(file.read(&mut [0; 8]).now_or_never().is_none());
         peer.write_all(b"abcd").unwrap();
         let mut got = [0; 4];
@@ -548,9 +547,9 @@ fn a_write_behind_a_cancelled_read_works_where_there_is_no_place() {
     });
 }
 
-/// The failure was remembered while bytes were read that were there already, and told to a seek from another place.
+/// Its error was kept while buffered bytes were read, and returned by a seek to another position.
 #[test]
-fn a_cancelled_seek_that_failed_is_forgotten_by_reading_on() {
+fn the_error_of_a_cancelled_seek_is_discarded_by_a_read() {
     let folder = Folder::new();
     std_fs::write(folder.path("file"), "0123456789").unwrap();
     run(async {
@@ -568,9 +567,9 @@ fn a_cancelled_seek_that_failed_is_forgotten_by_reading_on() {
     });
 }
 
-/// It went to std with the place behind what a cancelled read had read.
+/// The position of the std file was after the bytes of the cancelled read.
 #[test]
-fn a_file_goes_to_std_with_the_place_where_its_reader_was() {
+fn into_std_keeps_the_position_before_a_cancelled_read() {
     let folder = Folder::new();
     std_fs::write(folder.path("file"), "0123456789").unwrap();
     run(async {
@@ -580,7 +579,7 @@ fn a_file_goes_to_std_with_the_place_where_its_reader_was() {
         let mut std = file.into_std().await.unwrap();
         assert_eq!(std.stream_position().unwrap(), 2);
 
-        let (mut file, mut peer) = placeless();
+        let (mut file, mut peer) = without_position();
         assert!(file.read(&mut [0; 8]).now_or_never().is_none());
         peer.write_all(b"abcd").unwrap();
         file.read_exact(&mut [0; 1]).await.unwrap();
@@ -588,12 +587,12 @@ fn a_file_goes_to_std_with_the_place_where_its_reader_was() {
     });
 }
 
-/// Wall time: a hang is bounded by the clock, not waited for.
+/// Wall time: a timeout detects a hang.
 ///
-/// The halves of a file are two tasks that wait for one call. The second one's waker replaced that
-/// of the first, which waited for ever.
+/// The halves of a file may be two tasks that wait for one call. The waker of the second replaced
+/// that of the first, which was never woken.
 #[test]
-fn both_halves_of_a_file_hear_of_the_end_of_a_call_that_they_wait_for() {
+fn both_halves_of_a_file_are_woken_by_the_end_of_a_call() {
     run(async {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let file = File::from_std(std_fs::File::from(OwnedFd::from(ours)));
@@ -602,7 +601,7 @@ fn both_halves_of_a_file_hear_of_the_end_of_a_call_that_they_wait_for() {
             let mut got = [0; 1];
             reader.read_exact(&mut got).await.map(|()| got)
         });
-        // The read has begun, and waits.
+        // The read has started, and waits.
         yield_now().await;
         let writing = spawn(async move {
             writer.write_all(b"y").await?;

@@ -1,7 +1,9 @@
-//! A process that forks without `exec`: the worker has copies of all descriptors, and the same epoll instances.
+//! A process that forks without `exec`: the worker has copies of all descriptors, and shares the
+//! epoll instances.
 //!
-//! What went wrong: a descriptor that is closed while a copy of it is open elsewhere stays in the epoll. The thread that reaps
-//! orphans was told of an end without pause. And a worker that dropped a socket took it out of the parent's epoll.
+//! What went wrong: a descriptor that is closed while a copy of it is open stays in the epoll
+//! instance, so the thread that reaps orphans was woken again and again. And a worker that dropped
+//! a socket removed it from the epoll instance of its parent.
 #![allow(unsafe_code, reason = "`fork`, which std does not have")]
 
 #[path = "common/installed.rs"]
@@ -18,17 +20,17 @@ use wheelhouse::net::{TcpListener, TcpStream};
 use wheelhouse::process::Command;
 use wheelhouse::{Runtime, gather, run, sleep, timeout};
 
-/// Longer than anything here takes; it only bounds a test that fails.
+/// Longer than any test takes. Only a failing test waits so long.
 const LONG: Duration = Duration::from_secs(60);
 
 unsafe extern "C" {
-    /// The system's.
+    /// See fork(2).
     safe fn fork() -> i32;
-    /// The system's.
+    /// See _exit(2).
     safe fn _exit(status: i32) -> !;
 }
 
-/// Whoever holds it may fork: a worker has copies of what other tests opened, too.
+/// Held by the test that runs: a worker also has copies of the descriptors of other tests.
 static ONE: Mutex<()> = Mutex::new(());
 
 /// Waits until no other test runs.
@@ -36,7 +38,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A forked process. It is killed when this is dropped.
+/// A forked process, killed on drop.
 struct Worker(Pid);
 
 impl Worker {
@@ -66,7 +68,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // One that has exited was reaped, and its number is hardly anybody's by now.
+        // If it has exited, it is reaped here or was reaped before.
         if waitpid(Some(self.0), WaitOptions::NOHANG).is_ok() {
             kill_process(self.0, Signal::KILL).ok();
             waitpid(Some(self.0), WaitOptions::empty()).ok();
@@ -74,7 +76,7 @@ impl Drop for Worker {
     }
 }
 
-/// A worker that does nothing but hold copies of all descriptors.
+/// A worker that only holds copies of all descriptors.
 fn idle_worker() -> Worker {
     Worker::start(|| {
         loop {
@@ -83,7 +85,7 @@ fn idle_worker() -> Worker {
     })
 }
 
-/// How many hundredths of a second the thread that reaps orphans has computed.
+/// The CPU time of the thread that reaps orphans, in hundredths of a second.
 fn ticks_of_the_reaper() -> u64 {
     let threads = fs::read_dir("/proc/self/task").expect("Linux has this");
     let stats =
@@ -91,7 +93,7 @@ fn ticks_of_the_reaper() -> u64 {
     let reaper = stats
         .into_iter()
         .find(|stat| stat.contains("(wheelhouse-reap"));
-    let stat = reaper.expect("the thread was made for the first orphan");
+    let stat = reaper.expect("the first orphan starts the thread");
     let (_, rest) = stat.rsplit_once(") ").expect("a stat");
     let fields: Vec<_> = rest.split(' ').collect();
     fields[11..13]
@@ -100,16 +102,16 @@ fn ticks_of_the_reaper() -> u64 {
         .sum()
 }
 
-/// Wall time: the reaper is a thread, and its idling is real.
+/// Wall time: the reaper is a thread, which may be busy at any time.
 #[test]
-fn the_end_of_an_orphan_whose_copy_a_worker_holds_is_told_once() {
+fn the_reaper_is_idle_after_an_orphan_exits_while_a_worker_has_a_copy_of_its_pidfd() {
     let _alone = alone();
     run(async {
         let mut cat = Command::new(installed("cat"));
         cat.stdin(Stdio::piped()).stdout(Stdio::null());
         let mut child = cat.spawn().unwrap();
         let pid = child.id();
-        // It lives on without its handle, as its standard input stays open.
+        // It continues without its handle, because its standard input stays open.
         let _stdin = child.stdin.take();
         drop(child);
         let _worker = idle_worker();
@@ -125,18 +127,18 @@ fn the_end_of_an_orphan_whose_copy_a_worker_holds_is_told_once() {
     });
 }
 
-/// Wall time: the sockets are real.
+/// Wall time: the kernel decides when sockets are ready.
 #[test]
-fn a_worker_that_drops_sockets_leaves_those_of_its_parent_alone() {
+fn a_worker_that_drops_sockets_does_not_affect_those_of_its_parent() {
     let _alone = alone();
     let runtime = Runtime::new().unwrap();
     let mut listener = Some(runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap());
-    // Outside of the loop, and inside of it.
+    // Forks outside the event loop, and then inside it.
     Worker::start(|| drop(listener.take())).exits();
     let works = async |listener: &TcpListener| {
         let address = listener.local_addr().unwrap();
         let both = gather((TcpStream::connect(address), listener.accept()));
-        let (client, served) = timeout(LONG, both).await.expect("it is heard of");
+        let (client, served) = timeout(LONG, both).await.expect("both succeed in time");
         (client.unwrap(), served.unwrap())
     };
     runtime.block_on(async {

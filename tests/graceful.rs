@@ -1,4 +1,4 @@
-//! The example `graceful_shutdown`, with Python's asyncio for its clients and a real Ctrl-C.
+//! The example `graceful_shutdown`, with asyncio clients and a real Ctrl-C.
 
 #[path = "common/installed.rs"]
 mod installed;
@@ -23,7 +23,7 @@ use rustix::process::Signal;
 use program::Program;
 use programs::{rust_example, script};
 
-/// Starts the example on a free port; gives also where it listens.
+/// Starts the example on a free port. Returns it and its address.
 fn start(deadline: &str) -> (Program, String) {
     let mut example = rust_example("graceful_shutdown");
     example.args(["127.0.0.1:0", deadline]);
@@ -42,7 +42,7 @@ fn clients(address: &str) -> Program {
     Program::start(clients, "")
 }
 
-/// So many lines, sorted: those of several connections come in any order.
+/// The next `count` lines, sorted: several connections print in any order.
 fn lines(program: &Program, count: usize) -> BTreeSet<String> {
     (0..count).map(|_| program.line()).collect()
 }
@@ -58,10 +58,9 @@ fn same(lines: &BTreeSet<String>, expected: &[&str]) {
     );
 }
 
-/// It waits for the server's own deadline, two seconds, which is far from what the requests take: half a second, and an
-/// hour.
+/// The deadline of the server is two seconds. The requests take half a second and an hour.
 #[test]
-fn requests_in_flight_finish_or_roll_back_and_the_server_ends_well() {
+fn requests_in_progress_complete_or_roll_back_and_the_server_succeeds() {
     let (server, address) = start("2");
     let clients = clients(&address);
     let begun = [
@@ -70,7 +69,7 @@ fn requests_in_flight_finish_or_roll_back_and_the_server_ends_well() {
         "begun: idle",
         "done: idle",
     ];
-    // The first may be done before the others have begun, on a slow machine; then it is not in flight, which is fine.
+    // On a slow machine the first may complete before the others have started.
     let mut said = lines(&server, begun.len());
     while !begun.iter().all(|&line| said.contains(line)) {
         said.insert(server.line());
@@ -115,7 +114,7 @@ fn without_clients_it_stops_at_once() {
 }
 
 #[test]
-fn it_explains_its_arguments() {
+fn it_prints_help() {
     let output = |arguments: &[&str]| {
         let mut example: Command = rust_example("graceful_shutdown");
         let output = example.args(arguments).output().expect("it runs");

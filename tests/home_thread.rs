@@ -1,8 +1,9 @@
-//! What must not leave its thread does not, not even when runtimes end inside one another.
+//! A value that is not `Send` is dropped on its own thread, even when runtimes end inside one
+//! another.
 //!
-//! What went wrong: destructors that ran while a runtime was closing could send it a dropped handle from its own thread.
-//! That letter came after the last look at the inbox, and the next foreign sender settled it: a `!Send` output was
-//! dropped on the sender's thread.
+//! What went wrong: destructors that ran while a runtime closed could send it a message, a dropped
+//! handle, from its own thread. The message came after the last check of the queue, and the next
+//! thread that sent one processed it: an output that is not `Send` was dropped on that thread.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -13,10 +14,10 @@ use std::time::Duration;
 
 use wheelhouse::{Remote, Runtime, catch_cancel, spawn, yield_now};
 
-/// How often the race is run: without the mend it was lost in a third of the rounds at least.
+/// The number of runs. Without the fix at least a third of them failed.
 const ROUNDS: usize = 100;
 
-/// Something that may not leave its thread, and says where it was dropped.
+/// A value that must not leave its thread, and records whether it was dropped there.
 struct Local {
     home: ThreadId,
     dropped_at_home: Rc<Cell<Option<bool>>>,
@@ -25,14 +26,14 @@ struct Local {
 impl Drop for Local {
     fn drop(&mut self) {
         let at_home = thread::current().id() == self.home;
-        // Away from home the cell must not be touched: the round finds it empty, and fails.
+        // On another thread the cell must not be accessed. It stays empty, and the test fails.
         if at_home {
             self.dropped_at_home.set(Some(true));
         }
     }
 }
 
-/// A runtime with a task that holds `held`, and drops it when the runtime is dropped.
+/// A runtime with a task that drops `held` when the runtime is dropped.
 fn runtime_with<T: 'static>(held: T) -> Runtime {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
@@ -45,14 +46,14 @@ fn runtime_with<T: 'static>(held: T) -> Runtime {
     runtime
 }
 
-/// Sends calls to a runtime until it is told to stop.
+/// Sends calls to a runtime until `stop` is set.
 fn keep_sending(remote: &Remote, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         drop(remote.call(|| ()));
     }
 }
 
-/// Ends a runtime while destructors send it its own handles, two runtimes deep.
+/// Drops a runtime while destructors in two nested runtimes drop handles of its tasks.
 fn end(runtime: Runtime, dropped_at_home: &Rc<Cell<Option<bool>>>) {
     let dropped_at_home = Rc::clone(dropped_at_home);
     let finished = runtime.block_on(async move {
@@ -86,10 +87,10 @@ fn end(runtime: Runtime, dropped_at_home: &Rc<Cell<Option<bool>>>) {
 }
 
 #[test]
-fn an_output_that_is_not_send_is_dropped_at_home_whoever_else_sends_meanwhile() {
+fn an_output_that_is_not_send_is_dropped_on_its_thread_while_other_threads_send() {
     for _ in 0..ROUNDS {
-        let patience = Runtime::builder().shutdown_timeout(Duration::ZERO);
-        let runtime = patience.build().unwrap();
+        let builder = Runtime::builder().shutdown_timeout(Duration::ZERO);
+        let runtime = builder.build().unwrap();
         let (remote, stop) = (runtime.remote(), AtomicBool::new(false));
         let dropped_at_home = Rc::new(Cell::new(None));
         thread::scope(|scope| {

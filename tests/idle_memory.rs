@@ -1,11 +1,12 @@
-//! What streams keep while nobody reads or writes: no buffer. An open file kept what its largest
-//! read took, up to 128 KiB.
+//! An idle stream keeps no buffer.
 //!
-//! The allocator counts all threads, as a file is read on another one. One test, so that nothing
-//! else is counted.
+//! What went wrong: an open file kept the buffer of its largest read, up to 128 KiB.
 //!
-//! Wall time: pipes and sockets are the kernel's, and so is when they are ready.
-#![allow(unsafe_code, reason = "an allocator that counts")]
+//! The allocator counts the bytes of all threads, because a file is read on another one. So this is
+//! the only test of its binary.
+//!
+//! Wall time: the kernel decides when pipes and sockets are ready.
+#![allow(unsafe_code, reason = "a counting allocator")]
 
 #[path = "common/installed.rs"]
 mod installed;
@@ -23,7 +24,7 @@ use wheelhouse::run;
 
 use installed::installed;
 
-/// Bytes that were allocated and not freed.
+/// The number of bytes that are allocated.
 static BYTES: AtomicIsize = AtomicIsize::new(0);
 
 /// The system's allocator, with a counter.
@@ -32,7 +33,7 @@ struct Counting;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: it passes everything on to the system's allocator; the counter does not allocate.
+// SAFETY: all calls go to the system's allocator; the counter does not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         BYTES.fetch_add(layout.size().cast_signed(), Ordering::SeqCst);
@@ -47,21 +48,21 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How much is moved at once.
+/// The number of bytes to transfer.
 const MUCH: usize = 100_000;
 
-/// What a stream may have more after it was used: registrations, the threads' queues; far less than
-/// a buffer.
+/// How many bytes more a stream may keep: registrations and queues of threads; far less than a
+/// buffer.
 const LITTLE: isize = 4096;
 
-/// How many bytes more are allocated after `use_it` than before.
+/// How many bytes more are allocated after `use_it` than before it.
 async fn kept(use_it: impl AsyncFnOnce()) -> isize {
     let before = BYTES.load(Ordering::SeqCst);
     use_it().await;
     BYTES.load(Ordering::SeqCst) - before
 }
 
-/// Sends much through a pair of streams.
+/// Sends [`MUCH`] bytes through a pair of streams.
 async fn through(mut writer: impl AsyncWrite + Unpin, mut reader: impl AsyncRead + Unpin) {
     let (bytes, mut got) = (vec![7; MUCH], vec![0; MUCH]);
     let (written, read) = futures::join!(writer.write_all(&bytes), reader.read_exact(&mut got));
@@ -71,7 +72,7 @@ async fn through(mut writer: impl AsyncWrite + Unpin, mut reader: impl AsyncRead
     assert!(bytes == got);
 }
 
-/// Writes much to a file, and reads it.
+/// Writes [`MUCH`] bytes to a file, and reads them.
 async fn write_and_read(file: &mut File) {
     file.write_all(&vec![7; MUCH]).await.expect("it is written");
     file.seek(SeekFrom::Start(0)).await.expect("it is a file");
@@ -81,14 +82,14 @@ async fn write_and_read(file: &mut File) {
 }
 
 #[test]
-fn a_stream_that_nobody_uses_keeps_no_buffer() {
+fn an_idle_stream_keeps_no_buffer() {
     let path = std::env::temp_dir().join(format!("wheelhouse-idle-{}", std::process::id()));
     run(async {
         let mut options = wheelhouse::fs::OpenOptions::new();
         options.read(true).write(true).create(true);
         let mut file = options.open(&path).await.expect("a file can be made");
         std::fs::remove_file(&path).expect("it was made");
-        // Threads and queues are made by the first call.
+        // The first call creates threads and queues.
         write_and_read(&mut file).await;
         let kept_by_file = kept(async || {
             file.seek(SeekFrom::Start(0)).await.expect("it is a file");

@@ -1,5 +1,5 @@
-//! Child processes: real ones, of programs that every Linux has. They run until they are told to end, so no test depends on how
-//! long anything takes.
+//! Child processes. They run until the test ends them, so no test depends on how long a program
+//! takes.
 
 #[path = "common/installed.rs"]
 mod installed;
@@ -25,21 +25,21 @@ fn shell(script: &str) -> Command {
     command
 }
 
-/// A program that runs until it is killed, or its standard input, a pipe, ends.
+/// A program that runs until it is killed or its standard input ends.
 fn lasting() -> Command {
     let mut command = Command::new(installed("cat"));
     command.stdin(Stdio::piped()).stdout(Stdio::null());
     command
 }
 
-/// The state of a process, by its letter in `/proc`; `None` when there is none.
+/// The state of a process, its letter in `/proc`; `None` if there is no such process.
 fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(") ")?;
     rest.chars().next()
 }
 
-/// Waits until a process has gone altogether. In wall time, as its end is real; whoever hangs here has found a zombie.
+/// Waits until a process has been reaped. A test that hangs here has found a zombie.
 async fn gone(pid: u32) {
     while state(pid).is_some() {
         sleep(Duration::from_millis(1)).await;
@@ -47,7 +47,7 @@ async fn gone(pid: u32) {
 }
 
 #[test]
-fn output_gives_what_was_written_and_the_status() {
+fn output_returns_the_written_bytes_and_the_status() {
     let output = run(shell("echo out; echo err >&2; exit 3").output()).unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(
@@ -57,7 +57,7 @@ fn output_gives_what_was_written_and_the_status() {
 }
 
 #[test]
-fn a_child_that_writes_more_than_pipes_hold_to_both_does_not_get_stuck() {
+fn a_child_that_fills_both_pipes_does_not_block() {
     let script =
         "head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero";
     let output = run(shell(script).output()).unwrap();
@@ -67,12 +67,12 @@ fn a_child_that_writes_more_than_pipes_hold_to_both_does_not_get_stuck() {
     );
 }
 
-/// Wall time: a hang is bounded by the clock, not waited for.
+/// Wall time: a timeout detects a hang.
 ///
-/// A pipe that is written in packets gives one packet a read. The short read was taken for an empty
-/// pipe: `output` hung.
+/// If the writer has set `O_DIRECT`, a read returns one packet. The short read was taken as proof
+/// that the pipe is empty, and `output` hung.
 #[test]
-fn what_a_child_writes_in_packets_is_read_to_its_end() {
+fn the_packets_of_a_child_are_read_to_the_end() {
     for size in [1, 4_096, 60_000, 131_072] {
         let mut dd = Command::new(installed("dd"));
         dd.args(["if=/dev/zero", "oflag=direct", "count=1"]);
@@ -84,13 +84,13 @@ fn what_a_child_writes_in_packets_is_read_to_its_end() {
 }
 
 #[test]
-fn a_status_does_not_wait_for_pipes_that_nobody_reads() {
+fn status_does_not_wait_for_pipes_that_are_not_read() {
     let status = run(async { shell("yes; exit 4").stdout(Stdio::piped()).status().await });
     assert_eq!(status.unwrap().code(), Some(4));
 }
 
 #[test]
-fn lines_go_through_a_child() {
+fn lines_pass_through_a_child() {
     run(async {
         let mut child = Command::new(installed("cat"))
             .stdin(Stdio::piped())
@@ -117,7 +117,7 @@ fn lines_go_through_a_child() {
     });
 }
 
-/// Waits for a child's end outside of any runtime.
+/// Waits for a child outside a runtime.
 fn ended(mut child: Child) -> std::process::ExitStatus {
     let begin = Instant::now();
     loop {
@@ -129,11 +129,11 @@ fn ended(mut child: Child) -> std::process::ExitStatus {
     }
 }
 
-/// Wall time: nothing runs here but the child.
+/// Wall time: only the child runs.
 ///
-/// The pipe was closed when the loop ran again, and not before.
+/// The pipe used to be closed only when the event loop ran again.
 #[test]
-fn a_child_sees_the_end_of_a_pipe_that_is_dropped_while_no_loop_runs() {
+fn a_child_sees_the_end_of_a_pipe_that_is_dropped_outside_the_event_loop() {
     let runtime = Runtime::new().unwrap();
     let start = |command: &mut Command| runtime.block_on(async { command.spawn() }).unwrap();
     let mut reader = start(&mut lasting());
@@ -152,7 +152,7 @@ fn a_child_sees_the_end_of_a_pipe_that_is_dropped_while_no_loop_runs() {
 }
 
 #[test]
-fn a_pipe_of_one_child_feeds_the_next() {
+fn the_pipe_of_one_child_is_the_input_of_the_next() {
     let count = run(async {
         let mut seq = Command::new(installed("seq"))
             .arg("1000")
@@ -173,13 +173,13 @@ fn a_pipe_of_one_child_feeds_the_next() {
 }
 
 #[test]
-fn waiting_closes_the_standard_input() {
+fn wait_closes_the_standard_input() {
     let status = run(async { lasting().spawn().unwrap().wait().await });
     assert!(status.unwrap().success());
 }
 
 #[test]
-fn signals_arrive_and_one_that_is_sent_too_late_is_no_error() {
+fn signals_arrive_and_a_signal_after_the_exit_is_no_error() {
     run(async {
         let mut child = lasting().spawn().unwrap();
         assert_eq!(child.try_wait().unwrap(), None);
@@ -196,9 +196,9 @@ fn signals_arrive_and_one_that_is_sent_too_late_is_no_error() {
     });
 }
 
-/// All from 32 on were refused.
+/// All signals from 32 on used to be refused.
 #[test]
-fn real_time_signals_arrive_but_for_those_of_the_c_library() {
+fn real_time_signals_arrive_except_those_reserved_by_the_c_library() {
     run(async {
         for number in [34, 40, 64] {
             let mut child = lasting().stdin(Stdio::piped()).spawn().unwrap();
@@ -214,7 +214,7 @@ fn real_time_signals_arrive_but_for_those_of_the_c_library() {
 }
 
 #[test]
-fn a_child_that_ignores_sigterm_is_killed_in_the_end() {
+fn a_child_that_ignores_sigterm_can_be_killed() {
     run(async {
         let mut child = shell("trap '' TERM; echo ready; while :; do read line; done")
             .stdin(Stdio::piped())
@@ -230,7 +230,7 @@ fn a_child_that_ignores_sigterm_is_killed_in_the_end() {
             .await
             .unwrap();
         child.terminate().unwrap();
-        // Wall time: a child that obeyed would be gone within it. Its input stays open meanwhile.
+        // Wall time: a child that does not ignore the signal exits meanwhile. Its input stays open.
         let stdin = child.stdin.take();
         assert!(
             timeout(Duration::from_millis(50), child.wait())
@@ -244,7 +244,7 @@ fn a_child_that_ignores_sigterm_is_killed_in_the_end() {
 }
 
 #[test]
-fn a_wait_that_was_cancelled_can_be_asked_again() {
+fn wait_can_be_called_again_after_a_cancellation() {
     run(async {
         let mut child = lasting().spawn().unwrap();
         let stdin = child.stdin.take();
@@ -272,7 +272,7 @@ fn a_cancelled_output_kills_its_child_and_leaves_no_zombie() {
                 .and_then(|pid| pid.trim().parse().ok())
             {
                 Some(pid) => break pid,
-                // Wall time: another process writes it.
+                // Wall time: the child writes it.
                 None => sleep(Duration::from_millis(1)).await,
             }
         };
@@ -283,7 +283,7 @@ fn a_cancelled_output_kills_its_child_and_leaves_no_zombie() {
 }
 
 #[test]
-fn a_dropped_child_runs_on_and_is_reaped_when_it_ends() {
+fn a_dropped_child_continues_and_is_reaped_when_it_exits() {
     run(async {
         let mut child = lasting().spawn().unwrap();
         let (pid, stdin) = (child.id(), child.stdin.take());
@@ -295,7 +295,7 @@ fn a_dropped_child_runs_on_and_is_reaped_when_it_ends() {
 }
 
 #[test]
-fn a_dropped_child_is_killed_if_so_asked_also_on_another_thread_and_after_its_runtime() {
+fn kill_on_drop_works_on_another_thread_and_after_the_runtime_too() {
     let kept = |child: &mut Child| (child.id(), child.stdin.take());
     let (one, two, pids) = run(async {
         let mut children = [0; 3].map(|_| lasting().kill_on_drop(true).spawn().unwrap());
@@ -325,7 +325,7 @@ fn thousands_of_children_leave_no_zombie() {
                     .spawn()
                     .unwrap();
                 pids.insert(child.id());
-                // Some are waited for, some are dropped while they run, some when they have ended.
+                // Some are awaited, some are dropped while they run, some after they have exited.
                 match number % 3 {
                     0 => drop(child),
                     _ => children.push(child),
@@ -343,7 +343,7 @@ fn thousands_of_children_leave_no_zombie() {
 }
 
 #[test]
-fn a_virtual_clock_stands_still_while_a_child_is_waited_for() {
+fn virtual_time_does_not_advance_while_a_task_waits_for_a_child() {
     let outcome = testing::run(async {
         let mut child = shell("sleep 0.05; exit 7").spawn().unwrap();
         timeout(Duration::from_secs(3600), child.wait()).await
@@ -352,7 +352,7 @@ fn a_virtual_clock_stands_still_while_a_child_is_waited_for() {
 }
 
 #[test]
-fn settings_reach_the_program() {
+fn all_settings_take_effect() {
     let output = run(async {
         shell("pwd; echo $GREETING; env | grep -c HOME")
             .current_dir("/")
@@ -371,16 +371,16 @@ fn settings_reach_the_program() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_an_error_and_so_is_no_runtime() {
+fn a_missing_program_is_an_error_and_so_is_a_call_outside_a_runtime() {
     let error = run(async { Command::new("/no/such/program").status().await }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let error = Command::new(installed("true")).spawn().unwrap_err();
     assert!(error.to_string().contains("runtime"), "{error}");
 }
 
-/// What `output` asked for stayed, and the next child wrote into a pipe that nobody read.
+/// The settings of `output` stayed, and the next child wrote into a pipe that was not read.
 #[test]
-fn an_output_leaves_the_command_as_it_was() {
+fn output_does_not_change_the_command() {
     run(async {
         let mut command = shell("echo out; echo err >&2");
         assert_eq!(command.output().await.unwrap().stdout, b"out\n");
@@ -392,7 +392,7 @@ fn an_output_leaves_the_command_as_it_was() {
 }
 
 #[test]
-fn a_child_that_somebody_else_took_note_of_is_an_error_and_is_not_waited_for() {
+fn a_child_that_was_reaped_elsewhere_is_an_error_and_wait_does_not_hang() {
     run(async {
         let mut child = Command::new(installed("true")).spawn().unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
@@ -404,9 +404,9 @@ fn a_child_that_somebody_else_took_note_of_is_an_error_and_is_not_waited_for() {
 }
 
 #[test]
-fn where_sigchld_is_ignored_waits_end_with_an_error() {
+fn while_sigchld_is_ignored_wait_returns_an_error() {
     const ROLE: &str = "WHEELHOUSE_TEST_IGNORES";
-    let test = "where_sigchld_is_ignored_waits_end_with_an_error";
+    let test = "while_sigchld_is_ignored_wait_returns_an_error";
     if std::env::var_os(ROLE).is_none() {
         let mut again = std::process::Command::new(installed("env"));
         again.arg("--ignore-signal=CHLD");
@@ -422,7 +422,7 @@ fn where_sigchld_is_ignored_waits_end_with_an_error() {
         drop(stdin);
         assert_eq!(child.wait().await.unwrap_err().raw_os_error(), Some(10));
         child.kill().unwrap();
-        // Of one that is dropped the system takes note.
+        // The system reaps a child that is dropped.
         let mut child = lasting().spawn().unwrap();
         let (pid, stdin) = (child.id(), child.stdin.take());
         drop((child, stdin));

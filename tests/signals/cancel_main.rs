@@ -11,13 +11,13 @@ use wheelhouse::{Cancelled, Reason, Runtime, catch_cancel, run, sleep, spawn};
 use super::Witness;
 use super::program::{by_itself, other_half, say, say_unfinished};
 
-/// A runtime whose main is cancelled by Ctrl-C.
+/// A runtime in which Ctrl-C cancels main.
 fn runtime() -> Runtime {
     let builder = Runtime::builder().cancel_on_ctrl_c();
     builder.build().expect("there are descriptors")
 }
 
-/// Waits until cancelled, cleans up with awaits, says so, and gives the cancellation.
+/// Waits for a cancellation, cleans up with awaits, prints that, and returns the cancellation.
 async fn clean_up_once_cancelled(name: &str) -> Cancelled {
     let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
     say(&format!("{name}: {cancelled}"));
@@ -26,7 +26,7 @@ async fn clean_up_once_cancelled(name: &str) -> Cancelled {
     cancelled
 }
 
-/// Says that it is cancelled, and takes for ever to clean up.
+/// Prints that it is cancelled, and never ends its clean-up.
 async fn never_clean_up() {
     drop(catch_cancel(pending::<()>()).await);
     say("cleaning up");
@@ -34,9 +34,9 @@ async fn never_clean_up() {
 }
 
 #[test]
-fn the_first_ctrl_c_runs_every_clean_up_and_ends_the_process_by_the_signal() {
+fn after_the_first_ctrl_c_all_clean_ups_run_and_the_process_ends_by_the_signal() {
     let test =
-        "cancel_main::the_first_ctrl_c_runs_every_clean_up_and_ends_the_process_by_the_signal";
+        "cancel_main::after_the_first_ctrl_c_all_clean_ups_run_and_the_process_ends_by_the_signal";
     let program = other_half(test, || {
         runtime().block_on(async {
             spawn(async {
@@ -62,9 +62,9 @@ fn the_first_ctrl_c_runs_every_clean_up_and_ends_the_process_by_the_signal() {
 }
 
 #[test]
-fn a_main_that_catches_nothing_is_dropped_and_the_process_ends_by_the_signal() {
+fn a_main_without_catch_points_is_dropped_and_the_process_ends_by_the_signal() {
     let test =
-        "cancel_main::a_main_that_catches_nothing_is_dropped_and_the_process_ends_by_the_signal";
+        "cancel_main::a_main_without_catch_points_is_dropped_and_the_process_ends_by_the_signal";
     let program = other_half(test, || {
         struct Dropped;
         impl Drop for Dropped {
@@ -85,8 +85,8 @@ fn a_main_that_catches_nothing_is_dropped_and_the_process_ends_by_the_signal() {
 }
 
 #[test]
-fn the_second_ctrl_c_ends_a_process_that_cleans_up_for_ever() {
-    let test = "cancel_main::the_second_ctrl_c_ends_a_process_that_cleans_up_for_ever";
+fn the_second_ctrl_c_ends_a_process_whose_clean_up_never_ends() {
+    let test = "cancel_main::the_second_ctrl_c_ends_a_process_whose_clean_up_never_ends";
     let program = other_half(test, || {
         runtime().block_on(async {
             spawn(async { say("ready") }).detach();
@@ -102,8 +102,8 @@ fn the_second_ctrl_c_ends_a_process_that_cleans_up_for_ever() {
 }
 
 #[test]
-fn the_second_ctrl_c_ends_a_process_whose_other_tasks_clean_up_for_ever() {
-    let test = "cancel_main::the_second_ctrl_c_ends_a_process_whose_other_tasks_clean_up_for_ever";
+fn the_second_ctrl_c_ends_a_process_whose_other_tasks_never_end() {
+    let test = "cancel_main::the_second_ctrl_c_ends_a_process_whose_other_tasks_never_end";
     let program = other_half(test, || {
         runtime().block_on(async {
             spawn(never_clean_up()).detach();
@@ -124,15 +124,16 @@ fn the_second_ctrl_c_ends_a_process_that_never_awaits() {
     let test = "cancel_main::the_second_ctrl_c_ends_a_process_that_never_awaits";
     let program = other_half(test, || {
         let stuck = runtime();
-        // In another thread, as this one is stuck; made after the runtime, so that it hears after it.
+        // On another thread, because this one is blocked. Created after the runtime, so it is
+        // notified after it.
         let ready = Barrier::new(2);
         thread::scope(|scope| {
             scope.spawn(|| {
                 run(async {
                     let mut witness = Witness::of_ctrl_c();
                     ready.wait();
-                    witness.hear().await.unwrap();
-                    say("heard");
+                    witness.receive().await.unwrap();
+                    say("received");
                     pending::<()>().await
                 })
             });
@@ -148,14 +149,14 @@ fn the_second_ctrl_c_ends_a_process_that_never_awaits() {
     let Some(program) = program else { return };
     program.says(&["stuck"]);
     program.signal(Signal::INT);
-    program.says(&["heard"]);
+    program.says(&["received"]);
     program.signal(Signal::INT);
     program.ended_by(Signal::INT, &[]);
 }
 
 #[test]
-fn try_block_on_gives_the_ctrl_c_as_a_value_and_the_process_goes_on() {
-    let test = "cancel_main::try_block_on_gives_the_ctrl_c_as_a_value_and_the_process_goes_on";
+fn try_block_on_returns_the_ctrl_c_as_a_value_and_the_process_continues() {
+    let test = "cancel_main::try_block_on_returns_the_ctrl_c_as_a_value_and_the_process_continues";
     by_itself(test, || {
         let runtime = runtime();
         let outcome = runtime.try_block_on(async {
@@ -164,7 +165,7 @@ fn try_block_on_gives_the_ctrl_c_as_a_value_and_the_process_goes_on() {
         });
         let cancelled = outcome.unwrap_err();
         assert_eq!((cancelled.reason(), cancelled.by()), (&Reason::CtrlC, None));
-        // It was told: neither the next main nor the end hears of it once more.
+        // It was returned, so neither the next main nor the end of the runtime gets it again.
         runtime.block_on(async { sleep(Duration::ZERO).await });
     });
 }
@@ -220,9 +221,9 @@ fn a_ctrl_c_between_two_mains_cancels_the_next_before_its_first_poll() {
 }
 
 #[test]
-fn a_ctrl_c_during_the_last_clean_ups_lets_them_end_and_then_ends_the_process() {
+fn after_a_ctrl_c_during_the_last_clean_ups_they_end_and_then_the_process() {
     let test =
-        "cancel_main::a_ctrl_c_during_the_last_clean_ups_lets_them_end_and_then_ends_the_process";
+        "cancel_main::after_a_ctrl_c_during_the_last_clean_ups_they_end_and_then_the_process";
     let program = other_half(test, || {
         let runtime = runtime();
         runtime.block_on(async {
@@ -230,7 +231,7 @@ fn a_ctrl_c_during_the_last_clean_ups_lets_them_end_and_then_ends_the_process() 
             spawn(async move {
                 drop(catch_cancel(pending::<()>()).await);
                 say("cleaning up");
-                witness.hear().await.unwrap();
+                witness.receive().await.unwrap();
                 sleep(Duration::from_millis(1)).await;
                 say("cleaned up");
             })
@@ -271,8 +272,8 @@ fn one_ctrl_c_cancels_the_mains_of_all_threads() {
 }
 
 #[test]
-fn once_the_runtime_is_gone_ctrl_c_does_what_it_did_before() {
-    let test = "cancel_main::once_the_runtime_is_gone_ctrl_c_does_what_it_did_before";
+fn after_the_runtime_ctrl_c_has_its_default_action() {
+    let test = "cancel_main::after_the_runtime_ctrl_c_has_its_default_action";
     let program = other_half(test, || {
         runtime().block_on(async {});
         say("gone");

@@ -1,4 +1,4 @@
-//! `signal::ctrl_c`: who hears of which Ctrl-C.
+//! `signal::ctrl_c`: which future completes by which Ctrl-C.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -14,15 +14,16 @@ use wheelhouse::{Runtime, run, signal, sleep, spawn, timeout, yield_now};
 use super::program::{by_itself, other_half, say};
 use super::{LOOKED, Witness};
 
-/// How many wait for one Ctrl-C.
+/// The number of futures that wait for one Ctrl-C.
 const CROWD: usize = 300;
 
-/// Polls a new `ctrl_c` so often that the loop has looked at the sockets in between; true if it hears of something.
-async fn hears_something() -> bool {
+/// Polls a new `ctrl_c` until the event loop has checked the sockets. Returns `true` if it
+/// completes.
+async fn completes() -> bool {
     let mut ctrl_c = signal::ctrl_c();
     for _ in 0..LOOKED {
-        if let Some(heard) = (&mut ctrl_c).now_or_never() {
-            heard.expect("it is at home");
+        if let Some(outcome) = (&mut ctrl_c).now_or_never() {
+            outcome.expect("it is in its runtime");
             return true;
         }
         yield_now().await;
@@ -31,8 +32,8 @@ async fn hears_something() -> bool {
 }
 
 #[test]
-fn a_ctrl_c_is_heard_and_the_program_ends_as_it_likes() {
-    let test = "ctrl_c::a_ctrl_c_is_heard_and_the_program_ends_as_it_likes";
+fn a_ctrl_c_completes_the_future_and_does_not_end_the_process() {
+    let test = "ctrl_c::a_ctrl_c_completes_the_future_and_does_not_end_the_process";
     let program = other_half(test, || {
         run(async {
             spawn(async { say("ready") }).detach();
@@ -47,22 +48,19 @@ fn a_ctrl_c_is_heard_and_the_program_ends_as_it_likes() {
 }
 
 #[test]
-fn a_ctrl_c_before_the_first_poll_is_remembered() {
-    by_itself(
-        "ctrl_c::a_ctrl_c_before_the_first_poll_is_remembered",
-        || {
-            run(async {
-                let ctrl_c = signal::ctrl_c();
-                Witness::of_ctrl_c().press().await;
-                ctrl_c.await.unwrap();
-            });
-        },
-    );
+fn a_ctrl_c_before_the_first_poll_is_stored() {
+    by_itself("ctrl_c::a_ctrl_c_before_the_first_poll_is_stored", || {
+        run(async {
+            let ctrl_c = signal::ctrl_c();
+            Witness::of_ctrl_c().press().await;
+            ctrl_c.await.unwrap();
+        });
+    });
 }
 
 #[test]
-fn what_a_dropped_ctrl_c_has_not_given_the_next_one_gives() {
-    let test = "ctrl_c::what_a_dropped_ctrl_c_has_not_given_the_next_one_gives";
+fn a_ctrl_c_that_a_dropped_future_has_not_returned_completes_the_next() {
+    let test = "ctrl_c::a_ctrl_c_that_a_dropped_future_has_not_returned_completes_the_next";
     by_itself(test, || {
         run(async {
             let mut polled = signal::ctrl_c();
@@ -71,23 +69,23 @@ fn what_a_dropped_ctrl_c_has_not_given_the_next_one_gives() {
             let mut witness = Witness::of_ctrl_c();
             witness.press().await;
             drop((polled, unpolled));
-            assert!(hears_something().await, "it was lost with them");
-            assert!(!hears_something().await, "it was given twice");
+            assert!(completes().await, "it was lost with the dropped futures");
+            assert!(!completes().await, "it was returned twice");
 
-            // As in a loop that makes a new one each round.
+            // As in a loop that creates a new one in each round.
             let short = Duration::from_millis(1);
             assert!(timeout(short, signal::ctrl_c()).await.is_err());
             witness.press().await;
             witness.press().await;
-            assert!(hears_something().await, "nobody was there, and it was lost");
-            assert!(!hears_something().await, "two that nobody took are one");
+            assert!(completes().await, "no future waited, and it was lost");
+            assert!(!completes().await, "two that were not awaited count as one");
         });
     });
 }
 
 #[test]
-fn all_who_wait_hear_of_one_ctrl_c_and_who_comes_after_waits_for_the_next() {
-    let test = "ctrl_c::all_who_wait_hear_of_one_ctrl_c_and_who_comes_after_waits_for_the_next";
+fn one_ctrl_c_completes_all_waiting_futures_and_later_ones_wait_for_the_next() {
+    let test = "ctrl_c::one_ctrl_c_completes_all_waiting_futures_and_later_ones_wait_for_the_next";
     by_itself(test, || {
         run(async {
             let tasks: Vec<_> = (0..3).map(|_| spawn(signal::ctrl_c())).collect();
@@ -98,7 +96,7 @@ fn all_who_wait_hear_of_one_ctrl_c_and_who_comes_after_waits_for_the_next() {
             for task in tasks {
                 task.await.unwrap().unwrap();
             }
-            assert!(!hears_something().await);
+            assert!(!completes().await);
             unpolled.await.unwrap();
 
             let next = spawn(signal::ctrl_c());
@@ -109,29 +107,32 @@ fn all_who_wait_hear_of_one_ctrl_c_and_who_comes_after_waits_for_the_next() {
 }
 
 #[test]
-fn two_runtimes_in_two_threads_both_hear() {
-    by_itself("ctrl_c::two_runtimes_in_two_threads_both_hear", || {
-        let ready = Barrier::new(3);
-        let main = || {
-            run(async {
-                let ctrl_c = signal::ctrl_c();
+fn a_ctrl_c_arrives_in_two_runtimes_on_two_threads() {
+    by_itself(
+        "ctrl_c::a_ctrl_c_arrives_in_two_runtimes_on_two_threads",
+        || {
+            let ready = Barrier::new(3);
+            let main = || {
+                run(async {
+                    let ctrl_c = signal::ctrl_c();
+                    ready.wait();
+                    ctrl_c.await.unwrap();
+                });
+            };
+            thread::scope(|scope| {
+                scope.spawn(main);
+                scope.spawn(main);
                 ready.wait();
-                ctrl_c.await.unwrap();
+                super::send_to_myself(Signal::INT);
             });
-        };
-        thread::scope(|scope| {
-            scope.spawn(main);
-            scope.spawn(main);
-            ready.wait();
-            super::send_to_myself(Signal::INT);
-        });
-    });
+        },
+    );
 }
 
 #[test]
-fn one_made_outside_listens_from_its_first_poll_on() {
+fn a_ctrl_c_created_outside_a_runtime_listens_from_its_first_poll() {
     by_itself(
-        "ctrl_c::one_made_outside_listens_from_its_first_poll_on",
+        "ctrl_c::a_ctrl_c_created_outside_a_runtime_listens_from_its_first_poll",
         || {
             let mut ctrl_c = signal::ctrl_c();
             let outside = (&mut ctrl_c)
@@ -149,28 +150,24 @@ fn one_made_outside_listens_from_its_first_poll_on() {
 }
 
 #[test]
-fn in_another_runtime_than_its_own_it_gives_an_error() {
-    by_itself(
-        "ctrl_c::in_another_runtime_than_its_own_it_gives_an_error",
-        || {
-            let home = Runtime::new().unwrap();
-            let ctrl_c = home.block_on(async { signal::ctrl_c() });
-            let foreign = thread::spawn(move || run(ctrl_c));
-            let message = foreign.join().unwrap().unwrap_err().to_string();
-            assert!(message.contains("used away"), "{message}");
-        },
-    );
+fn in_another_runtime_it_returns_an_error() {
+    by_itself("ctrl_c::in_another_runtime_it_returns_an_error", || {
+        let home = Runtime::new().unwrap();
+        let ctrl_c = home.block_on(async { signal::ctrl_c() });
+        let foreign = thread::spawn(move || run(ctrl_c));
+        let message = foreign.join().unwrap().unwrap_err().to_string();
+        assert!(message.contains("used away"), "{message}");
+    });
 }
 
 #[test]
-fn until_the_runtime_ends_nothing_else_happens_and_then_the_default_action_is_back() {
-    let test =
-        "ctrl_c::until_the_runtime_ends_nothing_else_happens_and_then_the_default_action_is_back";
+fn the_default_action_is_restored_when_the_runtime_ends() {
+    let test = "ctrl_c::the_default_action_is_restored_when_the_runtime_ends";
     let program = other_half(test, || {
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async {
             drop(signal::ctrl_c());
-            // Not a witness, which would be a listener itself.
+            // Not a witness, which would listen to Ctrl-C itself.
             let mut marker = signal::unix(signal::SignalKind::user_defined1()).unwrap();
             say("dropped");
             marker.recv().await.unwrap();
@@ -190,11 +187,11 @@ fn until_the_runtime_ends_nothing_else_happens_and_then_the_default_action_is_ba
     program.ended_by(Signal::INT, &[]);
 }
 
-/// The thirty-third waiter displaced the first, which came back, for ever.
+/// With more than 32 waiters each new one displaced the oldest, which came back, without end.
 #[test]
-fn a_crowd_waits_for_one_ctrl_c_and_polls_nothing_while_it_does() {
+fn waiting_futures_are_not_polled_until_the_ctrl_c() {
     by_itself(
-        "ctrl_c::a_crowd_waits_for_one_ctrl_c_and_polls_nothing_while_it_does",
+        "ctrl_c::waiting_futures_are_not_polled_until_the_ctrl_c",
         || {
             run(async {
                 let polls = Rc::new(Cell::new(0));

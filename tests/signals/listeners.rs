@@ -1,4 +1,4 @@
-//! `signal::unix`: listeners to any signal.
+//! `signal::unix`: listening to any signal.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Barrier;
@@ -18,17 +18,17 @@ fn listener() -> Signal {
     unix(SignalKind::user_defined1()).expect("it can be listened to")
 }
 
-/// Sends SIGUSR1 and waits until `last`, the listener that was made last, has heard: so all have.
-async fn send_and_hear(last: &mut Signal) {
+/// Sends SIGUSR1 and waits until `last`, the latest listener, has received it: then all have.
+async fn send_and_receive(last: &mut Signal) {
     send_to_myself(Sent::USR1);
-    last.recv().await.expect("it is at home");
+    last.recv().await.expect("it is in its runtime");
 }
 
-/// Polls so often that the loop has looked at the sockets in between; true if there is something to hear.
-async fn hears_something(listener: &mut Signal) -> bool {
+/// Polls until the event loop has checked the sockets. Returns `true` if a signal has arrived.
+async fn receives(listener: &mut Signal) -> bool {
     for _ in 0..LOOKED {
-        if let Some(heard) = listener.recv().now_or_never() {
-            heard.expect("it is at home");
+        if let Some(outcome) = listener.recv().now_or_never() {
+            outcome.expect("it is in its runtime");
             return true;
         }
         yield_now().await;
@@ -37,15 +37,15 @@ async fn hears_something(listener: &mut Signal) -> bool {
 }
 
 #[test]
-fn a_listener_hears_what_would_have_ended_the_process() {
-    let test = "listeners::a_listener_hears_what_would_have_ended_the_process";
+fn a_listener_receives_a_signal_that_would_end_the_process() {
+    let test = "listeners::a_listener_receives_a_signal_that_would_end_the_process";
     let program = other_half(test, || {
         run(async {
             let mut terminate = unix(SignalKind::terminate()).unwrap();
             for _ in 0..2 {
                 say("ready");
                 terminate.recv().await.unwrap();
-                say("heard");
+                say("received");
             }
         });
     });
@@ -53,45 +53,45 @@ fn a_listener_hears_what_would_have_ended_the_process() {
     for _ in 0..2 {
         program.says(&["ready"]);
         program.signal(Sent::TERM);
-        program.says(&["heard"]);
+        program.says(&["received"]);
     }
     program.ends_well(&[]);
 }
 
 #[test]
-fn two_listeners_both_hear_and_remember_until_they_are_asked() {
-    let test = "listeners::two_listeners_both_hear_and_remember_until_they_are_asked";
+fn two_listeners_both_store_the_signal_until_recv() {
+    let test = "listeners::two_listeners_both_store_the_signal_until_recv";
     by_itself(test, || {
         run(async {
             let (mut waits, mut unpolled, mut last) = (listener(), listener(), listener());
             let waiting = spawn(async move { waits.recv().await });
             sleep(Duration::ZERO).await;
-            send_and_hear(&mut last).await;
+            send_and_receive(&mut last).await;
             waiting.await.unwrap().unwrap();
             unpolled.recv().await.unwrap();
             let mut late = listener();
-            assert!(!hears_something(&mut late).await, "it came before that one");
+            assert!(
+                !receives(&mut late).await,
+                "it was sent before the listener existed"
+            );
         });
     });
 }
 
 #[test]
-fn many_signals_are_one_until_they_are_asked_for() {
-    let test = "listeners::many_signals_are_one_until_they_are_asked_for";
+fn many_signals_before_a_recv_count_as_one() {
+    let test = "listeners::many_signals_before_a_recv_count_as_one";
     by_itself(test, || {
         run(async {
             let (mut slow, mut last) = (listener(), listener());
-            // More than fit into the socket: what does not fit is not missed.
+            // More than the socket can hold. The others are not needed.
             for _ in 0..2000 {
-                send_and_hear(&mut last).await;
+                send_and_receive(&mut last).await;
             }
-            assert!(hears_something(&mut slow).await);
-            assert!(!hears_something(&mut slow).await, "they were not one");
-            send_and_hear(&mut last).await;
-            assert!(
-                hears_something(&mut slow).await,
-                "it does not hear any more"
-            );
+            assert!(receives(&mut slow).await);
+            assert!(!receives(&mut slow).await, "they were not one");
+            send_and_receive(&mut last).await;
+            assert!(receives(&mut slow).await, "it receives no more signals");
         });
     });
 }
@@ -103,9 +103,9 @@ fn a_recv_that_is_dropped_loses_nothing() {
             let (mut signal, mut last) = (listener(), listener());
             let short = Duration::from_millis(1);
             assert!(timeout(short, signal.recv()).await.is_err());
-            send_and_hear(&mut last).await;
+            send_and_receive(&mut last).await;
             drop(signal.recv());
-            assert!(hears_something(&mut signal).await);
+            assert!(receives(&mut signal).await);
         });
     });
 }
@@ -117,7 +117,7 @@ fn a_listener_is_a_stream() {
             let (signal, mut last) = (listener(), listener());
             let mut stream = signal.take(2);
             for _ in 0..2 {
-                send_and_hear(&mut last).await;
+                send_and_receive(&mut last).await;
                 stream.next().await.unwrap().unwrap();
             }
             assert!(stream.next().await.is_none());
@@ -126,29 +126,31 @@ fn a_listener_is_a_stream() {
 }
 
 #[test]
-fn two_runtimes_in_two_threads_both_hear() {
-    by_itself("listeners::two_runtimes_in_two_threads_both_hear", || {
-        let ready = Barrier::new(3);
-        let main = || {
-            run(async {
-                let mut signal = listener();
+fn a_signal_arrives_in_two_runtimes_on_two_threads() {
+    by_itself(
+        "listeners::a_signal_arrives_in_two_runtimes_on_two_threads",
+        || {
+            let ready = Barrier::new(3);
+            let main = || {
+                run(async {
+                    let mut signal = listener();
+                    ready.wait();
+                    signal.recv().await.unwrap();
+                });
+            };
+            thread::scope(|scope| {
+                scope.spawn(main);
+                scope.spawn(main);
                 ready.wait();
-                signal.recv().await.unwrap();
+                send_to_myself(Sent::USR1);
             });
-        };
-        thread::scope(|scope| {
-            scope.spawn(main);
-            scope.spawn(main);
-            ready.wait();
-            send_to_myself(Sent::USR1);
-        });
-    });
+        },
+    );
 }
 
 #[test]
-fn a_listener_made_anew_hears_and_the_last_one_gives_the_default_action_back() {
-    let test =
-        "listeners::a_listener_made_anew_hears_and_the_last_one_gives_the_default_action_back";
+fn a_new_listener_receives_and_the_last_one_restores_the_default_action() {
+    let test = "listeners::a_new_listener_receives_and_the_last_one_restores_the_default_action";
     let program = other_half(test, || {
         run(async {
             drop(listener());
@@ -169,11 +171,11 @@ fn a_listener_made_anew_hears_and_the_last_one_gives_the_default_action_back() {
     program.ended_by(Sent::USR1, &[]);
 }
 
-/// What happens to a process that listened once, when nobody listens any more.
-fn ends_by_the_default_action(test: &str, listen_in_vain: impl FnOnce()) {
+/// Checks the default action in a process whose only listener was dropped.
+fn ends_by_the_default_action(test: &str, fail_to_listen: impl FnOnce()) {
     let program = other_half(test, || {
         run(async {
-            listen_in_vain();
+            fail_to_listen();
             drop(listener());
             say("nobody listens");
             std::future::pending::<()>().await;
@@ -185,10 +187,11 @@ fn ends_by_the_default_action(test: &str, listen_in_vain: impl FnOnce()) {
     program.ended_by(Sent::USR1, &[]);
 }
 
-/// `/proc` could not be read then, and it was assumed for good that the signal had no default action.
+/// `/proc` could not be read, and it was assumed from then on that the signal had no default
+/// action.
 #[test]
-fn the_default_action_comes_back_where_descriptors_had_run_out_at_the_first_listening() {
-    let test = "listeners::the_default_action_comes_back_where_descriptors_had_run_out_at_the_first_listening";
+fn the_default_action_is_restored_although_no_descriptor_was_left_at_first() {
+    let test = "listeners::the_default_action_is_restored_although_no_descriptor_was_left_at_first";
     ends_by_the_default_action(test, || {
         let maximum = getrlimit(Resource::Nofile).maximum;
         let (few, many) = (Some(40), maximum);
@@ -202,12 +205,12 @@ fn the_default_action_comes_back_where_descriptors_had_run_out_at_the_first_list
 }
 
 #[test]
-fn the_default_action_comes_back_where_there_is_no_proc() {
-    // Only root may leave the tree of files.
+fn the_default_action_is_restored_without_proc() {
+    // Only root may call chroot(2).
     if !rustix::process::getuid().is_root() {
         return;
     }
-    let test = "listeners::the_default_action_comes_back_where_there_is_no_proc";
+    let test = "listeners::the_default_action_is_restored_without_proc";
     ends_by_the_default_action(test, || {
         let name = format!("wheelhouse-no-proc-{}", std::process::id());
         let empty = std::env::temp_dir().join(name);
@@ -220,8 +223,8 @@ fn the_default_action_comes_back_where_there_is_no_proc() {
 }
 
 #[test]
-fn a_dropped_listener_gives_its_descriptors_back() {
-    let test = "listeners::a_dropped_listener_gives_its_descriptors_back";
+fn a_dropped_listener_closes_its_descriptors() {
+    let test = "listeners::a_dropped_listener_closes_its_descriptors";
     by_itself(test, || {
         let few = Rlimit {
             current: Some(60),
@@ -233,7 +236,7 @@ fn a_dropped_listener_gives_its_descriptors_back() {
                 drop(listener());
             }
             let mut last = listener();
-            send_and_hear(&mut last).await;
+            send_and_receive(&mut last).await;
         });
     });
 }
@@ -247,10 +250,10 @@ fn a_signal_that_was_ignored_is_ignored_again() {
             drop(reader);
             run(async {
                 let mut broken = unix(SignalKind::pipe()).unwrap();
-                // This signal comes to the thread that writes, before the call returns.
+                // SIGPIPE is delivered to the thread that writes, before the call returns.
                 let error = writer.write_all(b"x").unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-                assert!(hears_something(&mut broken).await);
+                assert!(receives(&mut broken).await);
             });
             let error = writer.write_all(b"x").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::BrokenPipe);
@@ -259,7 +262,7 @@ fn a_signal_that_was_ignored_is_ignored_again() {
 }
 
 #[test]
-fn what_cannot_be_listened_to_is_refused_with_a_message() {
+fn a_signal_that_cannot_be_listened_to_is_refused_with_a_message() {
     run(async {
         for number in [9, 19, 11, 4, 8, 0, -1, 33, 65, i32::MAX, i32::MIN] {
             let kind = SignalKind::from_raw(number);
@@ -274,8 +277,8 @@ fn what_cannot_be_listened_to_is_refused_with_a_message() {
 }
 
 #[test]
-fn outside_of_a_runtime_it_is_an_error_and_the_signal_is_left_alone() {
-    let test = "listeners::outside_of_a_runtime_it_is_an_error_and_the_signal_is_left_alone";
+fn outside_a_runtime_it_is_an_error_and_the_signal_is_unchanged() {
+    let test = "listeners::outside_a_runtime_it_is_an_error_and_the_signal_is_unchanged";
     let program = other_half(test, || {
         let error = unix(SignalKind::user_defined2()).unwrap_err();
         say(&error.to_string());
@@ -291,18 +294,18 @@ fn outside_of_a_runtime_it_is_an_error_and_the_signal_is_left_alone() {
 }
 
 #[test]
-fn away_from_home_a_listener_gives_an_error_and_may_be_dropped() {
-    let test = "listeners::away_from_home_a_listener_gives_an_error_and_may_be_dropped";
+fn outside_its_runtime_a_listener_returns_an_error_and_may_be_dropped() {
+    let test = "listeners::outside_its_runtime_a_listener_returns_an_error_and_may_be_dropped";
     let program = other_half(test, || {
         let home = Runtime::new().unwrap();
         let mut signal = home.block_on(async { listener() });
         let elsewhere = thread::spawn(move || run(async { signal.recv().await }));
         let message = elsewhere.join().unwrap().unwrap_err().to_string();
         assert!(message.contains("used away"), "{message}");
-        // It has gone with that thread; its place at home is given to the next.
+        // It was dropped on that thread. A new listener reuses its slot in the reactor.
         home.block_on(async {
             let mut next = listener();
-            send_and_hear(&mut next).await;
+            send_and_receive(&mut next).await;
         });
         say("none is left");
         home.block_on(std::future::pending::<()>());
@@ -314,8 +317,8 @@ fn away_from_home_a_listener_gives_an_error_and_may_be_dropped() {
 }
 
 #[test]
-fn virtual_time_waits_for_a_listener() {
-    let test = "listeners::virtual_time_waits_for_a_listener";
+fn virtual_time_does_not_advance_while_a_task_waits_for_a_signal() {
+    let test = "listeners::virtual_time_does_not_advance_while_a_task_waits_for_a_signal";
     let program = other_half(test, || {
         testing::run(async {
             let hour = Duration::from_secs(3600);
@@ -336,7 +339,7 @@ fn virtual_time_waits_for_a_listener() {
 }
 
 #[test]
-fn listeners_are_send_and_say_what_they_are() {
+fn listeners_are_send_and_have_a_debug_form() {
     fn is_send<T: Send>(_: &T) {}
     fn is_send_too<T: Send + Sync + Unpin>() {}
     is_send_too::<CtrlC>();

@@ -1,9 +1,9 @@
-//! Signals: real ones, sent to real processes.
+//! Signals, sent to real processes.
 //!
-//! A signal belongs to the whole process, so each test runs its other half in a process of its own: this binary again,
-//! told to run that one test only. The two keep in step by the lines that the other half prints, never by time.
+//! A signal concerns the whole process, so each test has a second half in a child process: the same
+//! binary, which runs only that test. The halves synchronize by the lines that the child prints.
 //!
-//! Wall time: signals come from the kernel, and processes end when they do.
+//! Wall time: the kernel delivers signals, and processes exit at any time.
 
 mod cancel_main;
 mod ctrl_c;
@@ -16,7 +16,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use std::io;
 use wheelhouse::signal::{self, SignalKind};
 
-/// More polls than the loop makes before it has looked at the sockets twice.
+/// More polls than the event loop makes before it has checked the sockets twice.
 const LOOKED: usize = 200;
 
 /// Sends a signal to this process.
@@ -24,23 +24,24 @@ fn send_to_myself(signal: Signal) {
     kill_process(getpid(), signal).expect("a process may signal itself");
 }
 
-/// Hears of the same signals as the others, after them: what it has heard, they have.
+/// Receives the same signals as other listeners, after them. When it has received a signal, all
+/// have.
 struct Witness(signal::Signal);
 
 impl Witness {
-    /// Listens to Ctrl-C. Made after those for whom it stands.
+    /// Listens to Ctrl-C. Must be created after the other listeners.
     fn of_ctrl_c() -> Self {
         Self(signal::unix(SignalKind::interrupt()).expect("it can be listened to"))
     }
 
-    /// Waits until the signal was dealt with by the handler, whatever thread that ran on.
-    async fn hear(&mut self) -> io::Result<()> {
+    /// Waits until the signal handler has run, on whichever thread.
+    async fn receive(&mut self) -> io::Result<()> {
         self.0.recv().await
     }
 
-    /// Has a Ctrl-C happen, and waits for that.
+    /// Sends a Ctrl-C and waits until it has arrived.
     async fn press(&mut self) {
         send_to_myself(Signal::INT);
-        self.hear().await.expect("it is at home");
+        self.receive().await.expect("it is in its runtime");
     }
 }

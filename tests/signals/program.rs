@@ -1,6 +1,5 @@
-//! The other half of a test: a process that says lines and is sent signals.
-//!
-//! No tests here.
+//! The second half of a test: a child process that prints lines and receives signals. No tests
+//! here.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
@@ -12,32 +11,32 @@ use std::{env, io, thread};
 use crate::installed::installed;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Says to a process of this test that it is the other half.
+/// Set in the child process of a test.
 const ROLE: &str = "WHEELHOUSE_TEST_SIGNALS";
 
-/// What a line of ours begins with; the test harness prints lines too, and the beginnings of some.
+/// The beginning of our lines. The test harness prints lines and beginnings of lines, too.
 const MARK: &str = "| ";
 
-/// Longer than any healthy process takes for one line; it only bounds a failing one.
+/// Longer than a process takes for one line. Only a failing test waits so long.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Says a line to the half that started this one.
+/// Prints a line for the parent.
 pub(crate) fn say(line: &str) {
     println!("{MARK}{line}");
 }
 
-/// Says the beginning of a line.
+/// Prints the beginning of a line.
 pub(crate) fn say_unfinished(line: &str) {
     print!("{MARK}{line}");
 }
 
-/// In the other half: runs `body` and gives nothing. Otherwise starts the other half of `test`.
+/// In the child: runs `body` and returns `None`. In the parent: starts the child of `test`.
 pub(crate) fn other_half(test: &str, body: impl FnOnce()) -> Option<Program> {
     if env::var_os(ROLE).is_some() {
         body();
         return None;
     }
-    // A shell starts what it runs in the background with Ctrl-C ignored; these processes are to begin as usual.
+    // A shell starts background processes with SIGINT ignored. The child must not ignore it.
     let mut again = Command::new(installed("env"));
     again.arg("--default-signal=INT");
     again.arg(env::current_exe().expect("this test has a path"));
@@ -45,7 +44,7 @@ pub(crate) fn other_half(test: &str, body: impl FnOnce()) -> Option<Program> {
     Some(Program::start(again, MARK))
 }
 
-/// Runs `body` in a process of its own, and fails when that fails.
+/// Runs `body` in a child process. Fails if the child fails.
 pub(crate) fn by_itself(test: &str, body: impl FnOnce()) {
     if let Some(program) = other_half(test, body) {
         let (lines, status) = program.end();
@@ -53,11 +52,10 @@ pub(crate) fn by_itself(test: &str, body: impl FnOnce()) {
     }
 }
 
-/// A running process; dropping it kills and reaps it.
+/// A running process, killed and reaped on drop.
 pub(crate) struct Program {
-    /// The process.
     child: Child,
-    /// What it says.
+    /// The lines that it prints.
     lines: Receiver<String>,
 }
 
@@ -75,7 +73,7 @@ impl Program {
         Self { child, lines }
     }
 
-    /// The next line.
+    /// Returns the next line.
     pub(crate) fn line(&self) -> String {
         let line = self.lines.recv_timeout(LIMIT);
         line.expect("the program says one more line")
@@ -94,7 +92,7 @@ impl Program {
         kill_process(Pid::from_child(&self.child), signal).expect("it is not reaped yet");
     }
 
-    /// Waits for the end; gives the lines that were not read yet, and the status.
+    /// Waits until it exits. Returns the lines that were not read yet, and the status.
     pub(crate) fn end(mut self) -> (Vec<String>, ExitStatus) {
         let mut rest = Vec::new();
         loop {
@@ -108,7 +106,7 @@ impl Program {
         (rest, status)
     }
 
-    /// Fails unless it says these last lines and is ended by `signal`.
+    /// Fails unless it prints these last lines and is ended by `signal`.
     #[track_caller]
     pub(crate) fn ended_by(self, signal: Signal, last: &[&str]) {
         let (lines, status) = self.end();
@@ -119,7 +117,7 @@ impl Program {
         );
     }
 
-    /// Fails unless it says these last lines and ends well.
+    /// Fails unless it prints these last lines and succeeds.
     #[track_caller]
     pub(crate) fn ends_well(self, last: &[&str]) {
         let (lines, status) = self.end();
@@ -134,13 +132,13 @@ impl Drop for Program {
     }
 }
 
-/// The lines of `output`, each from `mark` on; those without it are left out.
+/// The lines of `output` that contain `mark`, each from `mark` on.
 fn marked_lines(output: ChildStdout, mark: &'static str) -> impl Iterator<Item = String> {
     let lines = BufReader::new(output).lines().map_while(io::Result::ok);
     lines.filter_map(move |line| Some(line[line.find(mark)? + mark.len()..].to_owned()))
 }
 
-/// The same lines as they are read.
+/// The same lines as `String`s.
 fn owned(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|&line| line.to_owned()).collect()
 }

@@ -1,4 +1,4 @@
-//! A test in a process of its own: this binary again, told to run that one test only. No tests here.
+//! Runs a test in a child process: the same binary, which runs only that test. No tests here.
 
 use std::env;
 use std::io::{self, Read};
@@ -7,18 +7,18 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-/// Says to a process of these tests that it is one.
+/// Set in the child process of a test.
 const ROLE: &str = "WHEELHOUSE_TEST_SYSTEM";
 
-/// Longer than any healthy process takes; it only bounds a failing one.
+/// Longer than any process takes. Only a failing test waits so long.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Whether this process is one of a test.
+/// Returns `true` in the child process of a test.
 pub(crate) fn is_again() -> bool {
     env::var_os(ROLE).is_some()
 }
 
-/// The command that runs `test` by itself.
+/// The command that runs `test` in a child process.
 pub(crate) fn again(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("this test has a path"));
     command.args(["--exact", test, "--nocapture"]);
@@ -26,7 +26,7 @@ pub(crate) fn again(test: &str) -> Command {
     command
 }
 
-/// Runs `body` in a process of its own, and fails when that fails or hangs.
+/// Runs `body` in a child process. Fails if it fails or hangs.
 #[track_caller]
 pub(crate) fn by_itself(test: &str, body: impl FnOnce()) {
     if is_again() {
@@ -45,7 +45,7 @@ pub(crate) fn by_itself(test: &str, body: impl FnOnce()) {
     );
 }
 
-/// Waits for the end of a process; kills it and gives nothing when it hangs.
+/// Waits until a process exits. If it hangs, kills it and returns `None`.
 pub(crate) fn end_of(mut child: Child) -> Option<ExitStatus> {
     let pid = rustix::process::Pid::from_child(&child);
     let (end, ended) = channel();

@@ -1,6 +1,7 @@
-//! The end of a process whose standard output or error takes nothing more: a pipe that nobody reads, a terminal that is stopped.
+//! The end of a process whose standard output or error is blocked: a full pipe, a stopped terminal.
 //!
-//! The end waited for a thread that was stuck there: for its return, or for the lock that it held.
+//! What went wrong: the end waited for a thread that was blocked in a write, or for the lock that
+//! the thread held.
 
 use std::future::pending;
 use std::io::{self, BufRead, BufReader, Write};
@@ -19,16 +20,16 @@ use wheelhouse::{Runtime, run, sleep, spawn, stdio, task, testing};
 use crate::again::{again, end_of, is_again};
 use crate::installed::installed;
 
-/// More than any pipe or terminal takes.
+/// More bytes than any pipe or terminal holds.
 const MUCH: usize = 1 << 20;
 
-/// A pipe, of which nobody reads, and both of its ends.
+/// Both ends of a pipe that is not read.
 fn pipe() -> (OwnedFd, OwnedFd) {
     let (reader, writer) = io::pipe().unwrap();
     (reader.into(), writer.into())
 }
 
-/// A terminal at which nobody sits, and both of its sides.
+/// Both ends of a pseudoterminal that is not read.
 fn terminal() -> (OwnedFd, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let controller = openpt(flags).unwrap();
@@ -41,7 +42,7 @@ fn terminal() -> (OwnedFd, OwnedFd) {
     (controller, terminal.into())
 }
 
-/// How the process ends that runs `test` again with this standard error.
+/// Runs `test` in a child process with this standard error, and returns its status.
 fn end_with_errors_to(test: &str, (reader, writer): (OwnedFd, OwnedFd)) -> Option<ExitStatus> {
     let mut command = again(test);
     command.stdout(Stdio::null()).stderr(Stdio::from(writer));
@@ -52,8 +53,8 @@ fn end_with_errors_to(test: &str, (reader, writer): (OwnedFd, OwnedFd)) -> Optio
     status
 }
 
-/// Fills a standard stream, and once more while it takes anything: a terminal moves what it was
-/// given to its other end a moment later.
+/// Fills a standard stream until it accepts no more bytes. A terminal moves bytes to its other end
+/// a moment later.
 fn fill(stream: impl AsFd) {
     ioctl_fionbio(&stream, true).unwrap();
     let moment = Timespec {
@@ -71,13 +72,13 @@ fn fill(stream: impl AsFd) {
     ioctl_fionbio(&stream, false).unwrap();
 }
 
-/// A runtime whose end waits for threads only so long.
+/// A runtime whose end waits only shortly for threads.
 fn impatient() -> Runtime {
     let limit = Duration::from_millis(10);
     Runtime::builder().shutdown_timeout(limit).build().unwrap()
 }
 
-/// Writes to standard error, which takes nothing, and ends.
+/// Writes to standard error, which is blocked, and ends.
 fn write_errors() {
     impatient().block_on(async {
         spawn(async { stdio::stderr().write_all(&[b'x'; MUCH]).await }).detach();
@@ -86,18 +87,18 @@ fn write_errors() {
 }
 
 #[test]
-fn a_runtime_ends_although_nobody_reads_standard_error() {
+fn a_runtime_ends_although_standard_error_is_blocked() {
     if is_again() {
         return write_errors();
     }
-    let test = "blocked::a_runtime_ends_although_nobody_reads_standard_error";
+    let test = "blocked::a_runtime_ends_although_standard_error_is_blocked";
     for stream in [pipe(), terminal()] {
         let status = end_with_errors_to(test, stream);
         assert!(status.is_some_and(|status| status.success()), "{status:?}");
     }
 }
 
-/// How a process ends whose standard error is full, after `body`.
+/// Runs `body` in a child process with a full standard error, and checks that it ends.
 fn end_of_a_panic(test: &str, body: impl FnOnce()) {
     if is_again() {
         fill(io::stderr());
@@ -110,8 +111,8 @@ fn end_of_a_panic(test: &str, body: impl FnOnce()) {
 }
 
 #[test]
-fn a_main_that_was_cancelled_panics_although_nobody_reads_standard_error() {
-    let test = "blocked::a_main_that_was_cancelled_panics_although_nobody_reads_standard_error";
+fn a_main_that_was_cancelled_panics_although_standard_error_is_blocked() {
+    let test = "blocked::a_main_that_was_cancelled_panics_although_standard_error_is_blocked";
     end_of_a_panic(test, || {
         run(async {
             task::current().cancel_handle().cancel();
@@ -121,12 +122,12 @@ fn a_main_that_was_cancelled_panics_although_nobody_reads_standard_error() {
 }
 
 #[test]
-fn a_deadlock_is_a_panic_although_nobody_reads_standard_error() {
-    let test = "blocked::a_deadlock_is_a_panic_although_nobody_reads_standard_error";
+fn a_deadlock_is_a_panic_although_standard_error_is_blocked() {
+    let test = "blocked::a_deadlock_is_a_panic_although_standard_error_is_blocked";
     end_of_a_panic(test, || testing::run(pending::<()>()));
 }
 
-/// A thread that is stuck in a write has the lock of the stream.
+/// A thread that is blocked in a write holds the lock of the stream.
 #[test]
 fn the_report_of_tasks_that_did_not_stop_does_not_wait_for_the_lock_of_standard_error() {
     let test = "blocked::the_report_of_tasks_that_did_not_stop_does_not_wait_for_the_lock_of_standard_error";
@@ -146,7 +147,7 @@ fn the_report_of_tasks_that_did_not_stop_does_not_wait_for_the_lock_of_standard_
     assert!(status.is_some_and(|status| status.success()), "{status:?}");
 }
 
-/// Writes to standard output, which takes nothing, until a Ctrl-C.
+/// Writes to standard output, which is blocked, until a Ctrl-C.
 fn write_until_ctrl_c() {
     let builder = Runtime::builder().cancel_on_ctrl_c();
     let runtime = builder.shutdown_timeout(Duration::from_millis(10)).build();
@@ -159,13 +160,13 @@ fn write_until_ctrl_c() {
 }
 
 #[test]
-fn ctrl_c_ends_a_process_whose_standard_output_nobody_reads() {
+fn ctrl_c_ends_a_process_whose_standard_output_is_blocked() {
     if is_again() {
         return write_until_ctrl_c();
     }
-    let test = "blocked::ctrl_c_ends_a_process_whose_standard_output_nobody_reads";
+    let test = "blocked::ctrl_c_ends_a_process_whose_standard_output_is_blocked";
     for (reader, writer) in [pipe(), terminal()] {
-        // A shell starts what it runs in the background with Ctrl-C ignored.
+        // A shell starts background processes with SIGINT ignored.
         let again = again(test);
         let mut command = Command::new(installed("env"));
         command.arg("--default-signal=INT").arg(again.get_program());

@@ -1,4 +1,4 @@
-//! What threads and children do not inherit of the thread that drives a runtime.
+//! Threads and child processes do not inherit the CPUs and the timer slack of a runtime's thread.
 
 use std::num::NonZeroU64;
 use std::thread;
@@ -18,7 +18,7 @@ fn cpus() -> u32 {
     sched_getaffinity(None).unwrap().count()
 }
 
-/// Lets this thread run on one CPU only.
+/// Restricts this thread to one CPU.
 fn pin() {
     let all = sched_getaffinity(None).unwrap();
     let first = (0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).unwrap();
@@ -27,10 +27,10 @@ fn pin() {
     sched_setaffinity(None, &one).unwrap();
 }
 
-/// They were pinned, too, for this and for every other runtime of the process.
+/// They used to be pinned, too, for all runtimes of the process.
 #[test]
-fn the_threads_of_a_pinned_runtime_s_pool_run_on_the_process_s_cpus() {
-    let test = "inheritance::the_threads_of_a_pinned_runtime_s_pool_run_on_the_process_s_cpus";
+fn the_threads_of_the_pool_run_on_all_cpus_of_the_process() {
+    let test = "inheritance::the_threads_of_the_pool_run_on_all_cpus_of_the_process";
     by_itself(test, || {
         let all = cpus();
         pin();
@@ -40,8 +40,8 @@ fn the_threads_of_a_pinned_runtime_s_pool_run_on_the_process_s_cpus() {
 }
 
 #[test]
-fn the_threads_of_the_pool_have_the_kernel_s_timer_slack() {
-    let test = "inheritance::the_threads_of_the_pool_have_the_kernel_s_timer_slack";
+fn the_threads_of_the_pool_have_the_default_timer_slack() {
+    let test = "inheritance::the_threads_of_the_pool_have_the_default_timer_slack";
     by_itself(test, || {
         rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(7)).unwrap();
         let slack = run(async { to_thread(current_timer_slack).await });
@@ -49,18 +49,19 @@ fn the_threads_of_the_pool_have_the_kernel_s_timer_slack() {
     });
 }
 
-/// Says which slack a program has, by its standard output.
+/// A program that prints its timer slack.
 const SAY: [&str; 2] = ["-c", "cat /proc/self/timerslack_ns"];
 
-/// It was a nanosecond, for them and all that they start: waking one by one costs power, and nobody had asked for it.
+/// It was a nanosecond, for them and for everything that they start, which costs power.
 #[test]
-fn what_a_task_starts_has_the_timer_slack_that_its_thread_had_before() {
-    let test = "inheritance::what_a_task_starts_has_the_timer_slack_that_its_thread_had_before";
+fn threads_and_children_of_a_task_have_the_timer_slack_of_before_the_runtime() {
+    let test =
+        "inheritance::threads_and_children_of_a_task_have_the_timer_slack_of_before_the_runtime";
     by_itself(test, || {
         let before = current_timer_slack();
         let line = format!("{}\n", before.unwrap());
         run(async {
-            // Waits long and short, of which some ask the kernel to be exact.
+            // Long and short waits, some of which lower the slack.
             for micros in [10, 40, 60, 2_000, 10] {
                 sleep(Duration::from_micros(micros)).await;
                 assert_eq!(current_timer_slack(), before);
@@ -84,8 +85,8 @@ fn what_a_task_starts_has_the_timer_slack_that_its_thread_had_before() {
 }
 
 #[test]
-fn a_timer_slack_that_the_user_sets_is_left_alone() {
-    let test = "inheritance::a_timer_slack_that_the_user_sets_is_left_alone";
+fn a_timer_slack_that_the_user_sets_is_not_changed() {
+    let test = "inheritance::a_timer_slack_that_the_user_sets_is_not_changed";
     by_itself(test, || {
         let set = |nanos| set_current_timer_slack(NonZeroU64::new(nanos)).unwrap();
         let waits = async || {
@@ -97,7 +98,7 @@ fn a_timer_slack_that_the_user_sets_is_left_alone() {
         run(async {
             waits().await;
             assert_eq!(current_timer_slack(), Ok(123_456));
-            // Less and more than the runtime has seen when it began.
+            // Less and more than at the start of the runtime.
             for nanos in [1_000, 987_654] {
                 set(nanos);
                 waits().await;

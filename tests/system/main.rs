@@ -1,9 +1,9 @@
-//! A system that refuses things: no threads to be had, terminals that nobody reads, calls that a sandbox forbids. Each of them is an
-//! error that says what it is, or another way is found; nothing spins, and nothing hangs.
+//! A system that refuses operations: it has no more threads, its terminals block, a sandbox forbids
+//! calls. Either the error says so, or another call is used. Nothing is busy, and nothing hangs.
 //!
-//! Limits belong to the process, so each test runs in one of its own.
+//! Limits apply to a process, so each test runs in a child process.
 //!
-//! Wall time: threads, pipes and processes are real.
+//! Wall time: threads, pipes and processes are those of the system.
 
 mod again;
 mod blocked;

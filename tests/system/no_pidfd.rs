@@ -1,6 +1,6 @@
-//! Children where the kernel has no pidfds (before Linux 5.3), or a sandbox forbids them.
+//! Child processes without pidfds: before Linux 5.3, and in some sandboxes.
 //!
-//! No program could be started there: the call failed, and the child that ran already was killed.
+//! What went wrong: no program could be started. The call failed, and killed the child.
 #![allow(unsafe_code, reason = "`prctl`, which sets up the sandbox")]
 
 use std::os::unix::process::ExitStatusExt;
@@ -14,7 +14,7 @@ use crate::installed::installed;
 use crate::orphans::{all_gone, lasting};
 use crate::threads::threads;
 
-/// One instruction of a filter.
+/// An instruction of a seccomp filter.
 fn filter(code: u32, value: u32, skip_unless: u8) -> libc::sock_filter {
     libc::sock_filter {
         code: u16::try_from(code).unwrap(),
@@ -24,7 +24,7 @@ fn filter(code: u32, value: u32, skip_unless: u8) -> libc::sock_filter {
     }
 }
 
-/// From here on the system calls of pidfds fail on this thread, and on those that it starts.
+/// Makes the system calls of pidfds fail on this thread, and on all that it starts.
 fn forbid_pidfds(error: i32) {
     let load_number = filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0);
     let unless = |call: i64, skip| {
@@ -45,7 +45,7 @@ fn forbid_pidfds(error: i32) {
         len: program.len().try_into().unwrap(),
         filter: program.as_mut_ptr(),
     };
-    // SAFETY: this takes numbers only.
+    // SAFETY: all arguments are numbers.
     let is_set = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     assert_eq!(is_set, 0);
     // SAFETY: the program is complete, and is only read during the call.
@@ -60,17 +60,17 @@ fn shell(script: &str) -> Command {
     command
 }
 
-/// The status of a child, once for each time that it is asked for.
+/// The exit status of a child, from two waits.
 async fn status(mut child: Child) -> (Option<i32>, Option<i32>) {
     let status = child.wait().await.unwrap();
     assert_eq!(child.wait().await.unwrap(), status);
-    // One that is sent too late is no error, and goes to nobody else.
+    // A signal after the exit is no error, and reaches no other process.
     child.kill().unwrap();
     (status.code(), status.signal())
 }
 
-/// What is promised of children anywhere.
-async fn children_do_as_ever() {
+/// Checks the guarantees of child processes.
+async fn child_processes_work() {
     let before = threads();
     let output = shell("echo said; exit 7").output().await.unwrap();
     assert_eq!(
@@ -109,19 +109,19 @@ async fn children_do_as_ever() {
 }
 
 #[test]
-fn children_do_as_ever_where_the_kernel_has_no_pidfds() {
-    let test = "no_pidfd::children_do_as_ever_where_the_kernel_has_no_pidfds";
+fn child_processes_work_on_a_kernel_without_pidfds() {
+    let test = "no_pidfd::child_processes_work_on_a_kernel_without_pidfds";
     by_itself(test, || {
         forbid_pidfds(libc::ENOSYS);
-        run(children_do_as_ever());
+        run(child_processes_work());
     });
 }
 
 #[test]
-fn children_do_as_ever_where_a_sandbox_forbids_pidfds() {
-    let test = "no_pidfd::children_do_as_ever_where_a_sandbox_forbids_pidfds";
+fn child_processes_work_in_a_sandbox_that_forbids_pidfds() {
+    let test = "no_pidfd::child_processes_work_in_a_sandbox_that_forbids_pidfds";
     by_itself(test, || {
         forbid_pidfds(libc::EPERM);
-        run(children_do_as_ever());
+        run(child_processes_work());
     });
 }

@@ -1,6 +1,8 @@
-//! Descriptors that somebody made non-blocking (`O_NONBLOCK` belongs to the open file, which processes share).
+//! Standard streams and files that another process has made non-blocking (`O_NONBLOCK` is a flag of
+//! the open file, which processes share).
 //!
-//! A read gave `WouldBlock`, and a write that was refused in the middle lost what it had not written.
+//! What went wrong: a read returned `WouldBlock`, and a write that was refused halfway lost the
+//! rest of its bytes.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,25 +18,25 @@ use wheelhouse::{gather, run};
 
 use crate::again::{again, is_again};
 
-/// More than a pipe or a socket takes at once.
+/// More bytes than a pipe or a socket holds.
 const MUCH: usize = 3 << 20;
 
-/// Bytes of which each says where it stands.
+/// Bytes that depend on their position.
 fn pattern() -> Vec<u8> {
     (0..MUCH / 4)
         .flat_map(|at| u32::to_le_bytes(at as u32))
         .collect()
 }
 
-/// Makes the file that a descriptor stands for non-blocking, for all who share it.
-fn spoil(descriptor: impl AsFd) {
+/// Makes the open file non-blocking, for all processes that share it.
+fn make_non_blocking(descriptor: impl AsFd) {
     ioctl_fionbio(descriptor, true).unwrap();
 }
 
-/// Two ends that are connected, the second for the process that is tried.
+/// Two connected ends, the second for the child process.
 type Ends = (OwnedFd, OwnedFd);
 
-/// To read from, and to write to: pipes and sockets.
+/// Pipes and sockets, to read from and to write to.
 fn kinds() -> [(Ends, Ends); 2] {
     let pipe = || std::io::pipe().unwrap();
     let socket = || UnixStream::pair().unwrap();
@@ -52,7 +54,7 @@ fn kinds() -> [(Ends, Ends); 2] {
     ]
 }
 
-/// Starts `test` again with these streams; `errors` is where standard error goes.
+/// Starts `test` in a child process with these streams.
 fn start(test: &str, input: OwnedFd, output: OwnedFd, errors: Stdio) -> Child {
     let mut command: Command = again(test);
     command.arg("--quiet");
@@ -60,17 +62,17 @@ fn start(test: &str, input: OwnedFd, output: OwnedFd, errors: Stdio) -> Child {
     command.spawn().unwrap()
 }
 
-/// What comes between the two marks.
+/// Returns the bytes between the two marks.
 fn between_marks(all: &[u8]) -> &[u8] {
     let find = |mark: &[u8]| all.windows(mark.len()).position(|part| part == mark);
     let (begin, end) = (find(b"<begin>").unwrap(), find(b"<end>").unwrap());
     &all[begin + b"<begin>".len()..end]
 }
 
-/// Sends standard input on to standard output, and some to standard error.
+/// Copies standard input to standard output, and writes to standard error.
 async fn copy() {
     let mut input = vec![0; MUCH];
-    // Nothing is there yet.
+    // Nothing has arrived yet.
     let (read, ()) = gather((async { stdin().read_exact(&mut input).await }, async {
         stderr().write_all(b"ready\n").await.unwrap();
     }))
@@ -91,7 +93,7 @@ fn the_standard_streams_wait_until_they_are_ready_and_lose_nothing() {
     let test = "nonblocking::the_standard_streams_wait_until_they_are_ready_and_lose_nothing";
     for ((input, their_input), (output, their_output)) in kinds() {
         for descriptor in [&their_input, &their_output] {
-            spoil(descriptor);
+            make_non_blocking(descriptor);
         }
         let mut child = start(test, their_input, their_output, Stdio::piped());
         let mut said = [0; 6];
@@ -111,7 +113,7 @@ fn the_standard_streams_wait_until_they_are_ready_and_lose_nothing() {
     }
 }
 
-/// Another process did it while a write was under way, and did the same to standard error.
+/// Another process makes the streams non-blocking during a write.
 #[test]
 fn a_stream_that_becomes_non_blocking_later_loses_nothing() {
     if is_again() {
@@ -146,9 +148,9 @@ fn a_stream_that_becomes_non_blocking_later_loses_nothing() {
     let mut child = start(test, null.into(), out_writer.into(), errors_writer);
     let mut all = vec![0; 40_000];
     out.read_exact(&mut all).unwrap();
-    // It is in the middle of it, and blocks.
-    spoil(&shared_out);
-    spoil(&shared_errors);
+    // The write is halfway, and blocks.
+    make_non_blocking(&shared_out);
+    make_non_blocking(&shared_errors);
     drop((shared_out, shared_errors));
     let reader = thread::spawn(move || {
         let mut all = Vec::new();
@@ -164,8 +166,8 @@ fn a_stream_that_becomes_non_blocking_later_loses_nothing() {
 #[test]
 fn a_file_that_is_a_non_blocking_pipe_or_socket_waits_and_loses_nothing() {
     for (input, output) in kinds() {
-        spoil(&input.1);
-        spoil(&output.1);
+        make_non_blocking(&input.1);
+        make_non_blocking(&output.1);
         let (mut peer_in, mut peer_out) =
             (std_fs::File::from(input.0), std_fs::File::from(output.0));
         let reader = thread::spawn(move || {
@@ -176,7 +178,7 @@ fn a_file_that_is_a_non_blocking_pipe_or_socket_waits_and_loses_nothing() {
         let mut to = File::from_std(output.1.into());
         run(async {
             let mut got = vec![0; MUCH];
-            // The read begins where nothing is, and the other side writes only then.
+            // The read starts before the other side writes.
             let mut read = Box::pin(from.read_exact(&mut got));
             assert!(futures::poll!(&mut read).is_pending());
             let writer = thread::spawn(move || peer_in.write_all(&pattern()));

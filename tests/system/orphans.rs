@@ -1,6 +1,8 @@
-//! Children whose handle is dropped where neither a descriptor nor a thread can be had to wait for them.
+//! Children whose handle is dropped while neither a descriptor nor a thread is left to wait for
+//! them.
 //!
-//! The thread that reaps was given up for good then, and each later orphan held a thread of the pool for its whole life.
+//! What went wrong: the thread that reaps was given up for good, and each later orphan occupied a
+//! thread of the pool for its whole life.
 
 use std::fs as std_fs;
 use std::process::Stdio;
@@ -20,7 +22,7 @@ pub(crate) fn lasting() -> Child {
     command.stdin(Stdio::piped()).spawn().unwrap()
 }
 
-/// Calls `f` while no descriptor can be had.
+/// Calls `f` while no descriptor can be opened.
 fn without_descriptors(f: impl FnOnce()) {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = |current| setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
@@ -31,7 +33,7 @@ fn without_descriptors(f: impl FnOnce()) {
     limit(maximum);
 }
 
-/// Waits until this process has no child any more, not even a zombie.
+/// Waits until this process has no child, not even a zombie.
 pub(crate) async fn all_gone() {
     let children = || std_fs::read_to_string("/proc/thread-self/children").unwrap();
     while !children().trim().is_empty() {
@@ -40,15 +42,14 @@ pub(crate) async fn all_gone() {
 }
 
 #[test]
-fn orphans_are_reaped_although_there_was_no_descriptor_when_they_were_dropped() {
-    let test =
-        "orphans::orphans_are_reaped_although_there_was_no_descriptor_when_they_were_dropped";
+fn orphans_are_reaped_although_no_descriptor_was_left_when_they_were_dropped() {
+    let test = "orphans::orphans_are_reaped_although_no_descriptor_was_left_when_they_were_dropped";
     by_itself(test, || {
         run(async {
             let first: Vec<_> = (0..5).map(|_| lasting()).collect();
             without_descriptors(|| drop(first));
             all_gone().await;
-            // They have one thread for all, as if nothing had been.
+            // They share one thread, as usual.
             let later: Vec<_> = (0..20).map(|_| lasting()).collect();
             let before = threads();
             drop(later);
@@ -59,9 +60,8 @@ fn orphans_are_reaped_although_there_was_no_descriptor_when_they_were_dropped() 
 }
 
 #[test]
-fn orphans_are_reaped_when_the_next_one_comes_where_there_was_no_thread_either() {
-    let test =
-        "orphans::orphans_are_reaped_when_the_next_one_comes_where_there_was_no_thread_either";
+fn without_a_thread_too_orphans_are_reaped_when_the_next_one_is_dropped() {
+    let test = "orphans::without_a_thread_too_orphans_are_reaped_when_the_next_one_is_dropped";
     by_itself(test, || {
         run(async {
             let (one, other, last) = (lasting(), lasting(), lasting());

@@ -1,6 +1,7 @@
-//! No thread to be had, as under `RLIMIT_NPROC` or a container's `pids.max`.
+//! The system refuses to start threads, as under `RLIMIT_NPROC` or `pids.max` of a container.
 //!
-//! The loop and the pool of the crate `blocking` spun at 100 % CPU, for ever.
+//! What went wrong: the event loop and the pool of the crate `blocking` used 100 % of a CPU,
+//! without end.
 
 use std::collections::BTreeSet;
 use std::fs as std_fs;
@@ -16,33 +17,33 @@ use wheelhouse::{fs, gather, run, sleep, spawn, stdio, timeout, to_thread};
 
 use crate::again::by_itself;
 
-/// Some user other than root, whom no limit binds.
-const SOMEBODY: u32 = 54_322;
+/// A user other than root, to which limits apply.
+const OTHER_USER: u32 = 54_322;
 
-/// Sets how many threads and processes the user of this process may have.
+/// Sets how many threads and processes this user may have.
 pub(crate) fn allow(threads: Option<u64>) {
     let maximum = getrlimit(Resource::Nproc).maximum;
     let current = threads.or(maximum);
     setrlimit(Resource::Nproc, Rlimit { current, maximum }).unwrap();
 }
 
-/// From here on no thread can be started from this one.
+/// Makes it impossible to start threads from this one.
 pub(crate) fn no_more_threads() {
     allow(Some(0));
-    // Whoever is not root is bound already.
+    // The limit does not apply to root.
     if rustix::process::getuid().is_root() {
-        let user = Uid::from_raw(SOMEBODY);
+        let user = Uid::from_raw(OTHER_USER);
         set_thread_res_uid(user, user, user).unwrap();
     }
     let refused = thread::Builder::new().spawn(|| ()).map(drop).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::WouldBlock, "{refused}");
 }
 
-/// Fails unless the error says that there is no thread, and is none that means "not ready".
+/// Fails unless the error says that there is no thread, and is not `WouldBlock`.
 #[track_caller]
 fn says_so<T>(what: &str, outcome: io::Result<T>) {
     let Err(error) = outcome else {
-        panic!("{what} went well");
+        panic!("{what} succeeded");
     };
     assert!(
         error.to_string().contains("needs a thread"),
@@ -51,14 +52,15 @@ fn says_so<T>(what: &str, outcome: io::Result<T>) {
     assert_ne!(error.kind(), io::ErrorKind::WouldBlock, "{what}");
 }
 
-/// How many threads this process has.
+/// The number of threads of this process.
 pub(crate) fn threads() -> usize {
     std_fs::read_dir("/proc/self/task").unwrap().count()
 }
 
 #[test]
-fn where_no_thread_exists_every_call_says_so_and_the_loop_goes_on() {
-    let test = "threads::where_no_thread_exists_every_call_says_so_and_the_loop_goes_on";
+fn without_threads_every_call_fails_with_a_message_and_the_event_loop_continues() {
+    let test =
+        "threads::without_threads_every_call_fails_with_a_message_and_the_event_loop_continues";
     by_itself(test, || {
         run(async {
             let open = fs::File::from_std(std_fs::File::open("/dev/zero").unwrap());
@@ -78,7 +80,7 @@ fn where_no_thread_exists_every_call_says_so_and_the_loop_goes_on() {
                 says_so("stdout", written.and(out.flush().await));
                 sleep(Duration::from_millis(1)).await;
             }
-            // And when there are threads again, all is well.
+            // When threads can be started again, calls succeed.
             allow(None);
             assert_eq!(to_thread(|| 7).await, 7);
             file.read_exact(&mut [0; 8]).await.unwrap();
@@ -86,7 +88,6 @@ fn where_no_thread_exists_every_call_says_so_and_the_loop_goes_on() {
     });
 }
 
-/// A seek.
 async fn io_seek(file: &mut fs::File) -> io::Result<u64> {
     futures::io::AsyncSeekExt::seek(file, io::SeekFrom::Start(0)).await
 }
@@ -106,7 +107,7 @@ fn functions_run_on_the_threads_that_exist() {
     });
 }
 
-/// It was named among those that a runtime waits for.
+/// It used to be listed among the functions that a runtime waits for.
 #[test]
 fn a_function_that_waits_for_the_only_thread_can_be_cancelled() {
     let test = "threads::a_function_that_waits_for_the_only_thread_can_be_cancelled";
@@ -131,8 +132,8 @@ fn a_function_that_waits_for_the_only_thread_can_be_cancelled() {
 }
 
 #[test]
-fn threads_that_have_nothing_to_do_end() {
-    let test = "threads::threads_that_have_nothing_to_do_end";
+fn idle_threads_end() {
+    let test = "threads::idle_threads_end";
     by_itself(test, || {
         let before = threads();
         run(async {
@@ -152,8 +153,8 @@ fn threads_that_have_nothing_to_do_end() {
 }
 
 #[test]
-fn a_function_that_never_returns_does_not_hold_up_the_end_of_the_process() {
-    let test = "threads::a_function_that_never_returns_does_not_hold_up_the_end_of_the_process";
+fn a_function_that_never_returns_does_not_delay_the_end_of_the_process() {
+    let test = "threads::a_function_that_never_returns_does_not_delay_the_end_of_the_process";
     by_itself(test, || {
         let limit = Duration::from_millis(5);
         let runtime = wheelhouse::Runtime::builder().shutdown_timeout(limit);
