@@ -11,8 +11,9 @@
 
 use std::task::{Poll, Waker};
 
+use super::Task;
 use super::core::Core;
-use super::{Task, try_with};
+use super::home_key::HomeKey;
 use crate::error::Cancelled;
 use crate::scope::{Position, Raise};
 use crate::util::slab::Key;
@@ -26,8 +27,7 @@ const CUT: &str = "a future was polled again after a cancellation had ended it: 
 /// Where a resumed cancellation stopped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing {
-    /// The number of the runtime.
-    runtime: u32,
+    home: HomeKey,
     stop: Stop,
 }
 
@@ -42,8 +42,8 @@ enum Stop {
 
 impl Outgoing {
     fn to(core: &Core, stop: Stop) -> Self {
-        let runtime = core.shared().number();
-        Self { runtime, stop }
+        let home = HomeKey::of(core);
+        Self { home, stop }
     }
 
     /// Returns `Pending`: the code waits to be dropped.
@@ -51,20 +51,19 @@ impl Outgoing {
     /// # Panics
     /// If the owner of the stop has taken the cancellation.
     pub(crate) fn poll<T>(&self) -> Poll<T> {
-        let on_its_way = try_with(|core| self.is_on_its_way(core));
-        assert!(on_its_way == Ok(true), "{CUT}");
+        let on_its_way = self.home.with_home(|core| self.is_on_its_way(core));
+        assert!(on_its_way == Some(true), "{CUT}");
         Poll::Pending
     }
 
     /// Returns `true` if the owner of the stop has not taken the cancellation.
     fn is_on_its_way(&self, core: &Core) -> bool {
-        core.shared().number() == self.runtime
-            && match self.stop {
-                Stop::Node(key) => core.scopes().is_raised(key),
-                Stop::Task(number) => {
-                    core.scopes().is_exit_set() && core.current_number() == Some(number)
-                }
+        match self.stop {
+            Stop::Node(key) => core.scopes().is_raised(key),
+            Stop::Task(number) => {
+                core.scopes().is_exit_set() && core.current_number() == Some(number)
             }
+        }
     }
 }
 

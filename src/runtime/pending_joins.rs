@@ -18,7 +18,7 @@
 use std::task::{Poll, Waker};
 
 use super::core::{Core, Phase};
-use super::shared::{Message, Shared};
+use super::home_key::HomeKey;
 use super::{Task, TaskRef, try_with};
 use crate::error::Cancelled;
 use crate::scope::Wait;
@@ -30,8 +30,8 @@ pub(crate) struct PendingJoins {
     tasks: Vec<TaskRef>,
     /// The entries for this wait in the runtime's record.
     noted: Vec<Wait>,
-    /// The number of that runtime.
-    runtime: u32,
+    /// That runtime; `None` outside of a runtime.
+    home: Option<HomeKey>,
 }
 
 impl PendingJoins {
@@ -57,7 +57,7 @@ impl PendingJoins {
         Self {
             tasks: Vec::new(),
             noted: Vec::new(),
-            runtime: core.shared().number(),
+            home: Some(HomeKey::of(core)),
         }
     }
 
@@ -91,9 +91,9 @@ impl PendingJoins {
 
     /// Adds the tasks of `other`.
     pub(crate) fn join(&mut self, mut other: Self) {
-        if self.runtime != other.runtime {
+        if self.home != other.home {
             self.remove_from_record();
-            self.runtime = other.runtime;
+            self.home = other.home;
         }
         self.tasks.append(&mut other.tasks);
         self.noted.append(&mut other.noted);
@@ -112,20 +112,10 @@ impl PendingJoins {
     /// Removes the wait from the runtime's record.
     fn remove_from_record(&mut self) {
         let noted = std::mem::take(&mut self.noted);
-        if noted.is_empty() {
-            return;
-        }
-        let here = try_with(|core| {
-            let here = core.shared().number() == self.runtime;
-            if here {
-                core.scopes().remove_waits(&noted);
-            }
-            here
-        });
-        if here != Ok(true)
-            && let Some(shared) = Shared::find(self.runtime)
+        if let Some(home) = self.home
+            && !noted.is_empty()
         {
-            shared.send(Message::WaitsGone(noted));
+            home.at_home_or_send(move |core| core.scopes().remove_waits(&noted));
         }
     }
 }
@@ -134,13 +124,10 @@ impl Drop for PendingJoins {
     fn drop(&mut self) {
         self.remove_from_record();
         let tasks = std::mem::take(&mut self.tasks);
-        let take_over = |core: &Core| {
-            if core.shared().number() == self.runtime {
-                core.take_over(&tasks);
-            }
-        };
-        if !tasks.is_empty() {
-            try_with(take_over).ok();
+        if let Some(home) = self.home
+            && !tasks.is_empty()
+        {
+            home.with_home(|core| core.take_over(&tasks));
         }
     }
 }

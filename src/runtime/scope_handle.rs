@@ -7,7 +7,7 @@
 //!              inside opens a node ──────────────┘    └──┘ visit, at each poll
 //! ```
 //!
-//! A handle holds a key and the number of the runtime, so its owner is `Send`. Polled in another
+//! A handle holds keys of the node and its runtime, so its owner is `Send`. Polled in another
 //! runtime, it closes its node in the first one. Outside of a task it stays closed, and its owner
 //! only polls its future.
 
@@ -16,7 +16,7 @@ use std::task::Waker;
 
 use super::context::hand;
 use super::core::Core;
-use super::shared::{Message, Shared};
+use super::home_key::HomeKey;
 use super::try_with;
 use crate::error::Cancelled;
 use crate::scope::{Duty, Kind, Position, Unopened};
@@ -27,7 +27,7 @@ use crate::util::{caught, go_on, wake_quietly};
 #[derive(Debug, Default)]
 pub(crate) struct ScopeHandle {
     /// The node and its runtime, while it is open.
-    node: Option<(Key, u32)>,
+    node: Option<(Key, HomeKey)>,
 }
 
 impl ScopeHandle {
@@ -46,7 +46,7 @@ impl ScopeHandle {
             // cancellations through it.
             if parent.is_some() || kind == Kind::Join {
                 let key = core.scopes().open(parent, kind);
-                handle.node = Some((key, core.shared().number()));
+                handle.node = Some((key, HomeKey::of(core)));
                 is_new = true;
                 if kind == Kind::Mask && handle.has_arrived() {
                     // The shield holds that one only if it is polled again (C26), as after a
@@ -239,7 +239,7 @@ impl ScopeHandle {
     pub(crate) fn around(&self) -> Option<Self> {
         self.ask(|core, key| {
             let around = core.scopes().parent(key)?;
-            let node = Some((around, core.shared().number()));
+            let node = Some((around, HomeKey::of(core)));
             Some(Self { node })
         })
         .flatten()
@@ -257,15 +257,15 @@ impl ScopeHandle {
 
     /// [`close`](ScopeHandle::close) of an open node. A separate call, for bench `timeout_ready`.
     fn close_open(&mut self) {
-        if let Some((key, runtime)) = self.node.take() {
-            close(key, runtime);
+        if let Some((key, home)) = self.node.take() {
+            home.at_home_or_send(move |core| core.close_node(key));
         }
     }
 
     /// Returns the node, if it is in this runtime.
     fn key(&self, core: &Core) -> Option<Key> {
         self.node
-            .and_then(|(key, runtime)| (runtime == core.shared().number()).then_some(key))
+            .and_then(|(key, home)| home.is(core).then_some(key))
     }
 
     /// Runs `f`, if this thread drives a runtime.
@@ -280,22 +280,6 @@ impl ScopeHandle {
         try_with(|core| self.key(core).map(|key| f(core, key)))
             .ok()
             .flatten()
-    }
-}
-
-/// Closes a node in its runtime, which may belong to another thread.
-fn close(key: Key, runtime: u32) {
-    let here = try_with(|core| {
-        let here = core.shared().number() == runtime;
-        if here {
-            core.close_node(key);
-        }
-        here
-    });
-    if here != Ok(true)
-        && let Some(shared) = Shared::find(runtime)
-    {
-        shared.send(Message::PlaceGone(key));
     }
 }
 
@@ -354,7 +338,7 @@ impl<'a> DeferredOpen<'a> {
             return None;
         };
         self.core.scopes().set_position(self.deferred.get());
-        let node = Some((key, self.core.shared().number()));
+        let node = Some((key, HomeKey::of(self.core)));
         let opened = ScopeHandle { node };
         self.core.refresh_waker(key, waker);
         Some(opened)
@@ -381,9 +365,8 @@ impl DeferredOpen<'_> {
     /// Closes a node that was opened by code that panicked, before its owner could adopt it.
     #[cold]
     fn close_unadopted(&self, key: Key) {
-        let runtime = self.core.shared().number();
         let branch = ScopeHandle {
-            node: Some((key, runtime)),
+            node: Some((key, HomeKey::of(self.core))),
         };
         let join = match self.deferred.get() {
             Position::Unopened(_, Unopened::Branch(None)) => branch.around(),
@@ -422,7 +405,7 @@ impl Drop for AdoptOnDrop<'_> {
 /// Moves a node that was opened to `handle`.
 #[inline(never)]
 fn adopt(core: &Core, key: Key, handle: &mut ScopeHandle, waker: &Waker) {
-    let node = Some((key, core.shared().number()));
+    let node = Some((key, HomeKey::of(core)));
     let opened = ScopeHandle { node };
     match caught(|| core.refresh_waker(key, waker)) {
         Ok(()) => *handle = opened,

@@ -29,28 +29,15 @@ use super::blocking::BlockingTasks;
 use super::ending::Ending;
 use crate::cell::TaskMessage;
 use crate::reactor::{Detacher, EventFd, Reactor, Unparker};
-use crate::scope::Wait;
 use crate::util::drop_quietly;
-use crate::util::slab::Key;
 use crate::util::sync;
 
 /// What other threads, and the home thread while it does not drive, tell a runtime.
 pub(crate) enum Message {
     /// Something about one task.
     Task(TaskMessage<Shared>),
-    /// Run this inside the runtime. Dropped unrun when the runtime has ended.
+    /// A function to call in the runtime. It is dropped uncalled when the runtime has ended.
     Call(Box<dyn FnOnce() + Send>),
-    /// A sleep was dropped away from home: forget its timer.
-    TimerGone(Key),
-    /// A sleep was reset away from home: forget its timer, and wake whoever waits, to set another
-    /// one.
-    TimerReset(Key),
-    /// A socket was taken out of the poller away from home, and is closed: end its registration.
-    SourceGone(Key),
-    /// A place in the tree of scopes was dropped away from home: take it out.
-    PlaceGone(Key),
-    /// Waits for tasks were dropped away from home: strike them out.
-    WaitsGone(Vec<Wait>),
 }
 
 impl Message {
@@ -60,11 +47,6 @@ impl Message {
             Self::Task(TaskMessage::HandleGone(handle)) => handle.settle_after_the_end(),
             Self::Task(letter) => drop(letter),
             Self::Call(call) => drop_quietly(call),
-            Self::SourceGone(_)
-            | Self::TimerGone(_)
-            | Self::TimerReset(_)
-            | Self::PlaceGone(_)
-            | Self::WaitsGone(_) => {}
         }
     }
 }
@@ -163,11 +145,10 @@ impl Shared {
         }
     }
 
-    /// Takes a descriptor that is about to be closed out of the reactor, from any thread. Home
-    /// hears of it and ends the source, when it runs.
-    pub(crate) fn detach_source(&self, key: Key, fd: BorrowedFd<'_>) {
+    /// Takes a descriptor that is about to be closed out of the poller, on any thread. The source
+    /// stays in the reactor.
+    pub(super) fn detach(&self, fd: BorrowedFd<'_>) {
         self.detacher.detach(fd);
-        self.send(Message::SourceGone(key));
     }
 
     /// Whether the runtime has ended; waits for an end that is under way.

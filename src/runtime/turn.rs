@@ -238,11 +238,6 @@ impl Core {
             // A closed runtime calls nothing. Dropping the call completes its handle.
             Message::Call(call) if self.phase() == Phase::Closed => drop_quietly(call),
             Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
-            Message::TimerGone(key) => drop_quietly(self.forget_timer(key)),
-            Message::TimerReset(key) => self.forget_timer(key).into_iter().for_each(wake_quietly),
-            Message::SourceGone(key) => self.end_source(key),
-            Message::PlaceGone(key) => self.close_node(key),
-            Message::WaitsGone(waits) => self.scopes().remove_waits(&waits),
         }
     }
 
@@ -283,7 +278,7 @@ impl Core {
 
     /// Removes a source whose socket was closed away from home, and wakes the tasks that wait for
     /// it.
-    fn end_source(&self, key: crate::util::slab::Key) {
+    pub(super) fn end_source(&self, key: crate::util::slab::Key) {
         let mut woken = Vec::new();
         self.reactor().borrow_mut().remove(key, &mut woken);
         woken.drain(..).for_each(wake_quietly);

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::runtime::{elsewhere, try_with};
+use crate::runtime::{HomeKey, elsewhere, try_with};
 
 /// Waits until the user presses Ctrl-C, or the process receives SIGINT in another way.
 ///
@@ -61,8 +61,7 @@ enum CtrlCState {
     /// Created outside a runtime, or listening failed. The first poll tries again.
     New,
     Waiting {
-        /// The number of its runtime.
-        runtime: u32,
+        home: HomeKey,
         /// How many Ctrl-C its runtime had returned when it was created.
         since: u64,
     },
@@ -73,8 +72,8 @@ enum CtrlCState {
 fn begin() -> io::Result<CtrlCState> {
     let begun = try_with(|core| {
         let since = core.wait_for_ctrl_c()?;
-        let runtime = core.shared().number();
-        Ok(CtrlCState::Waiting { runtime, since })
+        let home = HomeKey::of(core);
+        Ok(CtrlCState::Waiting { home, since })
     });
     begun.unwrap_or_else(|outside| Err(io::Error::other(outside)))
 }
@@ -86,19 +85,11 @@ impl Future for CtrlC {
         if let CtrlCState::New = self.0 {
             self.0 = begin()?;
         }
-        let CtrlCState::Waiting { runtime, since } = self.0 else {
+        let CtrlCState::Waiting { home, since } = self.0 else {
             panic!("a ctrl_c was polled after it was done");
         };
-        let polled = try_with(|core| {
-            let is_home = core.shared().number() == runtime;
-            is_home.then(|| core.poll_ctrl_c(since, cx.waker()))
-        });
-        let result = ready!(
-            polled
-                .ok()
-                .flatten()
-                .unwrap_or_else(|| Err(elsewhere()).into())
-        );
+        let polled = home.with_home(|core| core.poll_ctrl_c(since, cx.waker()));
+        let result = ready!(polled.unwrap_or_else(|| Err(elsewhere()).into()));
         self.0 = CtrlCState::Done;
         Poll::Ready(result)
     }

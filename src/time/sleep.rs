@@ -17,8 +17,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::runtime::{Core, Message, Shared, to_instant, to_nanos, try_with, with};
-use crate::util::{budget, drop_quietly, wait_graph};
+use crate::runtime::{Core, HomeKey, to_instant, to_nanos, try_with, with};
+use crate::util::{budget, drop_quietly, wait_graph, wake_quietly};
 use crate::wheel::Key;
 
 /// Sleeps for a time (asyncio: `asyncio.sleep`, in seconds).
@@ -94,7 +94,7 @@ enum SleepStage {
     /// Not polled yet, and only gives way once.
     GiveWay,
     /// Its entry was put into the wheel of that runtime.
-    Set(Key, u32),
+    Set(Key, HomeKey),
     /// It is over.
     Done,
 }
@@ -124,12 +124,11 @@ impl Sleep {
     pub fn is_elapsed(&self) -> bool {
         match self.stage {
             SleepStage::Done => true,
-            SleepStage::Set(key, runtime) => {
-                let set = try_with(|core| {
-                    core.shared().number() == runtime
-                        && core.wheel().borrow_mut().get_mut(key).is_some()
+            SleepStage::Set(key, home) => {
+                let is_set = try_with(|core| {
+                    home.is(core) && core.wheel().borrow_mut().get_mut(key).is_some()
                 });
-                set == Ok(false)
+                is_set == Ok(false)
             }
             SleepStage::New | SleepStage::GiveWay => false,
         }
@@ -172,7 +171,7 @@ impl Sleep {
     fn reset_to(&mut self, deadline: u64) {
         self.deadline = deadline;
         self.stage = match self.stage {
-            SleepStage::Set(key, runtime) => move_entry(key, runtime, deadline),
+            SleepStage::Set(key, home) => move_entry(key, home, deadline),
             SleepStage::New | SleepStage::GiveWay | SleepStage::Done => SleepStage::New,
         };
     }
@@ -182,7 +181,7 @@ impl Sleep {
         let waker = waker.clone();
         with("Sleep::poll", |core| {
             let key = core.wheel().borrow_mut().insert(self.deadline, waker);
-            self.stage = SleepStage::Set(key, core.shared().number());
+            self.stage = SleepStage::Set(key, HomeKey::of(core));
             if self.deadline == NEVER {
                 wait_graph::never_fires(key.to_bits());
             }
@@ -199,37 +198,28 @@ impl Sleep {
 
     /// [`unset`](Sleep::unset) where there is an entry.
     fn unset_set(&mut self) {
-        let SleepStage::Set(key, runtime) = std::mem::replace(&mut self.stage, SleepStage::Done)
+        let SleepStage::Set(key, home) = std::mem::replace(&mut self.stage, SleepStage::Done)
         else {
             return;
         };
-        let here =
-            try_with(|core| (core.shared().number() == runtime).then(|| core.forget_timer(key)));
         if self.deadline == NEVER {
             wait_graph::never_fires_no_more(key.to_bits());
         }
-        match here {
-            // The waker, somebody else's perhaps, is dropped with no borrow alive, and this may be part of an unwinding.
-            Ok(Some(waker)) => drop_quietly(waker),
-            _ => drop(Shared::find(runtime).map(|shared| shared.send(Message::TimerGone(key)))),
-        }
+        // The waker may be of third-party code, and this call part of an unwinding.
+        home.at_home_or_send(move |core| drop_quietly(core.forget_timer(key)));
     }
 }
 
 /// Gives the entry another deadline; returns the sleep's new stage.
-fn move_entry(key: Key, runtime: u32, deadline: u64) -> SleepStage {
-    let at_home = try_with(|core| {
-        let is_home = core.shared().number() == runtime;
-        is_home.then(|| core.move_timer(key, deadline))
-    });
-    match at_home.ok().flatten() {
-        Some(Some(key)) => SleepStage::Set(key, runtime),
+fn move_entry(key: Key, home: HomeKey, deadline: u64) -> SleepStage {
+    match home.with_home(|core| core.move_timer(key, deadline)) {
+        Some(Some(key)) => SleepStage::Set(key, home),
         // It has fired, so whoever waits was woken and polls again.
         Some(None) => SleepStage::New,
         None => {
-            if let Some(shared) = Shared::find(runtime) {
-                shared.send(Message::TimerReset(key));
-            }
+            home.at_home_or_send(move |core| {
+                core.forget_timer(key).into_iter().for_each(wake_quietly);
+            });
             SleepStage::New
         }
     }
@@ -246,9 +236,9 @@ enum Entry {
 }
 
 /// Looks for the entry.
-fn look(core: &Core, key: Key, runtime: u32, waker: &Waker) -> Entry {
+fn look(core: &Core, key: Key, home: HomeKey, waker: &Waker) -> Entry {
     assert!(
-        core.shared().number() == runtime,
+        home.is(core),
         "a Sleep was polled in another runtime than the one that it was first polled in: make it where it is awaited"
     );
     match core.wheel().borrow_mut().get_mut(key) {
@@ -277,8 +267,8 @@ impl Future for Sleep {
                 self.stage = SleepStage::Done;
                 cx.waker().wake_by_ref();
             }
-            SleepStage::Set(key, runtime) => {
-                match with("Sleep::poll", |core| look(core, key, runtime, cx.waker())) {
+            SleepStage::Set(key, home) => {
+                match with("Sleep::poll", |core| look(core, key, home, cx.waker())) {
                     Entry::Same => {}
                     Entry::Fired => {
                         self.stage = SleepStage::Done;

@@ -9,12 +9,11 @@
 //!
 //! Both happen at once on every thread, whether the runtime runs at this moment or not: a port is
 //! free, a peer sees the end. What is left in the reactor then, the key and those that wait, is
-//! ended at home: at once on the thread that drives the runtime, else by a message. The order
-//! matters: out of the poller first, closed second. A descriptor of which a copy is open elsewhere,
+//! ended [at home](HomeKey): at once on the thread that drives the runtime, else by a message. The
+//! order matters: out of the poller first, closed second. A descriptor of which a copy is open elsewhere,
 //! as in a forked process, stays in the poller when it is closed.
 //!
-//! It holds the runtime's number and a key, no pointer: so it is `Send`, and a runtime that has gone is simply not
-//! found.
+//! It holds two keys and no pointer, so it is `Send`.
 
 use std::fmt;
 use std::io;
@@ -23,7 +22,7 @@ use std::task::{Context, Poll};
 
 use crate::error::NoRuntime;
 use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
-use crate::runtime::{Core, Shared, try_with};
+use crate::runtime::{HomeKey, try_with};
 use crate::util::slab::Key;
 
 /// A socket in the reactor of its runtime.
@@ -32,8 +31,7 @@ pub(crate) struct IoSource<S: AsFd> {
     socket: Option<S>,
     /// Its place in the reactor.
     key: Key,
-    /// The number of its runtime.
-    runtime: u32,
+    home: HomeKey,
 }
 
 impl<S: AsFd> IoSource<S> {
@@ -41,13 +39,13 @@ impl<S: AsFd> IoSource<S> {
     pub(crate) fn new(socket: S, known: Readiness) -> io::Result<Self> {
         let registered = try_with(|core| {
             let key = core.reactor().borrow_mut().register(socket.as_fd(), known);
-            Ok((key?, core.shared().number()))
+            Ok((key?, HomeKey::of(core)))
         });
-        let (key, runtime) = registered.unwrap_or_else(|outside| Err(no_runtime(outside)))?;
+        let (key, home) = registered.unwrap_or_else(|outside| Err(no_runtime(outside)))?;
         Ok(Self {
             socket: Some(socket),
             key,
-            runtime,
+            home,
         })
     }
 
@@ -69,7 +67,9 @@ impl<S: AsFd> IoSource<S> {
             key: self.key,
             direction,
         };
-        let polled = self.at_home(|core| poll_io(core, side, cx.waker(), || call(self.get())));
+        let polled = self
+            .home
+            .with_home(|core| poll_io(core, side, cx.waker(), || call(self.get())));
         polled.unwrap_or_else(|| Poll::Ready(Err(elsewhere())))
     }
 
@@ -83,19 +83,15 @@ impl<S: AsFd> IoSource<S> {
     fn take(&mut self) -> Option<S> {
         let socket = self.socket.take()?;
         let fd = socket.as_fd();
-        let at_home = self.at_home(|core| core.forget_source(self.key, fd));
+        let (key, home) = (self.key, self.home);
+        let at_home = home.with_home(|core| core.forget_source(key, fd));
         if at_home.is_none()
-            && let Some(shared) = Shared::find(self.runtime)
+            && let Some(shared) = home.find()
         {
-            shared.detach_source(self.key, fd);
+            shared.detach(fd);
+            home.send_to(&shared, move |core| core.end_source(key));
         }
         Some(socket)
-    }
-
-    /// Runs `f` with the runtime, if it runs here.
-    fn at_home<R>(&self, f: impl FnOnce(&Core) -> R) -> Option<R> {
-        let here = try_with(|core| (core.shared().number() == self.runtime).then(|| f(core)));
-        here.ok().flatten()
     }
 }
 

@@ -24,8 +24,8 @@ use pin_project_lite::pin_project;
 
 use crate::cell::{Label, Schedule};
 use crate::error::{JoinError, Panic};
-use crate::runtime::shared::InFlight;
-use crate::runtime::{Message, Shared, try_with, with};
+use crate::runtime::shared::{InFlight, Message};
+use crate::runtime::{Shared, try_with, with};
 use crate::util::{caught, drop_quietly};
 pub use reply::RemoteHandle;
 use reply::{Sender, reply};
