@@ -10,7 +10,7 @@ use common::{CountingWaker, off_thread, panics_saying, poll_with, turns};
 use wheelhouse::time::{self, interval, interval_at};
 use wheelhouse::{
     JoinError, NoRuntime, Remote, Runtime, catch_cancel, run, sleep, sleep_until, spawn, task,
-    testing, timeout, timeout_at, try_run, try_spawn,
+    testing, timeout, timeout_at, try_run, try_spawn, yield_now,
 };
 
 /// A second.
@@ -249,6 +249,24 @@ fn futures_that_are_done_say_so_when_they_are_polled_again() {
             poll_with(&mut slept, &waker).is_ready(),
             "a sleep that is over stays over"
         );
+    });
+}
+
+/// It returned its `Err` again and again.
+#[test]
+fn a_catch_point_that_has_caught_says_so_when_it_is_polled_again() {
+    run(async {
+        let task = spawn(async {
+            let mut point = Box::pin(catch_cancel(pending::<()>()));
+            assert!((&mut point).await.is_err());
+            let (_, waker) = CountingWaker::new();
+            panics_saying(&["catch_cancel", "polled after"], || {
+                poll_with(&mut point, &waker)
+            });
+        });
+        yield_now().await;
+        task.cancel();
+        task.await.expect("the task has caught its cancellation");
     });
 }
 

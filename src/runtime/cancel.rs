@@ -15,7 +15,7 @@
 
 use super::Task;
 use super::core::Core;
-use super::pending_joins::PendingJoins;
+use super::scoped::PendingJoins;
 use crate::error::{Cancelled, JoinError};
 use crate::scope::{Duty, Identity};
 use crate::util::slab::Key;

@@ -13,9 +13,9 @@ use std::task::Waker;
 
 use super::clock::Clock;
 use super::owned_tasks::OwnedTasks;
-use super::pending_joins::PendingJoins;
 use super::queue::Queue;
 use super::report::find_wait_graph;
+use super::scoped::PendingJoins;
 use super::shared::{HomeInbox, Shared};
 use super::signals::Signals;
 use super::{OwnedRef, ParentScheduler, Task, TaskRef};

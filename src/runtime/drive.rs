@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 use super::cancel::Delivered;
 use super::carry::Carried;
 use super::core::Core;
-use super::pending_joins::PendingJoins;
+use super::scoped::PendingJoins;
 use super::turn::MainTurn;
 use super::{Task, context};
 use crate::cell::Label;

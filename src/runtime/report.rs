@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::core::{Core, Phase};
-use super::pending_joins::PendingJoins;
+use super::scoped::PendingJoins;
 use super::{Task, try_with};
 use crate::util::Id;
 use crate::util::wait_graph::{HoldRecord, ResourceLabel, WaitGraph, WaitRecord};

@@ -19,10 +19,12 @@
 //!     Duty::Wait: catch points inside    Duty::Drop: no catch point
 //!          │ woken; the task is polled        └▶ abort: drops the future
 //!          ▼
-//!     CatchCancel::poll: drops its future, returns Err     task/catch
+//!     Scoped::poll: drops its future, which is cut         runtime/scoped
+//!          ▼
+//!     CatchCancel::poll: returns Err                       task/catch
 //!          │ the code after it cleans up
 //!          ▼
-//!     Cancelled::resume ▶ Core::resume ▶ Tree::raise       runtime/outgoing
+//!     Cancelled::resume ▶ Core::resume ▶ Tree::raise       runtime/scoped
 //!          ├▶ the next catch point outwards: CatchCancel::poll
 //!          ├▶ the timeout, gather or group that owns it: ends
 //!          └▶ the task: exit_of ▶ abort                    runtime/poll_task

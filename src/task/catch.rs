@@ -1,27 +1,17 @@
 //! `catch_cancel` and `Cancelled::resume`: where a cancellation stops, and how it continues.
 //!
-//! ```text
-//!   new ── first poll: open ──▶ running ─┬─ inner is ready ─────────────▶ Ok
-//!                                        ├─ dropped from outside ───────▶ closed
-//!                                        └─ a cancellation has arrived:
-//!                                           inner is dropped ──▶ caught ─▶ Err
-//!                                                  the tasks that inner was
-//!                                                  awaiting end first (C21)
-//! ```
-//!
-//! A poll looks for a cancellation before it polls the inner future, except at the first poll
-//! (C24), and again after it, for one that the inner code resumed. Outside of a task, a catch point
-//! only polls its future.
+//! A catch point is a [`Scoped`] future. A poll looks for a cancellation before it polls the future,
+//! except at the first poll (C24), and again after it, for one that the code inside resumed. Outside
+//! of a task, a catch point only polls its future.
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
 use crate::error::Cancelled;
-use crate::runtime::{PendingJoins, ScopeHandle, with};
-use crate::scope::Kind;
+use crate::runtime::{Ending, ScopeKind, Scoped, with};
 
 /// Runs a future and returns its output, or the cancellation that stopped it (asyncio: `except
 /// CancelledError`).
@@ -77,11 +67,8 @@ use crate::scope::Kind;
 /// ```
 #[doc(alias = "CancelScope")]
 pub fn catch_cancel<F: IntoFuture>(future: F) -> CatchCancel<F::IntoFuture> {
-    CatchCancel {
-        future: Some(future.into_future()),
-        scope: ScopeHandle::default(),
-        caught: None,
-    }
+    let scoped = Scoped::new(future.into_future());
+    CatchCancel { scoped }
 }
 
 pin_project! {
@@ -92,37 +79,8 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct CatchCancel<F> {
-        // Declared before the scope, so that it is dropped before that closes.
         #[pin]
-        future: Option<F>,
-        scope: ScopeHandle,
-        caught: Option<Caught>,
-    }
-}
-
-/// A cancellation that was caught and is returned when the tasks have ended that the future was
-/// awaiting.
-#[derive(Debug)]
-struct Caught {
-    /// The one that arrived first.
-    cancelled: Cancelled,
-    wait: PendingJoins,
-}
-
-impl Caught {
-    /// Waits for the tasks. A cancellation that arrives meanwhile is passed on to them, and
-    /// replaces the first one if it comes from a scope further out.
-    fn poll(&mut self, scope: &mut ScopeHandle, waker: &Waker) -> Poll<Cancelled> {
-        if scope.was_hit()
-            && let Some(latest) = scope.latest()
-        {
-            self.wait.cancel_again(&latest);
-        }
-        scope.visit(waker);
-        ready!(self.wait.poll(waker));
-        let cancelled = scope.arrived().unwrap_or_else(|| self.cancelled.clone());
-        scope.close();
-        Poll::Ready(cancelled)
+        scoped: Scoped<F>,
     }
 }
 
@@ -130,29 +88,10 @@ impl<F: Future> Future for CatchCancel<F> {
     type Output = Result<F::Output, Cancelled>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let scope = this.scope;
-        if let Some(caught) = this.caught {
-            return caught.poll(scope, cx.waker()).map(Err);
+        match ready!(self.project().scoped.poll(cx, ScopeKind::Catch)) {
+            Ending::Value(output) => Poll::Ready(Ok(output)),
+            Ending::Cut { by, .. } => Poll::Ready(Err(by)),
         }
-        let mut future = this.future.as_mut();
-        let inner = future.as_mut().as_pin_mut();
-        let inner = inner.expect("a catch_cancel was polled after it was done");
-        let is_first = scope.open(Kind::Catch, cx.waker());
-        if (is_first || !scope.has_arrived())
-            && let Poll::Ready(output) = scope.inside(|| inner.poll(cx))
-        {
-            scope.inside(|| future.set(None));
-            scope.close();
-            return Poll::Ready(Ok(output));
-        }
-        let Some(cancelled) = scope.pending() else {
-            return Poll::Pending;
-        };
-        let wait = PendingJoins::of(&cancelled, || scope.inside(|| future.set(None)));
-        scope.visit(cx.waker());
-        let caught = this.caught.insert(Caught { cancelled, wait });
-        caught.poll(scope, cx.waker()).map(Err)
     }
 }
 

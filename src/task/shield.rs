@@ -20,8 +20,7 @@ use pin_project_lite::pin_project;
 
 use super::catch_cancel;
 use crate::error::Cancelled;
-use crate::runtime::ScopeHandle;
-use crate::scope::Kind;
+use crate::runtime::{Ending, ScopeKind, Scoped};
 use crate::util::{Payload, caught};
 
 /// Runs a future to its end, even if the code around it is cancelled meanwhile (asyncio: `shield`).
@@ -60,10 +59,8 @@ use crate::util::{Payload, caught};
 /// });
 /// ```
 pub fn shield<F: IntoFuture>(future: F) -> Shield<F::IntoFuture> {
-    Shield {
-        future: Some(future.into_future()),
-        scope: ScopeHandle::default(),
-    }
+    let scoped = Scoped::new(future.into_future());
+    Shield { scoped }
 }
 
 pin_project! {
@@ -74,10 +71,8 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Shield<F> {
-        // Declared before the scope, so that it is dropped before that closes.
         #[pin]
-        future: Option<F>,
-        scope: ScopeHandle,
+        scoped: Scoped<F>,
     }
 }
 
@@ -85,15 +80,10 @@ impl<F: Future> Future for Shield<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let scope = this.scope;
-        let inner = this.future.as_mut().as_pin_mut();
-        let inner = inner.expect("a shield was polled after it was done");
-        scope.open(Kind::Mask, cx.waker());
-        let output = ready!(scope.inside(|| inner.poll(cx)));
-        scope.inside(|| this.future.set(None));
-        scope.close();
-        Poll::Ready(output)
+        match ready!(self.project().scoped.poll(cx, ScopeKind::Shield)) {
+            Ending::Value(output) => Poll::Ready(output),
+            Ending::Cut { .. } => unreachable!("no cancellation cuts a shield"),
+        }
     }
 }
 

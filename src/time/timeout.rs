@@ -1,17 +1,12 @@
 //! `timeout` and `timeout_at`: a deadline for a future.
 //!
 //! ```text
-//!   Running ─┬─ inner is ready ───────────────────────────────▶ Ok
-//!            ├─ expired, a catch point inside: Expired ─┐
-//!            └─ expired, no catch point: cut ───────────┼──┐
-//!                                                       │  │
-//!   Expired ◀───────────────────────────────────────────┘  │
-//!     ├─ inner is ready after all (C12) ─────────▶ Ok      │
-//!     └─ a cancellation leaves inner: cut ──┐              │
-//!                                           ▼              ▼
-//!   Cut: inner is dropped, its awaited tasks are cancelled and have ended (C21)
-//!     └─ end ─┬─ the cancellation is the timeout's own ─▶ Err(Elapsed)
-//!             └─ one from further out is inside (C13) ──▶ Passed: resumed
+//!   running ─┬─ the future is ready ──────────────────────────▶ Ok
+//!            └─ the deadline has passed: cancel
+//!                 ├─ a catch point inside received it, and
+//!                 │  the future is ready after all (C12) ─────▶ Ok
+//!                 └─ cut ─┬─ by the timeout's own ────────────▶ Err(Elapsed)
+//!                         └─ one from further out is inside ──▶ resumed (C13)
 //! ```
 //!
 //! If a scope around the timeout is about to end, too, the timeout stays running and leaves the end
@@ -22,15 +17,14 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
 use super::{Sleep, sleep_until};
 use crate::error::{Cancelled, Elapsed, Reason};
-use crate::runtime::{Core, Outgoing, PendingJoins, ScopeHandle, with};
-use crate::scope::Unopened;
+use crate::runtime::{Core, Ending, ScopeKind, Scoped, with};
 use crate::util::budget;
 
 /// Runs a future with a time limit (asyncio: `wait_for`, `timeout`).
@@ -86,12 +80,7 @@ use crate::util::budget;
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     let sleep = with("timeout", |core| Sleep::lasting(core, duration));
-    Timeout {
-        future: Some(future.into_future()),
-        scope: ScopeHandle::default(),
-        sleep,
-        stage: TimeoutStage::Running,
-    }
+    Timeout::new(future.into_future(), sleep)
 }
 
 /// Runs a future with a deadline (asyncio: `timeout_at`). See [`timeout`], which takes a duration.
@@ -109,12 +98,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 #[doc(alias = "move_on_at")]
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout {
-        future: Some(future.into_future()),
-        scope: ScopeHandle::default(),
-        sleep: sleep_until(deadline),
-        stage: TimeoutStage::Running,
-    }
+    Timeout::new(future.into_future(), sleep_until(deadline))
 }
 
 pin_project! {
@@ -125,26 +109,12 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Timeout<F> {
-        // Declared before the scope, so that it is dropped before that closes.
         #[pin]
-        future: Option<F>,
-        scope: ScopeHandle,
+        scoped: Scoped<F>,
         sleep: Sleep,
-        stage: TimeoutStage,
+        // Whether the timeout was cancelled. A catch point or shield inside received that.
+        is_expired: bool,
     }
-}
-
-/// The state of a timeout.
-#[derive(Debug)]
-enum TimeoutStage {
-    /// The deadline has not passed, or a scope further out is about to end.
-    Running,
-    /// The timeout was cancelled, and a catch point or shield inside received that.
-    Expired,
-    /// The future was dropped. The tasks that it was awaiting have to end.
-    Cut(PendingJoins),
-    /// A cancellation from further out was resumed. The timeout waits to be dropped.
-    Passed(Outgoing),
 }
 
 impl<F> Timeout<F> {
@@ -156,70 +126,34 @@ impl<F> Timeout<F> {
 }
 
 impl<F: Future> Timeout<F> {
-    /// Polls the future. Returns `None` if the future has to be dropped.
-    fn poll_inside(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Poll<F::Output>> {
-        let mut this = self.project();
-        let scope = this.scope;
-        let inner = this.future.as_mut().as_pin_mut();
-        let inner = inner.expect("a timeout was polled after it was done");
-        scope.visit(cx.waker());
-        let refused = budget::refusals_of_spent();
-        let unopened = Unopened::Scope(this.sleep.nanos());
-        if let Poll::Ready(output) = scope.inside_unopened(unopened, cx.waker(), || inner.poll(cx))
-        {
-            scope.inside(|| this.future.set(None));
-            scope.close();
-            return Some(Poll::Ready(output));
+    fn new(future: F, sleep: Sleep) -> Self {
+        Self {
+            scoped: Scoped::new(future),
+            sleep,
+            is_expired: false,
         }
-        if scope.has_arrived() {
-            return None;
+    }
+
+    /// Polls the future, and cancels it if the deadline has passed.
+    fn poll_inside(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending<F::Output>> {
+        let mut this = self.project();
+        let refused = budget::refusals_of_spent();
+        let kind = ScopeKind::Timeout(this.sleep.nanos());
+        let polled = this.scoped.as_mut().poll(cx, kind);
+        if polled.is_ready() || *this.is_expired || !this.scoped.is_running() {
+            return polled;
         }
         if refused.is_some_and(|refused| refused < budget::refusals()) {
             // The future may be ready, but the task had no steps left to find out. It is polled
             // again with new ones, and wins then.
-            return Some(Poll::Pending);
+            return Poll::Pending;
         }
-        let is_running = matches!(this.stage, TimeoutStage::Running);
-        if !is_running || !is_due(this.sleep, cx) || with("timeout", Core::is_outer_ending) {
-            return Some(Poll::Pending);
+        if !is_due(this.sleep, cx) || with("timeout", Core::is_outer_ending) {
+            return Poll::Pending;
         }
-        *this.stage = TimeoutStage::Expired;
-        let caught = scope.cancel(&Cancelled::new(Reason::Timeout, None));
-        caught.then_some(Poll::Pending)
-    }
-
-    /// Drops the future, and begins to wait for the tasks that it was awaiting.
-    fn cut(self: Pin<&mut Self>, waker: &Waker) {
-        let mut this = self.project();
-        let scope = this.scope;
-        let expired = || Cancelled::new(Reason::Timeout, None);
-        let cancelled = scope.pending().unwrap_or_else(expired);
-        let wait = PendingJoins::of(&cancelled, || scope.inside(|| this.future.set(None)));
-        scope.visit(waker);
-        *this.stage = TimeoutStage::Cut(wait);
-    }
-
-    /// Returns `Elapsed`, or resumes a cancellation from further out.
-    fn end(self: Pin<&mut Self>, waker: &Waker) -> Poll<Result<F::Output, Elapsed>> {
-        let this = self.project();
-        let not_own = this
-            .scope
-            .arrived()
-            .filter(|arrived| !this.scope.owns(arrived));
-        let outer = this.scope.outer().or(not_own);
-        this.scope.close();
-        match outer {
-            None => {
-                // The future is gone, so another poll panics.
-                *this.stage = TimeoutStage::Running;
-                Poll::Ready(Err(Elapsed(())))
-            }
-            Some(cancelled) => {
-                let outgoing = with("timeout", |core| core.resume(cancelled, waker));
-                *this.stage = TimeoutStage::Passed(outgoing);
-                Poll::Pending
-            }
-        }
+        *this.is_expired = true;
+        let expired = Cancelled::new(Reason::Timeout, None);
+        this.scoped.cancel(expired, cx.waker())
     }
 }
 
@@ -232,19 +166,17 @@ impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if matches!(self.stage, TimeoutStage::Running | TimeoutStage::Expired) {
-            if let Some(polled) = self.as_mut().poll_inside(cx) {
-                return polled.map(Ok);
+        match ready!(self.as_mut().poll_inside(cx)) {
+            Ending::Value(output) => Poll::Ready(Ok(output)),
+            Ending::Cut {
+                own: true,
+                outer: None,
+                ..
+            } => Poll::Ready(Err(Elapsed(()))),
+            Ending::Cut { by, outer, .. } => {
+                let from_further_out = outer.unwrap_or(by);
+                self.project().scoped.resume(from_further_out, cx.waker())
             }
-            self.as_mut().cut(cx.waker());
-        }
-        match self.as_mut().project().stage {
-            TimeoutStage::Cut(wait) => {
-                ready!(wait.poll(cx.waker()));
-                self.end(cx.waker())
-            }
-            TimeoutStage::Passed(outgoing) => outgoing.poll(),
-            TimeoutStage::Running | TimeoutStage::Expired => Poll::Pending,
         }
     }
 }

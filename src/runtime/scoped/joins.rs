@@ -17,10 +17,10 @@
 
 use std::task::{Poll, Waker};
 
-use super::core::{Core, Phase};
-use super::home_key::HomeKey;
-use super::{Task, TaskRef, try_with};
 use crate::error::Cancelled;
+use crate::runtime::core::{Core, Phase};
+use crate::runtime::home_key::HomeKey;
+use crate::runtime::{Task, TaskRef, try_with};
 use crate::scope::Wait;
 
 /// A wait for tasks to end.
@@ -78,8 +78,16 @@ impl PendingJoins {
         Poll::Ready(())
     }
 
+    /// [`poll`](PendingJoins::poll), after `again`, if there is one, is passed on to the tasks.
+    pub(crate) fn poll_again(&mut self, again: Option<Cancelled>, waker: &Waker) -> Poll<()> {
+        again
+            .iter()
+            .for_each(|cancelled| self.cancel_again(cancelled));
+        self.poll(waker)
+    }
+
     /// Returns the numbers of the tasks that have not ended.
-    pub(super) fn numbers(&self) -> Vec<u64> {
+    pub(in crate::runtime) fn numbers(&self) -> Vec<u64> {
         let tasks = self.tasks.iter().filter(|task| !task.is_done());
         tasks.map(TaskRef::number).collect()
     }
@@ -175,7 +183,7 @@ impl Core {
 
     /// Cancels `task`, whose handle was dropped after it had been awaited, and makes the scope
     /// being cancelled wait for it.
-    pub(super) fn awaiter_gone(&self, task: &Task) {
+    pub(in crate::runtime) fn awaiter_gone(&self, task: &Task) {
         self.cancel_dropped(task, &self.gone(self.aborting().as_ref()));
         self.wait_for(task.by_ref());
     }
@@ -212,7 +220,7 @@ impl Core {
 
     /// Makes the scope that is being cancelled, if any, wait for `task`, unless that would close a
     /// cycle.
-    pub(super) fn wait_for(&self, task: &TaskRef) {
+    pub(in crate::runtime) fn wait_for(&self, task: &TaskRef) {
         if !self.scopes().is_collecting() {
             return;
         }

@@ -14,11 +14,11 @@
 use std::cell::Cell;
 use std::task::Waker;
 
-use super::context::hand;
-use super::core::Core;
-use super::home_key::HomeKey;
-use super::try_with;
 use crate::error::Cancelled;
+use crate::runtime::context::hand;
+use crate::runtime::core::Core;
+use crate::runtime::home_key::HomeKey;
+use crate::runtime::try_with;
 use crate::scope::{Duty, Kind, Position, Unopened};
 use crate::util::slab::Key;
 use crate::util::{caught, go_on, wake_quietly};
@@ -183,11 +183,14 @@ impl ScopeHandle {
             .unwrap_or(false)
     }
 
-    /// Returns `true` if a cancellation was delivered here since the last
-    /// [`visit`](ScopeHandle::visit).
-    pub(crate) fn was_hit(&self) -> bool {
-        self.ask(|core, key| !core.scopes().has_waker(key, |_| true))
-            .unwrap_or(false)
+    /// Returns the cancellation that was delivered to this catch point since the last
+    /// [`visit`](ScopeHandle::visit), even if an earlier one is the pending one.
+    pub(super) fn latest_if_hit(&self) -> Option<Cancelled> {
+        self.ask(|core, key| {
+            let was_hit = !core.scopes().has_waker(key, |_| true);
+            core.scopes().latest(key).filter(|_| was_hit)
+        })
+        .flatten()
     }
 
     /// Cancels the scope. Returns `false` if no catch point or shield inside received the
@@ -222,12 +225,6 @@ impl ScopeHandle {
     pub(crate) fn outranks(&self, new: &Cancelled, old: &Cancelled) -> bool {
         self.ask(|core, key| core.scopes().outranks(new, old, key))
             .unwrap_or(false)
-    }
-
-    /// Returns the cancellation that was delivered here last, even if an earlier one is the pending
-    /// one.
-    pub(crate) fn latest(&self) -> Option<Cancelled> {
-        self.ask(|core, key| core.scopes().latest(key)).flatten()
     }
 
     /// Returns the node, if it is open in the runtime that this thread drives.

@@ -11,10 +11,10 @@
 
 use std::task::{Poll, Waker};
 
-use super::Task;
-use super::core::Core;
-use super::home_key::HomeKey;
 use crate::error::Cancelled;
+use crate::runtime::Task;
+use crate::runtime::core::Core;
+use crate::runtime::home_key::HomeKey;
 use crate::scope::{Position, Raise};
 use crate::util::slab::Key;
 use crate::util::wake_quietly;
