@@ -99,11 +99,10 @@ impl Core {
             task.start();
             return self.end_draining(task);
         }
-        let mut wait = PendingJoins::default();
-        self.aborting_for(&task, &cancelled, || {
-            wait = PendingJoins::of(&cancelled, || {
+        let wait = self.aborting_for(&task, &cancelled, || {
+            PendingJoins::of(&cancelled, || {
                 task.abort(JoinError::Cancelled(cancelled.clone()));
-            });
+            })
         });
         if wait.is_over() {
             return self.settle(task, true);
@@ -126,10 +125,10 @@ impl Core {
         let number = task.by_ref().number();
         let mut wait = self.scopes().take_draining(number).unwrap_or_default();
         task.start();
-        if let Some(cancelled) = task.take_cancel() {
-            wait.cancel_again(&cancelled);
-        }
-        if wait.poll(&task.waker()).is_ready() {
+        if wait
+            .poll_again(task.take_cancel(), &task.waker())
+            .is_ready()
+        {
             return self.end_draining(task);
         }
         drop(self.scopes().set_draining(number, wait));

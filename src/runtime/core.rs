@@ -337,17 +337,23 @@ impl Core {
         self.current.during_poll(task, poll)
     }
 
-    /// Runs `drop_it`, which drops the future of `task` for the sake of `cancelled` and does not panic.
-    pub(super) fn aborting_for(&self, task: &Task, cancelled: &Cancelled, drop_it: impl FnOnce()) {
+    /// Runs `drop_it`, which drops the future of `task` for `cancelled` and does not panic.
+    pub(super) fn aborting_for<R>(
+        &self,
+        task: &Task,
+        cancelled: &Cancelled,
+        drop_it: impl FnOnce() -> R,
+    ) -> R {
         let outer = self.scopes.replace_dropping_for(Some(cancelled.clone()));
         let position = self.scopes.replace_position(Position::Task);
         // A destructor is no part of a poll, and takes none of its steps.
         let rest = budget::set_aside();
-        self.current.during(task, drop_it);
+        let dropped = self.current.during(task, drop_it);
         budget::put_back(rest);
         self.scopes.set_position(position);
         self.end_poll(task);
         self.scopes.replace_dropping_for(outer);
+        dropped
     }
 
     /// Why a future is being dropped at this moment, if that is for a cancellation.

@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 use super::cancel::Delivered;
 use super::carry::Carried;
 use super::core::Core;
-use super::scoped::PendingJoins;
+use super::scoped::Cut;
 use super::turn::MainTurn;
 use super::{Task, context};
 use crate::cell::Label;
@@ -33,9 +33,8 @@ struct MainTask<'a> {
     task: Task,
     /// The waker of `task`, for all polls.
     waker: Waker,
-    /// After main was dropped for a cancellation: the cancellation, and the tasks that have to end
-    /// before it is returned.
-    ending: Cell<Option<(Cancelled, PendingJoins)>>,
+    /// Set when main has been dropped for a cancellation.
+    cut: Cell<Option<Cut>>,
 }
 
 impl Drop for MainTask<'_> {
@@ -80,12 +79,12 @@ impl<'a> MainTask<'a> {
     fn new(core: &'a Core, label: Label) -> Self {
         let task = core.admit_main(label);
         let waker = task.waker();
-        let ending = Cell::new(None);
+        let cut = Cell::new(None);
         Self {
             core,
             task,
             waker,
-            ending,
+            cut,
         }
     }
 
@@ -95,9 +94,9 @@ impl<'a> MainTask<'a> {
         task: Task,
         future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
-        let outcome = if let Some((cancelled, wait)) = self.ending.take() {
+        let outcome = if let Some(cut) = self.cut.take() {
             task.start();
-            self.poll_draining(&task, cancelled, wait)
+            self.poll_cut(&task, cut)
         } else {
             self.turn(&task, future)
         };
@@ -167,19 +166,11 @@ impl<'a> MainTask<'a> {
     }
 
     /// Waits for the tasks that main was awaiting when it was dropped.
-    fn poll_draining<T>(
-        &self,
-        task: &Task,
-        cancelled: Cancelled,
-        mut wait: PendingJoins,
-    ) -> Option<Result<T, Cancelled>> {
-        if let Some(cancelled) = task.take_cancel() {
-            wait.cancel_again(&cancelled);
-        }
-        if wait.poll(&self.waker).is_ready() {
+    fn poll_cut<T>(&self, task: &Task, mut cut: Cut) -> Option<Result<T, Cancelled>> {
+        if let Poll::Ready(cancelled) = cut.poll(task.take_cancel(), &self.waker) {
             return Some(Err(cancelled));
         }
-        self.ending.set(Some((cancelled, wait)));
+        self.cut.set(Some(cut));
         None
     }
 
@@ -206,11 +197,11 @@ impl<'a> MainTask<'a> {
         cancelled: Cancelled,
         mut future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
-        let (mut dropped, mut wait) = (Ok(()), PendingJoins::default());
-        self.core.aborting_for(task, &cancelled, || {
-            wait = PendingJoins::of(&cancelled, || dropped = caught(|| future.set(None)));
+        let mut dropped = Ok(());
+        let cut = self.core.aborting_for(task, &cancelled, || {
+            Cut::begin(cancelled.clone(), || dropped = caught(|| future.set(None)))
         });
         dropped.unwrap_or_else(|payload| resume_unwind(payload));
-        self.poll_draining(task, cancelled, wait)
+        self.poll_cut(task, cut)
     }
 }
