@@ -4,7 +4,7 @@
 //! and polls run with no borrow alive (habit 5). So each method here either borrows and calls nothing foreign, or
 //! calls and borrows nothing.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -12,21 +12,22 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::clock::Clock;
+use super::io::Io;
 use super::owned_tasks::OwnedTasks;
 use super::queue::Queue;
 use super::report::find_wait_graph;
 use super::scoped::PendingJoins;
 use super::shared::{HomeInbox, Shared};
 use super::signals::Signals;
+use super::timers::Timers;
 use super::{OwnedRef, ParentScheduler, Task, TaskRef};
 use crate::cell::{Current, Pool, empty};
 use crate::error::Cancelled;
-use crate::reactor::{Access, Reactor};
+use crate::reactor::Reactor;
 use crate::scope::{self, Position};
 use crate::util::vars::Vars;
 use crate::util::wait_graph::WaitGraph;
 use crate::util::{Id, budget};
-use crate::wheel::Wheel;
 
 /// Where a runtime stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +59,8 @@ pub(crate) struct Core {
     are_vars_set: Cell<bool>,
     /// Who waits for what, and who holds it, for the report of a deadlock: on virtual time.
     book: Option<WaitGraph>,
-    /// What time it is.
-    clock: Clock,
-    /// The timers, with whom they wake.
-    wheel: RefCell<Wheel<Waker>>,
-    /// When timers fired last.
-    last_fired: Cell<u64>,
-    /// Room to gather wakers in.
-    scratch: Cell<Vec<Waker>>,
-    /// The sockets, with whom they wake.
-    reactor: RefCell<Reactor>,
+    pub(crate) timers: Timers,
+    pub(crate) io: Io,
     /// The signals that the runtime itself listens to.
     signals: Signals,
     /// Cancellation: the scopes and catch points of all tasks, and the position in them.
@@ -106,11 +99,8 @@ impl Core {
             vars: Cell::default(),
             are_vars_set: Cell::new(false),
             book: clock.is_virtual().then(|| WaitGraph::open(find_wait_graph)),
-            clock,
-            wheel: RefCell::new(Wheel::new()),
-            last_fired: Cell::new(0),
-            scratch: Cell::default(),
-            reactor: RefCell::new(reactor),
+            timers: Timers::new(clock),
+            io: Io::new(reactor),
             signals: Signals::default(),
             scopes: Scopes::new(),
             body_here: Cell::new(None),
@@ -133,46 +123,9 @@ impl Core {
         &self.inbox
     }
 
-    /// The clock.
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
     /// Who waits for what, and who holds it, if that is written down.
     pub(super) fn book(&self) -> Option<&WaitGraph> {
         self.book.as_ref()
-    }
-
-    /// The timers, for a moment.
-    pub(crate) fn wheel(&self) -> &RefCell<Wheel<Waker>> {
-        &self.wheel
-    }
-
-    /// When timers fired last, in the clock's nanoseconds.
-    pub(super) fn last_fired(&self) -> &Cell<u64> {
-        &self.last_fired
-    }
-
-    /// Takes the empty room to gather wakers in. Whoever finds it taken, in a waker that comes back in here, gets
-    /// another one.
-    pub(super) fn take_scratch(&self) -> Vec<Waker> {
-        self.scratch.take()
-    }
-
-    /// Puts the room back.
-    pub(super) fn put_scratch(&self, empty: Vec<Waker>) {
-        debug_assert!(empty.is_empty());
-        self.scratch.set(empty);
-    }
-
-    /// The sockets, for a moment.
-    pub(crate) fn reactor(&self) -> &RefCell<Reactor> {
-        &self.reactor
-    }
-
-    /// Reads the timer slack of this thread, which drives the runtime from now on.
-    pub(super) fn read_slack(&self) {
-        self.reactor.borrow_mut().read_slack();
     }
 
     /// The signals that the runtime itself listens to.
@@ -377,16 +330,6 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         empty(&self.pool);
-    }
-}
-
-impl Access for Core {
-    fn with_reactor<R>(&self, work: impl FnOnce(&mut Reactor) -> R) -> R {
-        work(&mut self.reactor.borrow_mut())
-    }
-
-    fn may_call(&self) -> bool {
-        budget::spend()
     }
 }
 

@@ -47,6 +47,7 @@ mod shared;
 mod shutdown;
 mod signals;
 mod spawn;
+mod timers;
 mod turn;
 mod variables;
 mod virtual_time;
@@ -70,6 +71,7 @@ pub(crate) use scoped::{
 };
 pub(crate) use shared::Shared;
 pub(crate) use signals::{Subscription, drain};
+pub(crate) use timers::TimerState;
 pub(crate) use variables::{abort_outside, replace_vars_here, vars_here};
 
 use crate::cell::Label;
@@ -249,7 +251,7 @@ impl Runtime {
 
     /// Shuts the runtime down and ends the process as SIGINT would have.
     fn end_process(&self) -> ! {
-        self.core.read_slack();
+        self.core.io.read_slack();
         let cleaned_up = caught(|| shutdown::shut_down(&self.core, self.shutdown_timeout));
         cleaned_up.unwrap_or_else(drop_quietly);
         signals::end_process()
@@ -257,7 +259,7 @@ impl Runtime {
 
     /// Drives the runtime until `future` completes.
     pub(crate) fn drive<F: Future>(&self, label: Label, future: F) -> Result<F::Output, Cancelled> {
-        self.core.read_slack();
+        self.core.io.read_slack();
         drive::drive(&self.core, label, future)
     }
 
@@ -279,7 +281,7 @@ impl Drop for Runtime {
         if std::thread::panicking() || context::is_inside() {
             shutdown::close(&self.core)
         } else {
-            self.core.read_slack();
+            self.core.io.read_slack();
             shutdown::shut_down(&self.core, self.shutdown_timeout);
         }
         self.core.let_ctrl_c_through();

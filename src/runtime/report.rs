@@ -31,7 +31,7 @@ impl Core {
             Phase::Open => "the main task is not done",
             _ => "main is done and the runtime shuts down, but not every task stops",
         };
-        let timers = if self.wheel().borrow().is_empty() {
+        let timers = if self.timers.is_empty() {
             "no timer is set"
         } else {
             "no timer is set but such as lie past the end of the clock"

@@ -72,7 +72,7 @@ impl Core {
     /// cancelled and has not acted on that yet. A scope inside then leaves the end to the outer one
     /// (C27).
     pub(crate) fn is_outer_ending(&self) -> bool {
-        let now = self.clock().nanos();
+        let now = self.timers.clock().nanos();
         let mut task = self.current();
         let position = self.scopes().position();
         let mut at = position

@@ -81,7 +81,7 @@ impl Core {
         let begin = Instant::now();
         let end = patience.and_then(|patience| begin.checked_add(patience));
         // On virtual time a task for which nothing comes is a deadlock, which is reported at once.
-        let mut silent_until = (!self.clock().is_virtual()).then_some(begin + SILENCE);
+        let mut silent_until = (!self.timers.clock().is_virtual()).then_some(begin + SILENCE);
         loop {
             self.begin_batch();
             // A main future has ended with its `block_on`, so there is none to be driven.
@@ -109,10 +109,10 @@ impl Core {
             return self.between_batches();
         }
         let patience = end.map(|end| end.saturating_duration_since(Instant::now()));
-        let timer = self.until_next_deadline();
+        let timer = self.timers.until_next_deadline();
         self.sleep(patience.into_iter().chain(timer).min());
         self.drain_inbox();
-        self.fire_timers();
+        self.timers.fire();
     }
 
     /// Drops futures, wakers in leaves, and the letters that this thread sent, until a round finds none: the destructors of
@@ -159,8 +159,8 @@ impl Core {
 
     /// Takes the wakers out of timers, sockets and catch points. They may be anybody's, so each is to be dropped by itself.
     fn take_leaves(&self) -> Vec<Waker> {
-        let mut leaves = self.wheel().borrow_mut().dissolve();
-        leaves.append(&mut self.reactor().borrow_mut().dissolve());
+        let mut leaves = self.timers.dissolve();
+        leaves.append(&mut self.io.dissolve());
         leaves.append(&mut self.scopes().dissolve());
         leaves
     }

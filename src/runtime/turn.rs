@@ -11,7 +11,7 @@
 //!   between_batches ─┬─ a task is ready: poll_now ─┐              │
 //!                    └─ none is ready: park ───────┤              │
 //!                                                  ▼              │
-//!              wait_for_io ──▶ drain_inbox ──▶ fire_timers ───────┘
+//!              Io::wait ──▶ drain_inbox ──▶ Timers::fire ───────┘
 //! ```
 //!
 //! A batch bounds latency: the loop checks timers, sockets and the inbox after at most [`BATCH`]
@@ -19,8 +19,6 @@
 //! takes at most [`TAKEN`] messages of other threads, so many such messages delay only the messages
 //! behind them. Messages of the home thread have no limit.
 
-use std::os::fd::BorrowedFd;
-use std::task::Waker;
 use std::time::Duration;
 
 use super::carry::Carried;
@@ -28,23 +26,13 @@ use super::core::{Core, Phase};
 use super::shared::{Message, Shared};
 use super::{Task, TaskMessage};
 use crate::cell::GoneHandle;
-use crate::reactor::Reactor;
-use crate::util::{budget, caught, drop_quietly, wake_quietly};
+use crate::util::{budget, caught, drop_quietly};
 
 /// The most polls of tasks between two checks of timers, sockets and the inbox.
 pub(crate) const BATCH: usize = 64;
 
 /// The most messages of other threads that one turn takes.
 const TAKEN: usize = 64;
-
-/// The shortest time between two wakes of the loop for timers, in nanoseconds.
-///
-/// Measured as the best value for 100,000 sleeps that end within half a second: each wake costs
-/// some microseconds, and such a sleep ends late by half of this time on average.
-const GAP: u64 = 40_000;
-
-/// The most due timers that are gathered before they are woken.
-const GATHER: usize = 256;
 
 /// The reason to poll the main future.
 #[derive(Debug)]
@@ -69,7 +57,7 @@ impl Core {
         let left = self.left_of_lap().get().saturating_sub(polls);
         let is_over = left == 0;
         if is_over {
-            self.reactor().borrow_mut().begin_lap();
+            self.io.begin_lap();
         }
         self.left_of_lap()
             .set(if is_over { self.queue().len() } else { left });
@@ -114,7 +102,7 @@ impl Core {
             return self.poll_now();
         }
         self.queue().shrink();
-        self.wheel().borrow_mut().shrink();
+        self.timers.shrink();
         self.park();
     }
 
@@ -125,23 +113,22 @@ impl Core {
 
     /// Checks sockets, the inbox and timers without waiting.
     pub(super) fn poll_now(&self) {
-        let has_sockets = self.reactor().borrow().len() > 0;
-        if has_sockets {
-            self.wait_for_io(Some(Duration::ZERO));
+        if self.io.has_sources() {
+            self.io.wait(Some(Duration::ZERO));
         }
         self.drain_inbox();
-        self.fire_timers();
+        self.timers.fire();
     }
 
     /// Waits until a task may be ready, then drains the inbox and fires timers.
     fn park(&self) {
-        if self.clock().is_virtual() {
+        if self.timers.clock().is_virtual() {
             self.park_virtually()
         } else {
-            self.sleep(self.until_next_deadline())
+            self.sleep(self.timers.until_next_deadline())
         }
         self.drain_inbox();
-        self.fire_timers();
+        self.timers.fire();
     }
 
     /// Sleeps until the timeout, a readiness event or an unpark. Does not sleep if the inbox has a
@@ -160,37 +147,8 @@ impl Core {
         } else {
             Some(Duration::ZERO)
         };
-        self.wait_for_io(timeout);
+        self.io.wait(timeout);
         unparker.awake();
-    }
-
-    /// Returns the time until the loop should wake for a timer, or `None` without timers.
-    ///
-    /// The loop wakes for timers at most once per [`GAP`]: a timer whose deadline follows another
-    /// within the gap fires up to that much late, all others fire at their deadlines.
-    pub(super) fn until_next_deadline(&self) -> Option<Duration> {
-        let next = self.wheel().borrow_mut().next_deadline()?;
-        let wake = if self.clock().is_virtual() {
-            next
-        } else {
-            next.max(self.last_fired().get().saturating_add(GAP))
-        };
-        Some(Duration::from_nanos(
-            wake.saturating_sub(self.clock().nanos()),
-        ))
-    }
-
-    /// Waits for sockets, and wakes the tasks that wait for them.
-    fn wait_for_io(&self, timeout: Option<Duration>) {
-        let mut woken = self.take_scratch();
-        let waited = self.reactor().borrow_mut().wait(timeout, &mut woken);
-        woken.drain(..).for_each(wake_quietly);
-        self.put_scratch(woken);
-        if let Err(error) = waited {
-            panic!(
-                "the kernel refused to wait for events, which wheelhouse cannot do without: {error}"
-            );
-        }
     }
 
     /// Handles the messages of this thread, and up to [`TAKEN`] messages of other threads.
@@ -251,72 +209,8 @@ impl Core {
         }
     }
 
-    /// Removes a timer from the wheel.
-    pub(crate) fn forget_timer(&self, key: crate::wheel::Key) -> Option<Waker> {
-        self.wheel().borrow_mut().remove(key)
-    }
-
-    /// Changes the deadline of a timer and returns its new key, or `None` if it has fired.
-    pub(crate) fn move_timer(
-        &self,
-        key: crate::wheel::Key,
-        deadline: u64,
-    ) -> Option<crate::wheel::Key> {
-        let mut wheel = self.wheel().borrow_mut();
-        let waker = wheel.remove(key)?;
-        Some(wheel.insert(deadline, waker))
-    }
-
-    /// Removes an open socket from the reactor, and wakes the tasks that wait for it.
-    pub(crate) fn forget_source(&self, key: crate::util::slab::Key, fd: BorrowedFd<'_>) {
-        let mut woken = Vec::new();
-        let gone = self.reactor().borrow_mut().deregister(key, fd, &mut woken);
-        woken.drain(..).for_each(wake_quietly);
-        // The source is removed even if the kernel reports an error.
-        drop(gone);
-    }
-
-    /// Removes a source whose socket was closed away from home, and wakes the tasks that wait for
-    /// it.
-    pub(super) fn end_source(&self, key: crate::util::slab::Key) {
-        let mut woken = Vec::new();
-        self.reactor().borrow_mut().remove(key, &mut woken);
-        woken.drain(..).for_each(wake_quietly);
-    }
-
-    /// Wakes the tasks whose timers are due.
-    pub(super) fn fire_timers(&self) {
-        if self.wheel().borrow().is_empty() {
-            return;
-        }
-        let now = self.clock().nanos();
-        // Bounded by the timers there are now: a waker that sets another due timer does not extend
-        // this loop.
-        let sweeps = self.wheel().borrow().len().div_ceil(GATHER);
-        let mut due = self.take_scratch();
-        for _ in 0..sweeps {
-            if !self.gather_due(now, &mut due) {
-                break;
-            }
-            self.last_fired().set(now);
-            due.drain(..).for_each(wake_quietly);
-        }
-        self.put_scratch(due);
-    }
-
-    /// Moves up to [`GATHER`] due timers from the wheel to `due`; returns `false` if none is due.
-    fn gather_due(&self, now: u64, due: &mut Vec<Waker>) -> bool {
-        let mut wheel = self.wheel().borrow_mut();
-        while due.len() < GATHER
-            && let Some(waker) = wheel.pop_due(now)
-        {
-            due.push(waker);
-        }
-        !due.is_empty()
-    }
-
     /// Returns `true` if another thread or a socket may still wake a task.
     pub(super) fn is_something_in_flight(&self) -> bool {
-        self.shared().is_something_in_flight() || Reactor::waiting(&self.reactor().borrow()) > 0
+        self.shared().is_something_in_flight() || self.io.has_waiters()
     }
 }

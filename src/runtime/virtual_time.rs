@@ -33,9 +33,9 @@ impl Core {
         if was_in_flight {
             return;
         }
-        let deadline = self.wheel().borrow_mut().next_deadline();
+        let deadline = self.timers.next_deadline();
         match deadline {
-            Some(deadline) => self.clock().jump_to(deadline),
+            Some(deadline) => self.timers.clock().jump_to(deadline),
             None => panic_with(self.deadlock_report()),
         }
     }
@@ -43,11 +43,11 @@ impl Core {
     /// Waits for sockets and other threads; the virtual clock advances by the real time that
     /// passes.
     fn sleep_for_real(&self) {
-        let before = (Instant::now(), self.clock().nanos());
-        self.sleep_unless(self.until_next_deadline(), || {
+        let before = (Instant::now(), self.timers.clock().nanos());
+        self.sleep_unless(self.timers.until_next_deadline(), || {
             !self.is_something_in_flight()
         });
         let passed = u64::try_from(before.0.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.clock().jump_to(before.1.saturating_add(passed));
+        self.timers.clock().jump_to(before.1.saturating_add(passed));
     }
 }

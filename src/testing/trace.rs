@@ -51,7 +51,7 @@ impl Trace {
 
     /// Notes an event.
     pub fn note(&self, name: impl Into<String>) {
-        let at = try_with(|core| core.clock().elapsed()).ok();
+        let at = try_with(|core| core.timers.clock().elapsed()).ok();
         let name = name.into();
         self.0.borrow_mut().push(TraceEvent { at, name });
     }

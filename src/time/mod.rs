@@ -21,5 +21,5 @@ use crate::runtime::try_with;
 #[doc(alias = "current_time")]
 #[must_use]
 pub fn now() -> Instant {
-    try_with(|core| core.clock().now()).unwrap_or_else(|_| Instant::now())
+    try_with(|core| core.timers.clock().now()).unwrap_or_else(|_| Instant::now())
 }

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::runtime::{Core, HomeKey, to_instant, to_nanos, try_with, with};
+use crate::runtime::{Core, HomeKey, TimerState, to_instant, to_nanos, try_with, with};
 use crate::util::{budget, drop_quietly, wait_graph, wake_quietly};
 use crate::wheel::Key;
 
@@ -49,7 +49,7 @@ pub fn sleep(duration: Duration) -> Sleep {
         SleepStage::New
     };
     Sleep {
-        deadline: with("sleep", |core| core.clock().after(duration)),
+        deadline: with("sleep", |core| core.timers.clock().after(duration)),
         stage,
     }
 }
@@ -110,7 +110,7 @@ impl Sleep {
 
     /// A sleep of `duration` by the clock of `core`.
     pub(super) fn lasting(core: &Core, duration: Duration) -> Self {
-        Self::at(core.clock().after(duration))
+        Self::at(core.timers.clock().after(duration))
     }
 
     /// Tells when it ends; `None` when that is further off than the clock can show.
@@ -125,9 +125,7 @@ impl Sleep {
         match self.stage {
             SleepStage::Done => true,
             SleepStage::Set(key, home) => {
-                let is_set = try_with(|core| {
-                    home.is(core) && core.wheel().borrow_mut().get_mut(key).is_some()
-                });
+                let is_set = try_with(|core| home.is(core) && core.timers.is_set(key));
                 is_set == Ok(false)
             }
             SleepStage::New | SleepStage::GiveWay => false,
@@ -149,7 +147,7 @@ impl Sleep {
                     .is_some_and(|task| task.state().is_scheduled())
             };
             let may_be_late = matches!(self.stage, SleepStage::New) || gives_way();
-            may_be_late && self.deadline <= core.clock().nanos()
+            may_be_late && self.deadline <= core.timers.clock().nanos()
         };
         try_with(is_past) == Ok(true)
     }
@@ -180,7 +178,7 @@ impl Sleep {
     fn insert(&mut self, waker: &Waker) {
         let waker = waker.clone();
         with("Sleep::poll", |core| {
-            let key = core.wheel().borrow_mut().insert(self.deadline, waker);
+            let key = core.timers.insert(self.deadline, waker);
             self.stage = SleepStage::Set(key, HomeKey::of(core));
             if self.deadline == NEVER {
                 wait_graph::never_fires(key.to_bits());
@@ -206,54 +204,32 @@ impl Sleep {
             wait_graph::never_fires_no_more(key.to_bits());
         }
         // The waker may be of third-party code, and this call part of an unwinding.
-        home.at_home_or_send(move |core| drop_quietly(core.forget_timer(key)));
+        home.at_home_or_send(move |core| drop_quietly(core.timers.remove(key)));
     }
 }
 
 /// Gives the entry another deadline; returns the sleep's new stage.
 fn move_entry(key: Key, home: HomeKey, deadline: u64) -> SleepStage {
-    match home.with_home(|core| core.move_timer(key, deadline)) {
+    match home.with_home(|core| core.timers.reset(key, deadline)) {
         Some(Some(key)) => SleepStage::Set(key, home),
         // It has fired, so whoever waits was woken and polls again.
         Some(None) => SleepStage::New,
         None => {
             home.at_home_or_send(move |core| {
-                core.forget_timer(key).into_iter().for_each(wake_quietly);
+                core.timers.remove(key).into_iter().for_each(wake_quietly);
             });
             SleepStage::New
         }
     }
 }
 
-/// What a poll finds in the wheel.
-enum Entry {
-    /// It fired.
-    Fired,
-    /// It is set, with this waker.
-    Same,
-    /// It is set, with another waker.
-    Other,
-}
-
-/// Looks for the entry.
-fn look(core: &Core, key: Key, home: HomeKey, waker: &Waker) -> Entry {
+/// Returns the state of the timer `key`.
+fn look(core: &Core, key: Key, home: HomeKey, waker: &Waker) -> TimerState {
     assert!(
         home.is(core),
         "a Sleep was polled in another runtime than the one that it was first polled in: make it where it is awaited"
     );
-    match core.wheel().borrow_mut().get_mut(key) {
-        None => Entry::Fired,
-        Some(set) if set.will_wake(waker) => Entry::Same,
-        Some(_) => Entry::Other,
-    }
-}
-
-/// Gives the entry another waker, and returns the old one; returns `waker` as the error if the timer has fired.
-fn exchange(core: &Core, key: Key, waker: Waker) -> Result<Waker, Waker> {
-    match core.wheel().borrow_mut().get_mut(key) {
-        Some(set) => Ok(std::mem::replace(set, waker)),
-        None => Err(waker),
-    }
+    core.timers.state(key, waker)
 }
 
 impl Future for Sleep {
@@ -269,14 +245,14 @@ impl Future for Sleep {
             }
             SleepStage::Set(key, home) => {
                 match with("Sleep::poll", |core| look(core, key, home, cx.waker())) {
-                    Entry::Same => {}
-                    Entry::Fired => {
+                    TimerState::WakesThis => {}
+                    TimerState::Fired => {
                         self.stage = SleepStage::Done;
                         return Poll::Ready(());
                     }
-                    Entry::Other => {
+                    TimerState::WakesOther => {
                         let waker = cx.waker().clone();
-                        let old = with("Sleep::poll", |core| exchange(core, key, waker));
+                        let old = with("Sleep::poll", |core| core.timers.exchange(key, waker));
                         if old.is_err() {
                             self.stage = SleepStage::Done;
                             return Poll::Ready(());

@@ -162,7 +162,7 @@ where
             State::Sent(slot) => {
                 let lap = try_with(|core| {
                     slot.follow(core.shared());
-                    core.reactor().borrow().lap()
+                    core.io.lap()
                 });
                 ready!(slot.poll(cx, lap.unwrap_or(0))).map_err(Failure::Panicked)
             }

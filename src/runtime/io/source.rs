@@ -38,7 +38,7 @@ impl<S: AsFd> IoSource<S> {
     /// Puts a non-blocking socket into the reactor of the runtime that runs here; `known` is what it is ready for.
     pub(crate) fn new(socket: S, known: Readiness) -> io::Result<Self> {
         let registered = try_with(|core| {
-            let key = core.reactor().borrow_mut().register(socket.as_fd(), known);
+            let key = core.io.register(socket.as_fd(), known);
             Ok((key?, HomeKey::of(core)))
         });
         let (key, home) = registered.unwrap_or_else(|outside| Err(no_runtime(outside)))?;
@@ -69,7 +69,7 @@ impl<S: AsFd> IoSource<S> {
         };
         let polled = self
             .home
-            .with_home(|core| poll_io(core, side, cx.waker(), || call(self.get())));
+            .with_home(|core| poll_io(&core.io, side, cx.waker(), || call(self.get())));
         polled.unwrap_or_else(|| Poll::Ready(Err(elsewhere())))
     }
 
@@ -84,12 +84,12 @@ impl<S: AsFd> IoSource<S> {
         let socket = self.socket.take()?;
         let fd = socket.as_fd();
         let (key, home) = (self.key, self.home);
-        let at_home = home.with_home(|core| core.forget_source(key, fd));
+        let at_home = home.with_home(|core| core.io.deregister(key, fd));
         if at_home.is_none()
             && let Some(shared) = home.find()
         {
             shared.detach(fd);
-            home.send_to(&shared, move |core| core.end_source(key));
+            home.send_to(&shared, move |core| core.io.remove(key));
         }
         Some(socket)
     }

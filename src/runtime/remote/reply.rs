@@ -252,8 +252,9 @@ impl<T> RemoteHandle<T> {
     /// Updates `in_flight`. A handle that is awaited in its own runtime is not in flight: no other
     /// thread computes the result, so the virtual clock need not stop for it.
     fn look_where_it_is_awaited(&mut self) {
-        let at_home =
-            |core: &Core| Arc::ptr_eq(core.shared(), &self.home) && core.clock().is_virtual();
+        let at_home = |core: &Core| {
+            Arc::ptr_eq(core.shared(), &self.home) && core.timers.clock().is_virtual()
+        };
         match (try_with(at_home), &self.in_flight) {
             (Ok(true), Some(_)) => drop(self.in_flight.take()),
             (Ok(false) | Err(_), None) => self.in_flight = Some(InFlight::new(&self.home)),

@@ -51,7 +51,7 @@ impl Core {
                 key: ctrl_c.ear.key,
                 direction: Direction::Read,
             };
-            ready!(poll_io(self, side, waker, || drain(&ctrl_c.ear.socket)))?;
+            ready!(poll_io(&self.io, side, waker, || drain(&ctrl_c.ear.socket)))?;
             ctrl_c.arrived.set(ctrl_c.arrived.get() + 1);
         }
         ctrl_c.taken.set(ctrl_c.arrived.get());

@@ -134,14 +134,14 @@ impl Core {
     /// Ends the loop's sleep after some time, and returns that moment. Does nothing on virtual time,
     /// where a main for which nothing comes is a deadlock.
     fn end_sleep_after(&self, time: Duration) -> Option<Instant> {
-        if self.clock().is_virtual() {
+        if self.timers.clock().is_virtual() {
             return None;
         }
         let nanos = u64::try_from(time.as_nanos()).ok()?;
-        let deadline = self.clock().nanos().saturating_add(nanos);
+        let deadline = self.timers.clock().nanos().saturating_add(nanos);
         // It wakes no task: main is not polled for it.
         let nobody = Waker::noop().clone();
-        self.wheel().borrow_mut().insert(deadline, nobody);
+        self.timers.insert(deadline, nobody);
         Some(Instant::now() + time)
     }
 

@@ -49,10 +49,7 @@ struct SignalPipe {
 impl SignalPipe {
     /// Has the reactor of `core` watch the socket.
     fn new(core: &Core, subscription: Subscription, socket: UnixStream) -> io::Result<Self> {
-        let key = core
-            .reactor()
-            .borrow_mut()
-            .register(socket.as_fd(), Readiness::NONE)?;
+        let key = core.io.register(socket.as_fd(), Readiness::NONE)?;
         Ok(Self {
             socket,
             key,
