@@ -262,11 +262,9 @@ impl Core {
         number
     }
 
-    /// Runs a task that came out of the queue: polls it once. Returned if it must go back there.
-    #[inline(always)] // once a poll: its frame would cost as much as its work
-    pub(super) fn run(&self, task: Task) -> Option<Task> {
-        let started = task.start();
-        let ended = self.poll_as(&task, || started.poll());
+    /// Completes or suspends the task after a poll. Returns it if it must be queued again.
+    #[inline(always)] // once a poll: its frame would cost as much as its work (bench `yield_1`)
+    pub(super) fn settle_poll(&self, task: Task, ended: bool) -> Option<Task> {
         if self.scopes.is_after_poll_set() {
             self.after_poll(task, ended)
         } else {

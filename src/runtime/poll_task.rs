@@ -109,7 +109,9 @@ impl Core {
             Some(cancelled) => self.abort(task, cancelled),
             None => {
                 self.scopes().set_after_poll(true);
-                let woken = self.run(task);
+                let started = task.start();
+                let ended = self.poll_as(&task, || started.poll());
+                let woken = self.settle_poll(task, ended);
                 woken.into_iter().for_each(|woken| self.enqueue(woken));
             }
         }

@@ -82,10 +82,10 @@ impl Core {
             };
             self.polls_left().set(self.polls_left().get() - 1);
             // Branches, where a `match` on an enum cost seven instructions for each poll (`yield_1`).
-            let state = task.state();
-            if state.is_plain() {
-                woken = self.run(task);
-            } else if state.is_main_to_poll() {
+            if let Some(started) = task.start_if_plain() {
+                let ended = self.poll_as(&task, || started.poll());
+                woken = self.settle_poll(task, ended);
+            } else if task.state().is_main_to_poll() {
                 return Some(MainTurn::Own(task));
             } else if let Some(carried) = self.run_out_of_order(task) {
                 return Some(MainTurn::Carries(carried));

@@ -232,6 +232,13 @@ impl<H: Schedule> Task<H> {
             .advance(|state| (state.start(), Started(self)))
     }
 
+    /// Marks the task as running if its turn is a poll and nothing else.
+    #[inline]
+    pub(crate) fn start_if_plain(&self) -> Option<Started<'_, H>> {
+        self.header().state.set(self.state().start_if_plain()?);
+        Some(Started(self))
+    }
+
     /// Marks the task as running to carry the turn of a nested task.
     pub(crate) fn start_carrying(&self) -> Started<'_, H> {
         self.header()
