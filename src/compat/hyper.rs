@@ -65,7 +65,7 @@ pin_project! {
     /// Wraps a stream of `futures::io` for hyper.
     ///
     /// It buffers nothing. A read goes through a buffer of 16 KiB that all streams of a thread
-    /// share.
+    /// share. The [module](self) has an example.
     #[doc(alias = "TokioIo")]
     pub struct Io<S> {
         #[pin]
@@ -179,6 +179,19 @@ impl<S: AsyncWrite> hyper::rt::Write for Io<S> {
 
 /// Runs hyper's futures as tasks of the runtime. HTTP/2 needs it.
 ///
+/// # Examples
+/// hyper calls it when it is passed to a builder, as in `http2::Builder::new(Executor)`:
+///
+/// ```
+/// use hyper::rt::Executor as _;
+/// use wheelhouse::compat::hyper::Executor;
+///
+/// wheelhouse::run(async {
+///     Executor.execute(async { println!("in a task of its own") });
+///     wheelhouse::yield_now().await;
+/// });
+/// ```
+///
 /// # Panics
 /// If hyper uses it outside a runtime.
 #[doc(alias = "TokioExecutor")]
@@ -191,7 +204,8 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for Executor {
     }
 }
 
-/// hyper's timer, on the clock of the runtime: in tests, virtual time.
+/// hyper's timer, on the clock of the runtime: in tests, virtual time. The [module](self) has an
+/// example.
 ///
 /// # Panics
 /// If hyper uses it outside a runtime.

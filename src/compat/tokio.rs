@@ -28,7 +28,8 @@ use pin_project_lite::pin_project;
 use tokio::io::ReadBuf;
 
 pin_project! {
-    /// Wraps a stream of `futures::io` for libraries that use tokio's traits.
+    /// Wraps a stream of `futures::io` for libraries that use tokio's traits. The [module](self)
+    /// has an example.
     #[derive(Debug)]
     pub struct Io<S> {
         #[pin]

@@ -28,6 +28,26 @@ use crate::runtime::{Offload, OnShutdown, require_runtime};
 /// A reference to any of these is accepted, too. The trait cannot be implemented outside this
 /// crate.
 ///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use wheelhouse::net::{TcpListener, TcpStream, ToSocketAddrs};
+///
+/// async fn greet(server: impl ToSocketAddrs) -> std::io::Result<()> {
+///     let _stream = TcpStream::connect(server).await?;
+///     Ok(())
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// wheelhouse::run(async {
+///     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+///     let address = listener.local_addr()?;
+///     greet(address).await?;
+///     greet(format!("127.0.0.1:{}", address.port())).await?;
+///     greet(("127.0.0.1", address.port())).await
+/// })
+/// # }
+/// ```
+///
 /// Numeric addresses are used at once. A host name is resolved by the system (`getaddrinfo`) on
 /// another thread, which cannot be interrupted: if the lookup is cancelled, it runs to its end in
 /// the background, and nothing waits for it.

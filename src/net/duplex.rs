@@ -18,8 +18,25 @@ pub(crate) use sealed::Bytes;
 /// A stream that can be split into a read half and a write half: a [`TcpStream`], a [`UnixStream`]
 /// or a simulated [`Stream`](crate::testing::net::Stream).
 ///
-/// The type parameter of the halves is bounded by it. The trait cannot be implemented outside this
-/// crate.
+/// It bounds the type parameter of the halves. The trait cannot be implemented outside this crate.
+///
+/// # Examples
+/// ```
+/// use futures::io::AsyncWriteExt;
+/// use wheelhouse::net::{Duplex, OwnedWriteHalf, UnixStream};
+///
+/// async fn farewell<S: Duplex>(mut writer: OwnedWriteHalf<S>) -> std::io::Result<()> {
+///     writer.write_all(b"bye").await
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// wheelhouse::run(async {
+///     let (near, _far) = UnixStream::pair()?;
+///     let (_reader, writer) = near.into_split();
+///     farewell(writer).await
+/// })
+/// # }
+/// ```
 pub trait Duplex: Bytes {}
 
 impl<T: Bytes> Duplex for T {}

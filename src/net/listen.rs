@@ -113,7 +113,8 @@ impl<L: Listen + ?Sized> Listen for &L {
     }
 }
 
-/// A stream of the connections of a listener, from [`Listen::incoming`]. It never ends.
+/// A stream of the connections of a listener, from [`Listen::incoming`]. It never ends. For an
+/// example see [`TcpListener::incoming`](super::TcpListener::incoming).
 #[must_use = "streams do nothing unless polled"]
 pub struct Incoming<'a, L: ?Sized>(&'a L);
 

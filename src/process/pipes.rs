@@ -31,7 +31,8 @@ fn release<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(end: IoSource<P>) -> io::Res
 
 /// The write end of the pipe to the standard input of a child.
 ///
-/// Dropping or closing it makes the child read the end of its input.
+/// Dropping or closing it makes the child read the end of its input. For an example see the
+/// [module](super).
 ///
 /// # Cancel safety
 /// A write that was pending has moved no bytes.
@@ -156,10 +157,30 @@ macro_rules! reading_pipe {
 
 reading_pipe! {
     /// The read end of the pipe from the standard output of a child.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::process::Stdio;
+    ///
+    /// use futures::io::AsyncReadExt;
+    /// use wheelhouse::process::Command;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// wheelhouse::run(async {
+    ///     let mut child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
+    ///     let mut output = String::new();
+    ///     child.stdout.take().expect("it is piped").read_to_string(&mut output).await?;
+    ///     assert_eq!(output, "hello\n");
+    ///     child.wait().await?;
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     ChildStdout, std::process::ChildStdout
 }
 
 reading_pipe! {
-    /// The read end of the pipe from the standard error of a child.
+    /// The read end of the pipe from the standard error of a child. It is used like
+    /// [`ChildStdout`].
     ChildStderr, std::process::ChildStderr
 }

@@ -53,6 +53,22 @@ pub fn unix(kind: SignalKind) -> io::Result<Signal> {
 ///
 /// Dropping the last `Signal` of a kind restores the default action. It is also a [`Stream`], which
 /// never ends.
+///
+/// # Examples
+/// ```no_run
+/// use futures::StreamExt;
+/// use wheelhouse::signal::{self, SignalKind};
+///
+/// wheelhouse::run(async {
+///     let mut presses = signal::unix(SignalKind::interrupt())?.enumerate();
+///     while let Some((number, pressed)) = presses.next().await {
+///         pressed?;
+///         println!("Ctrl-C number {}", number + 1);
+///     }
+///     std::io::Result::Ok(())
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it restores the default action of the signal"]
 pub struct Signal {

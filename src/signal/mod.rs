@@ -53,8 +53,9 @@
 //!   signal that was ignored is ignored again, and a signal that another library handles is left to
 //!   that library. Real-time signals are ignored.
 //! - If another library starts to listen through the crate `signal-hook` after this one, as tokio
-//!   does, this crate cannot detect it. When the last `Signal` is dropped, the default action then
-//!   runs, which for most signals ends the process. Keep a `Signal` alive in such a program.
+//!   does, this crate cannot detect it. After the last `Signal` is dropped, the next signal then
+//!   has its default action, which usually ends the process. Keep a `Signal` alive in such a
+//!   program.
 //! - Each `Signal` has two file descriptors. All `ctrl_c` futures of a runtime share two.
 
 mod kind;

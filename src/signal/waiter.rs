@@ -11,7 +11,7 @@ use crate::runtime::{HomeKey, elsewhere, try_with};
 ///
 /// From the first call in a runtime until that runtime is dropped, Ctrl-C does not end the process.
 /// A Ctrl-C between two calls is stored for the next call, so a loop may call `ctrl_c` again in
-/// each round. Several Ctrl-C that are not awaited count as one.
+/// each round. If no future waits, several Ctrl-C count as one.
 ///
 /// If several `ctrl_c` futures wait, in one runtime or in several, the same Ctrl-C completes all of
 /// them. A `ctrl_c` that is created in a runtime after one of its futures has completed waits for

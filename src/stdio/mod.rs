@@ -86,6 +86,19 @@ pub fn stdout() -> Stdout {
 /// Returns the standard error of this process.
 ///
 /// Flush it before the program ends, so that all bytes are written.
+///
+/// # Examples
+/// ```
+/// use futures::io::AsyncWriteExt;
+/// use wheelhouse::stdio::stderr;
+///
+/// wheelhouse::run(async {
+///     let mut errors = stderr();
+///     errors.write_all(b"disk full\n").await?;
+///     errors.flush().await
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[must_use]
 #[track_caller]
 pub fn stderr() -> Stderr {

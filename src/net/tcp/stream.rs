@@ -19,8 +19,8 @@ use crate::runtime::{IoSource, require_runtime};
 
 /// A TCP connection (asyncio: a `StreamReader` and a `StreamWriter`).
 ///
-/// It implements the traits of [`futures_io`]; `futures::io::AsyncReadExt` and `AsyncWriteExt` add
-/// `read`, `write_all` and more. `&TcpStream` implements them, too, so one task may read while
+/// It implements `AsyncRead` and `AsyncWrite` of `futures::io`; `AsyncReadExt` and `AsyncWriteExt`
+/// add `read`, `write_all` and more. `&TcpStream` implements them, too, so one task may read while
 /// another writes, without splitting. Writes are not buffered, so `flush` does nothing.
 ///
 /// Dropping the stream closes the connection. `AsyncWriteExt::close` and
