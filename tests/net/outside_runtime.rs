@@ -16,7 +16,12 @@ use super::{ANY, LONG, bounded, pair};
 /// The message must say what is wrong and what to do.
 fn assert_says_what_to_do(error: &io::Error) {
     let message = error.to_string();
-    for part in ["away from", "Remote::spawn", "into_std", "from_std"] {
+    for part in [
+        "outside the wheelhouse runtime",
+        "Remote::spawn",
+        "into_std",
+        "from_std",
+    ] {
         assert!(message.contains(part), "{message}");
     }
 }

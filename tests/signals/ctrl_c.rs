@@ -156,7 +156,7 @@ fn in_another_runtime_it_returns_an_error() {
         let ctrl_c = home.block_on(async { signal::ctrl_c() });
         let foreign = thread::spawn(move || run(ctrl_c));
         let message = foreign.join().unwrap().unwrap_err().to_string();
-        assert!(message.contains("used away"), "{message}");
+        assert!(message.contains("used outside"), "{message}");
     });
 }
 

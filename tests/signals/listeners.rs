@@ -301,7 +301,7 @@ fn outside_its_runtime_a_listener_returns_an_error_and_may_be_dropped() {
         let mut signal = home.block_on(async { listener() });
         let elsewhere = thread::spawn(move || run(async { signal.recv().await }));
         let message = elsewhere.join().unwrap().unwrap_err().to_string();
-        assert!(message.contains("used away"), "{message}");
+        assert!(message.contains("used outside"), "{message}");
         // It was dropped on that thread. A new listener reuses its slot in the reactor.
         home.block_on(async {
             let mut next = listener();

@@ -1,19 +1,19 @@
-//! A socket and its place in the reactor of the runtime in which it was made: what the floor above waits with.
+//! A descriptor registered with the reactor of the runtime in which it was created.
 //!
 //! ```text
-//!   new ──▶ registered ── poll_io, at home ──▶ the reactor's contract
+//!   new ──▶ registered ── poll_io, at home ────▶ reactor::poll_io
 //!             │    │  └── poll_io, elsewhere ──▶ an error
-//!             │    └── into_socket ──▶ taken out of the poller, the socket goes on alone
-//!             └── dropped ──────────▶ taken out of the poller, closed
+//!             │    └── into_socket ──▶ removed from the poller, returned
+//!             └── dropped ──────────▶ removed from the poller, closed
 //! ```
 //!
-//! Both happen at once on every thread, whether the runtime runs at this moment or not: a port is
-//! free, a peer sees the end. What is left in the reactor then, the key and those that wait, is
-//! ended [at home](HomeKey): at once on the thread that drives the runtime, else by a message. The
-//! order matters: out of the poller first, closed second. A descriptor of which a copy is open elsewhere,
-//! as in a forked process, stays in the poller when it is closed.
+//! Both happen at once on every thread, even if the runtime does not run: a port becomes free, a
+//! peer sees the end of the stream. The source with its waiters is removed from the reactor [at
+//! home](HomeKey): at once on the thread of the runtime, otherwise by a message. The descriptor must
+//! be removed from the poller before it is closed, because it stays there while a copy of it is open,
+//! for example in a forked process.
 //!
-//! It holds two keys and no pointer, so it is `Send`.
+//! An `IoSource` contains keys and no pointer, so it is `Send`.
 
 use std::fmt;
 use std::io;
@@ -25,17 +25,17 @@ use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
 use crate::runtime::{HomeKey, try_with};
 use crate::util::slab::Key;
 
-/// A socket in the reactor of its runtime.
+/// A descriptor in the reactor of its runtime.
 pub(crate) struct IoSource<S: AsFd> {
-    /// The socket. Invariant: `None` only once it is being dropped or was given back.
+    /// Invariant: `None` only while this is dropped or converted.
     socket: Option<S>,
-    /// Its place in the reactor.
     key: Key,
     home: HomeKey,
 }
 
 impl<S: AsFd> IoSource<S> {
-    /// Puts a non-blocking socket into the reactor of the runtime that runs here; `known` is what it is ready for.
+    /// Registers a non-blocking descriptor with the runtime of this thread; `known` is its initial
+    /// readiness.
     pub(crate) fn new(socket: S, known: Readiness) -> io::Result<Self> {
         let registered = try_with(|core| {
             let key = core.io.register(socket.as_fd(), known);
@@ -49,14 +49,13 @@ impl<S: AsFd> IoSource<S> {
         })
     }
 
-    /// The socket.
     pub(crate) fn get(&self) -> &S {
         self.socket
             .as_ref()
             .expect("it is taken only by what takes `self` too")
     }
 
-    /// Makes `call` when the socket may be ready for it, or sees to it that the task is woken when it is.
+    /// Makes `call` if the socket may be ready, or arranges that the task is woken when it is.
     pub(crate) fn poll_io<T>(
         &self,
         direction: Direction,
@@ -73,13 +72,13 @@ impl<S: AsFd> IoSource<S> {
         polled.unwrap_or_else(|| Poll::Ready(Err(elsewhere())))
     }
 
-    /// Takes the socket out of the reactor and returns it.
+    /// Deregisters the socket and returns it.
     pub(crate) fn into_socket(mut self) -> S {
         self.take()
             .expect("only this and `drop` take it, and both once")
     }
 
-    /// Takes the socket out of the reactor, unless that was done before.
+    /// Deregisters the socket, unless that was done before.
     fn take(&mut self) -> Option<S> {
         let socket = self.socket.take()?;
         let fd = socket.as_fd();
@@ -110,23 +109,23 @@ impl<S: AsFd + fmt::Debug> fmt::Debug for IoSource<S> {
     }
 }
 
-/// Refuses to go on outside of a runtime, before anything was done.
+/// Returns an error outside a runtime.
 pub(crate) fn require_runtime() -> io::Result<()> {
     try_with(|_| ()).map_err(no_runtime)
 }
 
-/// What making a socket outside of a runtime gives.
+/// The error of creating a socket outside a runtime.
 #[cold]
 fn no_runtime(outside: NoRuntime) -> io::Error {
     io::Error::other(outside)
 }
 
-/// What using a socket away from its runtime gives.
+/// The error of using a socket outside its runtime.
 #[cold]
 pub(crate) fn elsewhere() -> io::Error {
     io::Error::other(
-        "this was used away from the wheelhouse runtime in which it was made: use it in a task of that runtime \
-         (`Remote::spawn` starts one from another thread); a socket may also be moved over by `into_std` there and \
-         `from_std` here",
+        "used outside the wheelhouse runtime in which it was created: use it in a task of that runtime \
+         (`Remote::spawn` starts one from another thread); a socket can also be moved here, with \
+         `into_std` there and `from_std` here",
     )
 }

@@ -1,5 +1,4 @@
-//! Moving bytes through a descriptor: the reads and writes that sockets and pipes have in common, and calls that move one thing at
-//! a time.
+//! Transfers through a descriptor: the reads and writes of sockets and pipes, and single calls.
 
 use std::future::poll_fn;
 use std::io::{self, IoSliceMut, Read, Write};
@@ -10,10 +9,11 @@ use std::task::{Context, Poll};
 use super::IoSource;
 use crate::reactor::{Direction, Done};
 
-/// How many buffers one vectored call takes; the system knows no more.
+/// The greatest number of buffers of one vectored call (`IOV_MAX`).
 const MOST_BUFFERS: usize = 1024;
 
-/// Which of several buffers one call takes. It leaves out the empty ones in front, so that a count of 0 is never theirs alone.
+/// Returns the range of the buffers for one call. It skips empty buffers at the front, so that a
+/// result of 0 does not mean that only empty buffers were passed.
 pub(crate) fn for_one_call<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
     let first = buffers.iter().position(|buffer| !buffer.is_empty());
     let first = first.unwrap_or(buffers.len());
@@ -21,7 +21,8 @@ pub(crate) fn for_one_call<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usiz
 }
 
 impl<S: AsFd> IoSource<S> {
-    /// Waits until `call` does not block, and gives what it gives, which says nothing about the next one: a datagram, a look.
+    /// Waits until `call` does not return EAGAIN, and returns its value, which implies nothing about
+    /// the next call: a datagram, or peeked bytes.
     pub(crate) async fn when_ready<T>(
         &self,
         direction: Direction,
@@ -30,16 +31,14 @@ impl<S: AsFd> IoSource<S> {
         poll_fn(|cx| self.poll_io(direction, cx, |socket| call(socket).map(Done::with))).await
     }
 
-    /// Reads some bytes.
     pub(crate) fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>
     where
         for<'a> &'a S: Read,
     {
-        let room = buffer.len();
-        self.transfer(Direction::Read, cx, room, |mut socket| socket.read(buffer))
+        let size = buffer.len();
+        self.transfer(Direction::Read, cx, size, |mut socket| socket.read(buffer))
     }
 
-    /// Reads some bytes into several buffers.
     pub(crate) fn poll_read_vectored(
         &self,
         cx: &Context<'_>,
@@ -50,13 +49,12 @@ impl<S: AsFd> IoSource<S> {
     {
         let taken = for_one_call(buffers);
         let buffers = &mut buffers[taken];
-        let room = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.transfer(Direction::Read, cx, room, |mut socket| {
+        let size = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.transfer(Direction::Read, cx, size, |mut socket| {
             socket.read_vectored(buffers)
         })
     }
 
-    /// Writes some bytes.
     pub(crate) fn poll_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>
     where
         for<'a> &'a S: Write,
@@ -66,19 +64,19 @@ impl<S: AsFd> IoSource<S> {
         })
     }
 
-    /// Moves at most `room` bytes by `call`; with no room, none and at once.
+    /// Transfers at most `size` bytes with `call`. Ready at once if `size` is 0.
     pub(crate) fn transfer(
         &self,
         direction: Direction,
         cx: &Context<'_>,
-        room: usize,
+        size: usize,
         mut call: impl FnMut(&S) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        if room == 0 {
+        if size == 0 {
             return Poll::Ready(Ok(0));
         }
         self.poll_io(direction, cx, |socket| {
-            call(socket).map(|count| Done::bytes(count, room))
+            call(socket).map(|count| Done::bytes(count, size))
         })
     }
 }
