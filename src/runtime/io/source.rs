@@ -9,9 +9,9 @@
 //!
 //! Both happen at once on every thread, even if the runtime does not run: a port becomes free, a
 //! peer sees the end of the stream. The source with its waiters is removed from the reactor [at
-//! home](HomeKey): at once on the thread of the runtime, otherwise by a message. The descriptor must
-//! be removed from the poller before it is closed, because it stays there while a copy of it is open,
-//! for example in a forked process.
+//! home](HomeKey): at once on the thread of the runtime, otherwise by a message. The descriptor
+//! must be removed from the poller before it is closed, because it stays there while a copy of it
+//! is open, for example in a forked process.
 //!
 //! An `IoSource` contains keys and no pointer, so it is `Send`.
 

@@ -21,8 +21,8 @@ pub(crate) fn for_one_call<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usiz
 }
 
 impl<S: AsFd> IoSource<S> {
-    /// Waits until `call` does not return EAGAIN, and returns its value, which implies nothing about
-    /// the next call: a datagram, or peeked bytes.
+    /// Waits until `call` does not return EAGAIN, and returns its value, which implies nothing
+    /// about the next call: a datagram, or peeked bytes.
     pub(crate) async fn when_ready<T>(
         &self,
         direction: Direction,
