@@ -1,6 +1,7 @@
 //! Child processes. They run until the test ends them, so no test depends on how long a program
 //! takes.
 
+mod common;
 #[path = "common/installed.rs"]
 mod installed;
 
@@ -428,4 +429,38 @@ fn while_sigchld_is_ignored_wait_returns_an_error() {
         drop((child, stdin));
         gone(pid).await;
     });
+}
+
+/// Waits for the exit of one child, for the output of another, and for the pipe of a third, whose wakers attack each other.
+/// What they drop is reaped.
+#[test]
+fn what_waits_for_children_survives_each_others_wakers() {
+    use common::attack::{Boxed, attack};
+    run(attack(async || {
+        let [mut waited, mut read] = [(); 2].map(|()| {
+            let mut command = lasting();
+            command.stdout(Stdio::piped()).spawn().unwrap()
+        });
+        let (ends, closes) = (waited.stdin.take(), read.stdin.take());
+        let pid = waited.id();
+        let mut output = read.stdout.take().unwrap();
+        let futures: Vec<Boxed> = vec![
+            Box::pin(async move { assert!(waited.wait().await.unwrap().success()) }),
+            Box::pin(async move { assert_eq!(output.read(&mut [0; 8]).await.unwrap(), 0) }),
+            Box::pin(async move { assert!(read.wait().await.unwrap().success()) }),
+            Box::pin(async { drop(shell("sleep 0.01; echo x").output().await.unwrap()) }),
+        ];
+        let event = async move {
+            drop((ends, closes));
+            exited(pid).await;
+        };
+        (futures, event)
+    }));
+}
+
+/// Waits until a process has exited; its parent may not have reaped it.
+async fn exited(pid: u32) {
+    while !matches!(state(pid), None | Some('Z')) {
+        sleep(Duration::from_millis(1)).await;
+    }
 }

@@ -5,6 +5,8 @@
 #[path = "sync_channels/broadcast.rs"]
 mod broadcast_cases;
 mod common;
+#[path = "sync_channels/hostile.rs"]
+mod hostile;
 #[path = "sync_channels/inbox.rs"]
 mod inbox_cases;
 #[path = "sync_channels/oneshot.rs"]

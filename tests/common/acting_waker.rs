@@ -74,8 +74,15 @@ fn clone(data: *const ()) -> RawWaker {
 }
 
 fn wake(data: *const ()) {
+    /// Drops the waker, also if its act panics.
+    struct Owned(*const ());
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            let_go(self.0);
+        }
+    }
+    let _owned = Owned(data);
     wake_by_ref(data);
-    let_go(data);
 }
 
 fn wake_by_ref(data: *const ()) {

@@ -352,3 +352,24 @@ fn listeners_are_send_and_have_a_debug_form() {
         assert_eq!(format!("{:?}", SignalKind::from_raw(40)), "SignalKind(40)");
     });
 }
+
+#[test]
+fn what_waits_for_a_signal_survives_each_others_wakers() {
+    use crate::common::attack::{Boxed, attack};
+    let test = "listeners::what_waits_for_a_signal_survives_each_others_wakers";
+    by_itself(test, || {
+        run(attack(async || {
+            let mut listener = unix(SignalKind::interrupt()).unwrap();
+            let futures: Vec<Boxed> = vec![
+                Box::pin(async { wheelhouse::signal::ctrl_c().await.unwrap() }),
+                Box::pin(async move { listener.recv().await.unwrap() }),
+                Box::pin(async { wheelhouse::signal::ctrl_c().await.unwrap() }),
+            ];
+            let event = async {
+                // Created before the signal comes: a new `ctrl_c` would be for the next one.
+                super::Witness::of_ctrl_c().press().await;
+            };
+            (futures, event)
+        }));
+    });
+}

@@ -6,6 +6,8 @@
 //! Wall time: the kernel delivers signals, and processes exit at any time.
 
 mod cancel_main;
+#[path = "../common/mod.rs"]
+mod common;
 mod ctrl_c;
 #[path = "../common/installed.rs"]
 mod installed;

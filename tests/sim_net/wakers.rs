@@ -117,3 +117,57 @@ fn a_waker_may_accept_and_stop_listening() {
         assert_eq!(accepted.read(&mut [0]).await.unwrap(), 1);
     });
 }
+
+/// Reads, a write, accepts and connects that wait, and whose wakers attack each other.
+#[test]
+fn what_waits_on_a_network_survives_each_others_wakers() {
+    use super::common::attack::{Boxed, attack};
+    for breaks in [false, true] {
+        testing::run(attack(async || {
+            let link = Link::new().latency(ms(1)).window(4);
+            let (network, client, server_host, listener) = pair_of_hosts(link);
+            let (stream, accepted) = futures::join!(client.connect("server:80"), listener.accept());
+            let (mut near, (mut far, _)) = (stream.unwrap(), accepted.unwrap());
+            near.write_all(b"full").await.unwrap();
+            let (mut reader, mut writer) = near.into_split();
+            let (other, twin) = (client.clone(), client.clone());
+            let futures: Vec<Boxed> = vec![
+                Box::pin(async move { drop(reader.read(&mut [0; 2]).await) }),
+                Box::pin(async move { drop(writer.write(b"more").await) }),
+                // Nobody may come, or its host may crash.
+                Box::pin(async move { drop(wheelhouse::timeout(ms(50), listener.accept()).await) }),
+                Box::pin(async move { drop(other.connect("server:80").await) }),
+                Box::pin(async move { drop(twin.connect("server:80").await) }),
+            ];
+            let event = async move {
+                let mut bytes = [0; 4];
+                far.read_exact(&mut bytes).await.ok();
+                if breaks {
+                    network.crash("client");
+                    network.crash("server");
+                } else {
+                    far.write_all(b"back").await.ok();
+                }
+                wheelhouse::sleep(ms(10)).await;
+                drop(server_host);
+            };
+            (futures, event)
+        }));
+    }
+}
+
+/// The wakers of those who had waited to accept went with the listener, in one destructor: two that panicked aborted.
+#[test]
+fn wakers_that_panic_when_they_are_dropped_go_with_their_listener() {
+    use super::common::bomb_waker::{DROP, bomb_waker};
+    testing::run(async {
+        let (_network, _client, _server, listener) = pair_of_hosts(Link::new());
+        // The bits beside make them different wakers. They themselves are leaked: only their clones count.
+        for other in [1 << 8, 1 << 9, 1 << 10] {
+            let bad = std::mem::ManuallyDrop::new(bomb_waker(DROP | other));
+            let polled = listener.poll_accept(&mut Context::from_waker(&bad));
+            assert!(polled.is_pending());
+        }
+        drop(listener);
+    });
+}

@@ -250,3 +250,26 @@ fn a_write_guard_that_is_downgraded_lets_readers_in_and_no_writer() {
     drop((guard, other));
     assert!(poll_with(&mut write, &waker).is_ready());
 }
+
+#[test]
+fn the_waits_of_a_barrier_survive_each_others_wakers() {
+    use crate::common::attack::{Boxed, attack};
+    for breaks in [false, true] {
+        wheelhouse::run(attack(async || {
+            let barrier = Rc::new(Barrier::new(4));
+            let waits = [(); 3].map(|()| -> Boxed {
+                let barrier = Rc::clone(&barrier);
+                Box::pin(async move { barrier.wait().await.map(drop).unwrap_or(()) })
+            });
+            let event = async move {
+                if !breaks {
+                    // One more than all, if none was dropped; then the barrier is full.
+                    let mut last = barrier.wait();
+                    poll_with(&mut last, Waker::noop()).map(drop).is_ready();
+                }
+                barrier.abort();
+            };
+            (waits.into(), event)
+        }));
+    }
+}

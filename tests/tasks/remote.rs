@@ -459,3 +459,78 @@ fn threads_that_send_without_end_do_not_hold_up_the_end() {
         thread.join().unwrap();
     }
 }
+
+#[test]
+fn the_waits_for_remote_handles_survive_each_others_wakers() {
+    use crate::common::attack::{Boxed, attack};
+    with_remote(async |remote| {
+        attack(async || {
+            let event = Rc::new(wheelhouse::sync::Event::new());
+            EVENT.set(Some(Rc::clone(&event)));
+            let spawned = remote.clone();
+            // Asked for on another thread, so that the handles are filled in by a message.
+            let handles = off_thread(move || {
+                [(); 3].map(|()| {
+                    spawned.spawn(|| async {
+                        let event = EVENT.with_borrow(Clone::clone);
+                        event.expect("it was set").wait().await;
+                    })
+                })
+            });
+            let futures = handles
+                .await
+                .map(|handle| -> Boxed { Box::pin(async move { handle.await.unwrap() }) });
+            turns(2).await;
+            (futures.into(), async move { event.set() })
+        })
+        .await;
+    });
+}
+
+thread_local! {
+    /// What the tasks of that test wait for.
+    static EVENT: std::cell::RefCell<Option<Rc<wheelhouse::sync::Event>>> =
+        const { std::cell::RefCell::new(None) };
+}
+
+/// Drops the handle that it wakes, on whatever thread that is, or panics.
+struct DropsHandle(Mutex<Option<RemoteHandle<u32>>>, bool);
+
+impl std::task::Wake for DropsHandle {
+    fn wake(self: Arc<Self>) {
+        let handle = self.0.lock().unwrap().take();
+        drop(handle);
+        if self.1 {
+            silent_panic("a waker's panic");
+        }
+    }
+}
+
+#[test]
+fn a_waker_of_another_thread_may_drop_the_handle_that_wakes_it_and_panic() {
+    for panics in [false, true] {
+        with_remote(async |remote| {
+            let waker = off_thread(move || {
+                let mut handle = remote.spawn(|| async {
+                    turns(200).await;
+                    7
+                });
+                let dropper = Arc::new(DropsHandle(Mutex::default(), panics));
+                let waker = std::task::Waker::from(Arc::clone(&dropper));
+                if poll_with(&mut handle, &waker).is_pending() {
+                    *dropper.0.lock().unwrap() = Some(handle);
+                }
+                dropper
+            })
+            .await;
+            for _ in 0..100_000 {
+                if waker.0.lock().unwrap().is_none() {
+                    break;
+                }
+                yield_now().await;
+            }
+            assert!(waker.0.lock().unwrap().is_none(), "it was woken");
+            assert_eq!(spawn(ready(1)).await.unwrap(), 1);
+        });
+    }
+}

@@ -1,11 +1,12 @@
 //! Functions on other threads and code of others: wakers that drop what they wake, or panic; captures whose destructors panic.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use crate::common::{Bomb, DROP_PANIC};
 use wheelhouse::{context_var, fs, run, spawn, to_thread, yield_now};
@@ -117,4 +118,38 @@ fn variables_go_where_somebody_can_see_them_and_nowhere_else() {
         to_thread(|| ()).await;
         assert_eq!(CLONES.load(Ordering::Relaxed), 1);
     }));
+}
+
+/// Polls the call that it wakes, on the thread of the pool, and keeps its result or panic.
+struct Poller(Mutex<Option<Call>>, Sender<Option<u32>>);
+
+impl Wake for Poller {
+    fn wake(self: Arc<Self>) {
+        let call = self.0.lock().unwrap().take();
+        let Some(mut call) = call else { return };
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        }));
+        let value = match polled {
+            Ok(Poll::Ready(value)) => Some(value),
+            _ => None,
+        };
+        // A panic inside has said that this is another thread. The call is dropped here.
+        self.1.send(value).unwrap();
+    }
+}
+
+#[test]
+fn a_waker_may_poll_the_call_that_it_wakes_on_the_thread_of_the_pool() {
+    run(async {
+        let (woken, heard) = channel();
+        let poller = Arc::new(Poller(Mutex::new(None), woken));
+        let (mut call, tell) = told();
+        begin(&mut call, &Arc::clone(&poller).into());
+        *poller.0.lock().unwrap() = Some(call);
+        tell.send(()).unwrap();
+        let value = to_thread(move || heard.recv().unwrap()).await;
+        assert!(value.is_none_or(|value| value == 7));
+        assert_eq!(to_thread(|| 8).await, 8);
+    });
 }

@@ -44,6 +44,13 @@ impl Notifier {
     }
 }
 
+/// Drops each waker by itself: two whose destructors panic would abort the process.
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Wake for Notifier {
     fn wake(self: Arc<Self>) {
         self.notify_all();
