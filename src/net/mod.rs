@@ -40,6 +40,7 @@
 //! | connections between machines | [`TcpListener`], [`TcpStream`]; [`TcpSocket`] to set options first |
 //! | connections within one machine | [`UnixListener`], [`UnixStream`] |
 //! | datagrams | [`UdpSocket`], [`UnixDatagram`] |
+//! | any other descriptor | [`Registered`] |
 //! | a server that also runs in tests without a network | [`Listen`], with [`testing::net`](crate::testing::net) |
 //!
 //! Each socket converts from and into the type of the same name in `std::net` or
@@ -69,6 +70,9 @@ mod address;
 mod duplex;
 mod halves;
 mod listen;
+mod readiness;
+mod register_error;
+mod registered;
 mod tcp;
 mod udp;
 mod unix;
@@ -80,10 +84,16 @@ pub(crate) use duplex::{Bytes, read_by_ref, stream, write_by_ref};
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub(crate) use halves::{split_borrowed, split_owned};
 pub use listen::{Incoming, Listen};
+pub(crate) use readiness::{custom_io, datagram_calls, readable, recv, stream_calls, writable};
+pub use register_error::{RegisterError, RegisterProblem};
+pub use registered::Registered;
 pub(crate) use tcp::happy_eyeballs;
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
-pub use unix::{UnixDatagram, UnixListener, UnixStream};
+pub use unix::{PeerCredentials, ReceivedFds, UnixDatagram, UnixListener, UnixStream};
+
+pub use crate::reactor::Direction;
+pub use crate::runtime::UseError;
 
 use rustix::net::SocketFlags;
 

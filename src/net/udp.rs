@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll};
 
 use super::address::{ToSocketAddrs, first_success, resolve};
+use super::{custom_io, datagram_calls, readable, writable};
 use crate::reactor::{Direction, Done, Readiness};
 use crate::runtime::{IoSource, require_runtime};
 
@@ -137,6 +138,26 @@ impl UdpSocket {
             .await
     }
 
+    /// Sends a datagram to an address without waiting. Returns its length.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is no room. Fails outside the runtime of the socket, and with the
+    /// other errors of [`send_to`](Self::send_to).
+    pub fn try_send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
+        let send = |socket: &StdSocket| socket.send_to(bytes, to);
+        self.socket.try_io(Direction::Write, send)
+    }
+
+    /// Receives a datagram without waiting. Returns its length and the address of its sender.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none. Fails outside the runtime of the socket, and with the other
+    /// errors of [`recv_from`](Self::recv_from).
+    pub fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let receive = |socket: &StdSocket| socket.recv_from(buffer);
+        self.socket.try_io(Direction::Read, receive)
+    }
+
     /// Waits for a datagram and copies it into `buffer` without consuming it: the next receive
     /// returns it again. Returns its length and the address of its sender.
     ///
@@ -264,6 +285,11 @@ impl UdpSocket {
         Ok(socket)
     }
 }
+
+datagram_calls!(UdpSocket, socket);
+readable!(UdpSocket, socket);
+writable!(UdpSocket, socket);
+custom_io!(UdpSocket, socket, StdSocket);
 
 impl AsFd for UdpSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {

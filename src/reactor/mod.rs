@@ -36,6 +36,7 @@
 mod line;
 mod poll_io;
 mod poller;
+mod probe;
 mod readiness;
 mod source;
 #[cfg(all(test, not(wheelhouse_loom)))]
@@ -43,14 +44,17 @@ mod tests;
 mod unparker;
 
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::Waker;
 use std::time::Duration;
 
 pub(crate) use line::Waiters;
-pub(crate) use poll_io::{Access, Done, Side, poll_io};
+pub(crate) use poll_io::{Access, Done, Side, poll_edges, poll_io};
 pub(crate) use poller::{Detacher, EventFd};
-pub(crate) use readiness::{Direction, Readiness};
+pub(crate) use probe::{is_closed, is_ready};
+pub use readiness::Direction;
+pub(crate) use readiness::Readiness;
 pub(crate) use unparker::Unparker;
 
 use crate::util::slab::{Key, Slab};
@@ -220,6 +224,29 @@ impl Reactor {
                 });
             }
         }
+    }
+
+    /// Puts a waker into the line until the next edge, even if its side is ready. Moves the wakers
+    /// of a line that is swept to `woken`.
+    ///
+    /// Returns `waker` for the caller to drop if it is in the line already, and as an error if
+    /// there is no such source.
+    pub(crate) fn await_edge(
+        &mut self,
+        side: Side,
+        waker: Waker,
+        woken: &mut Vec<Waker>,
+    ) -> Result<Option<Waker>, Waker> {
+        let lap = self.lap;
+        let mut outcome = Err(waker);
+        self.edit(side.key, |source| {
+            let waiters = source.waiters_mut(side.direction);
+            outcome = match mem::replace(&mut outcome, Ok(None)) {
+                Err(waker) => Ok(waiters.admit(waker, lap, woken)),
+                parked => parked,
+            };
+        });
+        outcome
     }
 
     /// Returns the number of iterations of the loop.

@@ -60,6 +60,11 @@ impl<T> Done<T> {
             drained: false,
         }
     }
+
+    /// Returns the result alone.
+    pub(crate) fn into_value(self) -> T {
+        self.value
+    }
 }
 
 impl Done<usize> {
@@ -112,6 +117,34 @@ pub(crate) fn poll_io<T>(
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Poll::Ready(Err(error)),
         }
+    }
+}
+
+/// Returns `Ready` once `condition` holds, which edges in the direction of `side` may change, and
+/// parks `waker` until the next one.
+///
+/// The readiness of `side` does not matter: it may be ready all the time, as a socket with unread
+/// bytes is. `condition` must not block. For errors see [`poll_io`].
+pub(crate) fn poll_edges(
+    driver: &impl Access,
+    side: Side,
+    waker: &Waker,
+    condition: impl FnOnce() -> io::Result<bool>,
+) -> Poll<io::Result<()>> {
+    if !driver.may_call() {
+        waker.wake_by_ref();
+        return Poll::Pending;
+    }
+    // Edges are recorded by the loop only, so none is missed between the condition and the line.
+    if condition()? {
+        return Poll::Ready(Ok(()));
+    }
+    let (own, mut woken) = (waker.clone(), Vec::new());
+    let parked = driver.with_reactor(|reactor| reactor.await_edge(side, own, &mut woken));
+    woken.into_iter().for_each(wake_quietly);
+    match parked {
+        Ok(_) => Poll::Pending,
+        Err(_) => Poll::Ready(Err(gone())),
     }
 }
 

@@ -34,9 +34,12 @@
 use std::fmt;
 use std::ops::BitOr;
 
-/// A direction of I/O.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
+/// One of the two directions of a descriptor, each of which is ready or not.
+///
+/// The argument of [`Registered::try_io`](crate::net::Registered::try_io) and its siblings.
+#[doc(alias = "Interest")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
     /// Reading, receiving, accepting.
     Read,
     /// Writing, sending, and the end of connecting.

@@ -63,7 +63,8 @@ pub(crate) use clock::{Clock, to_instant, to_nanos};
 pub(crate) use context::{OwnTurn, try_with, with};
 pub(crate) use core::Core;
 pub(crate) use home_key::HomeKey;
-pub(crate) use io::{IoSource, elsewhere, for_one_call, require_runtime};
+pub use io::UseError;
+pub(crate) use io::{IoSource, for_one_call, require_runtime};
 pub(crate) use order::{Order, Schedule, next as next_random};
 pub use remote::{Remote, RemoteHandle};
 pub(crate) use scoped::{

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::runtime::{HomeKey, elsewhere, try_with};
+use crate::runtime::{HomeKey, UseError, try_with};
 
 /// Waits until the user presses Ctrl-C, or the process receives SIGINT in another way.
 ///
@@ -89,7 +89,7 @@ impl Future for CtrlC {
             panic!("a ctrl_c was polled after it was done");
         };
         let polled = home.with_home(|core| core.poll_ctrl_c(since, cx.waker()));
-        let result = ready!(polled.unwrap_or_else(|| Err(elsewhere()).into()));
+        let result = ready!(polled.unwrap_or_else(|| Err(UseError::Elsewhere.into()).into()));
         self.0 = CtrlCState::Done;
         Poll::Ready(result)
     }

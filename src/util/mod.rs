@@ -1,6 +1,8 @@
 //! Small tools that know neither tasks nor time. Layer 0.
 
 pub(crate) mod budget;
+#[allow(unsafe_code, reason = "a call of the C library about sockets")]
+mod credentials;
 mod id;
 mod quiet;
 #[allow(
@@ -17,6 +19,7 @@ pub(crate) mod wait_graph;
 pub(crate) mod wait_queue;
 pub(crate) mod waiting_io;
 
+pub(crate) use credentials::peer_credentials;
 pub use id::Id;
 pub(crate) use quiet::{Payload, caught, drop_quietly, go_on, wake_quietly};
 pub(crate) use shown::as_error;

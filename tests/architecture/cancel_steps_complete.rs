@@ -36,6 +36,21 @@ const COVERED: &[(&str, &str, &str)] = &[
         "task_group spawn",
         "cancel_steps_combine.rs",
     ),
+    (
+        "net/readiness.rs",
+        "readable writable async_io closed peek",
+        "cancel_steps_descriptors.rs",
+    ),
+    (
+        "net/registered.rs",
+        "readable writable async_io",
+        "cancel_steps_descriptors.rs",
+    ),
+    (
+        "net/unix/ancillary.rs",
+        "send_fds recv_fds",
+        "cancel_steps_descriptors.rs",
+    ),
     ("net/tcp/listener.rs", "bind accept", "cancel_steps_net.rs"),
     ("net/halves/borrowed.rs", "peek", "cancel_steps_net.rs"),
     ("net/halves/owned.rs", "peek", "cancel_steps_net.rs"),
@@ -51,12 +66,18 @@ const COVERED: &[(&str, &str, &str)] = &[
         "recv recv_from send send_to",
         "cancel_steps_world.rs",
     ),
+    (
+        "net/unix/datagram.rs",
+        "send_to_addr",
+        "cancel_steps_descriptors.rs",
+    ),
     ("net/unix/listener.rs", "accept", "cancel_steps_world.rs"),
     (
         "net/unix/stream.rs",
         "connect connect_addr",
         "cancel_steps_world.rs",
     ),
+    ("net/unix/stream.rs", "peek", "cancel_steps_descriptors.rs"),
     (
         "process/child.rs",
         "wait wait_with_output",

@@ -6,6 +6,19 @@ use std::collections::BTreeSet;
 
 /// The other name, and the item that carries it: its file and its own name.
 const ALIASES: &[(&str, &str, &str)] = &[
+    ("add_reader", "net/registered.rs", "Registered"),
+    ("add_writer", "net/registered.rs", "Registered"),
+    ("remove_reader", "net/registered.rs", "Registered"),
+    ("AsyncFd", "net/registered.rs", "Registered"),
+    ("Async", "net/registered.rs", "Registered"),
+    ("Interest", "reactor/readiness.rs", "Direction"),
+    ("read_with", "net/registered.rs", "async_io"),
+    ("write_with", "net/registered.rs", "async_io"),
+    ("poll_read_ready", "net/readiness.rs", "poll_readable"),
+    ("poll_write_ready", "net/readiness.rs", "poll_writable"),
+    ("SCM_RIGHTS", "net/unix/ancillary.rs", "send_fds"),
+    ("SO_PEERCRED", "net/unix/stream.rs", "peer_cred"),
+    ("UCred", "net/unix/ancillary.rs", "PeerCredentials"),
     ("abort", "task/cancel_handle.rs", "cancel"),
     ("abort", "task/handle.rs", "cancel"),
     ("abort_all", "group/mod.rs", "cancel"),

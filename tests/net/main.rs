@@ -2,6 +2,7 @@
 //!
 //! Wall time: the kernel decides when sockets are ready.
 
+mod ancillary;
 mod closing;
 #[path = "../common/mod.rs"]
 mod common;
@@ -17,6 +18,8 @@ mod installed;
 mod limits;
 mod outside_runtime;
 mod peers;
+mod readiness;
+mod registered;
 mod short_reads;
 mod sockets;
 mod streams;

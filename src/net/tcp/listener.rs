@@ -115,6 +115,16 @@ impl TcpListener {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
+    /// Accepts a connection without waiting. Returns it with the address of its peer.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none. Fails with the other errors of [`accept`](Self::accept).
+    pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let accepted = self.socket.try_io(Direction::Read, accept_one);
+        let (socket, peer) = accepted?.into_value();
+        Ok((TcpStream::connected(socket, self.accepted)?, peer))
+    }
+
     /// Polls for a connection; for futures that are written by hand.
     ///
     /// Any number of tasks may wait at once.

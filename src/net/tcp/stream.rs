@@ -14,6 +14,7 @@ use crate::net::address::{ToSocketAddrs, resolve};
 use crate::net::halves::{
     OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split_borrowed, split_owned,
 };
+use crate::net::{custom_io, readable, stream_calls, writable};
 use crate::reactor::{Direction, Readiness};
 use crate::runtime::{IoSource, require_runtime};
 
@@ -247,6 +248,11 @@ impl TcpStream {
         Ok(stream)
     }
 }
+
+readable!(TcpStream, socket);
+writable!(TcpStream, socket);
+custom_io!(TcpStream, socket, std::net::TcpStream);
+stream_calls!(TcpStream, socket);
 
 impl AsRef<TcpStream> for TcpStream {
     fn as_ref(&self) -> &TcpStream {

@@ -6,6 +6,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram as StdSocket};
 use std::path::Path;
 
 use super::RETRY;
+use super::ancillary::passes_fds;
+use crate::net::{custom_io, datagram_calls, readable, writable};
 
 use crate::reactor::{Direction, Readiness};
 use crate::runtime::{IoSource, require_runtime};
@@ -50,6 +52,39 @@ impl UnixDatagram {
         Self::from_std(StdSocket::bind(path)?)
     }
 
+    /// Binds a new socket to an address, which may be an abstract name
+    /// (`std::os::linux::net::SocketAddrExt`): that needs no file, and is free again when the
+    /// socket is closed.
+    ///
+    /// # Errors
+    /// As for [`bind`](Self::bind).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::os::linux::net::SocketAddrExt;
+    /// use std::os::unix::net::SocketAddr;
+    /// use wheelhouse::net::UnixDatagram;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// wheelhouse::run(async {
+    ///     # let name = format!("wheelhouse-doc-{}", std::process::id());
+    ///     # /*
+    ///     let name = "my-service";
+    ///     # */
+    ///     let address = SocketAddr::from_abstract_name(&name)?;
+    ///     let server = UnixDatagram::bind_addr(&address)?;
+    ///     let client = UnixDatagram::unbound()?;
+    ///     client.send_to_addr(b"ping", &address).await?;
+    ///     assert_eq!(server.recv(&mut [0; 100]).await?, 4);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
+        require_runtime()?;
+        Self::from_std(StdSocket::bind_addr(address)?)
+    }
+
     /// Creates a socket without an address. It can send, but peers cannot answer.
     ///
     /// # Errors
@@ -77,6 +112,15 @@ impl UnixDatagram {
     /// (`ConnectionRefused`).
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         self.socket.get().connect(path)
+    }
+
+    /// Connects the socket to the one with an address, which may be an abstract name; see
+    /// [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// Fails if no socket has the address (`ConnectionRefused`, or `NotFound` for a path).
+    pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
+        self.socket.get().connect_addr(address)
     }
 
     /// Sends a datagram to the connected socket. Returns its length.
@@ -119,20 +163,63 @@ impl UnixDatagram {
     /// Fails outside the runtime of the socket, if the path does not exist (`NotFound`), if no
     /// socket is bound to it (`ConnectionRefused`), or if the datagram is too long.
     pub async fn send_to(&self, bytes: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
+        self.send_by(|socket| socket.send_to(bytes, &path)).await
+    }
+
+    /// Sends a datagram to the socket with an address, which may be an abstract name. Returns its
+    /// length. While the queue of that socket is full, it waits as [`send_to`](Self::send_to) does.
+    ///
+    /// # Cancel safety
+    /// The datagram is sent completely or not at all.
+    ///
+    /// # Errors
+    /// As for [`send_to`](Self::send_to).
+    pub async fn send_to_addr(&self, bytes: &[u8], address: &SocketAddr) -> io::Result<usize> {
+        self.send_by(|socket| socket.send_to_addr(bytes, address))
+            .await
+    }
+
+    /// Repeats `send`, with pauses, until it does not block.
+    async fn send_by(
+        &self,
+        mut send: impl FnMut(&StdSocket) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let mut pause = RETRY.0;
         // Not left to the reactor: Linux reports an unconnected socket as writable all the time,
         // and reports it again after each attempt.
-        let attempt = |socket: &StdSocket| match socket.send_to(bytes, &path) {
+        let mut attempt = |socket: &StdSocket| match send(socket) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
             outcome => outcome.map(Some),
         };
         loop {
-            if let Some(length) = self.socket.when_ready(Direction::Write, attempt).await? {
+            let sent = self.socket.when_ready(Direction::Write, &mut attempt);
+            if let Some(length) = sent.await? {
                 return Ok(length);
             }
             sleep(pause).await;
             pause = (pause * 2).min(RETRY.1);
         }
+    }
+
+    /// Sends a datagram to the socket at a path without waiting. Returns its length.
+    ///
+    /// # Errors
+    /// `WouldBlock` if the queue of that socket is full; [`writable`](Self::writable) does not wait
+    /// for that, as the system does not report it. Fails with the other errors of
+    /// [`send_to`](Self::send_to), and outside the runtime of the socket.
+    pub fn try_send_to(&self, bytes: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
+        let send = |socket: &StdSocket| socket.send_to(bytes, path);
+        self.socket.try_io(Direction::Write, send)
+    }
+
+    /// Receives a datagram without waiting. Returns its length and the address of its sender.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none. Fails outside the runtime of the socket, and with the other
+    /// errors of [`recv_from`](Self::recv_from).
+    pub fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let receive = |socket: &StdSocket| socket.recv_from(buffer);
+        self.socket.try_io(Direction::Read, receive)
     }
 
     /// Receives a datagram. Returns its length and the address of its sender.
@@ -184,6 +271,12 @@ impl UnixDatagram {
         Ok(socket)
     }
 }
+
+passes_fds!(UnixDatagram, socket);
+datagram_calls!(UnixDatagram, socket);
+readable!(UnixDatagram, socket);
+writable!(UnixDatagram, socket);
+custom_io!(UnixDatagram, socket, StdSocket);
 
 impl AsFd for UnixDatagram {
     fn as_fd(&self) -> BorrowedFd<'_> {

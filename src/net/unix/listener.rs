@@ -77,6 +77,15 @@ impl UnixListener {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
+    /// Accepts a connection without waiting. Returns it with the address of its peer.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none. Fails with the other errors of [`accept`](Self::accept).
+    pub fn try_accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (stream, peer) = self.socket.try_io(Direction::Read, StdListener::accept)?;
+        Ok((UnixStream::from_std(stream)?, peer))
+    }
+
     /// Polls for a connection; for futures that are written by hand.
     ///
     /// Any number of tasks may wait at once.

@@ -3,10 +3,12 @@
 //! An address is a path in the file system, a name in the abstract namespace of Linux, or empty. A
 //! path stays when its socket is closed; a server removes it before it binds again.
 
+mod ancillary;
 mod datagram;
 mod listener;
 mod stream;
 
+pub use ancillary::{PeerCredentials, ReceivedFds};
 pub use datagram::UnixDatagram;
 pub use listener::UnixListener;
 pub use stream::UnixStream;

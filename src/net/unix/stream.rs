@@ -7,14 +7,16 @@ use std::os::unix::net::{SocketAddr, UnixStream as StdStream};
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket_with};
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketType, connect, socket_with};
 
 use super::RETRY;
+use super::ancillary::{PeerCredentials, passes_fds};
 use crate::net::FLAGS;
 use crate::net::halves::{
     OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split_borrowed, split_owned,
 };
-use crate::reactor::Readiness;
+use crate::net::{custom_io, readable, recv, stream_calls, writable};
+use crate::reactor::{Direction, Readiness};
 use crate::runtime::{IoSource, require_runtime};
 use crate::time::sleep;
 
@@ -142,6 +144,44 @@ impl UnixStream {
         self.socket.get().shutdown(how)
     }
 
+    /// Waits for bytes and copies them into `buffer` without consuming them: the next read returns
+    /// them again. Returns 0 at the end of the stream.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    ///
+    /// # Errors
+    /// Fails outside the runtime of the stream, and with the errors of `recv`.
+    pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let look = |socket: &StdStream| recv(socket, buffer, RecvFlags::PEEK);
+        self.socket.when_ready(Direction::Read, look).await
+    }
+
+    /// Returns which process connected to the listener, or listened for this connection.
+    ///
+    /// The kernel recorded the credentials when the connection was made; the process may have
+    /// passed the socket on since.
+    ///
+    /// # Errors
+    /// Fails with the errors of `getsockopt`.
+    ///
+    /// # Examples
+    /// ```
+    /// use wheelhouse::net::UnixStream;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// wheelhouse::run(async {
+    ///     let (one, _other) = UnixStream::pair()?;
+    ///     assert_eq!(one.peer_cred()?.pid(), Some(std::process::id()));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[doc(alias = "SO_PEERCRED")]
+    pub fn peer_cred(&self) -> io::Result<PeerCredentials> {
+        PeerCredentials::of(self.socket.get().as_fd())
+    }
+
     /// Returns the local address, which usually has no path.
     ///
     /// # Errors
@@ -177,6 +217,12 @@ impl UnixStream {
         Ok(stream)
     }
 }
+
+passes_fds!(UnixStream, socket);
+readable!(UnixStream, socket);
+writable!(UnixStream, socket);
+custom_io!(UnixStream, socket, StdStream);
+stream_calls!(UnixStream, socket);
 
 impl AsRef<UnixStream> for UnixStream {
     fn as_ref(&self) -> &UnixStream {

@@ -17,12 +17,12 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::task::{Context, Poll};
 
-use crate::error::NoRuntime;
+use super::use_error::{UseError, no_runtime};
 use crate::reactor::{Direction, Done, Readiness, Side, poll_io};
-use crate::runtime::{HomeKey, try_with};
+use crate::runtime::{Core, HomeKey, try_with};
 use crate::util::slab::Key;
 
 /// A descriptor in the reactor of its runtime.
@@ -31,28 +31,58 @@ pub(crate) struct IoSource<S: AsFd> {
     socket: Option<S>,
     key: Key,
     home: HomeKey,
+    /// The number of the descriptor that is registered.
+    number: RawFd,
 }
 
 impl<S: AsFd> IoSource<S> {
     /// Registers a non-blocking descriptor with the runtime of this thread; `known` is its initial
     /// readiness.
     pub(crate) fn new(socket: S, known: Readiness) -> io::Result<Self> {
+        Self::try_new(socket, known).map_err(|(_, error)| error)
+    }
+
+    /// The same, and gives the socket back on an error.
+    pub(crate) fn try_new(socket: S, known: Readiness) -> Result<Self, (S, io::Error)> {
+        // `as_fd` may be third-party code.
+        let fd = socket.as_fd();
+        let number = fd.as_raw_fd();
         let registered = try_with(|core| {
-            let key = core.io.register(socket.as_fd(), known);
+            let key = core.io.register(fd, known);
             Ok((key?, HomeKey::of(core)))
         });
-        let (key, home) = registered.unwrap_or_else(|outside| Err(no_runtime(outside)))?;
-        Ok(Self {
-            socket: Some(socket),
-            key,
-            home,
-        })
+        match registered.unwrap_or_else(|outside| Err(no_runtime(outside))) {
+            Ok((key, home)) => Ok(Self {
+                socket: Some(socket),
+                key,
+                home,
+                number,
+            }),
+            Err(error) => Err((socket, error)),
+        }
     }
 
     pub(crate) fn get(&self) -> &S {
         self.socket
             .as_ref()
             .expect("it is taken only by what takes `self` too")
+    }
+
+    /// Returns the socket, for changes that may replace it: see
+    /// [`unless_replaced`](Self::unless_replaced).
+    pub(crate) fn get_mut(&mut self) -> &mut S {
+        self.socket
+            .as_mut()
+            .expect("it is taken only by what takes `self` too")
+    }
+
+    /// Returns it, unless the socket has another descriptor than the one that is registered.
+    pub(crate) fn unless_replaced(&self) -> io::Result<&Self> {
+        if self.get().as_fd().as_raw_fd() == self.number {
+            Ok(self)
+        } else {
+            Err(UseError::Replaced.into())
+        }
     }
 
     /// Makes `call` if the socket may be ready, or arranges that the task is woken when it is.
@@ -62,14 +92,34 @@ impl<S: AsFd> IoSource<S> {
         cx: &Context<'_>,
         mut call: impl FnMut(&S) -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
-        let side = Side {
-            key: self.key,
-            direction,
-        };
+        let side = self.side(direction);
         let polled = self
             .home
             .with_home(|core| poll_io(&core.io, side, cx.waker(), || call(self.get())));
-        polled.unwrap_or_else(|| Poll::Ready(Err(elsewhere())))
+        polled.unwrap_or_else(|| Poll::Ready(Err(self.misplaced())))
+    }
+
+    /// Returns one direction of it.
+    pub(super) fn side(&self, direction: Direction) -> Side {
+        Side {
+            key: self.key,
+            direction,
+        }
+    }
+
+    /// Runs `f` with the runtime, if it runs here.
+    pub(super) fn with_home<R>(&self, f: impl FnOnce(&Core) -> R) -> Option<R> {
+        self.home.with_home(f)
+    }
+
+    /// Returns the error of using it where its runtime does not run.
+    #[cold]
+    pub(super) fn misplaced(&self) -> io::Error {
+        if self.home.find().is_some() {
+            UseError::Elsewhere.into()
+        } else {
+            UseError::RuntimeEnded.into()
+        }
     }
 
     /// Deregisters the socket and returns it.
@@ -82,12 +132,22 @@ impl<S: AsFd> IoSource<S> {
     fn take(&mut self) -> Option<S> {
         let socket = self.socket.take()?;
         let fd = socket.as_fd();
+        // The registration of another descriptor is not this one's to end.
+        let is_replaced = fd.as_raw_fd() != self.number;
         let (key, home) = (self.key, self.home);
-        let at_home = home.with_home(|core| core.io.deregister(key, fd));
+        let at_home = home.with_home(|core| {
+            if is_replaced {
+                core.io.remove(key);
+            } else {
+                core.io.deregister(key, fd);
+            }
+        });
         if at_home.is_none()
             && let Some(shared) = home.find()
         {
-            shared.detach(fd);
+            if !is_replaced {
+                shared.detach(fd);
+            }
             home.send_to(&shared, move |core| core.io.remove(key));
         }
         Some(socket)
@@ -112,20 +172,4 @@ impl<S: AsFd + fmt::Debug> fmt::Debug for IoSource<S> {
 /// Returns an error outside a runtime.
 pub(crate) fn require_runtime() -> io::Result<()> {
     try_with(|_| ()).map_err(no_runtime)
-}
-
-/// The error of creating a socket outside a runtime.
-#[cold]
-fn no_runtime(outside: NoRuntime) -> io::Error {
-    io::Error::other(outside)
-}
-
-/// The error of using a socket outside its runtime.
-#[cold]
-pub(crate) fn elsewhere() -> io::Error {
-    io::Error::other(
-        "used outside the wheelhouse runtime in which it was created: use it in a task of that runtime \
-         (`Remote::spawn` starts one from another thread); a socket can also be moved here, with \
-         `into_std` there and `from_std` here",
-    )
 }

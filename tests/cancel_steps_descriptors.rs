@@ -1,0 +1,319 @@
+//! Cancel at every step: what waits for a descriptor is ended at each of its suspensions, in five
+//! ways. The harness, and what it checks in each scene without being asked, is described at
+//! `testing::Steps`. It counts bytes and file descriptors, so only one test at a time runs.
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
+mod common;
+mod steps;
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt;
+use steps::counting::{Counting, bytes};
+use wheelhouse::net::{Direction, Registered, UnixDatagram, UnixStream};
+use wheelhouse::testing::{Step, Steps};
+use wheelhouse::{sleep, spawn, yield_now};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The test that holds it may open descriptors.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// Waits until no other test runs.
+fn alone() -> MutexGuard<'static, ()> {
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The number of open descriptors.
+fn descriptors() -> isize {
+    let open = std::fs::read_dir("/proc/self/fd").expect("Linux has this");
+    open.count().cast_signed()
+}
+
+/// The steps of a scene; bytes and descriptors must not grow.
+fn steps_of(name: &'static str) -> Steps {
+    let steps = Steps::of(name).real();
+    steps
+        .meter("bytes", bytes)
+        .meter("descriptors", descriptors)
+}
+
+/// Yields for several turns of the loop, in which every other task comes to rest.
+async fn others_rest() {
+    for _ in 0..130 {
+        yield_now().await;
+    }
+}
+
+/// Both ends of a pipe, to be shared between tasks.
+fn registered_pipe() -> (Rc<Registered<PipeReader>>, Rc<Registered<PipeWriter>>) {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    let reader = Registered::new(reader).expect("registered");
+    let writer = Registered::new(writer).expect("registered");
+    (Rc::new(reader), Rc::new(writer))
+}
+
+/// Writes until the pipe is full; returns the number of bytes.
+fn fill(writer: &Registered<PipeWriter>) -> usize {
+    let write = |mut pipe: &PipeWriter| pipe.write(&[7; 4096]);
+    let writes = std::iter::from_fn(|| writer.try_io(Direction::Write, write).ok());
+    writes.sum()
+}
+
+#[test]
+fn readable_that_is_cut_off_takes_no_byte() {
+    let _alone = alone();
+    let most = steps_of("readable").run(async |step: &Step| {
+        let (reader, writer) = registered_pipe();
+        let writing = spawn(async move {
+            others_rest().await;
+            writer.get_ref().write_all(b"abc").expect("room");
+        });
+        let theirs = Rc::clone(&reader);
+        let cut = step.cut(async move { theirs.readable().await });
+        assert!(cut.await.ended().is_none_or(|ready| ready.is_ok()));
+        writing.await.expect("it ends well");
+        let mut rest = Vec::new();
+        reader.readable().await.expect("bytes");
+        reader.get_ref().read_to_end(&mut rest).expect("the end");
+        assert_eq!(rest, b"abc");
+    });
+    assert_eq!(most, 1);
+}
+
+#[test]
+fn writable_that_is_cut_off_writes_nothing() {
+    let _alone = alone();
+    let most = steps_of("writable").run(async |step: &Step| {
+        let (reader, writer) = registered_pipe();
+        let count = fill(&writer);
+        let reading = spawn(async move {
+            others_rest().await;
+            let mut bytes = vec![0; count];
+            reader.get_ref().read_exact(&mut bytes).expect("bytes");
+            reader
+        });
+        let theirs = Rc::clone(&writer);
+        let cut = step.cut(async move { theirs.writable().await });
+        assert!(cut.await.ended().is_none_or(|ready| ready.is_ok()));
+        let reader = reading.await.expect("it ends well");
+        drop(writer);
+        assert_eq!(reader.get_ref().read(&mut [0]).expect("the end"), 0);
+    });
+    assert_eq!(most, 1);
+}
+
+#[test]
+fn async_io_that_is_cut_off_has_done_all_or_nothing() {
+    let _alone = alone();
+    let most = steps_of("async_io").run(async |step: &Step| {
+        let (reader, writer) = registered_pipe();
+        let writing = spawn(async move {
+            for word in [b"ab", b"cd", b"ef"] {
+                others_rest().await;
+                writer.get_ref().write_all(word).expect("room");
+            }
+        });
+        let (theirs, got) = (Rc::clone(&reader), Rc::new(Cell::new(0)));
+        let told = Rc::clone(&got);
+        let cut = step.cut(async move {
+            let mut bytes = [0; 2];
+            while told.get() < 6 {
+                let read = |mut pipe: &PipeReader| pipe.read(&mut bytes);
+                let count = theirs.async_io(Direction::Read, read).await;
+                told.set(told.get() + count.expect("bytes"));
+            }
+        });
+        drop(cut.await);
+        writing.await.expect("it ends well");
+        let mut rest = Vec::new();
+        reader.readable().await.expect("bytes or the end");
+        reader.get_ref().read_to_end(&mut rest).expect("the end");
+        assert_eq!(got.get() + rest.len(), 6);
+    });
+    assert!(most >= 3, "{most}");
+}
+
+/// Two connected streams, to be shared between tasks.
+fn streams() -> (Rc<UnixStream>, Rc<UnixStream>) {
+    let (one, other) = UnixStream::pair().expect("a pair");
+    (Rc::new(one), Rc::new(other))
+}
+
+#[test]
+fn a_wait_for_the_readiness_of_a_socket_that_is_cut_off_loses_nothing() {
+    let _alone = alone();
+    let most =
+        steps_of("readable, peek, async_io, writable of a socket").run(async |step: &Step| {
+            let (near, far) = streams();
+            let writing = spawn(async move {
+                others_rest().await;
+                far.try_write(b"abc").expect("room");
+                far
+            });
+            let theirs = Rc::clone(&near);
+            let cut = step.cut(async move {
+                theirs.readable().await?;
+                let seen = theirs.peek(&mut [0; 8]).await?;
+                let look = |stream: &_| {
+                    let peek = rustix::net::RecvFlags::PEEK;
+                    Ok(rustix::net::recv(stream, &mut [0; 8], peek)?.1)
+                };
+                assert_eq!(theirs.async_io(Direction::Read, look).await?, seen);
+                theirs.writable().await
+            });
+            assert!(cut.await.ended().is_none_or(|outcome| outcome.is_ok()));
+            let far = writing.await.expect("it ends well");
+            assert_eq!(near.try_read(&mut [0; 8]).expect("bytes"), 3);
+            drop(far);
+        });
+    assert_eq!(most, 1);
+}
+
+#[test]
+fn a_peek_at_a_datagram_that_is_cut_off_takes_none() {
+    let _alone = alone();
+    let most = steps_of("peek").run(async |step: &Step| {
+        let (one, other) = UnixDatagram::pair().expect("a pair");
+        let other = Rc::new(other);
+        let sending = spawn(async move {
+            others_rest().await;
+            one.try_send(b"abc").expect("room");
+        });
+        let theirs = Rc::clone(&other);
+        let cut = step.cut(async move { theirs.peek(&mut [0; 8]).await });
+        assert!(cut.await.ended().is_none_or(|seen| matches!(seen, Ok(3))));
+        sending.await.expect("it ends well");
+        assert_eq!(other.try_recv(&mut [0; 8]).expect("a datagram"), 3);
+    });
+    assert_eq!(most, 1);
+}
+
+#[test]
+fn a_wait_for_the_end_of_a_peer_that_is_cut_off_reads_nothing() {
+    let _alone = alone();
+    let most = steps_of("closed").run(async |step: &Step| {
+        let (near, far) = streams();
+        let closing = spawn(async move {
+            for _ in 0..3 {
+                others_rest().await;
+                far.try_write(b"x").expect("room");
+            }
+        });
+        let theirs = Rc::clone(&near);
+        let cut = step.cut(async move { theirs.closed().await });
+        assert!(cut.await.ended().is_none_or(|outcome| outcome.is_ok()));
+        closing.await.expect("it ends well");
+        assert_eq!(near.try_read(&mut [0; 8]).expect("bytes"), 3);
+    });
+    assert!(most >= 3, "{most}");
+}
+
+#[test]
+fn a_send_of_descriptors_that_is_cut_off_has_sent_all_or_nothing() {
+    let _alone = alone();
+    let most = steps_of("send_fds").run(async |step: &Step| {
+        let (one, other) = UnixDatagram::pair().expect("a pair");
+        let other = Rc::new(other);
+        let mut waiting = 0;
+        while one.try_send(b"x").is_ok() {
+            waiting += 1;
+        }
+        let receiver = Rc::clone(&other);
+        let receiving = spawn(async move {
+            others_rest().await;
+            for _ in 0..waiting {
+                receiver.try_recv(&mut [0]).expect("a datagram");
+            }
+        });
+        let sent = Rc::new(Cell::new(0));
+        let told = Rc::clone(&sent);
+        let cut = step.cut(async move {
+            let fds = [one.as_fd(), one.as_fd()];
+            one.send_fds(b"fds", &fds).await.expect("room");
+            told.set(2);
+        });
+        drop(cut.await);
+        receiving.await.expect("it ends well");
+        let mut got = 0;
+        while other.readable().now_or_never().is_some() {
+            let received = other.recv_fds(&mut [0; 8]).await.expect("a datagram");
+            got += received.fds.len();
+        }
+        assert_eq!(got, sent.get());
+    });
+    assert_eq!(most, 1);
+}
+
+#[test]
+fn a_receive_of_descriptors_that_is_cut_off_loses_none() {
+    let _alone = alone();
+    let most = steps_of("recv_fds").run(async |step: &Step| {
+        let (near, far) = streams();
+        let sending = spawn(async move {
+            for _ in 0..3 {
+                others_rest().await;
+                far.send_fds(b"x", &[far.as_fd()]).await.expect("room");
+            }
+        });
+        let received = Rc::new(RefCell::new(Vec::new()));
+        let (theirs, told) = (Rc::clone(&near), Rc::clone(&received));
+        let cut = step.cut(async move {
+            while told.borrow().len() < 3 {
+                let some = theirs.recv_fds(&mut [0; 8]).await.expect("a message");
+                told.borrow_mut().extend(some.fds);
+            }
+        });
+        drop(cut.await);
+        sending.await.expect("it ends well");
+        while received.borrow().len() < 3 {
+            let some = near.recv_fds(&mut [0; 8]).await.expect("a message");
+            received.borrow_mut().extend(some.fds);
+        }
+    });
+    assert!(most >= 3, "{most}");
+}
+
+#[test]
+fn a_send_to_an_abstract_name_that_is_cut_off_has_sent_all_or_nothing() {
+    let _alone = alone();
+    let name = format!("wheelhouse-steps-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(name).expect("a name");
+    let steps = steps_of("send_to_addr").most(6);
+    let most = steps.run(async |step: &Step| {
+        let server = UnixDatagram::bind_addr(&address).expect("a free name");
+        let client = UnixDatagram::unbound().expect("a socket");
+        client.connect_addr(&address).expect("it is bound");
+        let mut waiting = 0;
+        while client.try_send(b"x").is_ok() {
+            waiting += 1;
+        }
+        let receiving = spawn(async move {
+            sleep(Duration::from_millis(1)).await;
+            for _ in 0..waiting {
+                server.try_recv(&mut [0]).expect("a datagram");
+            }
+            server
+        });
+        let (sent, address) = (Rc::new(Cell::new(0)), address.clone());
+        let told = Rc::clone(&sent);
+        let cut = step.cut(async move {
+            let unconnected = UnixDatagram::unbound().expect("a socket");
+            let length = unconnected.send_to_addr(b"four", &address).await;
+            told.set(length.expect("room"));
+        });
+        drop(cut.await);
+        let server = receiving.await.expect("it ends well");
+        let got = server.try_recv(&mut [0; 8]).unwrap_or(0);
+        assert_eq!(got, sent.get());
+    });
+    assert!(most >= 1, "{most}");
+}
