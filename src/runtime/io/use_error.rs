@@ -12,17 +12,16 @@ use crate::error::NoRuntime;
 pub enum UseError {
     /// Another runtime runs on this thread, or none, and the runtime of the socket has not ended.
     #[error(
-        "this was used away from the wheelhouse runtime in which it was made: use it in a task of \
-         that runtime (`Remote::spawn` starts one from another thread); a socket may also be moved \
-         over by `into_std` there and `from_std` here"
+        "used outside the wheelhouse runtime in which it was created: use it in a task of that \
+         runtime (`Remote::spawn` starts one from another thread); a socket can also be moved here, \
+         with `into_std` there and `from_std` here"
     )]
     Elsewhere,
     /// The runtime of the socket has ended.
     #[error(
-        "this was used away from the wheelhouse runtime in which it was made, which has ended: \
-         take the socket out by `into_std` or `into_inner`, and register it by `from_std` or \
-         `Registered::new` in a task of a runtime that runs (`Remote::spawn` starts one from \
-         another thread)"
+        "used outside the wheelhouse runtime in which it was created, which has ended: take it out \
+         by `into_std` or `into_inner`, and register it by `from_std` or `Registered::new` in a \
+         task of a runtime that runs (`Remote::spawn` starts one from another thread)"
     )]
     RuntimeEnded,
     /// The value in a [`Registered`](crate::net::Registered) has another descriptor than it had
