@@ -1,4 +1,4 @@
-//! Spawning with more than a future.
+//! Spawns a task with a name.
 
 use std::panic::Location;
 
@@ -7,7 +7,7 @@ use crate::cell::Label;
 use crate::error::NoRuntime;
 use crate::runtime::{try_with, with};
 
-/// The settings of a task to be spawned.
+/// Spawns a task with settings, such as a name (asyncio: `create_task(…, name=…)`).
 ///
 /// # Examples
 /// ```
@@ -18,28 +18,27 @@ use crate::runtime::{try_with, with};
 /// });
 /// ```
 #[derive(Clone, Debug, Default)]
-#[must_use = "settings do nothing until `spawn` makes a task of them"]
+#[must_use = "a builder does nothing until `spawn` is called"]
 pub struct Builder {
-    /// The task's name.
     name: Option<Box<str>>,
 }
 
 impl Builder {
-    /// Starts without a name.
+    /// Creates a builder without a name.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Names the task, for reports and for [`task::all`](super::all).
+    /// Sets the name of the task, which reports and [`task::all`](super::all) show.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into().into_boxed_str());
         self
     }
 
-    /// Spawns the task; see [`spawn`](super::spawn).
+    /// Spawns the task: see [`spawn`](super::spawn).
     ///
     /// # Cancel safety
-    /// Dropping the handle leaves the task alone, unless it was awaited.
+    /// Dropping the handle does not affect the task, unless the handle was awaited.
     ///
     /// # Panics
     /// Outside of a runtime.
@@ -52,13 +51,13 @@ impl Builder {
         with("spawn", |core| JoinHandle::new(core.spawn(label, future)))
     }
 
-    /// Spawns the task, where there is a runtime.
+    /// Spawns the task; returns an error where [`spawn`](Builder::spawn) panics.
     ///
     /// # Cancel safety
-    /// Dropping the handle leaves the task alone, unless it was awaited.
+    /// Dropping the handle does not affect the task, unless the handle was awaited.
     ///
     /// # Errors
-    /// [`NoRuntime`] outside of a runtime; the future is dropped.
+    /// [`NoRuntime`] outside of a runtime. The future is dropped.
     #[track_caller]
     pub fn try_spawn<F>(self, future: F) -> Result<JoinHandle<F::Output>, NoRuntime>
     where

@@ -1,4 +1,4 @@
-//! Cancelling a task without its join handle, from any thread.
+//! A handle that cancels a task from any thread.
 
 use std::fmt;
 
@@ -6,9 +6,11 @@ use super::Id;
 use crate::error::{Cancelled, Reason};
 use crate::runtime::{Core, TaskRef, try_with};
 
-/// A handle that can only cancel, and that may be cloned and sent anywhere.
+/// A handle that cancels a task. It can be cloned and sent to other threads.
 ///
-/// It keeps neither the task nor its runtime going.
+/// It keeps neither the task nor its runtime alive. Get one from
+/// [`JoinHandle::cancel_handle`](super::JoinHandle::cancel_handle) or
+/// [`TaskInfo::cancel_handle`](super::TaskInfo::cancel_handle).
 ///
 /// # Examples
 /// ```
@@ -22,43 +24,43 @@ use crate::runtime::{Core, TaskRef, try_with};
 #[doc(alias = "AbortHandle")]
 #[derive(Clone)]
 pub struct CancelHandle {
-    /// The task.
     task: TaskRef,
 }
 
 impl CancelHandle {
-    /// A handle to `task`.
     pub(crate) fn new(task: TaskRef) -> Self {
         Self { task }
     }
 
-    /// Asks the task to end, from any thread; see [`JoinHandle::cancel`](super::JoinHandle::cancel).
+    /// Cancels the task, from any thread: see [`JoinHandle::cancel`](super::JoinHandle::cancel).
     ///
-    /// Gives `false` when the task has ended. From another thread a `true` means that the request is on its way.
+    /// Returns `false` if the task has ended. On another thread, `true` means that the request was
+    /// sent; the task may still end before it arrives.
     #[doc(alias = "abort")]
     pub fn cancel(&self) -> bool {
         self.task.cancel(explicit(None))
     }
 
-    /// Like [`cancel`](CancelHandle::cancel), with a message for whoever catches it.
+    /// Like [`cancel`](CancelHandle::cancel), with a message that the [reason](Cancelled::reason)
+    /// contains.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
         self.task.cancel(explicit(Some(message.into())))
     }
 
-    /// Tells whether the task has ended.
+    /// Returns `true` if the task has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.task.is_done()
     }
 
-    /// Gives the task's id.
+    /// Returns the id of the task.
     #[must_use]
     pub fn id(&self) -> Id {
         Id::new(self.task.home().number(), self.task.number())
     }
 }
 
-/// The cancellation of a `cancel()` call made here.
+/// Returns the cancellation for a call of `cancel` by the running task.
 pub(super) fn explicit(message: Option<String>) -> Cancelled {
     let by = try_with(Core::current_id).ok().flatten();
     Cancelled::new(Reason::Explicit(message.map(Into::into)), by)

@@ -1,12 +1,15 @@
-//! Context variables: values that a task has without passing them, and that its children inherit.
+//! Context variables: values that belong to a future, and that spawned tasks inherit.
 //!
 //! ```text
-//!   VAR.with(value, future) ── each poll, the drop ─▶ value on top of what is set around
-//!                                                        └─▶ inner ─▶ what was set before is back
-//!   spawn ─ the child's list is what is inherited of the spawner's, at that moment; what is set later does not reach it
+//!   VAR.with(value, future) ── poll or drop ──▶ a frame with the value, on top
+//!                                               of the frames around
+//!                                                 └─▶ inner future
+//!                                               then the frames around again
+//!   spawn ── the child gets the inheritable frames of this moment
 //! ```
 //!
-//! A program that sets none pays for none: a task carries a list only if one was set where it was spawned.
+//! A program that sets no variables pays nothing: a task has a list of frames only if one was set
+//! where it was spawned.
 
 use std::any::Any;
 use std::fmt;
@@ -21,27 +24,49 @@ use pin_project_lite::pin_project;
 use crate::runtime::{replace_vars_here, vars_here, with};
 use crate::util::vars::{self, Copied, Frame, Inheritance, Vars};
 
-/// A variable whose value depends on the task that reads it (asyncio: `contextvars.ContextVar`); made by
-/// [`context_var!`](crate::context_var).
+/// A variable whose value depends on the task that reads it (asyncio: `contextvars.ContextVar`).
+/// [`context_var!`](crate::context_var) declares one.
 ///
-/// A value is set for a future, by [`with`](ContextVar::with): whatever runs inside of it sees the value, the branches of a
-/// `gather` and whatever it calls included. A task that is spawned there, a group's child too, has the value for its whole
-/// life, unless the variable is declared `not_inherited`. Destructors see it, too: it is set while
-/// the future or the task is dropped, also when that was cut off. A function that [`to_thread`](crate::to_thread) runs has a clone of
-/// the value, if that is `Clone + Send`. There is no `set`: a value ends where its future ends, so nothing needs to be reset.
+/// [`with`](ContextVar::with) sets the value for a future and everything that runs inside it, such
+/// as branches of a `gather` and destructors. There is no `set`: the value ends with the future, so
+/// nothing has to be reset.
+///
+/// - A task that is spawned inside, also a child of a group, inherits the value for its whole life,
+///   unless the variable is declared `not_inherited`.
+/// - A function that [`to_thread`](crate::to_thread) runs gets a clone of the value, if the type is
+///   `Clone + Send`.
+/// - The destructors of the future or task see the value, also after a cancellation.
+///
+/// # Examples
+/// ```
+/// use wheelhouse::{context_var, run, spawn};
+///
+/// context_var! {
+///     /// The user who sent the request.
+///     static USER: String = String::from("nobody");
+/// }
+///
+/// async fn greet() -> String {
+///     format!("hello {}", USER.get())
+/// }
+///
+/// run(async {
+///     let greeting = USER.with("ann".into(), async { spawn(greet()).await.unwrap() });
+///     assert_eq!(greeting.await, "hello ann");
+///     assert_eq!(greet().await, "hello nobody");
+/// });
+/// ```
 #[doc(alias = "LocalKey")]
 #[doc(alias = "task_local")]
 pub struct ContextVar<T: 'static> {
-    /// The value where none is set.
     default: Option<fn() -> T>,
-    /// Who else has what is set.
+    /// Which tasks and threads inherit the value.
     reach: Inheritance,
-    /// For messages.
     name: &'static str,
 }
 
 impl<T: 'static> ContextVar<T> {
-    /// A variable. For [`context_var!`](crate::context_var).
+    /// Creates a variable, for [`context_var!`](crate::context_var).
     #[doc(hidden)]
     pub const fn declared(
         name: &'static str,
@@ -56,7 +81,7 @@ impl<T: 'static> ContextVar<T> {
         }
     }
 
-    /// What names the variable: no two statics that hold something lie at one place.
+    /// Returns the key of the variable: its address, which no other static of non-zero size has.
     fn key(&'static self) -> usize {
         std::ptr::from_ref(self).addr()
     }
@@ -64,31 +89,14 @@ impl<T: 'static> ContextVar<T> {
     /// Runs a future with the variable set to `value`.
     ///
     /// # Cancel safety
-    /// Dropping it drops the future, whose destructors see the value, and then the value, unless
-    /// a spawned task has it.
+    /// Dropping the returned future drops `future`, whose destructors still see the value. The
+    /// value is dropped after that, unless a spawned task has it.
     ///
     /// # Panics
-    /// When polled outside of a runtime.
+    /// If it is polled outside of a runtime.
     ///
     /// # Examples
-    /// ```
-    /// use wheelhouse::{context_var, run, spawn};
-    ///
-    /// context_var! {
-    ///     /// Who asks.
-    ///     static USER: String = String::from("nobody");
-    /// }
-    ///
-    /// async fn greet() -> String {
-    ///     format!("hello {}", USER.get())
-    /// }
-    ///
-    /// run(async {
-    ///     let greeting = USER.with("ann".into(), async { spawn(greet()).await.unwrap() });
-    ///     assert_eq!(greeting.await, "hello ann");
-    ///     assert_eq!(greet().await, "hello nobody");
-    /// });
-    /// ```
+    /// See [`ContextVar`].
     #[doc(alias = "scope")]
     pub fn with<F: IntoFuture>(&'static self, value: T, future: F) -> WithFuture<T, F::IntoFuture> {
         WithFuture {
@@ -111,10 +119,10 @@ impl<T: 'static> ContextVar<T> {
         f()
     }
 
-    /// Gives a copy of the value.
+    /// Returns a clone of the value.
     ///
     /// # Panics
-    /// When the variable is not set here and has no default.
+    /// If the variable is not set here and has no default.
     #[track_caller]
     #[must_use]
     pub fn get(&'static self) -> T
@@ -131,7 +139,7 @@ impl<T: 'static> ContextVar<T> {
         }
     }
 
-    /// Gives a copy of the value; `None` when the variable is not set here and has no default.
+    /// Returns a clone of the value; `None` if the variable is not set here and has no default.
     #[must_use]
     pub fn try_get(&'static self) -> Option<T>
     where
@@ -140,7 +148,8 @@ impl<T: 'static> ContextVar<T> {
         self.read(|value| value.cloned())
     }
 
-    /// Lets `look` see the value: `None` when the variable is not set here and has no default.
+    /// Calls `look` with a reference to the value, and returns its result. The argument is `None`
+    /// if the variable is not set here and has no default.
     pub fn read<R>(&'static self, look: impl FnOnce(Option<&T>) -> R) -> R {
         let value = crate::runtime::try_with(|core| core.find_var(self.key()));
         match value.ok().flatten().or_else(|| vars::find_sent(self.key())) {
@@ -159,23 +168,24 @@ impl<T> fmt::Debug for ContextVar<T> {
     }
 }
 
-/// Tells whether a value can go to other threads. For [`context_var!`](crate::context_var).
+/// Determines whether a value can be sent to other threads, for
+/// [`context_var!`](crate::context_var).
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Threads<T>(PhantomData<T>);
 
 impl<T: Clone + Send + 'static> Threads<T> {
-    /// How it goes there.
+    /// Clones the value for another thread.
     pub const COPIED: Option<Copied> = Some(|value| {
         let value: &T = value.downcast_ref().expect("a variable's own value");
         Box::new(value.clone())
     });
 }
 
-/// What is taken for any other value. For [`context_var!`](crate::context_var).
+/// The fallback for values that cannot be sent, for [`context_var!`](crate::context_var).
 #[doc(hidden)]
 pub trait StaysOnItsThread {
-    /// It does not go there.
+    /// The value is not sent.
     const COPIED: Option<Copied> = None;
 }
 
@@ -185,13 +195,14 @@ pin_project! {
     /// The future of [`ContextVar::with`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct WithFuture<T: 'static, F> {
-        // `None` once it is done, so that its destructor ran inside.
+        // `None` after it is done: it is dropped inside, so that its destructor sees the value.
         #[pin]
         future: Option<F>,
         var: &'static ContextVar<T>,
-        // Until the first poll.
+        // `Some` until the first poll.
         value: Option<T>,
-        // Since then; made anew if what is set around changes, which happens only if the future moves.
+        // `Some` after that. Created again if the frames around change, as when the future moves to
+        // another task.
         frame: Option<Rc<Frame>>,
     }
 
@@ -203,7 +214,7 @@ pin_project! {
 }
 
 impl<T: 'static, F> WithFuture<T, F> {
-    /// The variable on top of what is set around.
+    /// Returns a frame with the value on top of the frames around.
     fn frame(self: Pin<&mut Self>) -> Rc<Frame> {
         let this = self.project();
         let around = vars_here();
@@ -220,7 +231,7 @@ impl<T: 'static, F> WithFuture<T, F> {
         frame
     }
 
-    /// Drops a future that is not done with the variable set: its destructors are its code as much as its polls.
+    /// Drops the future, if it is not done, with the variable set, for its destructors.
     fn drop_inside(mut self: Pin<&mut Self>) {
         if self.future.is_none() {
             return;
@@ -241,7 +252,7 @@ impl<T: 'static, F: Future> Future for WithFuture<T, F> {
         let mut future = self.project().future;
         let inner = future.as_mut().as_pin_mut();
         let polled = inner
-            .expect("a future of `with` was polled after it was done")
+            .expect("a future of `ContextVar::with` was polled after it was done")
             .poll(cx);
         if polled.is_ready() {
             future.set(None);
@@ -258,11 +269,11 @@ impl<T, F> fmt::Debug for WithFuture<T, F> {
     }
 }
 
-/// Puts back what was set around when the inner code returns or panics.
+/// Restores the frames around when the inner code returns or panics.
 struct RestoreVars(Vars);
 
 impl RestoreVars {
-    /// Sets `frame` until it is dropped.
+    /// Sets `frame` until the returned value is dropped.
     fn set(frame: Rc<Frame>) -> Self {
         Self(replace_vars_here(Some(frame)))
     }
@@ -271,21 +282,23 @@ impl RestoreVars {
 impl Drop for RestoreVars {
     fn drop(&mut self) {
         let inner = replace_vars_here(self.0.take());
-        // The last one who has a value drops it, which is somebody else's code.
+        // This may drop a value, which runs third-party code.
         drop(inner);
     }
 }
 
-/// Declares [context variables](crate::task::ContextVar): statics whose value depends on the task that reads them.
+/// Declares [context variables](crate::task::ContextVar): statics whose value depends on the task
+/// that reads them.
 ///
-/// Each may have a default, which is evaluated whenever it is needed, and may be `not_inherited` by spawned tasks.
+/// A variable may have a default, which is evaluated at each read, and may be declared
+/// `not_inherited`, so that spawned tasks do not get its value.
 ///
 /// # Examples
 /// ```
 /// wheelhouse::context_var! {
-///     /// The request that is being served.
+///     /// The number of the current request.
 ///     pub static REQUEST: u64;
-///     /// How deep we are; a spawned task begins anew.
+///     /// The depth of the recursion. A spawned task starts at 0.
 ///     static DEPTH: u32 = 0, not_inherited;
 /// }
 ///
@@ -307,7 +320,7 @@ macro_rules! context_var {
             $crate::context_var!(@inherited $($mode)?),
             {
                 // Where the value is `Clone + Send`, the inherent constant hides the trait's.
-                #[allow(unused_imports, reason = "of no use where the other is taken")]
+                #[allow(unused_imports, reason = "unused if the inherent constant is chosen")]
                 use $crate::task::StaysOnItsThread as _;
                 $crate::task::Threads::<$T>::COPIED
             },

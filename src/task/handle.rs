@@ -1,4 +1,4 @@
-//! The join handle: the one way to a task's result.
+//! The handle of a task, which returns its result.
 
 use std::fmt;
 use std::future::Future;
@@ -11,23 +11,27 @@ use super::{CancelHandle, Id};
 use crate::error::JoinError;
 use crate::runtime::Join;
 
-/// A handle to a spawned task: a future of its result.
+/// The handle of a spawned task (asyncio: `Task`). It is a future that returns the task's result.
 ///
-/// The result is `Err` when the task was cancelled and nothing in it swallowed that, or when it panicked. The result
-/// is given once.
+/// The result is `Err` if the task panicked, or was cancelled and did not swallow the cancellation.
+/// It can be taken once.
 ///
 /// # Cancel safety
-/// Dropping the handle before it was polled leaves the task alone. Dropping it after it was polled, and before the
-/// task ended, cancels the task: awaiting is owning, as in asyncio, where the cancellation of an awaiter passes into
-/// the awaited task. Where a cancellation drops it, the scope or the catch point around waits until the task has ended,
-/// unless that waits for it in turn. [`detach`](JoinHandle::detach) gives that up; `&mut handle` may be awaited, in a
-/// [`timeout`](crate::timeout) for example, without giving the handle away.
+/// Dropping a handle that was never polled does not affect the task. Dropping one that was polled
+/// cancels the task if it has not ended: an awaiter owns the task that it awaits. (In asyncio, too,
+/// cancelling an awaiter cancels the awaited task.) If the handle is dropped by a cancellation, the
+/// cancelled scope or catch point waits until the task has ended, unless the task waits for it in
+/// turn.
 ///
-/// The handle is `Send` when the result is `Send + 'static`. Away from its runtime it can cancel, ask whether the task
-/// has ended, take the result of a task that has, and be dropped.
+/// To prevent this, [`detach`](JoinHandle::detach) the task, or await `&mut handle`, for example in
+/// a [`timeout`](crate::timeout).
+///
+/// # Threads
+/// The handle is `Send` if the result is `Send + 'static`. On other threads it can cancel the task,
+/// check whether it has ended, take its result after that, and be dropped.
 ///
 /// # Panics
-/// When polled or asked after the result was taken; when polled away from its runtime while the task runs.
+/// If it is polled after the result was taken, or polled on another thread while the task runs.
 ///
 /// # Examples
 /// ```
@@ -41,113 +45,120 @@ use crate::runtime::Join;
 /// ```
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
-    /// The reference to the task's cell.
     join: Join<T>,
 }
 
 impl<T> JoinHandle<T> {
-    /// The handle of a new task.
     pub(crate) fn new(join: Join<T>) -> Self {
         Self { join }
     }
 
-    /// Asks the task to end (asyncio calls this `Task.cancel`).
+    /// Cancels the task (asyncio: `Task.cancel`). Returns `false` if it has already ended.
     ///
-    /// A task that never ran is dropped unpolled. A task that waits inside a [`catch_cancel`](crate::catch_cancel) has
-    /// that return the cancellation, and may clean up with awaits, or go on; one inside a [`shield`](crate::shield) hears
-    /// when that is done. Any other task is dropped on its next turn, not inside this call, and ends when the tasks that it
-    /// was awaiting have. Several calls before the task's next turn are one, and the first message stands; one that comes
-    /// while it cleans up is delivered again.
+    /// The task is not stopped inside this call, but when it is polled next:
     ///
-    /// Gives `false`, and does nothing, when the task has ended.
+    /// - A task that never ran is dropped without a poll.
+    /// - In a task that waits inside a [`catch_cancel`](crate::catch_cancel), that returns the
+    ///   cancellation. The task may then clean up, with awaits, or continue.
+    /// - In a task that waits inside a [`shield`](crate::shield), the cancellation arrives after
+    ///   the shielded code is done.
+    /// - Any other task is dropped. It has ended when the tasks that it was awaiting have ended.
+    ///
+    /// Several calls before that poll count as one, with the first message. A call during the
+    /// task's clean-up cancels the clean-up, unless it is shielded.
     #[doc(alias = "abort")]
     pub fn cancel(&self) -> bool {
         self.join.cancel(explicit(None))
     }
 
-    /// Like [`cancel`](JoinHandle::cancel), with a message for whoever catches it.
+    /// Like [`cancel`](JoinHandle::cancel), with a message that the
+    /// [reason](crate::Cancelled::reason) contains.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
         self.join.cancel(explicit(Some(message.into())))
     }
 
-    /// Cancels the task and waits until it is gone, its clean-up included; gives its result.
+    /// Cancels the task, waits until it has cleaned up and ended, and returns its result.
     ///
-    /// That is `Err(JoinError::Cancelled(_))` as a rule, and `Ok` when the task ended by itself or swallowed the
-    /// cancellation.
+    /// Usually this is `Err(JoinError::Cancelled(_))`. It is `Ok` if the task ended before the
+    /// cancellation arrived, or swallowed it.
     ///
     /// # Cancel safety
-    /// Dropped before it was polled, it has done nothing, and the task runs on. When the awaiter is cancelled, the task is
-    /// once more, which its clean-up hears, and the awaiter ends when it has. Foreign code that drops it (`select!`) leaves
-    /// the task cancelled, and unobserved.
+    /// If the future is dropped before its first poll, the task is not cancelled. If the awaiter is
+    /// cancelled, the task is cancelled again, which may interrupt its clean-up, and the awaiter
+    /// waits until it has ended. If third-party code drops the future (`select!`), the task stays
+    /// cancelled, and its result is lost.
     ///
     /// # Errors
-    /// [`JoinError`] when the task gave no value.
+    /// [`JoinError`] if the task returned no value.
     ///
     /// # Panics
-    /// As awaiting the handle does.
+    /// Like awaiting the handle.
     pub async fn cancel_and_wait(self) -> Result<T, JoinError> {
         self.cancel();
         self.await
     }
 
-    /// Gives a handle that can only cancel, to be cloned and sent anywhere.
+    /// Returns a handle that can only cancel. It can be cloned and sent to other threads.
     #[doc(alias = "abort_handle")]
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle::new(self.join.task())
     }
 
-    /// Tells whether the task has ended (asyncio: `Task.done`).
+    /// Returns `true` if the task has ended (asyncio: `Task.done`).
     #[doc(alias = "done")]
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.join.is_done()
     }
 
-    /// Takes the result of a task that has ended; `None` while it has not (asyncio: `Task.result`).
+    /// Takes the result if the task has ended; otherwise returns `None` (asyncio: `Task.result`).
+    ///
+    /// # Errors
+    /// [`JoinError`] if the task returned no value.
     ///
     /// # Panics
-    /// When the result was taken already.
+    /// If the result was already taken.
     #[doc(alias = "result")]
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
         self.is_finished().then(|| self.join.take())
     }
 
-    /// Gives the handle up and lets the task run on, whatever was awaited before.
+    /// Drops the handle without cancelling the task, even if the handle was awaited before.
     pub fn detach(mut self) {
         self.join.disown();
     }
 
-    /// Gives the task's id.
+    /// Returns the id of the task.
     #[must_use]
     pub fn id(&self) -> Id {
         Id::new(self.join.home().number(), self.join.number())
     }
 
-    /// Gives the name that the task was given.
+    /// Returns the name of the task, if it has one.
     #[doc(alias = "get_name")]
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.join.label().name()
     }
 
-    /// Tells where the task was spawned.
+    /// Returns the source location where the task was spawned.
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.join.label().location()
     }
 
-    /// Whether the task has ended; waits without owning, for [`wait`](crate::wait).
+    /// Polls until the task has ended. Unlike a poll of the handle, this does not own the task.
     pub(crate) fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.join.poll_done(cx)
     }
 
-    /// Dropping the handle will leave the task alone.
+    /// Makes a drop of the handle leave the task alone.
     pub(crate) fn disown(&mut self) {
         self.join.disown();
     }
 
-    /// True when the ended task gave no value.
+    /// Returns `true` if the task has ended without a value.
     pub(crate) fn has_failed(&self) -> bool {
         self.join.has_failed()
     }

@@ -1,4 +1,4 @@
-//! Looking at tasks: which one runs, and which there are.
+//! The running task, and all tasks of a runtime.
 
 use std::fmt;
 use std::panic::Location;
@@ -7,15 +7,15 @@ use super::{CancelHandle, Id};
 use crate::error::NoRuntime;
 use crate::runtime::{Task, try_with, with};
 
-/// What a task is doing.
+/// The state of a task: see [`TaskInfo::state`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskState {
-    /// It is being polled: it is the one that asked.
+    /// It is being polled: it is the one that called [`all`] or [`current`].
     Running,
-    /// It is ready and will be polled on a later turn.
+    /// It is in the run queue and will be polled.
     Ready,
-    /// It waits for something.
+    /// It waits to be woken.
     Waiting,
     /// It has ended.
     Finished,
@@ -32,26 +32,23 @@ impl fmt::Display for TaskState {
     }
 }
 
-/// A look at one task.
+/// Information about a task, returned by [`current`] and [`all`].
 ///
-/// Its state is what it was when the look was taken. It stays on its thread; [`cancel_handle`](TaskInfo::cancel_handle)
-/// gives something that travels.
+/// The [state](TaskInfo::state) is that at the time of the call. A `TaskInfo` cannot be sent to
+/// another thread; its [`cancel_handle`](TaskInfo::cancel_handle) can.
 #[derive(Clone)]
 pub struct TaskInfo {
-    /// The task.
     task: Task,
-    /// What it was doing.
     state: TaskState,
 }
 
 impl TaskInfo {
-    /// A look at `task`.
     fn new(task: Task) -> Self {
         let state = state_of(&task);
         Self { task, state }
     }
 
-    /// Gives the task's id.
+    /// Returns the id of the task.
     #[must_use]
     pub fn id(&self) -> Id {
         Id::new(
@@ -60,38 +57,38 @@ impl TaskInfo {
         )
     }
 
-    /// Gives the name that the task was given.
+    /// Returns the name of the task, if it has one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.task.by_ref().label().name()
     }
 
-    /// Tells where the task was spawned; for a main future, where `run` or `block_on` was called.
+    /// Returns the source location where the task was spawned. For a main future it is the call of
+    /// `run` or `block_on`.
     #[must_use]
     pub fn location(&self) -> &'static Location<'static> {
         self.task.by_ref().label().location()
     }
 
-    /// Tells what the task was doing when the look was taken.
+    /// Returns the state of the task at the time of the call that returned this value.
     #[must_use]
     pub fn state(&self) -> TaskState {
         self.state
     }
 
-    /// Names the type of the task's future, as the compiler names it.
+    /// Returns the type name of the task's future.
     #[must_use]
     pub fn future_name(&self) -> &'static str {
         self.task.future_name()
     }
 
-    /// Gives a handle that can cancel the task.
+    /// Returns a handle that can cancel the task.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle::new(self.task.by_ref().clone())
     }
 }
 
-/// What `task` is doing.
 fn state_of(task: &Task) -> TaskState {
     let state = task.state();
     if state.is_done() {
@@ -116,10 +113,10 @@ impl fmt::Debug for TaskInfo {
     }
 }
 
-/// Gives the task that is running this code (asyncio: `current_task`).
+/// Returns the task that runs this code (asyncio: `current_task`).
 ///
 /// # Panics
-/// Outside of a task; [`try_current`] gives `None` there.
+/// Outside of a task; [`try_current`] returns `None` instead.
 ///
 /// # Examples
 /// ```
@@ -136,8 +133,8 @@ pub fn current() -> TaskInfo {
     match try_current() {
         Some(task) => task,
         None if try_with(|_| ()).is_ok() => panic!(
-            "`task::current` was called outside of a task: the runtime runs this code, a waker or a call from \
-             another thread, in no task; `task::try_current` gives `None` there"
+            "`task::current` was called outside of a task: wakers and calls from other threads run in no task; \
+             `task::try_current` returns `None` there"
         ),
         None => panic!(
             "`task::current` was called outside of a task: {}",
@@ -146,7 +143,7 @@ pub fn current() -> TaskInfo {
     }
 }
 
-/// Gives the task that is running this code; `None` outside of a task.
+/// Returns the task that runs this code; `None` outside of a task.
 #[must_use]
 pub fn try_current() -> Option<TaskInfo> {
     try_with(|core| core.current())
@@ -155,7 +152,8 @@ pub fn try_current() -> Option<TaskInfo> {
         .map(TaskInfo::new)
 }
 
-/// Gives the tasks of this runtime that have not ended, in the order of their spawning (asyncio: `all_tasks`).
+/// Returns the tasks of this runtime that have not ended, in the order in which they were spawned
+/// (asyncio: `all_tasks`).
 ///
 /// # Panics
 /// Outside of a runtime.
@@ -164,7 +162,7 @@ pub fn try_current() -> Option<TaskInfo> {
 /// ```
 /// wheelhouse::run(async {
 ///     let waiting = wheelhouse::spawn(std::future::pending::<()>());
-///     assert_eq!(wheelhouse::task::all().len(), 2); // this one, and that
+///     assert_eq!(wheelhouse::task::all().len(), 2); // main and `waiting`
 ///     waiting.cancel();
 /// });
 /// ```

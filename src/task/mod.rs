@@ -1,20 +1,33 @@
-//! Tasks as users see them: spawning, handles, cancellation, and looking at what runs. Floor 3.
+//! Tasks: spawning, awaiting, cancelling and inspecting them.
 //!
-//! A task is owned by its runtime: it vanishes neither when its handle is dropped nor when nobody awaits it. What
-//! becomes of a task when its handle goes:
+//! ```
+//! use wheelhouse::{spawn, task};
 //!
-//! | what happens to the handle | what happens to the task |
+//! wheelhouse::run(async {
+//!     let sum = spawn(async { 1 + 2 });
+//!     assert_eq!(sum.await.unwrap(), 3);
+//!
+//!     let server = task::Builder::new().name("server").spawn(std::future::pending::<()>());
+//!     assert_eq!(task::all().len(), 2); // main and the server
+//!     server.cancel();
+//!     assert!(server.await.unwrap_err().is_cancelled());
+//! });
+//! ```
+//!
+//! The runtime owns its tasks: a task never disappears because its handle was dropped. What happens
+//! to a task depends on what happens to its handle:
+//!
+//! | the handle is | the task |
 //! |---|---|
-//! | awaited to the end | its result is delivered |
-//! | dropped, never awaited; or [`detach`](JoinHandle::detach)ed | it runs on |
-//! | dropped after it was awaited and before the task ended | it is cancelled: awaiting is owning |
-//! | in a [`wait`](crate::wait) that is dropped | it runs on |
-//! | awaited inside a [`shield()`] | it runs on; the cancellation of the awaiter waits |
+//! | awaited to the end | returns its result |
+//! | dropped without being awaited, or [detached](JoinHandle::detach) | continues |
+//! | awaited, and dropped before the task has ended | is cancelled |
+//! | passed to a [`wait`](crate::wait()) that is dropped | continues |
+//! | awaited inside a [`shield()`] | continues; the cancellation of the awaiter waits |
 //!
-//! When the runtime ends, every task is cancelled, given the time to clean up, and dropped. How a cancellation travels, and
-//! who hears of it, is told in the [chapter on cancellation](crate::guide::cancellation).
-//!
-//! What this module is not: it does not decide when a task runs (the runtime's turn does).
+//! At the end of the runtime, every task is cancelled, may clean up, and is dropped. The chapter
+//! [Cancellation](crate::guide::cancellation) explains how a cancellation propagates and how a task
+//! can catch it.
 
 mod builder;
 mod cancel_handle;
@@ -43,15 +56,16 @@ use crate::cell::Label;
 use crate::error::NoRuntime;
 use crate::runtime::{try_with, with};
 
-/// Spawns a task and gives its handle (asyncio calls this `create_task`).
+/// Spawns a task and returns its handle (asyncio: `create_task`).
 ///
-/// The task starts on a later turn, after those that are ready already. It need not be `Send`.
+/// The task starts on a later turn of the loop, after the tasks that are ready already. The future
+/// need not be `Send`.
 ///
 /// # Cancel safety
-/// Dropping the handle leaves the task alone, unless it was awaited: see [`JoinHandle`].
+/// Dropping the handle does not affect the task, unless the handle was awaited: see [`JoinHandle`].
 ///
 /// # Panics
-/// Outside of a runtime; [`try_spawn`] gives that as an error.
+/// Outside of a runtime; [`try_spawn`] returns an error instead.
 ///
 /// # Examples
 /// ```
@@ -73,13 +87,13 @@ where
     with("spawn", |core| JoinHandle::new(core.spawn(label, future)))
 }
 
-/// Spawns a task, where there is a runtime; see [`spawn`].
+/// Spawns a task; returns an error where [`spawn`] panics.
 ///
 /// # Cancel safety
-/// Dropping the handle leaves the task alone, unless it was awaited.
+/// Dropping the handle does not affect the task, unless the handle was awaited.
 ///
 /// # Errors
-/// [`NoRuntime`] outside of a runtime; the future is dropped.
+/// [`NoRuntime`] outside of a runtime. The future is dropped.
 #[track_caller]
 pub fn try_spawn<F>(future: F) -> Result<JoinHandle<F::Output>, NoRuntime>
 where

@@ -1,4 +1,4 @@
-//! Giving way once.
+//! A future that gives way to other tasks once.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 
 use crate::runtime::OwnTurn;
 
-/// Gives way to the other tasks once (asyncio writes `sleep(0)`).
+/// Gives way to the other ready tasks once (asyncio: `sleep(0)`).
 ///
-/// The task goes to the back of the run queue. Works under any executor.
+/// The task goes to the back of the run queue. This works under any executor.
 ///
 /// # Cancel safety
-/// Nothing is lost.
+/// Dropping the future loses nothing.
 ///
 /// # Examples
 /// ```
@@ -30,7 +30,7 @@ pub fn yield_now() -> YieldNow {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct YieldNow {
-    /// What it waits for from the first poll on.
+    /// `Some` from the first poll on.
     own_turn: Option<OwnTurn>,
 }
 
@@ -39,7 +39,7 @@ impl Future for YieldNow {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(own_turn) = &mut self.own_turn {
-            // A poll that is the turn of a group's child is not the one that was given way for.
+            // A poll that only carries the turn of a group's child does not count.
             if !own_turn.is_passed_over() {
                 return Poll::Ready(());
             }

@@ -1,13 +1,13 @@
-//! Running a test in many orders of its tasks.
+//! Runs of a test in many orders of its tasks.
 //!
 //! ```text
 //!   explore: seed 0, 1, 2 … ── all pass ──▶ done
 //!                │ one fails
 //!                ▼
-//!   its schedule: the choices other than first come, first served
-//!                │ shrink: leave some out, and see whether it still fails
+//!   its schedule: the choices that differ from first come, first served
+//!                │ shrink: leaves choices out while the test still fails
 //!                ▼
-//!   panic with the smallest that was found, as a line for `replay`
+//!   panic with the smallest failing schedule, as a line for `replay`
 //! ```
 
 use std::future::Future;
@@ -18,18 +18,22 @@ use crate::cell::Label;
 use crate::runtime::{Order, Schedule, refuse_nesting};
 use crate::util::{Payload, caught, drop_quietly};
 
-/// How many runs are spent on making a failing schedule smaller.
+/// The number of runs that `shrink` may use.
 const SHRINK_RUNS: usize = 400;
 
-/// Runs a test on virtual time once for each seed, its tasks in an order that belongs to the seed, until one fails.
+/// Runs a test once for each seed, on virtual time, until one run fails.
 ///
-/// A test fails by a panic, or by a deadlock, as in [`run`](super::run). The test must not depend on anything else that differs
-/// from run to run, such as real time, threads or the addresses of things.
+/// The seed determines the order in which ready tasks run, and the results of
+/// [`choose`](super::choose). A test fails by a panic or a deadlock, as in [`run`](super::run). It
+/// must not depend on anything else that differs between runs, such as real time, threads or memory
+/// addresses.
 ///
 /// # Panics
-/// When a run fails: with the seed, the message of the run, and a line that [`replay`]s it. Before that the failing order is
-/// made as simple as can be found in some hundred runs, whose messages appear on standard error like that of the first.
-/// Besides, as [`run`](super::run) does.
+/// If a run fails. The message contains the seed, the message of the run, and a line that
+/// [`replay`]s it. Before that, `explore` simplifies the failing order in up to 400 more runs;
+/// their panic messages appear on standard error, too.
+///
+/// It also panics like [`run`](super::run).
 ///
 /// # Examples
 /// ```
@@ -37,12 +41,12 @@ const SHRINK_RUNS: usize = 400;
 /// use std::rc::Rc;
 /// use wheelhouse::{spawn, testing, yield_now};
 ///
-/// // Two clients take the last seat; the second should be refused.
+/// // Two clients want the last seat; the second must be refused.
 /// async fn book(seats: Rc<Cell<u32>>) -> bool {
 ///     if seats.get() == 0 {
 ///         return false;
 ///     }
-///     seats.set(seats.get() - 1); // between check and act there must be no await
+///     seats.set(seats.get() - 1); // no await between the check and this
 ///     yield_now().await;
 ///     true
 /// }
@@ -68,15 +72,15 @@ where
         panic!(
             "seed {seed} fails: {}\nto see it again: wheelhouse::testing::replay(\"{}\", ..)",
             message(&payload),
-            written(&schedule)
+            format_schedule(&schedule)
         );
     }
 }
 
-/// Runs a test once, by a schedule that [`explore()`](super::explore()) has printed.
+/// Runs a test once, in the order that a message of [`explore()`](super::explore()) contains.
 ///
 /// # Panics
-/// As the test did when it was explored; and when `schedule` is not one.
+/// If the test fails, and if `schedule` is not the text of a schedule.
 ///
 /// # Examples
 /// ```
@@ -96,9 +100,9 @@ where
     Fut: Future<Output = ()>,
 {
     refuse_nesting("testing::replay");
-    let Some(schedule) = read(schedule) else {
+    let Some(schedule) = parse_schedule(schedule) else {
         panic!(
-            "`{schedule}` is no schedule: pass the text that `testing::explore` printed, such as \"3:1,17:2\""
+            "`{schedule}` is not a schedule: pass the text that `testing::explore` printed, such as \"3:1,17:2\""
         )
     };
     let runtime = new_runtime();
@@ -106,7 +110,7 @@ where
     finish(runtime, Label::new(Location::caller(), None), test());
 }
 
-/// Runs a test once. Gives the choices that were made, and how it ended.
+/// Runs a test once, and returns the choices that were made and the outcome.
 fn attempt<Fut: Future<Output = ()>>(
     location: &'static Location<'static>,
     order: Order,
@@ -128,7 +132,7 @@ fn attempt<Fut: Future<Output = ()>>(
     (schedule, outcome.and(ended))
 }
 
-/// Leaves out choices as long as the test fails without them.
+/// Leaves out choices while the test still fails without them.
 fn shrink<Fut: Future<Output = ()>>(
     location: &'static Location<'static>,
     mut failing: (Schedule, Payload),
@@ -156,7 +160,7 @@ fn shrink<Fut: Future<Output = ()>>(
     failing
 }
 
-/// A schedule without `size` choices from the one at `start` on.
+/// Returns the schedule without the `size` choices from index `start` on.
 fn without(schedule: &Schedule, start: usize, size: usize) -> Schedule {
     let choices = schedule.iter().enumerate();
     let kept = choices.filter(|(at, _)| !(start..start + size).contains(at));
@@ -164,8 +168,8 @@ fn without(schedule: &Schedule, start: usize, size: usize) -> Schedule {
         .collect()
 }
 
-/// A schedule as text.
-fn written(schedule: &Schedule) -> String {
+/// Formats a schedule.
+fn format_schedule(schedule: &Schedule) -> String {
     let choices = schedule.iter();
     let words: Vec<_> = choices
         .map(|(number, choice)| format!("{number}:{choice}"))
@@ -173,8 +177,8 @@ fn written(schedule: &Schedule) -> String {
     words.join(",")
 }
 
-/// A schedule from text.
-fn read(text: &str) -> Option<Schedule> {
+/// Parses a schedule.
+fn parse_schedule(text: &str) -> Option<Schedule> {
     let words = text
         .split(',')
         .map(str::trim)

@@ -1,33 +1,50 @@
-//! Testing on virtual time, and in many orders. Floor 5.
+//! Tests of asynchronous code, on virtual time and with many task orders.
 //!
-//! [`run`] drives a future like [`wheelhouse::run`](crate::run), but by a clock that stands still while code runs and
-//! jumps to the next deadline when nobody is ready: a sleep of an hour takes microseconds, and a test of timeouts is
-//! exact and repeatable.
+//! ```
+//! use std::time::Duration;
+//! use wheelhouse::{sleep, testing, time, timeout};
 //!
-//! | to test | there is |
+//! // The body of a function with `#[test]`:
+//! testing::run(async {
+//!     let start = time::now();
+//!     let slow_answer = sleep(Duration::from_secs(3600));
+//!     assert!(timeout(Duration::from_secs(60), slow_answer).await.is_err());
+//!     // Exactly one minute by the virtual clock, and some microseconds of real time.
+//!     assert_eq!(time::now() - start, Duration::from_secs(60));
+//! });
+//! ```
+//!
+//! [`run`] drives a future like [`wheelhouse::run`](crate::run), but on a virtual clock. The clock
+//! stands still while code runs, and jumps to the next deadline when all tasks wait.
+//!
+//! | to test | use |
 //! |---|---|
-//! | code that sleeps, times out, retries | [`run`], [`advance`], [`settle`] |
-//! | that no order of the tasks breaks it | [`explore()`], which finds a failing order, and [`replay`], which repeats it |
-//! | that no slow, cut or broken connection breaks it | [`net`], a network in memory |
-//! | what is left to chance, so that it is repeated, too | [`choose()`] |
-//! | that no cancellation breaks it | [`cancel_at_every_step`]; [`Steps`], to look at the world after each |
+//! | code that sleeps, times out or retries | [`run`], [`advance`], [`settle`] |
+//! | that the code works in every order of its tasks | [`explore()`], which finds a failing order, and [`replay`], which repeats it |
+//! | that the code survives slow, partitioned and broken connections | [`net`], a network in memory |
+//! | random input that a failing seed reproduces | [`choose()`] |
+//! | that a future can be cancelled at any point | [`cancel_at_every_step`]; [`Steps`], to check the state after each |
 //! | what happened, in which order, and when | [`Trace`] |
-//! | why it hangs | nothing to call: the report of a deadlock says who waits for what, and who holds that |
+//!
+//! A test that deadlocks fails with a report of which task waits for what, and which task holds it.
 //!
 //! # Guarantees
-//! - While a task runs the clock does not move: two looks at [`time::now`](crate::time::now) agree.
-//! - The clock never jumps over a deadline.
-//! - While something real is in flight (a task waits for a socket or a signal, a [`Remote`](crate::Remote) or a handle of one
-//!   exists) the clock does not jump; it goes on with the machine's until that comes.
-//! - When nothing can ever happen again the test fails with a report of who waits for what, and who holds that, instead of
-//!   hanging.
+//! - The clock does not move while a task runs: two calls of [`time::now`](crate::time::now) return
+//!   the same instant.
+//! - The clock never jumps past a deadline.
+//! - The clock does not jump while the program waits for something real: while a task waits for a
+//!   socket, a thread or a signal, or a [`Remote`](crate::Remote) exists. It then advances like the
+//!   machine's clock.
+//! - If no task can ever be woken again, the test fails with a report instead of hanging.
 //!
-//! # Non-guarantees
-//! - A thread that holds nothing of the runtime but a waker is not seen: give it a [`Remote`](crate::Remote::current).
-//! - The report of a deadlock knows the waits and holds of [`sync`](crate::sync), awaited handles and groups, not what foreign
-//!   code waits for. A permit, or a guard of a lock, that was moved to another task counts as with the one that took it.
-//! - Who stops waiting for a socket, after a timeout for example, counts as waiting until that socket is used again or closed:
-//!   the clock goes on with the machine's meanwhile, and does not jump.
+//! # Limits
+//! - If another thread has nothing of the runtime but a waker, the runtime does not know that it
+//!   will be woken. Give the thread a [`Remote`](crate::Remote::current).
+//! - The report of a deadlock contains waits for and holds of the types in [`sync`](crate::sync),
+//!   for tasks, groups and sockets. It does not contain what third-party code waits for. A permit
+//!   or guard that was moved to another task counts as held by the task that acquired it.
+//! - A socket that a task has stopped waiting for, for example after a timeout, counts as waited
+//!   for until it is used again or closed. Until then, the clock does not jump.
 
 mod explore;
 pub mod net;
@@ -47,12 +64,12 @@ use crate::task::yield_now;
 use crate::time::sleep;
 use crate::util::{Payload, caught, drop_quietly};
 
-/// Runs a future, and the tasks that it spawns, on virtual time, and gives its output.
+/// Runs a future, and the tasks that it spawns, on virtual time, and returns its output.
 ///
 /// # Panics
-/// With a report, when nothing is ready, no timer is set and nothing real is in flight while the future is not done: a
-/// deadlock. The report names each task, where it was spawned, what it waits for and where that was made, who holds that,
-/// and, if they wait for each other in a circle, the circle:
+/// If there is a deadlock: the future is not done, no task is ready, no timer is set, and the
+/// program waits for nothing outside. The panic's message reports which tasks exist, where they
+/// were spawned, what they hold and wait for, and the cycle, if there is one:
 ///
 /// ```text
 /// deadlock: the main task is not done, no task is ready, no timer is set and nothing is in flight. Waiting:
@@ -68,11 +85,12 @@ use crate::util::{Payload, caught, drop_quietly};
 ///   task 2 "pays"
 /// ```
 ///
-/// The names come from [`task::Builder::name`](crate::task::Builder::name) and from `named`, which whatever can be waited for
-/// in [`sync`](crate::sync) has, as [`Lock::named`](crate::sync::Lock::named). Who holds a lock is the task that took it
-/// while the test ran. Outside of tests nothing is written down, and nothing but a look at a flag is paid for it.
+/// The names come from [`task::Builder::name`](crate::task::Builder::name) and from the method
+/// `named` of the types in [`sync`](crate::sync), such as
+/// [`Lock::named`](crate::sync::Lock::named). Holds and waits are recorded only during a test.
 ///
-/// Besides, as [`wheelhouse::run`](crate::run) does.
+/// It also panics like [`wheelhouse::run`](crate::run): if main panics or was cancelled, or if a
+/// runtime is running on this thread.
 ///
 /// # Examples
 /// ```
@@ -96,7 +114,6 @@ pub fn run<F: Future>(future: F) -> F::Output {
     finish(new_runtime(), label, future)
 }
 
-/// A runtime on virtual time.
 fn new_runtime() -> Runtime {
     match Runtime::with_virtual_time() {
         Ok(runtime) => runtime,
@@ -104,10 +121,10 @@ fn new_runtime() -> Runtime {
     }
 }
 
-/// Runs a future and ends the runtime.
+/// Runs a future, and drops the runtime.
 fn finish<F: Future>(runtime: Runtime, label: Label, future: F) -> F::Output {
     let outcome = caught(|| runtime.drive(label, future));
-    // The others clean up before a panic of the future goes on, or its cancellation becomes one.
+    // The other tasks clean up before a panic or cancellation of the future is resumed.
     match (outcome, caught(|| drop(runtime))) {
         (Err(payload), ended) => {
             ended.unwrap_or_else(drop_quietly);
@@ -119,20 +136,20 @@ fn finish<F: Future>(runtime: Runtime, label: Label, future: F) -> F::Output {
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 fn message(payload: &Payload) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&'static str>().copied());
     text.unwrap_or("a panic without text")
 }
 
-/// Lets the other tasks run until none of them is ready, without any time passing.
+/// Waits until no other task is ready. No time passes.
 ///
-/// What they wait for, a timer or a socket, is left alone. A task that yields for ever is always ready, and keeps this
-/// from ending.
+/// The tasks may still wait for timers or sockets afterwards. `settle` does not return while a task
+/// yields in an endless loop, since such a task is always ready.
 ///
 /// # Cancel safety
-/// Dropping it loses nothing.
+/// Dropping the future loses nothing.
 ///
 /// # Panics
 /// Outside of a runtime.
@@ -157,13 +174,14 @@ pub async fn settle() {
     }
 }
 
-/// Chooses one of so many, by the seed of the run: a number from 0 to `count` - 1.
+/// Returns a number from 0 to `count` - 1, chosen by the seed of the run.
 ///
-/// Without a seed it is 0, and so it is where a choice does not matter to a fault that [`explore()`] has found: let 0 stand for what is
-/// usual. [`replay`] chooses the same again.
+/// Returns 0 if the run has no seed. [`replay`] makes the same choices again. When [`explore()`]
+/// simplifies a failure, it sets choices to 0 that do not matter for it; so let 0 stand for the
+/// normal case.
 ///
 /// # Panics
-/// Outside of a runtime, and when `count` is 0.
+/// If `count` is 0, and outside of a runtime.
 ///
 /// # Examples
 /// ```
@@ -173,22 +191,25 @@ pub async fn settle() {
 /// testing::explore(0..10, || async {
 ///     let delay = testing::choose(1000) as u64;
 ///     sleep(Duration::from_millis(delay)).await;
-///     // and then, let something go wrong
+///     // … then inject a fault
 /// });
 /// ```
 #[track_caller]
 pub fn choose(count: usize) -> usize {
-    assert!(count > 0, "there is nothing to choose from");
+    assert!(
+        count > 0,
+        "testing::choose: the count is 0, so there is nothing to choose from"
+    );
     with("testing::choose", |core| core.choose(count))
 }
 
-/// Lets time pass, with all that becomes due on the way, and the tasks [`settle`] after it.
+/// Lets time pass, runs everything that becomes due, and then [`settle`]s.
 ///
-/// On the virtual clock no real time passes. The clock moves by itself, too, when nobody is ready; this is for tests
-/// that look at what has happened at a certain moment.
+/// On a virtual clock no real time passes. The virtual clock also advances without this function,
+/// when all tasks wait; `advance` is for tests that check the state at a certain time.
 ///
 /// # Cancel safety
-/// Dropping it loses nothing.
+/// Dropping the future loses nothing.
 ///
 /// # Panics
 /// Outside of a runtime.

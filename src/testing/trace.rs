@@ -1,4 +1,4 @@
-//! What happened, in order.
+//! A list of events, for assertions about their order and time.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
@@ -7,19 +7,17 @@ use std::time::Duration;
 
 use crate::runtime::try_with;
 
-/// One event.
 #[derive(Clone, Debug)]
 struct TraceEvent {
-    /// When, after the runtime's start; nothing outside of a runtime.
+    /// The time since the runtime's start; `None` outside of a runtime.
     at: Option<Duration>,
-    /// What.
     name: String,
 }
 
-/// A list of events, noted as they happen, to be compared with what should have happened.
+/// A list of events that a test compares with the expected ones.
 ///
-/// Clones share the list. Each event has the moment at which it was noted, by the runtime's clock: under
-/// [`testing::run`](super::run) that is exact.
+/// Clones share the list. Each event has the time at which it was noted, by the clock of the
+/// runtime; under [`testing::run`](super::run) this time is exact.
 ///
 /// # Examples
 /// ```
@@ -43,21 +41,21 @@ struct TraceEvent {
 pub struct Trace(Rc<RefCell<Vec<TraceEvent>>>);
 
 impl Trace {
-    /// Makes an empty one.
+    /// Creates an empty trace.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Notes an event.
+    /// Appends an event.
     pub fn note(&self, name: impl Into<String>) {
         let at = try_with(|core| core.timers.clock().elapsed()).ok();
         let name = name.into();
         self.0.borrow_mut().push(TraceEvent { at, name });
     }
 
-    /// Gives something that notes an event when it is dropped.
-    #[must_use = "it notes the event when it is dropped"]
+    /// Returns a value that appends an event when it is dropped.
+    #[must_use = "dropping it notes the event"]
     pub fn note_on_drop(&self, name: impl Into<String>) -> NoteOnDrop {
         NoteOnDrop {
             trace: self.clone(),
@@ -65,15 +63,17 @@ impl Trace {
         }
     }
 
-    /// Gives the names so far, and forgets them.
-    #[must_use = "the names are forgotten"]
+    /// Returns the names of all events, and clears the list.
+    #[must_use = "the events are removed from the trace"]
     pub fn take(&self) -> Vec<String> {
         let notes = self.0.take();
         notes.into_iter().map(|note| note.name).collect()
     }
 
-    /// Gives the names so far and forgets them, each with its moment: how long after the start of the runtime. What was noted
-    /// outside of a runtime has zero.
+    /// Returns the names of all events with their times, and clears the list.
+    ///
+    /// A time counts from the start of the runtime. It is zero for events that were noted outside
+    /// of a runtime.
     ///
     /// # Examples
     /// ```
@@ -87,7 +87,7 @@ impl Trace {
     ///     assert_eq!(trace.take_timed(), [(Duration::from_secs(5), "five".to_owned())]);
     /// });
     /// ```
-    #[must_use = "the names are forgotten"]
+    #[must_use = "the events are removed from the trace"]
     pub fn take_timed(&self) -> Vec<(Duration, String)> {
         let notes = self.0.take().into_iter();
         notes
@@ -95,10 +95,11 @@ impl Trace {
             .collect()
     }
 
-    /// Checks that these are the names so far, and forgets them.
+    /// Checks the names of all events, and clears the list.
     ///
     /// # Panics
-    /// When they are not: with both lists side by side, and when each event was noted.
+    /// If the names differ. The message shows both lists side by side, with the times of the
+    /// events.
     #[track_caller]
     pub fn expect<S: AsRef<str>>(&self, expected: impl IntoIterator<Item = S>) {
         let expected: Vec<S> = expected.into_iter().collect();
@@ -113,7 +114,7 @@ impl Trace {
 }
 
 impl fmt::Display for Trace {
-    /// One line an event: when, and what.
+    /// Writes one line for each event, with its time and name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for note in &*self.0.borrow() {
             writeln!(f, "{:>12}  {}", moment(note), note.name)?;
@@ -131,13 +132,11 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// Notes an event when it is dropped: see [`Trace::note_on_drop`].
+/// Appends an event to a [`Trace`] when it is dropped: see [`Trace::note_on_drop`].
 #[derive(Debug)]
-#[must_use = "it notes the event when it is dropped"]
+#[must_use = "dropping it notes the event"]
 pub struct NoteOnDrop {
-    /// Where.
     trace: Trace,
-    /// What.
     name: String,
 }
 
@@ -147,13 +146,13 @@ impl Drop for NoteOnDrop {
     }
 }
 
-/// When something was noted.
+/// Formats the time of an event.
 fn moment(note: &TraceEvent) -> String {
     note.at
         .map_or_else(|| "-".to_owned(), |at| format!("{at:?}"))
 }
 
-/// Both lists side by side, the lines that differ marked.
+/// Formats both lists side by side, and marks the lines that differ.
 fn compared(notes: &[TraceEvent], expected: &[&str]) -> String {
     let names = notes.iter().map(|note| note.name.chars().count());
     let width = names.chain([5]).max().unwrap_or_default();

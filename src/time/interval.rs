@@ -1,4 +1,4 @@
-//! Ticks at equal distances.
+//! Periodic ticks.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,13 +9,13 @@ use futures_core::Stream;
 use super::{Sleep, now, sleep_until};
 use crate::util::budget;
 
-/// Ticks every `period`, for the first time at once.
+/// Creates a stream of ticks, one every `period`. The first tick comes at once.
 ///
-/// The ticks lie on a grid that begins now; how late a tick is taken does not shift the next ones, unless
-/// [`MissedTicks`] says so.
+/// The ticks are due at fixed times: now, now + `period`, now + 2 `period`, and so on. A tick that
+/// is taken late does not shift the next ones, unless [`MissedTicks`] says so.
 ///
 /// # Panics
-/// When `period` is zero, and outside of a runtime.
+/// If `period` is zero, and outside of a runtime.
 ///
 /// # Examples
 /// ```
@@ -33,15 +33,16 @@ pub fn interval(period: Duration) -> Interval {
     interval_at(now(), period)
 }
 
-/// Ticks every `period`, for the first time at `start`.
+/// Creates a stream of ticks, one every `period`. The first tick comes at `start`. See
+/// [`interval`].
 ///
 /// # Panics
-/// When `period` is zero, and outside of a runtime.
+/// If `period` is zero, and outside of a runtime.
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(
         !period.is_zero(),
-        "an interval's period must not be zero: its ticks would come all at once"
+        "the period of an interval must not be zero: all ticks would be due at once"
     );
     Interval {
         period,
@@ -51,44 +52,61 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
     }
 }
 
-/// What becomes of ticks whose time passed before they were taken.
+/// What an [`Interval`] does with ticks that were not taken in time, because the task was busy.
 #[doc(alias = "MissedTickBehavior")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissedTicks {
-    /// All of them come, one right after the other, until the grid is caught up with.
+    /// Returns all of them, one immediately after the other, until the interval has caught up.
     #[default]
     Burst,
-    /// They are left out; the next tick is the next on the grid.
+    /// Leaves them out. The next tick comes at its fixed time.
     Skip,
-    /// They are left out, and the grid shifts: the next tick comes a period after the late one was taken.
+    /// Leaves them out and shifts the ticks: the next one comes a period after the late one was
+    /// taken.
     Delay,
 }
 
-/// A stream of ticks; see [`interval`].
+/// A stream of ticks, created by [`interval`] and [`interval_at`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use wheelhouse::time::{MissedTicks, interval};
+/// use wheelhouse::{sleep, testing};
+///
+/// testing::run(async {
+///     let mut ticks = interval(Duration::from_secs(10));
+///     ticks.set_missed_ticks(MissedTicks::Skip);
+///     let first = ticks.tick().await; // at once
+///     sleep(Duration::from_secs(25)).await; // the tick at 20 s is missed
+///     assert_eq!(ticks.tick().await - first, Duration::from_secs(10)); // late, at 25 s
+///     assert_eq!(ticks.tick().await - first, Duration::from_secs(30));
+/// });
+/// ```
 #[derive(Debug)]
 #[must_use = "an interval does nothing unless its ticks are awaited"]
 pub struct Interval {
-    /// The distance of two ticks; not zero.
+    /// Not zero.
     period: Duration,
-    /// What becomes of missed ticks.
     missed: MissedTicks,
     /// Ends at the next tick.
     sleep: Sleep,
-    /// When the next tick is due; `None` when the clock cannot show that.
+    /// When the next tick is due; `None` if an `Instant` cannot represent that.
     next: Option<Instant>,
 }
 
 impl Interval {
-    /// Waits for the next tick and gives the moment at which it was due.
+    /// Waits for the next tick, and returns the time at which it was due.
     ///
-    /// A tick that is late is ready at once; after many of them in one poll of the task, it gives way.
+    /// A tick that is already due is returned at once. (After many such ticks in one poll, the task
+    /// gives way to other tasks.)
     ///
     /// # Cancel safety
-    /// No tick is lost when this is dropped.
+    /// Dropping the future loses no tick.
     ///
     /// # Panics
-    /// In another runtime than the one that it was first awaited in.
+    /// If the interval was first awaited in another runtime.
     pub async fn tick(&mut self) -> Instant {
         std::future::poll_fn(|cx| self.poll_tick(cx)).await
     }
@@ -96,25 +114,25 @@ impl Interval {
     /// Polls for the next tick, in a hand-written future.
     ///
     /// # Panics
-    /// As [`tick`](Interval::tick).
+    /// Like [`tick`](Interval::tick).
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let now = now();
         match self.next {
-            // A late tick needs no wait: it is a step, so that late ticks leave others their turns.
+            // A late tick does not wait, so it spends budget: other tasks get their turns.
             Some(due) if due <= now => ready!(budget::poll_spend(cx.waker())),
             _ => ready!(Pin::new(&mut self.sleep).poll(cx)),
         }
-        // Without a next tick the sleep never ends.
+        // Without a next tick, the sleep never ends.
         let Some(due) = self.next else {
             return Poll::Pending;
         };
-        // A sleep that is new: the entry of one that was waited for would wake the task once more.
+        // A new sleep: the timer of one that was polled would wake the task again.
         self.sleep = sleep_until(due);
         self.set_next(self.after(due, now));
         Poll::Ready(due)
     }
 
-    /// When the tick after the one that was `due` is due, taken at `now`.
+    /// Returns when the next tick is due, after the one at `due` was taken at `now`.
     fn after(&self, due: Instant, now: Instant) -> Option<Instant> {
         let next = due.checked_add(self.period)?;
         if next > now {
@@ -127,15 +145,14 @@ impl Interval {
         }
     }
 
-    /// How long until the next tick on the grid, a time `since` a tick on it.
+    /// Returns the time to the next fixed tick, `since` after one.
     fn until_grid(&self, since: Duration) -> Duration {
         let into = since.as_nanos() % self.period.as_nanos();
-        // Smaller than the period, which is a Duration; its seconds fit.
+        // It is less than the period, which is a `Duration`, so the seconds fit.
         let into = Duration::new((into / 1_000_000_000) as u64, (into % 1_000_000_000) as u32);
         self.period - into
     }
 
-    /// Sets the moment of the next tick.
     fn set_next(&mut self, next: Option<Instant>) {
         self.next = next;
         match next {
@@ -144,25 +161,25 @@ impl Interval {
         }
     }
 
-    /// Starts the grid anew: the next tick comes a period from now, also for a task that waits for
-    /// it already.
+    /// Restarts the interval: the next tick comes one period from now, also for a task that already
+    /// waits for it.
     pub fn reset(&mut self) {
         self.set_next(now().checked_add(self.period));
     }
 
-    /// Gives the distance of two ticks.
+    /// Returns the period.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 
-    /// Tells what becomes of missed ticks.
+    /// Returns what happens to missed ticks.
     #[must_use]
     pub fn missed_ticks(&self) -> MissedTicks {
         self.missed
     }
 
-    /// Decides what becomes of missed ticks.
+    /// Sets what happens to missed ticks. The default is [`MissedTicks::Burst`].
     #[doc(alias = "set_missed_tick_behavior")]
     pub fn set_missed_ticks(&mut self, missed: MissedTicks) {
         self.missed = missed;

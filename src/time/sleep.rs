@@ -1,16 +1,21 @@
-//! Sleeping until a deadline.
+//! Sleeps until a deadline.
 //!
 //! ```text
-//!   new ── first poll ──▶ set: the wheel has an entry with our waker ── fired: the entry is gone ──▶ done
-//!    ▲                     │  │ ▲                                                                    │
-//!    │                     │  └─┘ reset at home: the entry moves, with its waker                      │
-//!    └─ reset elsewhere ───┴───────────────────────────── reset ─────────────────────────────────────┘
-//!   dropped while set: the entry is taken out, by way of the inbox if that happens on a foreign thread
+//!            first poll                          the timer fires
+//!   New ───────────────▶ Set: the wheel has an ─────────────────▶ Done
+//!    ▲                   entry with the waker                       │
+//!    │                     │  │ ▲                                   │
+//!    │                     │  └─┘ reset on the home thread:         │
+//!    │ reset elsewhere     │      the entry moves, with its waker   │
+//!    └─────────────────────┴─────────────── reset ──────────────────┘
 //! ```
 //!
-//! A reset may come from another task than the one that waits, so it must not lose that one's
-//! waker. At home the waker stays in the wheel. Elsewhere the wheel is out of reach: the inbox
-//! takes the entry out and wakes whoever waits, which then sets a new one.
+//! Dropping a sleep that is `Set` removes the entry, by a message if it is dropped on another
+//! thread.
+//!
+//! `reset` may be called by another task than the one that waits, so it must keep that task's
+//! waker. On the home thread the waker stays in the wheel. On another thread the wheel cannot be
+//! reached: a message removes the entry and wakes the waiter, which then sets a new one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,16 +26,17 @@ use crate::runtime::{Core, HomeKey, TimerState, to_instant, to_nanos, try_with, 
 use crate::util::{budget, drop_quietly, wait_graph, wake_quietly};
 use crate::wheel::Key;
 
-/// Sleeps for a time (asyncio: `asyncio.sleep`, in seconds).
+/// Waits for a duration (asyncio: `asyncio.sleep`).
 ///
-/// The time counts from this call, not from the first poll. `sleep(Duration::ZERO)` gives way once. A time that is too
-/// long for the clock, as `Duration::MAX`, never ends.
+/// The time counts from this call, not from the first poll. `sleep(Duration::ZERO)` gives way to
+/// other tasks once, like [`yield_now`](crate::yield_now). A duration that the clock cannot
+/// represent, such as `Duration::MAX`, never ends.
 ///
 /// # Cancel safety
-/// Dropping it forgets the sleep, nothing else.
+/// Dropping the future removes the timer and loses nothing.
 ///
 /// # Panics
-/// Outside of a runtime, whose clock it goes by.
+/// Outside of a runtime.
 ///
 /// # Examples
 /// ```
@@ -54,53 +60,61 @@ pub fn sleep(duration: Duration) -> Sleep {
     }
 }
 
-/// Sleeps until a moment; if that has passed, until the next turn.
+/// Waits until a point in time. If it has passed, waits for the next turn of the loop.
 ///
 /// # Cancel safety
-/// Dropping it forgets the sleep, nothing else.
+/// Dropping the future removes the timer and loses nothing.
 ///
 /// # Panics
 /// Outside of a runtime.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use wheelhouse::{sleep_until, time};
+///
+/// wheelhouse::run(async {
+///     let deadline = time::now() + Duration::from_millis(10);
+///     sleep_until(deadline).await;
+///     assert!(time::now() >= deadline);
+/// });
+/// ```
 #[doc(alias = "call_at")]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     with("sleep_until", |_| Sleep::at(to_nanos(deadline)))
 }
 
-/// The deadline that never comes.
+/// The deadline of a sleep that never ends.
 const NEVER: u64 = u64::MAX;
 
 /// The future of [`sleep`] and [`sleep_until`].
 ///
-/// It can be [`reset`](Sleep::reset) to another deadline, before and after it is done. Polled again when it is done, it
-/// is done again.
+/// It can be [`reset`](Sleep::reset) to another deadline at any time, also after it is done. A
+/// sleep that is done is ready at every further poll.
 ///
 /// # Panics
-/// When it is polled outside of a runtime, or in another one than before.
+/// If it is polled outside of a runtime, or in another runtime than at its first poll.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
-    /// When it ends, in the clock's nanoseconds.
+    /// In nanoseconds of the runtime's clock.
     deadline: u64,
-    /// How far it has come.
     stage: SleepStage,
 }
 
-/// How far a sleep has come.
 #[derive(Debug)]
 enum SleepStage {
     /// Not polled yet.
     New,
     /// Not polled yet, and only gives way once.
     GiveWay,
-    /// Its entry was put into the wheel of that runtime.
+    /// The wheel of this runtime has the entry.
     Set(Key, HomeKey),
-    /// It is over.
     Done,
 }
 
 impl Sleep {
-    /// A new sleep.
     fn at(deadline: u64) -> Self {
         Self {
             deadline,
@@ -108,18 +122,20 @@ impl Sleep {
         }
     }
 
-    /// A sleep of `duration` by the clock of `core`.
     pub(super) fn lasting(core: &Core, duration: Duration) -> Self {
         Self::at(core.timers.clock().after(duration))
     }
 
-    /// Tells when it ends; `None` when that is further off than the clock can show.
+    /// Returns the deadline; `None` if it is later than an `Instant` can represent.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         to_instant(self.deadline)
     }
 
-    /// Tells whether it is over: a poll would be, or was, ready.
+    /// Returns `true` if the timer has fired, so that the next poll is ready.
+    ///
+    /// A sleep that was never polled has no timer, so this is `false` even if the deadline has
+    /// passed.
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
         match self.stage {
@@ -132,14 +148,14 @@ impl Sleep {
         }
     }
 
-    /// The deadline in the clock's nanoseconds.
+    /// Returns the deadline in nanoseconds of the clock.
     pub(super) fn nanos(&self) -> u64 {
         self.deadline
     }
 
-    /// Returns `true` if the deadline is past by the clock, which is looked at only where the timer
-    /// may be late: it is not set yet, or the task that runs gives way and comes again before
-    /// timers are looked at.
+    /// Returns `true` if the deadline has passed and the timer may be late. That is so if the timer
+    /// is not set yet, or if the running task gives way and is polled again before timers are
+    /// checked. In the other cases the clock is not read.
     pub(super) fn is_past(&self) -> bool {
         let is_past = |core: &Core| {
             let gives_way = || {
@@ -152,20 +168,19 @@ impl Sleep {
         try_with(is_past) == Ok(true)
     }
 
-    /// Sets another deadline, as if the sleep were new. A task that waits for the sleep goes on
-    /// waiting, for the new deadline.
+    /// Sets another deadline, as if the sleep were new. A task that waits for the sleep continues
+    /// to wait, until the new deadline.
     ///
     /// This works on every thread.
     pub fn reset(&mut self, deadline: Instant) {
         self.reset_to(to_nanos(deadline));
     }
 
-    /// Sets a deadline that never comes.
+    /// Sets a deadline that never passes.
     pub(super) fn reset_to_never(&mut self) {
         self.reset_to(u64::MAX);
     }
 
-    /// Sets another deadline, in the clock's nanoseconds.
     fn reset_to(&mut self, deadline: u64) {
         self.deadline = deadline;
         self.stage = match self.stage {
@@ -174,7 +189,7 @@ impl Sleep {
         };
     }
 
-    /// Puts the entry into the wheel.
+    /// Adds the entry to the wheel.
     fn insert(&mut self, waker: &Waker) {
         let waker = waker.clone();
         with("Sleep::poll", |core| {
@@ -186,7 +201,7 @@ impl Sleep {
         });
     }
 
-    /// Takes the entry out of the wheel.
+    /// Removes the entry from the wheel.
     #[inline]
     fn unset(&mut self) {
         if let SleepStage::Set(..) = self.stage {
@@ -203,16 +218,16 @@ impl Sleep {
         if self.deadline == NEVER {
             wait_graph::never_fires_no_more(key.to_bits());
         }
-        // The waker may be of third-party code, and this call part of an unwinding.
+        // The drop of the waker may run third-party code, and this may itself run in an unwinding.
         home.at_home_or_send(move |core| drop_quietly(core.timers.remove(key)));
     }
 }
 
-/// Gives the entry another deadline; returns the sleep's new stage.
+/// Sets another deadline of the entry, and returns the new stage of the sleep.
 fn move_entry(key: Key, home: HomeKey, deadline: u64) -> SleepStage {
     match home.with_home(|core| core.timers.reset(key, deadline)) {
         Some(Some(key)) => SleepStage::Set(key, home),
-        // It has fired, so whoever waits was woken and polls again.
+        // It has fired, so the waiter was woken and polls again.
         Some(None) => SleepStage::New,
         None => {
             home.at_home_or_send(move |core| {
@@ -223,11 +238,10 @@ fn move_entry(key: Key, home: HomeKey, deadline: u64) -> SleepStage {
     }
 }
 
-/// Returns the state of the timer `key`.
 fn look(core: &Core, key: Key, home: HomeKey, waker: &Waker) -> TimerState {
     assert!(
         home.is(core),
-        "a Sleep was polled in another runtime than the one that it was first polled in: make it where it is awaited"
+        "a `Sleep` was polled in another runtime than at its first poll: create it in the runtime that awaits it"
     );
     core.timers.state(key, waker)
 }

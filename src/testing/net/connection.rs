@@ -1,5 +1,16 @@
 //! One connection: its two [`End`]s, and the tasks that wait at them.
 //!
+//! ```text
+//!   Stream ── write ──▶ InFlight: frames in order, each with an arrival time
+//!                           │           drawn by the seed; a partition holds them
+//!                           │ arrival: the timer of the reader
+//!                           ▼
+//!   Stream ◀── read ─── End: the bytes that have arrived
+//! ```
+//!
+//! Bytes, the end of a stream, window updates and the close of a peer travel as frames, in order,
+//! in one queue per direction.
+//!
 //! A poll of an end first takes in the frames that have arrived. If the end is not ready, the poll
 //! registers its waker with the end's [`Notifier`] and sets the end's timer to the arrival of the
 //! next frame; the timer wakes the notifier. Sending to an end with waiters updates its timer.
@@ -25,17 +36,14 @@ use crate::time::{Sleep, now, sleep_until};
 use crate::util::budget;
 use crate::util::wait_graph::{Note, ResourceKind};
 
-/// Which end.
+/// An end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// That which connected.
     Client = 0,
-    /// That which accepted.
     Server = 1,
 }
 
 impl Side {
-    /// The other end.
     pub(super) fn other(self) -> Self {
         match self {
             Self::Client => Self::Server,
@@ -44,39 +52,33 @@ impl Side {
     }
 }
 
-/// The endpoints of the two ends.
+/// The hosts and addresses of the two ends, each as `[client, server]`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Endpoints {
-    /// Their hosts: client, server.
     pub(super) hosts: [HostId; 2],
-    /// Their addresses.
     pub(super) addresses: [SocketAddr; 2],
 }
 
 /// An arrival time, and the sleep that notifies the waiters at that time.
 type Timer = Option<(Instant, Sleep)>;
 
-/// A connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// Its network.
     network: Network,
-    /// Its number in there.
+    /// The key of this connection in the network.
     number: u64,
-    /// Where its ends are.
     endpoints: Endpoints,
-    /// The ends.
     ends: RefCell<[End; 2]>,
-    /// Who waits at them.
+    /// The tasks that wait at each end.
     notifiers: [Arc<Notifier>; 2],
-    /// Says which tasks those are, in the report of a deadlock: for bytes, for room.
+    /// The waits of these tasks, for the report of a deadlock: to read and to write at each end.
     notes: [[Note; 2]; 2],
-    /// When the next frame arrives for those who wait.
+    /// The timer of each end that has waiters.
     timers: RefCell<[Timer; 2]>,
 }
 
 impl Connection {
-    /// A new connection, which nobody has been told of.
+    /// Creates a connection. The caller adds it to the network.
     pub(super) fn new(network: Network, number: u64, endpoints: Endpoints) -> Rc<Self> {
         let [client, server] = endpoints.hosts;
         let window = network.link((client, server)).window_size();
@@ -97,18 +99,16 @@ impl Connection {
         })
     }
 
-    /// Where its ends are.
     pub(super) fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
 
-    /// The way from an end to the other.
     fn route_from(&self, side: Side) -> Route {
         let hosts = &self.endpoints.hosts;
         (hosts[side as usize], hosts[side.other() as usize])
     }
 
-    /// Makes one attempt after another, of which the last leaves a waker.
+    /// Polls one operation of an end, and notes its wait for the report of a deadlock.
     fn poll<T>(
         &self,
         (side, kind): (Side, ResourceKind),
@@ -128,7 +128,7 @@ impl Connection {
         polled
     }
 
-    /// The same, and says nothing about the wait.
+    /// Tries an operation. If it is not ready, registers the waker and tries it again.
     fn poll_attempt<T>(
         &self,
         side: Side,
@@ -141,7 +141,7 @@ impl Connection {
         }
         require_runtime()?;
         self.notifiers[side as usize].register(cx.waker());
-        // The waker's clone was foreign code.
+        // Cloning the waker ran third-party code, which may have made the end ready.
         self.absorb(side);
         let again = attempt();
         if again.is_pending() {
@@ -150,7 +150,7 @@ impl Connection {
         again
     }
 
-    /// Reads some bytes, or only looks at them.
+    /// Reads some bytes; with `takes` false, leaves them to be read again.
     pub(super) fn poll_read(
         &self,
         side: Side,
@@ -176,7 +176,6 @@ impl Connection {
         })
     }
 
-    /// Writes some bytes.
     pub(super) fn poll_write(
         &self,
         side: Side,
@@ -200,25 +199,24 @@ impl Connection {
         })
     }
 
-    /// Ends one direction or both.
     pub(super) fn shut_down(&self, side: Side, how: Shutdown) -> io::Result<()> {
         self.absorb(side);
         let ends = self.ends.borrow_mut()[side as usize].shut_down(how)?;
         if ends {
             self.send(side, Frame::End);
         }
-        // Who reads or writes at this end learns of it now.
+        // Tasks that read or write at this end have to see it.
         self.notifiers[side as usize].notify_all();
         Ok(())
     }
 
-    /// Whether the connection is broken, as far as is known at an end.
+    /// Returns `true` if the news that the connection is broken has arrived at this end.
     pub(super) fn is_reset(&self, side: Side) -> bool {
         self.absorb(side);
         self.ends.borrow()[side as usize].is_reset()
     }
 
-    /// Breaks the connection here and now: both ends know at once.
+    /// Breaks the connection at once at both ends.
     pub(super) fn reset(&self) {
         self.ends.borrow_mut().iter_mut().for_each(End::reset);
         self.notifiers
@@ -226,7 +224,7 @@ impl Connection {
             .for_each(|notifier| notifier.notify_all());
     }
 
-    /// Nobody has this end any more. It leaves without a word to the peer but `news`, or what is in order.
+    /// Closes an end. The peer gets `news`, or else the frame that the state of the end requires.
     pub(super) fn leave(&self, side: Side, news: Option<Frame>) {
         self.absorb(side);
         let in_order = self.ends.borrow_mut()[side as usize].leave();
@@ -238,7 +236,7 @@ impl Connection {
         }
     }
 
-    /// Holds what is on a way, or lets it go on.
+    /// Holds the frames on a route, or releases them.
     pub(super) fn set_cut(&self, route: Route, is_cut: bool) {
         for side in [Side::Client, Side::Server] {
             if self.route_from(side.other()) != route {
@@ -254,7 +252,8 @@ impl Connection {
         self.update_timers();
     }
 
-    /// Takes in what has arrived at an end. Who else waits there is woken, if it was anything: it may be theirs.
+    /// Takes in the frames that have arrived at an end. Other tasks that wait there are woken, as
+    /// the frames may be for them.
     fn absorb(&self, side: Side) {
         let is_new = self.ends.borrow_mut()[side as usize].absorb(now());
         if is_new {
@@ -262,7 +261,6 @@ impl Connection {
         }
     }
 
-    /// Sends a frame from an end.
     fn send(&self, side: Side, frame: Frame) {
         let other = side.other() as usize;
         if !self.ends.borrow()[other].is_owned() {
@@ -273,7 +271,8 @@ impl Connection {
         self.update_timers();
     }
 
-    /// How long a frame will take. Only bytes draw a time: the rest goes as fast as can be, but not past them.
+    /// Returns the travel time of a frame. Only bytes have a random latency; other frames have the
+    /// least one, but do not overtake bytes.
     fn trip(&self, side: Side, frame: &Frame) -> Trip {
         let route = self.route_from(side);
         let link = self.network.link(route);
@@ -288,7 +287,7 @@ impl Connection {
         }
     }
 
-    /// Sets the timers of the ends where somebody waits, or wakes them if something has arrived.
+    /// Sets the timers of the ends that have waiters, or wakes the waiters if a frame has arrived.
     fn update_timers(&self) {
         for side in [Side::Client, Side::Server] {
             if self.notifiers[side as usize].has_waiters() {
@@ -297,14 +296,15 @@ impl Connection {
         }
     }
 
-    /// Sets the timer of an end to the moment at which the next frame arrives there.
+    /// Sets the timer of an end to the arrival of the next frame.
     fn set_timer(&self, side: Side) {
         let side = side as usize;
         let old = self.timers.borrow_mut()[side].take();
         let Some(due) = self.ends.borrow()[side].in_flight.due() else {
             return drop(old);
         };
-        // This may be a destructor, after the end of the runtime: whoever waits is then told to ask anew.
+        // Without a runtime (this may run in a destructor after its end) there is no timer: the
+        // waiters are woken and poll again.
         if due <= now() || require_runtime().is_err() {
             drop(old);
             return self.notifiers[side].notify_all();
@@ -322,7 +322,7 @@ fn notify_at(due: Instant, notifier: &Arc<Notifier>) -> Sleep {
     let waker = Waker::from(Arc::clone(notifier));
     let mut sleep = sleep_until(due);
     let polled = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
-    debug_assert!(polled.is_pending(), "it is to come");
+    debug_assert!(polled.is_pending(), "the deadline is in the future");
     sleep
 }
 
@@ -332,7 +332,7 @@ impl Drop for Connection {
     }
 }
 
-/// Counts a transfer, as sockets do: after many of them in one poll, the task gives way.
+/// Spends budget for a transfer, as sockets do, so that a task gives way after many transfers.
 pub(super) fn poll_budget(waker: &Waker) -> Poll<()> {
     budget::poll_spend(waker)
 }

@@ -1,13 +1,14 @@
-//! One end of a connection: what has arrived, what may be sent, what it has been told. Pure data.
+//! The state of one end of a connection. Pure data.
 //!
-//! An end knows only what has arrived, so nothing gets through a cut by itself: neither bytes, nor that the peer has made room, nor
-//! that it has gone.
+//! An end knows only what has arrived. So nothing passes a partition: neither bytes, nor the news
+//! that the peer has read something or has closed.
 //!
 //! ```text
 //!               End               Gone
-//!   streaming ───────▶ half-ended ─────▶ peer gone: reads give the rest, then the end; writes are broken
-//!       │                   │
-//!       └──── Reset ────────┴──────────▶ reset: reads give the rest, then an error; writes an error
+//!   streaming ───────▶ half-ended ─────▶ peer gone: reads return the rest,
+//!       │                   │            then the end; writes fail
+//!       └──── Reset ────────┴──────────▶ reset: reads return the rest,
+//!                                        then fail; writes fail
 //! ```
 
 use std::collections::VecDeque;
@@ -18,35 +19,31 @@ use std::time::Instant;
 
 use super::in_flight::{Frame, InFlight};
 
-/// One end of a connection.
 #[derive(Debug)]
 pub(super) struct End {
-    /// What is on its way here.
+    /// The frames on their way to this end.
     pub(super) in_flight: InFlight,
-    /// Bytes that have arrived and were not read.
+    /// The bytes that have arrived and were not read.
     inbox: VecDeque<u8>,
-    /// How many bytes may be under way from here, or wait there to be read.
+    /// The number of bytes that may be in flight from here or unread by the peer.
     window: usize,
-    /// How many bytes may still be sent.
+    /// The number of bytes that may still be sent.
     send_window: usize,
-    /// How many bytes were read that the peer has not been told of.
+    /// The number of bytes that were read since the last window update.
     unannounced: usize,
-    /// Whether the peer has said that no bytes will follow.
+    /// Whether the peer sends no more bytes.
     has_ended: bool,
-    /// Whether the peer is known to be there no more.
     is_peer_gone: bool,
-    /// Whether the connection is broken.
     is_reset: bool,
-    /// Whether this end still reads.
+    /// Whether this end was not shut down for reading.
     reads: bool,
-    /// Whether this end still writes.
+    /// Whether this end was not shut down for writing.
     writes: bool,
-    /// Whether anybody has this end.
+    /// Whether the stream of this end exists.
     is_owned: bool,
 }
 
 impl End {
-    /// The end of a new connection.
     pub(super) fn new(window: usize) -> Self {
         Self {
             in_flight: InFlight::default(),
@@ -63,7 +60,7 @@ impl End {
         }
     }
 
-    /// Takes in what has arrived by `now`; tells whether that was anything.
+    /// Takes in the frames that have arrived by `now`, and returns `true` if there were any.
     pub(super) fn absorb(&mut self, now: Instant) -> bool {
         let mut is_new = false;
         while let Some(frame) = self.in_flight.next(now) {
@@ -79,7 +76,7 @@ impl End {
         is_new
     }
 
-    /// How many bytes can be read; 0 at the end.
+    /// Returns the number of bytes that can be read; 0 at the end of the stream.
     pub(super) fn readable(&self) -> Poll<io::Result<usize>> {
         match self.inbox.len() {
             0 if self.is_reset => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
@@ -88,16 +85,17 @@ impl End {
         }
     }
 
-    /// Copies bytes, of which there are enough.
+    /// Copies the first bytes of the inbox, which has enough of them.
     pub(super) fn copy(&self, buffer: &mut [u8]) {
         for (to, from) in buffer.iter_mut().zip(&self.inbox) {
             *to = *from;
         }
     }
 
-    /// Takes bytes out, of which there are so many; gives the room that the peer is to be told of.
+    /// Removes `count` bytes, and returns the window update to send, if one is due.
     ///
-    /// That is not done for every few bytes, but when half the window has been read: a peer that waits has filled all of it.
+    /// An update is due when half the window has been read. That is often enough: a peer that waits
+    /// has filled the whole window.
     pub(super) fn take(&mut self, count: usize) -> Option<usize> {
         self.inbox.drain(..count);
         self.unannounced += count;
@@ -105,7 +103,7 @@ impl End {
         is_due.then(|| std::mem::take(&mut self.unannounced))
     }
 
-    /// How many bytes may be written.
+    /// Returns the number of bytes that may be written.
     pub(super) fn writable(&self) -> Poll<io::Result<usize>> {
         match self.send_window {
             _ if self.is_reset => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
@@ -117,12 +115,11 @@ impl End {
         }
     }
 
-    /// Counts bytes that are sent.
     pub(super) fn sends(&mut self, count: usize) {
         self.send_window -= count;
     }
 
-    /// Ends one direction or both; tells whether the peer is to be told the end.
+    /// Ends one direction or both, and returns `true` if an end frame has to be sent.
     pub(super) fn shut_down(&mut self, how: Shutdown) -> io::Result<bool> {
         if self.is_reset {
             return Err(ErrorKind::NotConnected.into());
@@ -131,25 +128,23 @@ impl End {
         Ok(how != Shutdown::Read && std::mem::take(&mut self.writes))
     }
 
-    /// Breaks the connection here and now; what had arrived is lost.
+    /// Breaks the connection. What has arrived is lost.
     pub(super) fn reset(&mut self) {
         self.in_flight.clear();
         self.inbox.clear();
         self.is_reset = true;
     }
 
-    /// Whether the connection is broken, as far as is known here.
     pub(super) fn is_reset(&self) -> bool {
         self.is_reset
     }
 
-    /// Whether anybody has this end.
     pub(super) fn is_owned(&self) -> bool {
         self.is_owned
     }
 
-    /// Nobody has this end any more. Gives what the peer is to be told: who goes while bytes for him are unread breaks the
-    /// connection, as systems do.
+    /// Closes this end, and returns the frame for the peer. As with real sockets, a close with
+    /// unread bytes breaks the connection.
     pub(super) fn leave(&mut self) -> Option<Frame> {
         self.is_owned = false;
         let unread = self.in_flight.clear() | !std::mem::take(&mut self.inbox).is_empty();

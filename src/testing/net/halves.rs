@@ -1,33 +1,35 @@
-//! The two directions of a [`Stream`]: the halves of [`net`], of a simulated stream.
+//! The two directions of a [`Stream`]: the halves of [`net`] for a simulated stream.
 
 use std::io;
 
 use super::stream::Stream;
 use crate::net;
 
-/// The side of a [`Stream`] that reads, lent by [`Stream::split_mut`]: see [`net::ReadHalf`].
+/// The borrowed read half of a [`Stream`], from [`Stream::split_mut`]: see [`net::ReadHalf`].
 pub type ReadHalf<'a> = net::ReadHalf<'a, Stream>;
 
-/// The side of a [`Stream`] that writes, lent by [`Stream::split_mut`]: see [`net::WriteHalf`].
+/// The borrowed write half of a [`Stream`], from [`Stream::split_mut`]: see [`net::WriteHalf`].
 ///
-/// Dropping it does nothing. Closing it by the trait tells the peer the end.
+/// Dropping it does nothing. `close` ends the direction: the peer reads the end of the stream.
 pub type WriteHalf<'a> = net::WriteHalf<'a, Stream>;
 
-/// The side of a [`Stream`] that reads, from [`Stream::into_split`]: see [`net::OwnedReadHalf`].
+/// The owned read half of a [`Stream`], from [`Stream::into_split`]: see [`net::OwnedReadHalf`].
 ///
-/// Dropping it leaves the other half as it is. The connection is closed when both halves are gone.
+/// Dropping it leaves the other half as it is. The connection is closed when both halves are
+/// dropped.
 pub type OwnedReadHalf = net::OwnedReadHalf<Stream>;
 
-/// The side of a [`Stream`] that writes, from [`Stream::into_split`]: see [`net::OwnedWriteHalf`].
+/// The owned write half of a [`Stream`], from [`Stream::into_split`]: see [`net::OwnedWriteHalf`].
 ///
-/// Dropping it tells the peer the end; [`forget`](net::OwnedWriteHalf::forget) drops it without that.
+/// Dropping it ends the direction: the peer reads the end of the stream.
+/// [`forget`](net::OwnedWriteHalf::forget) drops it without that.
 pub type OwnedWriteHalf = net::OwnedWriteHalf<Stream>;
 
 impl ReadHalf<'_> {
-    /// Waits for bytes and copies them, but leaves them to be read again; see [`Stream::peek`].
+    /// Reads bytes without removing them: see [`Stream::peek`].
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// No byte is lost.
     ///
     /// # Errors
     /// As [`Stream::peek`].
@@ -37,10 +39,10 @@ impl ReadHalf<'_> {
 }
 
 impl OwnedReadHalf {
-    /// Waits for bytes and copies them, but leaves them to be read again; see [`Stream::peek`].
+    /// Reads bytes without removing them: see [`Stream::peek`].
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// No byte is lost.
     ///
     /// # Errors
     /// As [`Stream::peek`].

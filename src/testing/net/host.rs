@@ -1,12 +1,14 @@
 //! A host: where programs listen and connect.
 //!
-//! Connecting is three steps, of which each is a trip over the network that a cut holds up; it is made anew when the cut is healed.
-//!
 //! ```text
-//!   connect ── trip there ──▶ does anybody listen? ── yes: both ends are made, one waits to be accepted ── trip back ──▶ Ok
-//!      │                                           └─ no ── trip back ──▶ ConnectionRefused
-//!      └── 127 s ──▶ TimedOut
+//!   connect ── trip to the server ──▶ is there a listener?
+//!                                       ├─ yes: both ends exist, one is in the
+//!                                       │   backlog ── trip back ──▶ Ok
+//!                                       └─ no ──────── trip back ──▶ ConnectionRefused
+//!   after 127 s ──▶ TimedOut
 //! ```
+//!
+//! A partition holds up a trip; the trip starts again when the partition is healed.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -23,40 +25,59 @@ use crate::net::{Target, ToSocketAddrs, happy_eyeballs, target};
 use crate::runtime::require_runtime;
 use crate::time::{sleep, timeout};
 
-/// How long a host tries to connect: as long as Linux does, which asks seven times, after 1, 2, 4 … seconds.
+/// The time limit of a connection attempt. It is that of Linux, which sends seven SYN packets,
+/// after 1, 2, 4 … seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
 
-/// A host of a [`Network`]: where a program listens and connects. A clone is the same host.
+/// A host of a [`Network`], where a program listens and connects. A clone is the same host.
+///
+/// # Examples
+/// ```
+/// use futures::io::{AsyncReadExt, AsyncWriteExt};
+/// use wheelhouse::testing::{self, net::Network};
+///
+/// testing::run(async {
+///     let network = Network::new();
+///     let (server, client) = (network.host("server"), network.host("client"));
+///     let listener = server.listen(80).unwrap();
+///
+///     let mut ours = client.connect("server:80").await.unwrap();
+///     let (mut theirs, peer) = listener.accept().await.unwrap();
+///     assert_eq!(peer.ip(), client.ip());
+///
+///     ours.write_all(b"hello").await.unwrap();
+///     let mut bytes = [0; 5];
+///     theirs.read_exact(&mut bytes).await.unwrap();
+///     assert_eq!(&bytes, b"hello");
+/// });
+/// ```
 #[derive(Clone)]
 pub struct Host {
-    /// Its network.
     network: Network,
-    /// Which one it is.
     id: HostId,
 }
 
 impl Host {
-    /// A host.
     pub(super) fn new(network: Network, id: HostId) -> Self {
         Self { network, id }
     }
 
-    /// Its name.
+    /// Returns the name of the host.
     #[must_use]
     pub fn name(&self) -> String {
         self.network.with_map(|map| map.name(self.id).to_owned())
     }
 
-    /// Its address.
+    /// Returns the IP address of the host.
     #[must_use]
     pub fn ip(&self) -> IpAddr {
         self.network.address(self.id)
     }
 
-    /// Listens at a port; with 0 at one that [`Listener::local_addr`] tells. asyncio hides this in `asyncio.start_server`.
+    /// Listens on a port. Port 0 chooses a free one, which [`Listener::local_addr`] returns.
     ///
     /// # Errors
-    /// [`AddrInUse`](ErrorKind::AddrInUse) when somebody listens there.
+    /// [`AddrInUse`](ErrorKind::AddrInUse) if there is a listener on this port.
     pub fn listen(&self, port: u16) -> io::Result<Listener> {
         let address = match port {
             0 => self.network.with_map(|map| map.free_port(self.id)),
@@ -67,18 +88,25 @@ impl Host {
 
     /// Connects to an address (asyncio: `asyncio.open_connection`).
     ///
-    /// It takes what [`TcpStream::connect`](crate::net::TcpStream::connect) takes; names are those of the network, and `localhost`
-    /// is this host. Of several addresses it takes the first that answers. While the way is cut it waits, and after 127 s gives up;
-    /// [`timeout`] bounds that.
+    /// The argument is that of [`TcpStream::connect`](crate::net::TcpStream::connect). Names are
+    /// those of the network's hosts, and `localhost` is this host. Of several addresses, the first
+    /// that answers is used. While the network is partitioned the attempt waits, for up to 127 s; a
+    /// [`timeout`] makes that shorter.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the attempt up. Whoever listens may have a connection of it to accept then, which ends at once.
+    /// Dropping the future abandons the attempt. The listener may then accept a connection that
+    /// ends at once.
     ///
     /// # Errors
-    /// Outside of a runtime; when the text is no address; [`NotFound`](ErrorKind::NotFound) when the network has no host of that
-    /// name, [`HostUnreachable`](ErrorKind::HostUnreachable) when none has the address; [`ConnectionRefused`](ErrorKind::ConnectionRefused)
-    /// when nobody listens there; [`TimedOut`](ErrorKind::TimedOut); [`ConnectionReset`](ErrorKind::ConnectionReset) when one of the
-    /// hosts crashed meanwhile. Of several addresses, the error of the last one.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput) if the text is not an address,
+    /// - [`NotFound`](ErrorKind::NotFound) if the network has no host of that name, and
+    ///   [`HostUnreachable`](ErrorKind::HostUnreachable) if no host has the IP address,
+    /// - [`ConnectionRefused`](ErrorKind::ConnectionRefused) if there is no listener,
+    /// - [`TimedOut`](ErrorKind::TimedOut) after 127 s,
+    /// - [`ConnectionReset`](ErrorKind::ConnectionReset) if one of the hosts crashed meanwhile,
+    /// - and an error outside of a runtime.
+    ///
+    /// If several addresses were tried, the error of the last one.
     pub async fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<Stream> {
         require_runtime()?;
         let addresses = self.resolve(&address)?;
@@ -90,17 +118,17 @@ impl Host {
         happy_eyeballs(addresses, attempt).await
     }
 
-    /// Lets the program of this host crash: nobody listens here any more, and all connections of the host break at both ends. Who
-    /// connects is refused, until something listens here again.
+    /// Simulates a crash of the program on this host: its listeners stop listening, and all its
+    /// connections break at both ends.
     ///
-    /// The tasks of the program are the caller's to end, since a crashed program does not run on: cancel them, or drop their group. Until then
-    /// its listeners never give another connection, nor an error. To let the machine vanish, rather than the program, use
-    /// [`Network::partition`].
+    /// Later attempts to connect are refused, until a new listener exists. The listeners of the
+    /// crashed program never return another connection, nor an error. The tasks of the program are
+    /// not ended; the test cancels them, for example by cancelling their group. To simulate a
+    /// machine that becomes unreachable, use [`Network::partition`].
     pub fn crash(&self) {
         self.network.crash_host(self.id);
     }
 
-    /// The addresses that are meant.
     fn resolve(&self, address: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
         let (name, port) = match target(address)? {
             Target::Addresses(addresses) => return Ok(addresses),
@@ -119,7 +147,6 @@ impl Host {
         }
     }
 
-    /// Connects to one address.
     async fn handshake(&self, to: SocketAddr) -> io::Result<Stream> {
         let server = self.network.with_map(|map| map.at(to.ip(), self.id));
         let server = server.ok_or(ErrorKind::HostUnreachable)?;
@@ -137,12 +164,12 @@ impl Host {
         }
     }
 
-    /// How often it has crashed.
     fn crashes(&self) -> u64 {
         self.network.with_map(|map| map.crashes(self.id))
     }
 
-    /// Makes a trip over the network. A cut that comes between lets it begin again.
+    /// Waits for the latency of a route. If the route is cut meanwhile, the trip starts again after
+    /// it is healed.
     async fn traverse(&self, route: Route) {
         loop {
             let cuts = poll_fn(|cx| self.network.poll_open(route, cx)).await;
@@ -156,7 +183,8 @@ impl Host {
         }
     }
 
-    /// Connects with whoever listens at a port of `server`, if anybody does.
+    /// Creates a connection and puts it into the backlog of the listener on a port of `server`;
+    /// `None` if there is no listener.
     fn open_connection(&self, server: HostId, port: u16) -> Option<Stream> {
         let server_at = SocketAddr::new(self.network.address(server), port);
         let listens = self.network.port(server_at)?;

@@ -1,55 +1,52 @@
-//! What is under way in one direction of a connection: frames in order, each with the moment at which it arrives. Pure data.
+//! The frames in flight in one direction of a connection, each with its arrival time. Pure data.
 //!
 //! ```text
-//!   send ──▶ [ frame due at t1, frame due at t2, … ] ── next, from t1 on ──▶ the end
-//!                     hold: nothing arrives; release: what is left arrives, in order
+//!   send ──▶ [ frame due at t1, frame due at t2, … ] ── next, from t1 ──▶ End
+//!                hold: no frame arrives
+//!                release: the frames arrive again, in order
 //! ```
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Longer than any test: stands in for moments that no clock can show.
+/// Longer than any test. Replaces durations that an `Instant` cannot represent.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// What one end tells the other.
+/// What one end sends to the other.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
-    /// Bytes.
     Bytes(Vec<u8>),
-    /// So many bytes were read: there is room for more.
+    /// The number of bytes that were read, which the peer may send again.
     WindowUpdate(usize),
-    /// No bytes will follow.
+    /// No more bytes follow.
     End,
-    /// Nobody is there any more, neither to write nor to read.
+    /// The stream at the other end was dropped: it neither writes nor reads.
     Gone,
     /// The connection is broken.
     Reset,
 }
 
-/// How long a frame takes.
+/// The times that determine when a frame arrives.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trip {
-    /// When it is sent.
     pub(super) now: Instant,
-    /// How long it travels.
     pub(super) latency: Duration,
-    /// How long the sender is busy with it.
+    /// How long the frame occupies the sender, by the bandwidth.
     pub(super) sending: Duration,
 }
 
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    /// What is under way, and when it arrives; or, should that be later, when the one in front of it does.
+    /// The frames with their arrival times. A frame never arrives before the one in front of it.
     frames: VecDeque<(Instant, Frame)>,
-    /// When the sender is done with the frame that was sent last.
+    /// When the sender has finished with its last frame.
     busy_until: Option<Instant>,
-    /// Whether the line is cut: nothing arrives.
+    /// Whether the route is cut, so that no frame arrives.
     is_held: bool,
 }
 
 impl InFlight {
-    /// Sends a frame.
     pub(super) fn send(&mut self, frame: Frame, trip: Trip) {
         let begin = self.busy_until.map_or(trip.now, |busy| busy.max(trip.now));
         let sent = after(begin, trip.sending);
@@ -57,24 +54,25 @@ impl InFlight {
         self.frames.push_back((after(sent, trip.latency), frame));
     }
 
-    /// When the next frame arrives; `None` when nothing does.
+    /// Returns when the next frame arrives; `None` if none will.
     pub(super) fn due(&self) -> Option<Instant> {
         let next = self.frames.front().filter(|_| !self.is_held);
         next.map(|(due, _)| *due)
     }
 
-    /// Takes the next frame that has arrived by `now`.
+    /// Removes the next frame that has arrived by `now`.
     pub(super) fn next(&mut self, now: Instant) -> Option<Frame> {
         self.due().filter(|due| *due <= now)?;
         self.frames.pop_front().map(|(_, frame)| frame)
     }
 
-    /// Lets nothing arrive any more.
+    /// Stops the arrival of frames.
     pub(super) fn hold(&mut self) {
         self.is_held = true;
     }
 
-    /// Lets frames arrive again. Those that would have arrived meanwhile are sent once more and arrive at `earliest`.
+    /// Continues the arrival of frames. Those that would have arrived meanwhile arrive at
+    /// `earliest`.
     pub(super) fn release(&mut self, earliest: Instant) {
         if !std::mem::take(&mut self.is_held) {
             return;
@@ -84,7 +82,7 @@ impl InFlight {
         }
     }
 
-    /// Throws away what is under way; tells whether bytes were among it.
+    /// Discards all frames, and returns `true` if there were bytes among them.
     pub(super) fn clear(&mut self) -> bool {
         let frames = std::mem::take(&mut self.frames);
         frames
@@ -93,7 +91,7 @@ impl InFlight {
     }
 }
 
-/// The moment after so long.
+/// Returns `moment + time`, or a time that is far off if an `Instant` cannot represent that.
 pub(super) fn after(moment: Instant, time: Duration) -> Instant {
     moment
         .checked_add(time)

@@ -1,15 +1,16 @@
-//! How a link between two hosts behaves.
+//! The properties of the link between two hosts.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How many bytes a connection takes unread, unless it is set.
+/// The default window of a connection.
 const WINDOW: usize = 64 * 1024;
 
-/// How the way from one host to another behaves: [`Network::set_link`](super::Network::set_link),
-/// [`Network::set_link_between`](super::Network::set_link_between).
+/// The properties of a link between hosts: latency, bandwidth, window, and random breaks.
 ///
-/// A new one is perfect: no delay, no loss.
+/// A new link is perfect: it has no latency, and nothing breaks. Set it with
+/// [`Network::set_link`](super::Network::set_link) or
+/// [`Network::set_link_between`](super::Network::set_link_between).
 ///
 /// # Examples
 /// ```
@@ -21,15 +22,14 @@ const WINDOW: usize = 64 * 1024;
 /// network.set_link(Link::new().latency_between(ms(1)..=ms(20)).bandwidth(1_000_000));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "settings do nothing until a network has them"]
+#[must_use = "a link does nothing until it is set on a network"]
 pub struct Link {
-    /// How long bytes travel.
     latency: RangeInclusive<Duration>,
-    /// Bytes a second.
+    /// Bytes per second.
     bandwidth: Option<u64>,
-    /// How many bytes may be under way or unread.
+    /// The number of bytes that may be in flight or unread.
     window: usize,
-    /// Of how many writes one breaks the connection.
+    /// One of this number of writes breaks the connection.
     breaks: Option<u32>,
 }
 
@@ -40,7 +40,7 @@ impl Default for Link {
 }
 
 impl Link {
-    /// A perfect link, with a window of 64 KiB.
+    /// Creates a perfect link, with a window of 64 KiB.
     pub const fn new() -> Self {
         Self {
             latency: Duration::ZERO..=Duration::ZERO,
@@ -50,72 +50,81 @@ impl Link {
         }
     }
 
-    /// Lets everything take this long, in one direction.
+    /// Sets the latency of one direction.
     pub fn latency(self, latency: Duration) -> Self {
         self.latency_between(latency..=latency)
     }
 
-    /// Lets each write, and each step of connecting, take a time out of this range, chosen by the seed; the shortest where there
-    /// is none. The bytes of one connection keep their order all the same.
+    /// Sets a range of latencies. The seed of the run chooses one for each write and for each step
+    /// of connecting; without a seed it is the shortest. The bytes of a connection still arrive in
+    /// order.
     ///
     /// # Panics
-    /// When the range is empty.
+    /// If the range is empty.
     pub fn latency_between(mut self, latency: RangeInclusive<Duration>) -> Self {
-        assert!(
-            !latency.is_empty(),
-            "a latency needs a range with at least one time in it"
-        );
+        assert!(!latency.is_empty(), "the range of latencies is empty");
         self.latency = latency;
         self
     }
 
-    /// Lets each direction of each connection carry so many bytes a second.
+    /// Sets the number of bytes per second in each direction of each connection.
     ///
     /// # Panics
-    /// When it is none: [`Network::partition`](super::Network::partition) is for that.
+    /// If it is 0. Use [`Network::partition`](super::Network::partition) instead.
     pub fn bandwidth(mut self, bytes_per_second: u64) -> Self {
-        assert!(bytes_per_second > 0, "no bandwidth: use `partition`");
+        assert!(
+            bytes_per_second > 0,
+            "a bandwidth must not be 0; to stop all traffic, use `Network::partition`"
+        );
         self.bandwidth = Some(bytes_per_second);
         self
     }
 
-    /// Lets a connection hold so many bytes that were written and not read; a write beyond that waits. For connections that are
-    /// made afterwards.
+    /// Sets how many bytes each direction of a connection takes that were written and not yet read.
+    /// A write beyond that waits.
     ///
-    /// As with real windows, the writer hears of room when half of it has been read, and by way of the network.
+    /// It applies to connections that are opened later. As with TCP windows, the writer may
+    /// continue when half of the window has been read and the notice of that has travelled over the
+    /// network.
     ///
     /// # Panics
-    /// When it is none.
+    /// If it is 0.
     pub fn window(mut self, bytes: usize) -> Self {
-        assert!(bytes > 0, "without a window nothing can ever be written");
+        assert!(
+            bytes > 0,
+            "a window must not be 0: nothing could be written"
+        );
         self.window = bytes;
         self
     }
 
-    /// Lets one of so many writes, chosen by the seed, break the connection instead: both ends get
-    /// [`ConnectionReset`](std::io::ErrorKind::ConnectionReset). Without a seed, none does.
+    /// Makes one of `writes` writes, chosen by the seed of the run, break the connection: both ends
+    /// get [`ConnectionReset`](std::io::ErrorKind::ConnectionReset). Without a seed, none does.
     ///
     /// # Panics
-    /// When it is fewer than two, as the order in which nothing special happens is to have no fault.
+    /// If it is 0 or 1, since a failure could then not be simplified to a run without breaks.
     pub fn breaks_one_in(mut self, writes: u32) -> Self {
-        assert!(writes > 1, "at least one of two writes has to get through");
+        assert!(
+            writes > 1,
+            "`breaks_one_in` needs at least 2: some writes must succeed"
+        );
         self.breaks = Some(writes);
         self
     }
 
-    /// The shortest time that bytes travel.
+    /// Returns the shortest latency.
     pub(super) fn least_latency(&self) -> Duration {
         *self.latency.start()
     }
 
-    /// A time that bytes travel; `choose` chooses one of so many.
+    /// Returns a latency from the range. `choose(n)` returns a number below `n`.
     pub(super) fn draw_latency(&self, choose: impl FnOnce(usize) -> usize) -> Duration {
         let (least, most) = (*self.latency.start(), *self.latency.end());
         let times = usize::try_from((most - least).as_nanos()).unwrap_or(usize::MAX);
         least + Duration::from_nanos(choose(times.saturating_add(1)) as u64)
     }
 
-    /// How long a sender is busy with so many bytes.
+    /// Returns how long the sender needs for `bytes`, by the bandwidth.
     pub(super) fn sending(&self, bytes: usize) -> Duration {
         let Some(bandwidth) = self.bandwidth else {
             return Duration::ZERO;
@@ -124,12 +133,11 @@ impl Link {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// How many bytes may be under way or unread.
     pub(super) fn window_size(&self) -> usize {
         self.window
     }
 
-    /// Whether a write breaks the connection; `choose` chooses one of so many.
+    /// Returns `true` if a write breaks the connection. `choose(n)` returns a number below `n`.
     pub(super) fn draw_break(&self, choose: impl FnOnce(usize) -> usize) -> bool {
         self.breaks
             .is_some_and(|writes| choose(writes as usize) == 1)

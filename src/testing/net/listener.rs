@@ -1,4 +1,4 @@
-//! The side that waits for connections.
+//! The listener, and the port that it shares with the network.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -16,46 +16,43 @@ use super::stream::Stream;
 use crate::net::{Incoming, Listen};
 use crate::util::wait_graph::{Note, ResourceKind};
 
-/// What a listener and its network share. The network does not own it: a connection that waits here owns the network.
+/// The data that a listener and its network share. The network has only a `Weak` to it: a
+/// connection in the backlog owns the network.
 #[derive(Debug)]
 pub(super) struct Port {
-    /// Where it is.
     address: SocketAddr,
     /// The connections that wait to be accepted.
     backlog: RefCell<VecDeque<Stream>>,
-    /// Whether it has crashed.
     has_crashed: Cell<bool>,
-    /// Who waits for a connection.
+    /// The tasks that wait for a connection.
     notifier: Notifier,
-    /// Says which tasks those are, in the report of a deadlock.
+    /// The waits of these tasks, for the report of a deadlock.
     note: Note,
 }
 
 impl Port {
-    /// Where it is.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A connection comes.
+    /// Adds a connection to the backlog.
     pub(super) fn push(&self, stream: Stream) {
         self.backlog.borrow_mut().push_back(stream);
         self.notifier.notify_all();
     }
 
-    /// No connection will come any more.
+    /// Stops listening, because the program crashed.
     pub(super) fn crash(&self) {
         self.has_crashed.set(true);
         self.refuse_all();
     }
 
-    /// Breaks the connections that wait.
+    /// Breaks the connections in the backlog.
     fn refuse_all(&self) {
         let backlog = self.backlog.take();
         backlog.into_iter().for_each(Stream::abort);
     }
 
-    /// Takes a connection.
     fn poll_accept(&self, cx: &Context<'_>) -> Poll<Stream> {
         if self.backlog.borrow().is_empty() {
             return Poll::Pending;
@@ -66,20 +63,19 @@ impl Port {
     }
 }
 
-/// A listener on a simulated network, from [`Host::listen`](super::Host::listen): the
-/// [`TcpListener`](crate::net::TcpListener) of tests.
+/// A listener on a simulated network, returned by [`Host::listen`](super::Host::listen). It
+/// corresponds to [`TcpListener`](crate::net::TcpListener).
 ///
-/// Any number of connections may wait to be accepted. Dropping it stops listening and breaks those; connections that were accepted
-/// live on.
+/// Its backlog is unbounded. Dropping the listener stops listening and breaks the connections in
+/// the backlog; connections that were accepted are not affected.
+///
+/// The [module](super) and [`Host`](super::Host) have examples.
 pub struct Listener {
-    /// Its network.
     network: Network,
-    /// What the network knows.
     port: Rc<Port>,
 }
 
 impl Listener {
-    /// Listens at an address.
     pub(super) fn new(network: &Network, address: SocketAddr) -> io::Result<Self> {
         let port = Rc::new(Port {
             address,
@@ -97,21 +93,21 @@ impl Listener {
         })
     }
 
-    /// Waits for a connection; gives it, and the address of its other end.
+    /// Waits for a connection, and returns it with the address of the peer.
     ///
-    /// When its host has [crashed](super::Host::crash), this waits for ever.
+    /// Waits forever after its host has [crashed](super::Host::crash).
     ///
     /// # Cancel safety
-    /// No connection is lost: what was not returned stays in the queue.
+    /// No connection is lost: one that was not returned stays in the backlog.
     ///
     /// # Errors
-    /// None; a real listener has some.
+    /// None. The result exists because a real listener may fail.
     pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
         let _waits = self.port.note.until_dropped();
         poll_fn(|cx| self.poll_accept(cx)).await
     }
 
-    /// Asks for a connection; for futures that are written by hand.
+    /// Polls for a connection, in a hand-written future.
     ///
     /// Any number of tasks may wait at once.
     ///
@@ -121,7 +117,7 @@ impl Listener {
         let mut stream = self.port.poll_accept(cx);
         if stream.is_pending() {
             self.port.notifier.register(cx.waker());
-            // The waker's clone was foreign code.
+            // Cloning the waker ran third-party code, which may have connected.
             stream = self.port.poll_accept(cx);
         }
         match stream {
@@ -136,18 +132,18 @@ impl Listener {
         Poll::Ready(Ok((stream, peer)))
     }
 
-    /// The connections as they come, as a stream that never ends.
+    /// Returns a stream of connections, which never ends.
     ///
     /// # Cancel safety
-    /// No connection is lost, whether the stream or its [`next`](Incoming::next) is dropped.
+    /// Dropping the stream or its [`next`](Incoming::next) loses no connection.
     pub fn incoming(&self) -> Incoming<'_, Self> {
         Incoming::of(self)
     }
 
-    /// The address at which it listens.
+    /// Returns the address that it listens on.
     ///
     /// # Errors
-    /// None; a real listener has some.
+    /// None. The result exists because a real listener may fail.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.port.address)
     }

@@ -1,11 +1,4 @@
-//! A network in memory, for testing servers and clients: with delays, cuts and breaks, by the seed and the virtual clock.
-//!
-//! A [`Network`] has [`Host`]s, by name or IP address. A host [listens](Host::listen) and [connects](Host::connect); what comes of
-//! it is a [`Listener`] and a [`Stream`], with the methods and the meaning of [`net::TcpListener`](crate::net::TcpListener) and
-//! [`net::TcpStream`](crate::net::TcpStream). No socket is opened, no thread started and no task spawned.
-//!
-//! A server that is to run on both takes [`impl Listen`](crate::net::Listen), and reads and writes by the traits of `futures::io`. A
-//! client takes a stream, or an `AsyncFn() -> io::Result<S>` that makes one.
+//! A simulated network, to test servers and clients with delays, partitions and crashes.
 //!
 //! ```
 //! use futures::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,7 +10,7 @@
 //! async fn echo(listener: impl Listen) {
 //!     loop {
 //!         let Ok((mut stream, _peer)) = listener.accept().await else {
-//!             sleep(Duration::from_millis(100)).await; // no file descriptor is left, say
+//!             sleep(Duration::from_millis(100)).await; // for example: out of file descriptors
 //!             continue;
 //!         };
 //!         spawn(async move {
@@ -31,7 +24,7 @@
 //!     }
 //! }
 //!
-//! // Delays of up to a second, messages in pieces, a hundred times over: a moment.
+//! // A hundred runs with random delays of up to a second, and with messages in pieces.
 //! testing::explore(0..100, || async {
 //!     let network = Network::new();
 //!     network.set_link(Link::new().latency_between(Duration::ZERO..=Duration::from_secs(1)));
@@ -45,51 +38,50 @@
 //! });
 //! ```
 //!
-//! # What can go wrong
+//! A [`Network`] has [`Host`]s, each with a name or IP address. [`Host::listen`] returns a
+//! [`Listener`] and [`Host::connect`] a [`Stream`]. They have the methods and the behaviour of
+//! [`net::TcpListener`](crate::net::TcpListener) and [`net::TcpStream`](crate::net::TcpStream), but
+//! exist only in memory: no socket is opened, no thread started and no task spawned.
 //!
-//! | what | how |
+//! A server that is to run on both takes an [`impl Listen`](crate::net::Listen) and uses the I/O
+//! traits of `futures::io`. A client takes a stream, or an `AsyncFn() -> io::Result<S>` that opens
+//! one.
+//!
+//! # Faults
+//!
+//! | fault | set by |
 //! |---|---|
-//! | delays, slow links, small windows | [`Link`], for all or between two hosts |
-//! | reads and writes in parts | whenever the run has a seed, unless [`set_fragments`](Network::set_fragments) switches it off |
+//! | delays, slow links, small windows | a [`Link`], for all hosts or between two |
+//! | reads and writes of a part of the bytes | the seed of the run, unless [`set_fragments`](Network::set_fragments) disables it |
 //! | two hosts cannot reach each other | [`partition`](Network::partition), [`partition_one_way`](Network::partition_one_way), until [`heal`](Network::heal) |
-//! | a connection breaks | [`reset`](Network::reset), or by chance: [`Link::breaks_one_in`] |
+//! | a connection breaks | [`reset`](Network::reset), or at random [`Link::breaks_one_in`] |
 //! | a program crashes | [`Host::crash`] |
-//! | nobody listens, the name is unknown, the port is taken | as with real sockets |
+//! | no listener, an unknown name, a port in use | the same errors as with real sockets |
 //!
-//! When a fault comes may be left to the seed with [`testing::choose`](crate::testing::choose).
-//!
-//! # How bytes travel
-//!
-//! ```text
-//!   Stream ── write ──▶ InFlight: frames in order, each with an arrival time
-//!                           │            drawn by the seed; a cut holds them
-//!                           │ arrival: the reader's timer
-//!                           ▼
-//!   Stream ◀── read ─── End: the bytes that have arrived
-//! ```
-//!
-//! Bytes, the end of a stream, window updates and the close of a peer travel as frames, in order, in
-//! one queue per direction. An end knows only what has arrived. A reader that waits holds a timer for
-//! the first frame, so the network spawns no task: [`task::all`](crate::task::all) lists only the
-//! tasks of the program, and a wait that nothing can end is a deadlock, which
-//! [`testing::run`](crate::testing::run) reports.
+//! Use [`testing::choose`](crate::testing::choose) to let the seed determine when a fault occurs.
 //!
 //! # Guarantees
-//! - The bytes of a connection keep their order, and none is lost while the connection is not broken or closed.
-//! - Two runs with the same seed (or the same schedule, in [`replay`](crate::testing::replay)) do the same, when nothing else
-//!   differs: all that is left to chance are choices of the run. A schedule that was made simpler has as few delays and parts as the
-//!   fault needs.
-//! - Nothing crosses a cut: neither bytes, nor an end, nor the room that makes a writer go on, nor a connection.
-//! - Dropping hosts, listeners and streams, in any order and also after the runtime's end, frees their memory and wakes their peers.
+//! - The bytes of a connection arrive in order. None is lost unless the connection breaks or is
+//!   closed.
+//! - Two runs with the same seed, or the same schedule in [`replay`](crate::testing::replay),
+//!   behave in the same way. All random decisions are choices of the run, so
+//!   [`explore`](crate::testing::explore()) also removes the delays and the partial reads that a
+//!   failure does not need.
+//! - Nothing passes a partition: no bytes, no end of a stream, no new connection, and no notice
+//!   that the peer has read something.
+//! - Hosts, listeners and streams may be dropped in any order, also after the end of the runtime.
+//!   Dropping them frees their memory and wakes their peers.
+//! - A wait that nothing can end is a deadlock, which [`testing::run`](crate::testing::run)
+//!   reports.
 //!
-//! # Non-guarantees
-//! - It is a model of connections, not of packets: no loss that is made good, no congestion. Each connection has the bandwidth of its
-//!   link to itself.
-//! - Addresses of real networks are not reached, and names not looked up there.
-//! - Any number of connections waits to be accepted.
-//! - On a real runtime it works as well, and delays then take real time. A network belongs to one runtime: polled in another one than
-//!   before, a stream panics.
-//! - Which of several tasks that wait for the same bytes gets them is not defined.
+//! # Limits
+//! - It models connections, not packets: there is no packet loss, no retransmission and no
+//!   congestion. Each connection has the bandwidth of its link to itself.
+//! - Addresses of real networks cannot be reached, and names are not looked up in DNS.
+//! - The backlog of a listener is unbounded.
+//! - In a real runtime the network works too, and its delays take real time. A network belongs to
+//!   one runtime: a stream panics if it is polled in another one.
+//! - If several tasks wait for the same bytes, it is undefined which of them gets the bytes.
 
 mod connection;
 mod end;

@@ -1,4 +1,4 @@
-//! The network as its users hold it, and what goes wrong in it on purpose.
+//! The handle of a network, with the faults that a test can inject.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -15,9 +15,9 @@ use super::map::{HostId, Map, Route};
 use super::notifier::Notifier;
 use crate::runtime::{next_random, try_with};
 
-/// A network in memory: hosts, and what is between them. A clone is the same network.
+/// A simulated network of [`Host`]s. A clone is the same network.
 ///
-/// See the [module](super) for what it does and does not do.
+/// The [module](super) describes what it does and does not simulate.
 ///
 /// # Examples
 /// ```
@@ -50,15 +50,14 @@ use crate::runtime::{next_random, try_with};
 #[derive(Clone)]
 pub struct Network(Rc<Inner>);
 
-/// What all clones share.
+/// The data that all clones share.
 struct Inner {
-    /// Hosts, links, connections.
     map: RefCell<Map>,
-    /// The state of an own generator; `None`: the run's choices are used.
+    /// The state of the network's own generator; `None` if it uses the choices of the run.
     generator: Option<Cell<u64>>,
     /// Whether reads and writes are cut into parts.
     cuts_parts: Cell<bool>,
-    /// Who waits for a way to be opened.
+    /// The tasks that wait for a route to be opened.
     opened: Notifier,
 }
 
@@ -69,26 +68,27 @@ impl Default for Network {
 }
 
 impl Network {
-    /// A network without hosts, with perfect links.
+    /// Creates a network without hosts and with perfect links.
     ///
-    /// What is left to chance in it is decided by the seed of the run, as [`testing::choose`](crate::testing::choose) does: in
-    /// [`testing::explore`](crate::testing::explore()) and with [`Builder::seed`](crate::Builder::seed). Where there is none,
-    /// latencies are the shortest, reads and writes are whole, and nothing breaks.
+    /// The seed of the run decides everything random in it, as with
+    /// [`testing::choose`](crate::testing::choose). A run has a seed in
+    /// [`testing::explore`](crate::testing::explore()) and with
+    /// [`Builder::seed`](crate::Builder::seed). Without a seed, latencies are the shortest, reads
+    /// and writes are whole, and nothing breaks.
     #[must_use]
     pub fn new() -> Self {
         Self::with_generator(None)
     }
 
-    /// A network that decides by a seed of its own, also where the run has none.
+    /// Creates a network with its own seed, for a run that has none.
     ///
-    /// Prefer [`new`](Self::new) in [`testing::explore`](crate::testing::explore()): what this one decides is the same in each of
-    /// its runs, and is not made simpler when one fails.
+    /// Prefer [`new`](Self::new) in [`testing::explore`](crate::testing::explore()): a network with
+    /// its own seed behaves the same in each run, and is not simplified when a run fails.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self::with_generator(Some(Cell::new(seed)))
     }
 
-    /// A network that decides by a generator.
     fn with_generator(generator: Option<Cell<u64>>) -> Self {
         Self(Rc::new(Inner {
             map: RefCell::default(),
@@ -98,9 +98,9 @@ impl Network {
         }))
     }
 
-    /// The host of this name or IP address; made when it is mentioned for the first time here.
+    /// Returns the host with this name or IP address, and creates it if there is none.
     ///
-    /// Who has only a name gets an address: 10.0.0.1, 10.0.0.2, and so on.
+    /// A host that is created by its name gets one of the addresses 10.0.0.1, 10.0.0.2, ….
     #[must_use]
     pub fn host(&self, name: impl Into<HostName>) -> Host {
         let name = name.into().0;
@@ -108,17 +108,19 @@ impl Network {
         Host::new(self.clone(), id)
     }
 
-    /// Sets how all links behave, whatever was set before. The way of a host to itself stays perfect.
+    /// Sets the link between all hosts, and discards what
+    /// [`set_link_between`](Self::set_link_between) has set. The connections of a host to itself
+    /// stay perfect.
     ///
-    /// It counts for what is sent from now on.
+    /// It applies to what is sent afterwards.
     pub fn set_link(&self, link: Link) {
         self.0.map.borrow_mut().set_link(link);
     }
 
-    /// Sets how one link behaves, in both directions.
+    /// Sets the link between two hosts, in both directions.
     ///
     /// # Panics
-    /// When there is no such host.
+    /// If the network has no such host.
     #[track_caller]
     pub fn set_link_between(&self, a: impl Into<HostName>, b: impl Into<HostName>, link: Link) {
         let (a, b) = (self.find(a), self.find(b));
@@ -127,19 +129,20 @@ impl Network {
         map.set_route((b, a), link);
     }
 
-    /// Sets whether reads and writes are cut into parts, as the seed says: a read may give fewer bytes than there are, a write may
-    /// take fewer than there is room for. They are, unless this switches it off.
+    /// Sets whether reads and writes may transfer fewer bytes than possible, as the seed decides.
+    /// This is on by default.
     pub fn set_fragments(&self, is_on: bool) {
         self.0.cuts_parts.set(is_on);
     }
 
-    /// Cuts two hosts off from each other, until they are [healed](Self::heal).
+    /// Cuts the connection between two hosts, until [`heal`](Self::heal).
     ///
-    /// Connections stall: nothing arrives, neither bytes nor an end, and whoever writes waits when the window is full. Attempts to
-    /// connect wait, too, and give up after 127 s. What was under way is held and arrives after the healing.
+    /// Nothing arrives, neither bytes nor the end of a stream, and a write waits when the window is
+    /// full. Attempts to connect wait, and fail after 127 s. What was in flight is held and arrives
+    /// after `heal`.
     ///
     /// # Panics
-    /// When there is no such host.
+    /// If the network has no such host.
     #[track_caller]
     pub fn partition(&self, a: impl Into<HostName>, b: impl Into<HostName>) {
         let (a, b) = (self.find(a), self.find(b));
@@ -147,20 +150,21 @@ impl Network {
         self.set_cut((b, a), true);
     }
 
-    /// Cuts the way from one host to another, but not the way back.
+    /// Cuts the direction from one host to another, but not the opposite one.
     ///
     /// # Panics
-    /// When there is no such host.
+    /// If the network has no such host.
     #[track_caller]
     pub fn partition_one_way(&self, from: impl Into<HostName>, to: impl Into<HostName>) {
         let route = (self.find(from), self.find(to));
         self.set_cut(route, true);
     }
 
-    /// Opens the way between two hosts, in both directions. What was held arrives after the shortest latency, in order.
+    /// Ends a [`partition`](Self::partition), in both directions. What was held arrives in order,
+    /// after the shortest latency.
     ///
     /// # Panics
-    /// When there is no such host.
+    /// If the network has no such host.
     #[track_caller]
     pub fn heal(&self, a: impl Into<HostName>, b: impl Into<HostName>) {
         let (a, b) = (self.find(a), self.find(b));
@@ -168,7 +172,7 @@ impl Network {
         self.set_cut((b, a), false);
     }
 
-    /// Opens all ways.
+    /// Ends all partitions.
     pub fn heal_all(&self) {
         let cut = self.0.map.borrow().all_cut();
         for route in cut {
@@ -176,27 +180,28 @@ impl Network {
         }
     }
 
-    /// Breaks all connections between two hosts, here and now: both ends get
-    /// [`ConnectionReset`](std::io::ErrorKind::ConnectionReset), what was under way or unread is lost.
+    /// Breaks all connections between two hosts at once. Both ends get
+    /// [`ConnectionReset`](std::io::ErrorKind::ConnectionReset); bytes in flight or unread are
+    /// lost.
     ///
     /// # Panics
-    /// When there is no such host.
+    /// If the network has no such host.
     #[track_caller]
     pub fn reset(&self, a: impl Into<HostName>, b: impl Into<HostName>) {
         let (a, b) = (self.find(a), self.find(b));
         self.reset_those(|hosts| hosts == [a, b] || hosts == [b, a]);
     }
 
-    /// Lets the program of a host crash: see [`Host::crash`].
+    /// Simulates a crash of the program on a host: see [`Host::crash`].
     ///
     /// # Panics
-    /// When there is no such host.
+    /// If the network has no such host.
     #[track_caller]
     pub fn crash(&self, host: impl Into<HostName>) {
         self.crash_host(self.find(host));
     }
 
-    /// A host that was mentioned before: a fault at a host that is not there is a mistake in the test.
+    /// Returns an existing host. A fault at an unknown host is a mistake in the test.
     #[track_caller]
     fn find(&self, name: impl Into<HostName>) -> HostId {
         let name = name.into().0;
@@ -204,13 +209,13 @@ impl Network {
         let found = map.find(&name);
         found.unwrap_or_else(|| {
             panic!(
-                "the network has no host `{name}`, but {:?}: `Network::host` makes one",
+                "the network has no host `{name}`, only {:?}; `Network::host` creates one",
                 map.names()
             )
         })
     }
 
-    /// Cuts or opens a way, and tells all connections on it.
+    /// Cuts or opens a route, for all connections on it.
     fn set_cut(&self, route: Route, is_cut: bool) {
         self.0.map.borrow_mut().set_cut(route, is_cut);
         for connection in self.connections() {
@@ -221,14 +226,13 @@ impl Network {
         }
     }
 
-    /// Those who are connected now.
     fn connections(&self) -> Vec<Rc<Connection>> {
         let mut map = self.0.map.borrow_mut();
         let all = map.connections().values();
         all.filter_map(Weak::upgrade).collect()
     }
 
-    /// Breaks the connections between such hosts.
+    /// Breaks the connections whose hosts `is_meant` selects.
     fn reset_those(&self, is_meant: impl Fn([HostId; 2]) -> bool) {
         for connection in self.connections() {
             if is_meant(connection.endpoints().hosts) {
@@ -237,7 +241,6 @@ impl Network {
         }
     }
 
-    /// A host's program crashes.
     pub(super) fn crash_host(&self, host: HostId) {
         let address = self.address(host);
         let mut map = self.0.map.borrow_mut();
@@ -251,32 +254,29 @@ impl Network {
         }
     }
 
-    /// Reads the map; what is done with it calls nothing foreign.
+    /// Calls `work` with the map. `work` must not run third-party code, as the map is borrowed.
     pub(super) fn with_map<R>(&self, work: impl FnOnce(&mut Map) -> R) -> R {
         work(&mut self.0.map.borrow_mut())
     }
 
-    /// The address of a host.
     pub(super) fn address(&self, host: HostId) -> IpAddr {
         self.0.map.borrow().address(host)
     }
 
-    /// How a way behaves.
     pub(super) fn link(&self, route: Route) -> Link {
         self.0.map.borrow().link(route)
     }
 
-    /// Whether a way is cut.
     pub(super) fn is_cut(&self, route: Route) -> bool {
         self.0.map.borrow().is_cut(route)
     }
 
-    /// Waits for a way to be open; gives how often it has been cut.
+    /// Polls until a route is open, and returns how often it has been cut.
     pub(super) fn poll_open(&self, route: Route, cx: &Context<'_>) -> Poll<u64> {
         if self.is_cut(route) {
             self.0.opened.register(cx.waker());
         }
-        // The waker's clone was foreign code.
+        // Cloning the waker ran third-party code, which may have opened the route.
         if self.is_cut(route) {
             Poll::Pending
         } else {
@@ -284,7 +284,7 @@ impl Network {
         }
     }
 
-    /// Takes in a listener, unless there is one.
+    /// Adds a listener. Returns `false` if its address has one.
     pub(super) fn add_port(&self, port: &Rc<Port>) -> bool {
         let mut map = self.0.map.borrow_mut();
         let is_free = !map.ports().contains_key(&port.address());
@@ -294,7 +294,7 @@ impl Network {
         is_free
     }
 
-    /// Forgets a listener, if it is the one at its address.
+    /// Removes a listener, if it is still the one at its address.
     pub(super) fn forget_port(&self, port: &Rc<Port>) {
         let mut map = self.0.map.borrow_mut();
         let known = map.ports().get(&port.address()).map(Weak::as_ptr);
@@ -303,13 +303,12 @@ impl Network {
         }
     }
 
-    /// Who listens at an address.
+    /// Returns the listener at an address.
     pub(super) fn port(&self, address: SocketAddr) -> Option<Rc<Port>> {
         let mut map = self.0.map.borrow_mut();
         map.ports().get(&address).and_then(Weak::upgrade)
     }
 
-    /// Makes a connection.
     pub(super) fn add_connection(&self, endpoints: Endpoints) -> Rc<Connection> {
         let number = self.0.map.borrow_mut().number_connection();
         let connection = Connection::new(self.clone(), number, endpoints);
@@ -318,12 +317,11 @@ impl Network {
         connection
     }
 
-    /// Forgets a connection.
     pub(super) fn forget_connection(&self, number: u64) {
         self.0.map.borrow_mut().connections().remove(&number);
     }
 
-    /// Chooses one of so many.
+    /// Returns a number below `count`, chosen by the seed.
     fn choose(&self, count: usize) -> usize {
         let Some(generator) = &self.0.generator else {
             return try_with(|core| core.choose(count)).unwrap_or(0);
@@ -337,17 +335,16 @@ impl Network {
         choice as usize
     }
 
-    /// A time that bytes travel.
     pub(super) fn draw_latency(&self, link: &Link) -> Duration {
         link.draw_latency(|count| self.choose(count))
     }
 
-    /// Whether a write breaks its connection.
     pub(super) fn draw_break(&self, route: Route) -> bool {
         self.link(route).draw_break(|count| self.choose(count))
     }
 
-    /// How many of so many bytes are moved: all of them half of the time, or any number but none.
+    /// Returns how many of `bytes` a read or write transfers: all of them in half of the cases,
+    /// else any number from 1.
     pub(super) fn draw_part(&self, bytes: usize) -> usize {
         if bytes < 2 || !self.0.cuts_parts.get() || self.choose(2) == 0 {
             return bytes;
@@ -366,11 +363,10 @@ impl fmt::Debug for Network {
     }
 }
 
-/// Which host: a name, an IP address, or a [`Host`].
+/// The name of a host. It is created from a name, an IP address or a [`Host`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(String);
 
-/// Implements it for what is shown as the name.
 macro_rules! named_by {
     ($($type:ty),*) => {$(
         impl From<$type> for HostName {

@@ -1,4 +1,4 @@
-//! One end of a connection, as its users hold it.
+//! The public stream: one end of a connection.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,30 +14,34 @@ use super::in_flight::Frame;
 use crate::net::{self, Bytes, read_by_ref, write_by_ref};
 
 /// A connection on a simulated network, from [`Host::connect`](super::Host::connect) or
-/// [`Listener::accept`](super::Listener::accept): the [`TcpStream`](crate::net::TcpStream) of tests.
+/// [`Listener::accept`](super::Listener::accept). It corresponds to
+/// [`TcpStream`](crate::net::TcpStream).
 ///
-/// It reads and writes by the traits of [`futures_io`]; `&Stream` implements them too, so one task may read while another writes.
-/// A flush does nothing. Dropping it closes the connection; what was written arrives all the same. As with real sockets, dropping it
-/// while bytes for it are unread breaks the connection instead: the peer gets
+/// It implements the I/O traits of [`futures_io`]. `&Stream` implements them too, so one task may
+/// read while another one writes. A flush does nothing.
+///
+/// Dropping the stream closes the connection. The bytes that were written before still arrive. As
+/// with real sockets, a drop with unread bytes breaks the connection: the peer gets
 /// [`ConnectionReset`](std::io::ErrorKind::ConnectionReset).
 ///
+/// The [module](super) and [`Host`](super::Host) have examples.
+///
 /// # Cancel safety
-/// A read or write that was not ready has done nothing. What is built from several of them (`read_exact`, `write_all`) may have
-/// moved some bytes when it is cancelled, and does not say how many.
+/// A read or write that was not ready has done nothing. `read_exact` and `write_all`, which consist
+/// of several, may have transferred some bytes when they are cancelled.
 ///
 /// # Errors
-/// Reading and writing give [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) on a connection that was broken, and writing
-/// [`BrokenPipe`](std::io::ErrorKind::BrokenPipe) after a shutdown, or when the news that the peer has gone has arrived: what is written
-/// before that is lost. Waiting outside of a runtime is an error, too.
+/// - [`ConnectionReset`](std::io::ErrorKind::ConnectionReset) if the connection is broken,
+/// - [`BrokenPipe`](std::io::ErrorKind::BrokenPipe) for a write after a shutdown, or when this end
+///   knows that the peer has closed (what was written before that is lost),
+/// - and an error for a wait outside of a runtime.
 pub struct Stream {
-    /// The connection.
     connection: Rc<Connection>,
-    /// Which end.
     side: Side,
 }
 
 impl Stream {
-    /// Both ends of a connection: who connected, who accepts.
+    /// Returns both ends of a connection: of the client and of the server.
     pub(super) fn pair(connection: Rc<Connection>) -> (Self, Self) {
         let end = |side| Self {
             connection: Rc::clone(&connection),
@@ -46,48 +50,50 @@ impl Stream {
         (end(Side::Client), end(Side::Server))
     }
 
-    /// Closes it by a reset.
+    /// Closes this end with a reset.
     pub(super) fn abort(self) {
         self.connection.leave(self.side, Some(Frame::Reset));
     }
 
-    /// Whether it is broken.
     pub(super) fn is_reset(&self) -> bool {
         self.connection.is_reset(self.side)
     }
 
-    /// Parts the stream into two halves that may go to different tasks.
+    /// Splits the stream into two halves that different tasks can own.
     ///
-    /// Dropping the half that writes tells the peer the end; [`reunite`](OwnedReadHalf::reunite) undoes the parting.
+    /// Dropping the write half ends its direction: the peer reads the end of the stream.
+    /// [`reunite`](OwnedReadHalf::reunite) joins the halves again.
     #[must_use = "dropping the halves closes the connection"]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         net::split_owned(self)
     }
 
-    /// Lends the two directions, to be used at once in one task.
+    /// Borrows the stream as two halves, to read and write at the same time in one task.
     pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         net::split_borrowed(self)
     }
 
-    /// Ends one direction or both (asyncio: `StreamWriter.write_eof` for [`Shutdown::Write`]).
+    /// Shuts down one direction or both (asyncio: `StreamWriter.write_eof` for
+    /// [`Shutdown::Write`]).
     ///
-    /// After [`Shutdown::Write`] the peer reads the end behind all that was written before.
+    /// After [`Shutdown::Write`], the peer reads all that was written before, and then the end of
+    /// the stream.
     ///
     /// # Errors
-    /// [`NotConnected`](std::io::ErrorKind::NotConnected) when the connection is broken.
+    /// [`NotConnected`](std::io::ErrorKind::NotConnected) if the connection is broken.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.connection.shut_down(self.side, how)
     }
 
-    /// Waits for bytes and copies them, but leaves them to be read again.
+    /// Reads bytes without removing them: the next read returns them again.
     ///
-    /// Gives 0 at the end of the stream.
+    /// Returns 0 at the end of the stream.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// No byte is lost.
     ///
     /// # Errors
-    /// As reading.
+    /// Those of a read.
     pub async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         poll_fn(|cx| {
             self.connection
@@ -96,18 +102,18 @@ impl Stream {
         .await
     }
 
-    /// The address of this end.
+    /// Returns the address of this end.
     ///
     /// # Errors
-    /// None; a real stream has some.
+    /// None. The result exists because a real stream may fail.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.connection.endpoints().addresses[self.side as usize])
     }
 
-    /// The address of the other end.
+    /// Returns the address of the peer.
     ///
     /// # Errors
-    /// None; a real stream has some.
+    /// None. The result exists because a real stream may fail.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.connection.endpoints().addresses[self.side.other() as usize])
     }

@@ -1,14 +1,16 @@
-//! Ending a future at every step of its life, in every way, and checking what is left.
+//! Ends a future at every step of its life, in every way, and checks what is left.
 //!
 //! ```text
-//!             Pending, n-th                   the way allows it                ended
-//!   counting ───────────────▶ frozen (no polls) ───────────────▶ cancel: released ───▶ over (no polls)
-//!       │   ▲                                    │      │                                ▲    ▲
-//!       │   └────── cancel, and it comes again ──┘      └─────── drop ───────────────────┘    │
-//!       └─────────────────────────────────── Ready ───────────────────────────────────────────┘
+//!             n-th Pending                             drop
+//!   Counting ──────────────▶ Frozen ─────────────────────────────▶ Over
+//!     │   ▲                    │ │                                  ▲ ▲
+//!     │   │ release(again)     │ └─ release: Released ── Ready ─────┘ │
+//!     │   └────────────────────┘                                      │
+//!     └────────────────────────── Ready ──────────────────────────────┘
 //! ```
 //!
-//! [`step`] is one step in one way, [`probe`] counts the suspensions and freezes the future.
+//! A frozen future is not polled. [`step`] ends a future at one step in one way; [`probe`] counts
+//! the suspensions and freezes the future.
 
 mod probe;
 mod step;
@@ -25,31 +27,33 @@ use crate::runtime::{refuse_nesting, run};
 use crate::time::{sleep, timeout};
 use crate::util::caught;
 
-/// How many steps a future may have.
+/// The number of steps that a future may have, unless the test sets it.
 const MAX_STEPS: usize = 100;
 
-/// How often a runtime plays a scene before the meters are read for the first time; they are read again after three times as
-/// many.
+/// How often a scene runs in one runtime before the meters are read. They are read again after
+/// three times as many runs.
 const ROUNDS: usize = 12;
 
-/// The same for a scene on the machine's clock.
+/// The same, for a scene in real time.
 const REAL_ROUNDS: usize = 4;
 
-/// Longer than any healthy runtime full of scenes on the machine's clock takes; it only bounds a failing one. On virtual time a
-/// scene that hangs is reported as a deadlock.
+/// The time limit of all runs of a scene in real time. Only a scene that hangs reaches it. In
+/// virtual time, a scene that hangs is reported as a deadlock.
 const REAL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Cancels a future at each of its suspensions, a new one each time, and checks that nothing of it is left.
+/// Cancels a future at each of its suspension points, and checks that nothing of it is left.
 ///
-/// `future` makes the future, with all that it needs. On virtual time it is run until its first suspension and ended there,
-/// then a new one until its second, and so on until it ends by itself; in each of the five [ways](CutMode). Gives the number of
-/// steps, for the test to say how many there should be.
+/// `future` creates the future under test. The first future is run until its first suspension and
+/// ended there, the next one until its second suspension, and so on, until a future ends by itself.
+/// This is done on virtual time, for each [`CutMode`]. Returns the number of suspension points, so
+/// that the test can check it.
 ///
-/// [`Steps`] is for a test that looks at its world after each step.
+/// Use [`Steps`] if the test has to check state after each step.
 ///
 /// # Panics
-/// When something is left: see [`Step::cut`]. The message says at which step, and in which way. When the future panics; when
-/// it has more than 100 steps. Besides, as [`run`](super::run) does.
+/// If something is left of the future (see [`Step::cut`]); if the future panics; if it has more
+/// than 100 suspension points. The message says at which step and in which mode. It also panics
+/// like [`run`](super::run).
 ///
 /// # Examples
 /// ```
@@ -74,18 +78,18 @@ where
     })
 }
 
-/// Something that is counted: its name, and how much of it there is.
+/// A name, and a function that returns an amount.
 type Meter = (&'static str, fn() -> isize);
 
-/// A test that ends a future at every step of its life, in every [`CutMode`], and looks at the world after each.
+/// A test that ends a future at every step, in every [`CutMode`], and checks state after each.
 ///
-/// A step is a suspension: a poll of the future that gives `Pending`. What its parts do inside is not seen, only the future
-/// as a whole. At its n-th suspension the future is frozen: nobody polls it again until it has been ended, whoever wakes it
-/// meanwhile. So "at step n" means exactly n polls.
+/// A step is a suspension of the future under test: a poll that returns `Pending`. At its n-th
+/// suspension the future is frozen: it is not polled again until it is ended, even if it is woken.
+/// So "at step n" means after exactly n polls.
 ///
-/// A *scene*, the closure that [`run`](Steps::run) takes, makes a small world, gives the future under test to [`Step::cut`], and
-/// looks at the world afterwards: is each thing where it should be, once? It is played for n = 1, 2, … until the future ends before
-/// its n-th suspension.
+/// The closure that is passed to [`run`](Steps::run), the *scene*, prepares some state, passes the
+/// future under test to [`Step::cut`], and checks the state afterwards. It runs for n = 1, 2, …
+/// until the future ends before its n-th suspension.
 ///
 /// # Examples
 /// ```
@@ -94,7 +98,7 @@ type Meter = (&'static str, fn() -> isize);
 /// use wheelhouse::testing::{Step, Steps};
 /// use wheelhouse::{finally, yield_now};
 ///
-/// /// Takes a seat, and gives it back however it ends.
+/// /// Takes a seat, and returns it in every case.
 /// async fn visit(seats: Rc<Cell<u32>>) {
 ///     seats.set(seats.get() - 1);
 ///     let back = Rc::clone(&seats);
@@ -104,25 +108,24 @@ type Meter = (&'static str, fn() -> isize);
 /// let steps = Steps::of("visit").run(async |step: &Step| {
 ///     let seats = Rc::new(Cell::new(1));
 ///     step.cut(visit(Rc::clone(&seats))).await;
-///     // A plain drop, as `select!` does it, lets nobody clean up.
+///     // A plain drop, as by `select!`, runs no clean-up that awaits.
 ///     assert!(step.mode.is_drop() || seats.get() == 1);
 /// });
 /// assert_eq!(steps, 1);
 /// ```
 #[must_use = "nothing is tested until `run`"]
 pub struct Steps {
-    /// For messages.
     name: String,
-    /// At how many steps it is ended, if it has more than that.
+    /// The last step, for a future that may have more.
     most: Option<usize>,
-    /// Whether the clock is the machine's.
+    /// Whether the scene runs in real time.
     real: bool,
-    /// What must not grow.
+    /// The amounts that must not grow.
     meters: Vec<Meter>,
 }
 
 impl Steps {
-    /// Begins a test of the future with this name, on virtual time.
+    /// Creates a test on virtual time. Messages contain `name`.
     pub fn of(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -132,35 +135,38 @@ impl Steps {
         }
     }
 
-    /// Ends a future that never ends by itself at this many steps, and not at more.
+    /// Sets the last step, for a future that never ends by itself.
     ///
-    /// Without this a future with more than 100 steps fails the test.
+    /// Without this setting, a future with more than 100 steps fails the test.
     pub fn most(mut self, most: usize) -> Self {
         self.most = Some(most);
         self
     }
 
-    /// Uses the machine's clock, for a scene with sockets or threads in it.
+    /// Runs the scene in real time, for a scene that uses sockets or threads.
     pub fn real(mut self) -> Self {
         self.real = true;
         self
     }
 
-    /// Adds a measure that must not grow: bytes, descriptors, entries of a table.
+    /// Adds an amount that must not grow: allocated bytes, file descriptors, entries of a table.
     ///
-    /// It must say the same when a runtime has played the scene 12 times and 36 times more, so that whatever grows a little each time
-    /// shows, even where it is kept in something that grows by doubling. When the runtime has gone, it must say what it said
-    /// before.
+    /// It is read after the scene has run 12 times in one runtime and again after 36 more times;
+    /// both values must be equal. (So a leak shows even in a collection that grows by doubling. In
+    /// [real time](Steps::real) it is 4 and 12 times.) It must also be the same before and after
+    /// the runtime.
     pub fn meter(mut self, name: &'static str, read: fn() -> isize) -> Self {
         self.meters.push((name, read));
         self
     }
 
-    /// Plays the scene for every step and way, each in a runtime of its own. Gives the number of steps.
+    /// Runs the scene for every step and mode, each in its own runtime, and returns the number of
+    /// steps.
     ///
     /// # Panics
-    /// When a check of the scene, of [`Step::cut`] or of a meter fails: with the step, the way, and what went wrong. When the
-    /// future has too many steps; when a runtime runs on this thread already.
+    /// If the scene or [`Step::cut`] panics or a [meter](Steps::meter) grows: the message contains
+    /// the step, the mode and the cause. If the future has too many steps, or a runtime is running
+    /// on this thread.
     #[track_caller]
     pub fn run(self, scene: impl AsyncFn(&Step)) -> usize {
         refuse_nesting("testing::Steps::run");
@@ -168,12 +174,12 @@ impl Steps {
         most.into_iter().max().unwrap_or_default()
     }
 
-    /// Plays it for every step in one way. Gives the number of steps.
+    /// Runs the scene for every step in one mode, and returns the number of steps.
     #[track_caller]
     fn steps_of(&self, mode: CutMode, scene: &impl AsyncFn(&Step)) -> usize {
         for number in 1..=self.most.unwrap_or(MAX_STEPS) {
             let step = Step::new(number, mode);
-            if let Err(payload) = caught(|| self.play(&step, scene)) {
+            if let Err(payload) = caught(|| self.run_scene(&step, scene)) {
                 let (name, text) = (&self.name, message(&payload));
                 panic!("{name}, {mode:?} at suspension {number}: {text}");
             }
@@ -183,14 +189,14 @@ impl Steps {
         }
         assert!(
             self.most.is_some(),
-            "{} has more than {MAX_STEPS} steps; if it never ends, say so by `most`",
+            "{} has more than {MAX_STEPS} steps; if it never ends, set the last step with `Steps::most`",
             self.name
         );
         self.most.unwrap_or_default()
     }
 
-    /// Plays it for one step in one way, and reads the meters.
-    fn play(&self, step: &Step, scene: &impl AsyncFn(&Step)) {
+    /// Runs the scene for one step in one mode, and reads the meters.
+    fn run_scene(&self, step: &Step, scene: &impl AsyncFn(&Step)) {
         let rounds = if self.real {
             REAL_ROUNDS
         } else if self.meters.is_empty() {
@@ -198,18 +204,18 @@ impl Steps {
         } else {
             ROUNDS
         };
-        self.in_a_runtime(play_rounds(step, scene, 1));
+        self.in_a_runtime(run_rounds(step, scene, 1));
         let before = self.read();
         self.in_a_runtime(async {
-            play_rounds(step, scene, rounds).await;
+            run_rounds(step, scene, rounds).await;
             let early = self.read();
-            play_rounds(step, scene, 3 * rounds).await;
+            run_rounds(step, scene, 3 * rounds).await;
             self.compare("while a runtime lives", &early);
         });
         self.compare("when the runtime has gone", &before);
     }
 
-    /// Runs `future` on the clock that it needs.
+    /// Runs `future` in virtual or real time.
     fn in_a_runtime(&self, future: impl Future<Output = ()>) {
         if self.real {
             run(async {
@@ -221,14 +227,15 @@ impl Steps {
         }
     }
 
-    /// What the meters say. The list is made before they are read, so that it does not show in the difference.
+    /// Reads the meters. The vector is allocated before, so that a meter of bytes does not count
+    /// it.
     fn read(&self) -> Vec<isize> {
         let mut values = Vec::with_capacity(self.meters.len());
         values.extend(self.meters.iter().map(|(_, read)| read()));
         values
     }
 
-    /// Checks that the meters say what they said.
+    /// Checks that the amounts have not changed.
     fn compare(&self, when: &str, before: &[isize]) {
         for ((name, read), before) in self.meters.iter().zip(before) {
             let grown = read() - before;
@@ -249,8 +256,9 @@ impl fmt::Debug for Steps {
     }
 }
 
-/// Plays a scene so often, and lets the loop clear up after each time.
-async fn play_rounds(step: &Step, scene: &impl AsyncFn(&Step), rounds: usize) {
+/// Runs a scene several times. The sleep after each run lets the loop process what the scene
+/// dropped.
+async fn run_rounds(step: &Step, scene: &impl AsyncFn(&Step), rounds: usize) {
     for _ in 0..rounds {
         scene(step).await;
         sleep(Duration::from_nanos(1)).await;

@@ -1,56 +1,50 @@
-//! Who counts the suspensions of a future and freezes it: see the picture in the module above.
+//! Counts the suspensions of a future and freezes it: see the diagram in the parent module.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-/// Where a probed future stands.
+/// The state of a probed future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProbeStage {
-    /// Its suspensions are counted.
+    /// Suspensions are counted.
     Counting,
-    /// It was suspended often enough: nobody may poll it.
+    /// The future is not polled until it is ended.
     Frozen,
-    /// It was cancelled: it may be polled.
+    /// The future was cancelled, and is polled again.
     Released,
-    /// It has ended, or was dropped.
+    /// The future has ended or was dropped.
     Over,
 }
 
-/// What is known about a probed future. It is also the waker that the future gets.
+/// The observer of a probed future. It is also the waker that the future gets.
 pub(super) struct Probe {
-    /// Whether it is ended only when it has been woken.
+    /// Whether the future may be ended only after it has been woken.
     when_woken: bool,
-    /// What changes.
     state: Mutex<ProbeState>,
 }
 
-/// The part of a [`Probe`] that changes.
 struct ProbeState {
-    /// Where the future stands.
     stage: ProbeStage,
-    /// How often it was suspended.
     suspensions: usize,
-    /// At which suspension it is frozen.
+    /// The number of the suspension at which the future is frozen.
     freezes_at: usize,
-    /// Whether it was woken since the last poll.
+    /// Whether the future was woken since its last poll.
     woken: bool,
-    /// Who polls it.
+    /// The waker of the task that polls the future.
     poller: Option<Waker>,
-    /// Who ends it.
+    /// The waker of the task that ends the future.
     ender: Option<Waker>,
 }
 
 impl ProbeState {
-    /// Whether the future may be ended now.
     fn may_end(&self, when_woken: bool) -> bool {
         self.stage == ProbeStage::Frozen && (self.woken || !when_woken)
     }
 }
 
 impl Probe {
-    /// Of a future that was not polled.
     pub(super) fn new(freezes_at: usize, when_woken: bool) -> Self {
         Self {
             when_woken,
@@ -65,22 +59,20 @@ impl Probe {
         }
     }
 
-    /// What changes.
     fn state(&self) -> MutexGuard<'_, ProbeState> {
         self.state.lock().expect("nothing panics under this lock")
     }
 
-    /// Whether the future may be ended now.
     pub(super) fn may_end(&self) -> bool {
         self.state().may_end(self.when_woken)
     }
 
-    /// Whether the future has gone.
+    /// Returns `true` if the future has ended or was dropped.
     pub(super) fn is_over(&self) -> bool {
         self.state().stage == ProbeStage::Over
     }
 
-    /// Wakes whoever ends the future.
+    /// Wakes the task that ends the future.
     fn wake_ender(&self) {
         let ender = self.state().ender.take();
         if let Some(ender) = ender {
@@ -88,7 +80,7 @@ impl Probe {
         }
     }
 
-    /// Begins a poll of the future; pending while nobody may poll it.
+    /// Begins a poll of the future; `Pending` if the future is frozen.
     fn begin(&self, poller: &Waker) -> Poll<()> {
         let mut state = self.state();
         let old = state.poller.replace(poller.clone());
@@ -103,7 +95,7 @@ impl Probe {
         }
     }
 
-    /// The future was suspended.
+    /// Counts a suspension, and freezes the future if it is the chosen one.
     fn suspended(&self) {
         let mut state = self.state();
         state.suspensions += 1;
@@ -114,18 +106,16 @@ impl Probe {
         }
     }
 
-    /// The future has ended.
     fn over(&self) {
         self.state().stage = ProbeStage::Over;
         self.wake_ender();
     }
 
-    /// Waits until the future may be ended, `true`, or has ended, `false`.
+    /// Waits until the future may be ended (`true`) or has ended (`false`).
     pub(super) async fn frozen(&self) -> bool {
         poll_fn(|cx| self.poll_frozen(cx)).await
     }
 
-    /// See [`frozen`](Probe::frozen).
     fn poll_frozen(&self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.state();
         match state.stage {
@@ -140,8 +130,8 @@ impl Probe {
         }
     }
 
-    /// Lets the future be polled again; a wake that came meanwhile gets through. It is frozen once more at its next
-    /// suspension, if `again`.
+    /// Allows polls of the future again, and passes on a wake that came meanwhile. With `again`,
+    /// the future is frozen at its next suspension.
     pub(super) fn release(&self, again: bool) {
         let mut state = self.state();
         state.stage = match (state.stage, again) {
@@ -162,7 +152,7 @@ impl Wake for Probe {
     fn wake(self: Arc<Self>) {
         let mut state = self.state();
         state.woken = true;
-        // Whoever drops the future has polled it before.
+        // In the drop modes there is no ender: the task that polls the future drops it.
         let ender = match state.stage {
             ProbeStage::Frozen => state.ender.take(),
             _ => None,
@@ -175,16 +165,14 @@ impl Wake for Probe {
     }
 }
 
-/// The future under test, and who watches it.
+/// The future under test, with its [`Probe`].
 pub(super) struct Probed<F> {
-    /// The future, until it has ended.
+    /// `None` after the future has ended.
     future: Option<Pin<Box<F>>>,
-    /// Who watches.
     probe: Arc<Probe>,
 }
 
 impl<F: Future> Probed<F> {
-    /// Watches `future`.
     pub(super) fn new(future: F, probe: &Arc<Probe>) -> Self {
         Self {
             future: Some(Box::pin(future)),

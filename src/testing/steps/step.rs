@@ -1,4 +1,4 @@
-//! One step in one way.
+//! One step of a future, and one way to end it there.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -11,30 +11,30 @@ use crate::error::{Cancelled, JoinError};
 use crate::task::{self, spawn};
 use crate::time::sleep;
 
-/// How many milliseconds the tasks get to clean up after a plain drop.
+/// The time that tasks have to clean up after a plain drop, in milliseconds.
 const CLEANUP_MILLIS: usize = 50;
 
-/// How a future is ended at a step.
+/// The way in which a future is ended at a step.
 ///
-/// A future that was woken and is ended before its next poll is where values get lost: something was handed over, and who
-/// should take it never comes.
+/// A future that is ended between a wake and its next poll is the usual place where a value gets
+/// lost: it was handed over, but is never taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CutMode {
     /// Its task is cancelled while it is suspended.
     Cancel,
-    /// Its task is cancelled when it has been woken, before it is polled.
+    /// Its task is cancelled after it has been woken and before it is polled.
     CancelWoken,
-    /// As the first, and once more at its next suspension, if there is one: in its clean-up.
+    /// Its task is cancelled while it is suspended, and again at the next suspension, which is in
+    /// its clean-up.
     CancelTwice,
-    /// It is dropped while it is suspended, as `select!` does.
+    /// It is dropped while it is suspended, as by `select!`.
     Drop,
-    /// It is dropped when it has been woken, before it is polled.
+    /// It is dropped after it has been woken and before it is polled.
     DropWoken,
 }
 
 impl CutMode {
-    /// All of them.
     pub(super) const ALL: [Self; 5] = [
         Self::Cancel,
         Self::CancelWoken,
@@ -43,43 +43,44 @@ impl CutMode {
         Self::DropWoken,
     ];
 
-    /// Tells whether it is a drop by foreign code, which lets nobody clean up.
+    /// Returns `true` for a plain drop, after which no clean-up can await.
     #[must_use]
     pub fn is_drop(self) -> bool {
         matches!(self, Self::Drop | Self::DropWoken)
     }
 
-    /// Whether the future has to be woken first.
+    /// Returns `true` if the future has to be woken first.
     fn is_for_woken(self) -> bool {
         matches!(self, Self::CancelWoken | Self::DropWoken)
     }
 }
 
-/// One step of a future, and a way to end it there: what [`Steps::run`](super::Steps::run) gives to its scene.
+/// One step of a future, and the way to end it there: the argument of the scene of
+/// [`Steps::run`](super::Steps::run).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Step {
-    /// At which suspension, counted from 1.
+    /// The number of the suspension, from 1.
     pub number: usize,
-    /// How.
+    /// The way in which the future is ended.
     pub mode: CutMode,
-    /// Whether there was such a suspension.
+    /// Whether the future reached this suspension.
     reached: Cell<bool>,
 }
 
-/// How a future ended that was given to [`Step::cut`].
+/// The result of [`Step::cut`]: how the future ended.
 #[derive(Debug)]
 pub enum Cut<T> {
-    /// By itself: it had not as many steps, or swallowed the cancellation.
+    /// It returned a value: it had fewer steps, or swallowed the cancellation.
     Ended(T),
-    /// By the cancellation.
+    /// It ended as cancelled.
     Cancelled(Cancelled),
     /// It was dropped.
     Dropped,
 }
 
 impl<T> Cut<T> {
-    /// Gives the value, if the future gave one.
+    /// Returns the value of the future, if it returned one.
     pub fn ended(self) -> Option<T> {
         match self {
             Self::Ended(value) => Some(value),
@@ -89,7 +90,6 @@ impl<T> Cut<T> {
 }
 
 impl Step {
-    /// A step that was not reached yet.
     pub(super) fn new(number: usize, mode: CutMode) -> Self {
         Self {
             number,
@@ -98,22 +98,22 @@ impl Step {
         }
     }
 
-    /// Whether a future had as many suspensions.
     pub(super) fn was_reached(&self) -> bool {
         self.reached.get()
     }
 
-    /// Runs `future`, the one under test, as far as the step, ends it there, and checks that nothing of it is left.
+    /// Runs `future` up to this step, ends it there, and checks that nothing of it is left.
     ///
-    /// To be cancelled it is spawned as a task; to be dropped it is polled here.
+    /// To be cancelled, the future is spawned as a task. To be dropped, it is polled by this
+    /// future.
     ///
     /// # Cancel safety
-    /// Dropping it drops the future, or cancels its task.
+    /// Dropping this future drops `future`, or cancels its task.
     ///
     /// # Panics
-    /// When the future is not gone after its end, or is polled after that; when a task that was spawned meanwhile is left: of
-    /// a cancelled future at once, as whoever is cancelled waits for the tasks that it awaits, and of a dropped one after 50
-    /// milliseconds. When the future panics; outside of a runtime.
+    /// If `future` still exists after its end, or a task that was spawned meanwhile does: at once
+    /// after a cancellation, since a cancelled task waits for the tasks that it awaits, and 50
+    /// milliseconds after a plain drop. If `future` panics, and outside of a runtime.
     pub async fn cut<F: Future + 'static>(&self, future: F) -> Cut<F::Output> {
         let before = live_tasks();
         let probe = Arc::new(Probe::new(self.number, self.mode.is_for_woken()));
@@ -123,7 +123,7 @@ impl Step {
         } else {
             self.cancel_at_step(probed, &probe).await
         };
-        assert!(probe.is_over(), "the future lives on");
+        assert!(probe.is_over(), "the future still exists after its end");
         let has_leaked = || live_tasks().into_iter().any(|id| !before.contains(&id));
         for _ in 0..CLEANUP_MILLIS {
             if matches!(cut, Cut::Dropped) && has_leaked() {
@@ -134,7 +134,6 @@ impl Step {
         cut
     }
 
-    /// Cancels the task of the future at the step.
     async fn cancel_at_step<F: Future + 'static>(
         &self,
         probed: Probed<F>,
@@ -157,7 +156,6 @@ impl Step {
         }
     }
 
-    /// Drops the future at the step.
     async fn drop_at_step<F: Future>(&self, probed: Probed<F>, probe: &Probe) -> Cut<F::Output> {
         let mut probed = Box::pin(probed);
         let ended = poll_fn(|cx| {
@@ -181,7 +179,6 @@ impl Step {
     }
 }
 
-/// The ids of the tasks that live.
 fn live_tasks() -> Vec<task::Id> {
     task::all().iter().map(task::TaskInfo::id).collect()
 }
