@@ -62,7 +62,7 @@ use crate::cell::Label;
 use crate::runtime::{Runtime, panic_cancelled, refuse_nesting, with};
 use crate::task::yield_now;
 use crate::time::sleep;
-use crate::util::{Payload, caught, drop_quietly};
+use crate::util::{Payload, caught, drop_quietly, text_of};
 
 /// Runs a future, and the tasks that it spawns, on virtual time, and returns its output.
 ///
@@ -138,9 +138,7 @@ fn finish<F: Future>(runtime: Runtime, label: Label, future: F) -> F::Output {
 
 /// Returns the message of a panic.
 fn message(payload: &Payload) -> &str {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| payload.downcast_ref::<&'static str>().copied());
-    text.unwrap_or("a panic without text")
+    text_of(&**payload).unwrap_or("a panic whose payload is not text")
 }
 
 /// Waits until no other task is ready. No time passes.

@@ -21,6 +21,6 @@ pub(crate) mod waiting_io;
 
 pub(crate) use credentials::peer_credentials;
 pub use id::Id;
-pub(crate) use quiet::{Payload, caught, drop_quietly, go_on, wake_quietly};
+pub(crate) use quiet::{Payload, caught, drop_quietly, go_on, text_of, wake_quietly};
 pub(crate) use shown::as_error;
 pub(crate) use signals::{has_default_action, signal_of};

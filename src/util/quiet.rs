@@ -11,6 +11,14 @@ use std::task::Waker;
 /// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
+/// Returns the message of a panic, if its payload is text (as that of `panic!("...")` is).
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> Option<&str> {
+    match payload.downcast_ref::<&'static str>() {
+        Some(text) => Some(text),
+        None => payload.downcast_ref::<String>().map(String::as_str),
+    }
+}
+
 /// Calls `f` and returns its panic as a value.
 ///
 /// The caller must not use state that `f` may have left inconsistent. All present callers drop what
