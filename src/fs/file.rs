@@ -79,7 +79,7 @@ impl Blocking for Shared {
         (&*self.file).seek(to)
     }
 
-    fn at_the_end(&self) -> OnShutdown {
+    fn on_shutdown(&self) -> OnShutdown {
         OnShutdown::Wait(self.location)
     }
 }

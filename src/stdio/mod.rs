@@ -207,7 +207,7 @@ impl Blocking for Input {
         unsupported()
     }
 
-    fn at_the_end(&self) -> OnShutdown {
+    fn on_shutdown(&self) -> OnShutdown {
         OnShutdown::Leave
     }
 }
@@ -232,7 +232,7 @@ impl Blocking for Output {
         unsupported()
     }
 
-    fn at_the_end(&self) -> OnShutdown {
+    fn on_shutdown(&self) -> OnShutdown {
         OnShutdown::Wait(self.0)
     }
 }
@@ -251,7 +251,7 @@ impl Blocking for Errors {
         unsupported()
     }
 
-    fn at_the_end(&self) -> OnShutdown {
+    fn on_shutdown(&self) -> OnShutdown {
         OnShutdown::Wait(self.0)
     }
 }

@@ -1,23 +1,21 @@
-//! Why a function on another thread gave no value.
+//! Why a function on another thread returned no value.
 
 use std::io;
 use std::panic::resume_unwind;
 
 use crate::util::Payload;
 
-/// Why a function on another thread gave no value.
 pub(crate) enum Failure {
-    /// It panicked.
     Panicked(Payload),
-    /// It was not called: the pool had no thread, and the system refused one.
+    /// It was not called: the pool has no thread, and the system refused to start one.
     NoThread(io::Error),
 }
 
 impl Failure {
     /// Returns the error of a function that was not called; a panic continues here.
     ///
-    /// The kind is not that of the system's error, `WouldBlock`, which users of an async read or write take
-    /// for "not ready".
+    /// The kind is not that of the system's error, `WouldBlock`, which means "not ready" to users
+    /// of an async read or write.
     pub(crate) fn into_error(self) -> io::Error {
         match self {
             Self::Panicked(payload) => resume_unwind(payload),

@@ -1,7 +1,8 @@
-//! The functions of one runtime that are running on other threads now.
+//! The functions of one runtime that are queued or running on other threads.
 //!
 //! ```text
-//!   begin ──▶ listed ── Leave dropped, on the function's thread ──▶ struck out; whoever waits for none looks again
+//!   begin ──▶ listed ── TaskGuard dropped, on the function's thread ──▶ removed;
+//!                                           wait_for_none is notified if it was the last
 //! ```
 
 use std::collections::BTreeMap;
@@ -9,63 +10,59 @@ use std::panic::Location;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Who runs. One per runtime, shared with the pool's threads.
+/// The functions of one runtime. Shared with the threads of the pool.
 #[derive(Debug, Default)]
 pub(crate) struct BlockingTasks {
-    /// The list.
     list: Mutex<List>,
-    /// Told when the list has become empty.
+    /// Notified when the list has become empty.
     emptied: Condvar,
 }
 
-/// Who runs, by number, so in the order in which they began.
+/// The functions by number, so in the order in which they were sent.
 #[derive(Debug, Default)]
 struct List {
-    /// The number of the next.
     next: u64,
-    /// Where in the program each was asked for.
+    /// Where in the program each was created.
     running: BTreeMap<u64, &'static Location<'static>>,
 }
 
-/// Strikes a job out when it is dropped.
+/// Removes a function from the list when it is dropped.
 #[derive(Debug)]
-pub(super) struct Leave {
-    /// The list.
+pub(super) struct TaskGuard {
     jobs: Arc<BlockingTasks>,
-    /// The job.
     number: u64,
 }
 
 impl BlockingTasks {
-    /// The list, which no panic can leave half-changed.
+    /// Locks the list. No panic can leave it half changed.
     fn list(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lists a job until what this gives is dropped.
-    pub(super) fn begin(self: &Arc<Self>, location: &'static Location<'static>) -> Leave {
+    /// Lists a function until the returned guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>, location: &'static Location<'static>) -> TaskGuard {
         let mut list = self.list();
         let number = list.next;
         list.next += 1;
         list.running.insert(number, location);
-        Leave {
+        TaskGuard {
             jobs: Arc::clone(self),
             number,
         }
     }
 
-    /// Waits until none runs, at most so long; gives those that still do.
-    pub(crate) fn wait_for_none(&self, patience: Duration) -> Vec<&'static Location<'static>> {
+    /// Waits until no function runs, for at most `limit`. Returns those that still run.
+    pub(crate) fn wait_for_none(&self, limit: Duration) -> Vec<&'static Location<'static>> {
         let list = self.list();
         let waited = self
             .emptied
-            .wait_timeout_while(list, patience, |list| !list.running.is_empty());
+            .wait_timeout_while(list, limit, |list| !list.running.is_empty());
         let (list, _) = waited.unwrap_or_else(PoisonError::into_inner);
         list.running.values().copied().collect()
     }
 }
 
-impl Drop for Leave {
+impl Drop for TaskGuard {
     fn drop(&mut self) {
         let mut list = self.jobs.list();
         list.running.remove(&self.number);

@@ -1,17 +1,21 @@
-//! Work that blocks, done on a thread of a pool while the loop goes on.
+//! Blocking functions, which run on a pool of threads while the event loop continues.
 //!
 //! ```text
-//!                       dropped                    dropped: cancelled in the queue, never called
-//!            ┌─────────────────────▶ nothing  ◀──────────┐
-//!   Idle(f) ─┴─ first poll: queued ──▶ Sent ─────────────┤
-//!                                       │ a thread takes it up
-//!                                       ▼                │ dropped: it runs on, its value is dropped on its thread
-//!                                     value or panic ────┘ ──▶ given to the awaiter, once
+//!   Idle(f) ── first poll: sent to the pool ──▶ Sent(slot)
+//!     │                                           │  a thread calls it;
+//!     │ dropped:                                  │  its value or panic is
+//!     │ f is dropped                              ▼  returned to the awaiter
+//!     ▼                                         Done
+//!   nothing
+//!
+//!   dropped while Sent:  not yet called: the function is dropped
+//!                        running: it continues, its value is dropped on its thread
 //! ```
 //!
-//! Several runtimes share the process's [`pool`]. Each runtime counts its own [`BlockingTasks`], so that its end can wait for them, and can
-//! name those that did not return. What the future and the thread share is a [`Slot`]. Where the pool has no thread and the system
-//! refuses one, the function is dropped uncalled and the future gives [`Failure::NoThread`].
+//! All runtimes of the process share the [`pool`]. Each runtime lists its own functions in
+//! [`BlockingTasks`]; at its end it waits for them, and reports those that have not returned. The
+//! future and the thread share a [`Slot`]. If the pool has no thread and the system refuses to
+//! start one, the function is dropped, and the future returns [`Failure::NoThread`].
 
 mod failure;
 mod inheritance;
@@ -37,49 +41,46 @@ use super::shared::InFlight;
 use super::{Core, try_with, with};
 use crate::util::vars::{self, SentVars};
 
-/// Whether the end of the runtime waits, for a while, for a function that was begun.
+/// Whether the end of the runtime waits, for a limited time, for a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnShutdown {
-    /// It does: the function writes something, or nobody knows what it does. The place in the program is for the report of
-    /// those that did not return.
+    /// It waits: the function writes something, or belongs to a user. The location is for the
+    /// report of functions that have not returned.
     Wait(&'static Location<'static>),
-    /// It does not: nobody misses what the function would give.
+    /// It does not wait: the value is not needed.
     Leave,
 }
 
-/// How a function goes to its thread.
+/// How a function is sent to its thread.
 #[derive(Clone, Copy)]
 struct Terms {
-    /// Whether the runtime's end waits for it.
-    at_the_end: OnShutdown,
-    /// Whether it has the context variables of who sends it; only users' code can see them.
+    on_shutdown: OnShutdown,
+    /// Whether it gets the context variables of the sender, which only code of users can access.
     has_vars: bool,
 }
 
-/// The future of a function that runs on another thread. `Unpin` and `Send`, as it holds the function itself.
+/// The future of a function on another thread. It owns the function, so it is `Unpin` and `Send`.
 pub(crate) struct Offload<F, T>(State<F, T>);
 
-/// How far it has come.
 enum State<F, T> {
     /// Not polled yet.
     Idle(F, Terms),
-    /// In the pool.
+    /// Passed to the pool.
     Sent(Arc<Slot<F, T>>),
-    /// The pool has no thread.
+    /// The pool has no thread, and the system refused to start one.
     Refused(io::Error),
-    /// The value was given.
     Done,
 }
 
 impl<F, T> Offload<F, T> {
-    /// Lets a function that was sent run, whoever takes it up, and gives its value to nobody.
+    /// Lets a function that was sent run, and drops its value.
     pub(crate) fn detach(mut self) {
         if let State::Sent(slot) = mem::replace(&mut self.0, State::Done) {
             slot.detach();
         }
     }
 
-    /// Why no thread took the function.
+    /// Returns the error of a function that was not called.
     fn take_refusal(&mut self) -> Failure {
         match mem::replace(&mut self.0, State::Done) {
             State::Refused(error) => Failure::NoThread(error),
@@ -93,41 +94,37 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    /// Will call a function of this crate on another thread, from the first poll on.
-    pub(crate) fn new(f: F, at_the_end: OnShutdown) -> Self {
+    /// Creates the future of a function of this crate.
+    pub(crate) fn new(f: F, on_shutdown: OnShutdown) -> Self {
         let terms = Terms {
-            at_the_end,
+            on_shutdown,
             has_vars: false,
         };
         Self(State::Idle(f, terms))
     }
 
-    /// Will call a function of a user, which has the context variables.
-    pub(crate) fn with_vars(f: F, at_the_end: OnShutdown) -> Self {
+    /// Creates the future of a user's function, which gets the context variables.
+    pub(crate) fn with_vars(f: F, on_shutdown: OnShutdown) -> Self {
         let terms = Terms {
-            at_the_end,
+            on_shutdown,
             has_vars: true,
         };
         Self(State::Idle(f, terms))
     }
 
-    /// Hands the function to the pool.
+    /// Sends the function to the pool.
     fn send(core: &Core, f: F, terms: Terms) -> State<F, T> {
-        let luggage = if terms.has_vars {
+        let vars = if terms.has_vars {
             vars::for_thread(&core.vars())
         } else {
             SentVars::new()
         };
-        // Listed from now on, until the function has returned or is dropped uncalled.
-        let running = match terms.at_the_end {
+        // Listed until the function has returned or is dropped.
+        let running = match terms.on_shutdown {
             OnShutdown::Wait(location) => Some(core.shared().jobs().begin(location)),
             OnShutdown::Leave => None,
         };
-        let job = Job {
-            f,
-            luggage,
-            running,
-        };
+        let job = Job { f, vars, running };
         let slot = Arc::new(Slot::new(job, InFlight::new(core.shared())));
         let theirs = Arc::clone(&slot);
         match pool::submit(Box::new(move || theirs.work())) {

@@ -1,4 +1,4 @@
-//! The threads that run functions which block: one pool for the process.
+//! The pool of threads for blocking functions, one for the process.
 //!
 //! ```text
 //!            a thread is free
@@ -6,14 +6,19 @@
 //!           ├─ the pool is full ──────▶ queued
 //!           └─ a thread is started ─┬─▶ queued
 //!                refused by the     ├─ other threads exist ──▶ queued for them
-//!                system             └─ none exists ──▶ the job is dropped, the caller gets the error
+//!                system             └─ none exists ──▶ the job is dropped,
+//!                                                      submit returns the error
 //!
-//!   thread:  started ──▶ free ── takes a job ──▶ busy ── the job returned ──▶ free ── no job for IDLE ──▶ ended
+//!                            takes a job
+//!   thread:  started ─▶ free ──────────▶ busy
+//!                       │  ▲              │
+//!     no job for IDLE:  │  └──────────────┘ the job has returned
+//!               ended ◀─┘
 //! ```
 //!
-//! Why not a crate: `blocking` 1.7 starts a thread in a loop until it succeeds, and so spins where the
-//! system has none (its issue 79). Its threads, and those of other pools, also inherit the CPU affinity
-//! and the timer slack of the thread that happened to start them.
+//! It is not the crate `blocking`, because version 1.7 tries in a loop to start a thread, and so
+//! uses the whole CPU if the system refuses (its issue 79). Also, the threads of such pools inherit
+//! the CPU affinity and the timer slack of the thread that started them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,16 +32,15 @@ use crate::util::{caught, drop_quietly};
 /// A function to run.
 pub(super) type Task = Box<dyn FnOnce() + Send>;
 
-/// How long a thread stays without a job.
+/// The time after which a thread without a job ends.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// The environment variable that sets the highest number of threads.
+/// The environment variable for the greatest number of threads.
 const MOST_VARIABLE: &str = "BLOCKING_MAX_THREADS";
 
-/// The highest number of threads, unless that variable says otherwise.
+/// The default of that variable.
 const MOST: usize = 500;
 
-/// The pool.
 static POOL: Pool = Pool {
     queue: Mutex::new(Queue {
         jobs: VecDeque::new(),
@@ -46,7 +50,6 @@ static POOL: Pool = Pool {
     submitted: Condvar::new(),
 };
 
-/// A pool of threads.
 struct Pool {
     /// The jobs and the number of threads.
     queue: Mutex<Queue>,
@@ -67,13 +70,13 @@ struct Queue {
 /// Runs `job` on a thread of the pool.
 ///
 /// # Errors
-/// When no thread exists and the system refuses to start one. The job has then been dropped uncalled.
+/// Fails if no thread exists and the system refuses to start one. The job has been dropped then.
 pub(super) fn submit(job: Task) -> io::Result<()> {
     POOL.submit(job)
 }
 
 impl Pool {
-    /// The queue, which no panic can leave half-changed: no user code runs under the lock.
+    /// Locks the queue. No user code runs under the lock, so no panic can leave it half changed.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,8 +93,8 @@ impl Pool {
         if queue.threads >= *LIMIT {
             return Ok(());
         }
-        // Under the lock: a job that is queued in reliance on this thread must not be left alone when
-        // the system refuses it.
+        // Under the lock, so that no other job is queued for this thread before the system may
+        // refuse it.
         match self.start() {
             Ok(()) => {
                 queue.threads += 1;
@@ -108,14 +111,13 @@ impl Pool {
         }
     }
 
-    /// Starts a thread.
     fn start(&'static self) -> io::Result<()> {
-        // The name is as long as Linux shows one.
+        // Linux shows 15 characters of a name.
         let thread = thread::Builder::new().name("wheelhouse-pool".into());
         thread.spawn(|| self.run()).map(drop)
     }
 
-    /// Runs jobs on this thread until there was none for [`IDLE`].
+    /// Runs jobs on this thread until there is none for [`IDLE`].
     fn run(&self) {
         shed_inheritance();
         let mut queue = self.lock();
@@ -140,7 +142,7 @@ impl Pool {
     }
 }
 
-/// The highest number of threads of this process.
+/// The greatest number of threads of this process.
 static LIMIT: LazyLock<usize> = LazyLock::new(|| {
     let asked = std::env::var(MOST_VARIABLE).ok();
     let asked = asked.and_then(|text| text.parse().ok());

@@ -1,38 +1,35 @@
-//! What the future of a function on another thread shares with that thread.
+//! The state that the future of a function shares with the function's thread.
 //!
 //! ```text
-//!            give_up: the function is dropped uncalled, by who gave it up
-//!          ┌─────────────────────────────────────────────────────────────────────────────┐
-//!          │                                                                             ▼
-//!   Queued ┴─ work, on a thread ──▶ Running ─┬─ it returns ──▶ Returned ── poll ───▶  Over
-//!                                            └─ give_up ─────────────────────────────▶   ▲
-//!                                                    the value is dropped on the thread ─┘
+//!            work, on a thread             it returns             poll
+//!   Queued ───────────────────▶ Running ──────────────▶ Returned ─────▶ Over
+//!     │                            │                                     ▲ ▲
+//!     │                            └─ give_up: the thread drops the value┘ │
+//!     └─ give_up: the caller drops the function ───────────────────────────┘
 //! ```
 //!
-//! The pool's own handle would do for the value, but not for what is here besides: a function that waits in the pool behind others
-//! goes at once when nobody wants it any more, and a virtual clock stands still exactly until the awaiter was woken.
+//! A function that still waits in the pool is dropped as soon as its future is dropped, and virtual
+//! time stands still until the awaiter is woken.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::jobs::Leave;
+use super::jobs::TaskGuard;
 use crate::reactor::Waiters;
 use crate::runtime::shared::{InFlight, Shared};
 use crate::util::vars::{self, SentVars};
 use crate::util::{Payload, caught, drop_quietly, wake_quietly};
 
-/// A function, and what goes to its thread with it.
+/// A function, and the data for its thread.
 pub(super) struct Job<F> {
-    /// The function.
     pub(super) f: F,
-    /// Context variables.
-    pub(super) luggage: SentVars,
-    /// Has the runtime's end wait for it.
-    pub(super) running: Option<Leave>,
+    pub(super) vars: SentVars,
+    /// Makes the end of the runtime wait for it.
+    pub(super) running: Option<TaskGuard>,
 }
 
-/// What came of it. A panic of its destructor, where nobody has it, ends there.
+/// The outcome. If it is dropped here, a panic of its destructor is discarded.
 struct Outcome<T>(Option<Result<T, Payload>>);
 
 impl<T> Drop for Outcome<T> {
@@ -41,30 +38,27 @@ impl<T> Drop for Outcome<T> {
     }
 }
 
-/// How far it has come.
 enum Stage<F, T> {
-    /// No thread has taken it up.
+    /// No thread has taken it.
     Queued(Job<F>),
-    /// It is being called.
     Running,
     /// It returned or panicked.
     Returned(Outcome<T>),
-    /// The outcome was given to the awaiter, or nobody wants it.
+    /// The outcome was returned to the awaiter, or is not needed.
     Over,
 }
 
-/// The part that is locked. No foreign code runs meanwhile.
+/// The state under the lock. No third-party code runs while it is locked.
 struct Locked<F, T> {
-    /// How far it has come.
     stage: Stage<F, T>,
-    /// The tasks that await it: more than one where two halves of a file wait for one call.
+    /// The tasks that await it: two, if both halves of a file wait for one call.
     waiters: Waiters,
-    /// Keeps a virtual clock from jumping.
+    /// Keeps virtual time from advancing.
     in_flight: Option<InFlight>,
 }
 
 impl<F, T> Locked<F, T> {
-    /// Takes out the wakers of all who wait.
+    /// Takes the wakers of all waiting tasks.
     fn take_waiters(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
         self.waiters.release(&mut wakers);
@@ -72,11 +66,11 @@ impl<F, T> Locked<F, T> {
     }
 }
 
-/// Where a function waits for its thread, and its value for the awaiter.
+/// A function that waits for its thread, and then its value, which waits for the awaiter.
 pub(super) struct Slot<F, T>(Mutex<Locked<F, T>>);
 
 impl<F, T> Slot<F, T> {
-    /// With a function that no thread has taken up.
+    /// Creates the slot of a function that no thread has taken.
     pub(super) fn new(job: Job<F>, in_flight: InFlight) -> Self {
         Self(Mutex::new(Locked {
             stage: Stage::Queued(job),
@@ -85,12 +79,12 @@ impl<F, T> Slot<F, T> {
         }))
     }
 
-    /// The lock, under which nothing panics.
+    /// Locks the state. Nothing panics under the lock.
     fn lock(&self) -> MutexGuard<'_, Locked<F, T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the virtual clock of the runtime that awaits it now stand still, and not that of another one.
+    /// Stops virtual time in the runtime that awaits it now, and no longer in another one.
     pub(super) fn follow(&self, shared: &Arc<Shared>) {
         let mut locked = self.lock();
         if let Some(in_flight) = &mut locked.in_flight
@@ -102,7 +96,7 @@ impl<F, T> Slot<F, T> {
         }
     }
 
-    /// Gives the outcome, or has `cx` woken when there is one. `lap` is the loop's.
+    /// Returns the outcome, or registers the waker of `cx`. `lap` is that of the event loop.
     pub(super) fn poll(&self, cx: &Context<'_>, lap: u64) -> Poll<Result<T, Payload>> {
         let waker = cx.waker().clone();
         let mut locked = self.lock();
@@ -126,7 +120,7 @@ impl<F, T> Slot<F, T> {
         }
     }
 
-    /// Nobody wants the outcome: drops a function that was not called yet; one that is being called goes on alone.
+    /// Discards the outcome. Drops the function if it was not called yet; if it runs, it continues.
     pub(super) fn give_up(&self) {
         let mut locked = self.lock();
         let stage = mem::replace(&mut locked.stage, Stage::Over);
@@ -134,11 +128,11 @@ impl<F, T> Slot<F, T> {
         drop(locked);
         drop(in_flight);
         wakers.into_iter().for_each(drop_quietly);
-        // Last, as the function's destructor may panic.
+        // Last, because the destructor of the function may panic.
         drop(stage);
     }
 
-    /// Nobody wants the outcome, but the function is to be called.
+    /// Discards the outcome. The function is called in any case.
     pub(super) fn detach(&self) {
         let mut locked = self.lock();
         let (wakers, in_flight) = (locked.take_waiters(), locked.in_flight.take());
@@ -147,7 +141,7 @@ impl<F, T> Slot<F, T> {
         wakers.into_iter().for_each(drop_quietly);
     }
 
-    /// Takes the function up, if it is still wanted.
+    /// Takes the function, if it was not given up.
     fn begin(&self) -> Option<Job<F>> {
         let mut locked = self.lock();
         match mem::replace(&mut locked.stage, Stage::Running) {
@@ -159,7 +153,7 @@ impl<F, T> Slot<F, T> {
         }
     }
 
-    /// Leaves the outcome for the awaiter, and wakes it.
+    /// Stores the outcome for the awaiter, and wakes it.
     fn end(&self, outcome: Outcome<T>) {
         let mut locked = self.lock();
         let unwanted = match locked.stage {
@@ -173,7 +167,7 @@ impl<F, T> Slot<F, T> {
         drop(locked);
         drop(unwanted);
         wakers.into_iter().for_each(wake_quietly);
-        // Now that the loop has the wake, its clock may jump again.
+        // Virtual time may advance again after the wake was sent.
         drop(in_flight);
     }
 }
@@ -184,9 +178,10 @@ impl<F: FnOnce() -> T, T> Slot<F, T> {
         let Some(job) = self.begin() else {
             return;
         };
-        let outcome = caught(|| vars::with_sent(job.luggage, job.f));
-        // Counted off first: whoever sees the value may end the runtime, which would report the job.
-        drop::<Option<Leave>>(job.running);
+        let outcome = caught(|| vars::with_sent(job.vars, job.f));
+        // Removed from the list first: a task that gets the value may end the runtime, which would
+        // report the function.
+        drop::<Option<TaskGuard>>(job.running);
         self.end(Outcome(Some(outcome)));
     }
 }

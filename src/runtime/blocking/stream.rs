@@ -1,18 +1,21 @@
-//! Bytes through a descriptor whose calls block whatever one does: a file, a terminal. Each call is a job on another thread.
+//! A stream over blocking calls: a file, a terminal. Each call runs on another thread.
 //!
-//! Another process may have made it non-blocking all the same: a call that "would block" waits on that thread for readiness
+//! If another process has made the descriptor non-blocking, that thread waits until it is ready
 //! ([`waiting_io`](crate::util::waiting_io)).
 //!
 //! ```text
-//!          read, nothing buffered; write; seek                        done, looked at by whoever polls next
-//!   Idle ───────────────────────────────────────▶ Busy(call, on a thread) ─┬─────────────▶ Idle
-//!    │  ▲                                                                   └─ it failed ─▶ Idle, the error is told next
-//!    └──┘ read, something buffered: copied
+//!                     read with an empty buffer, write, seek
+//!               ┌──┐ ───────────────────────────────────────▶
+//!   read: copy  │ Idle                                        Busy(call)
+//!   from buffer └─▶  ◀───────────────────────────────────────
+//!                     the call has returned, at the next poll;
+//!                     its error is returned by the next operation
 //! ```
 //!
-//! One call is under way at a time, and it belongs to the stream and not to who asked: a read that is cancelled has lost nothing,
-//! as the next one finds what it read. A write is taken as soon as the thread has its bytes; how it ended is told by the next
-//! call, or by a flush, which waits for it, and which repeats a failure until other bytes are taken.
+//! There is at most one call at a time. It belongs to the stream, not to the operation that started
+//! it: a cancelled read loses nothing, because the next read returns its bytes. A write returns as
+//! soon as a thread has its bytes. Its error is returned by the next operation, and by each flush,
+//! which waits for the write, until more bytes are written.
 
 use std::fmt;
 use std::future::Future;
@@ -23,81 +26,73 @@ use std::task::{Context, Poll, ready};
 use super::{Offload, OnShutdown};
 use crate::runtime::require_runtime;
 
-/// What one call moves at most.
+/// The greatest number of bytes of one call.
 const MOST: usize = 128 << 10;
 
-/// Calls that block.
+/// The blocking calls of a stream.
 pub(crate) trait Blocking: Clone + Send + 'static {
-    /// Reads some bytes. Waits until there are some, also where the descriptor is non-blocking.
+    /// Reads some bytes. Waits for them, also if the descriptor is non-blocking.
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Writes all bytes, out to where they are to go. Waits likewise.
+    /// Writes all bytes to the descriptor. Waits likewise.
     fn write_all(&self, bytes: &[u8]) -> io::Result<()>;
-    /// Moves to another place.
     fn seek(&self, to: SeekFrom) -> io::Result<u64>;
-    /// Whether the runtime's end waits for a write. Reads may wait for ever, and nobody misses what they would give.
-    fn at_the_end(&self) -> OnShutdown;
+    /// Whether the end of the runtime waits for a write. It never waits for reads, which may block
+    /// without end.
+    fn on_shutdown(&self) -> OnShutdown;
 }
 
-/// What a call gives back: what was read and not given, and what came of it.
+/// The result of a call: the bytes that were read but not returned, and the outcome.
 type Outcome = (Vec<u8>, Did);
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug)]
 enum Did {
-    /// Bytes were read.
     Read(io::Result<()>),
-    /// They were written.
     Write(io::Result<()>),
-    /// This was asked for, and this is the new place.
+    /// The argument, and the new position.
     Seek(SeekFrom, io::Result<u64>),
 }
 
-/// A call, to be made elsewhere.
+/// A call for another thread.
 type Call = Box<dyn FnOnce() -> Outcome + Send>;
 
-/// How far the stream is.
 enum State {
-    /// No call is under way.
     Idle(Buffer),
-    /// One is.
     Busy(Busy),
 }
 
-/// A call that is under way.
+/// A call in progress.
 struct Busy {
-    /// The call.
     call: Offload<Call, Outcome>,
-    /// Whether the runtime's end waits for it.
-    at_the_end: OnShutdown,
-    /// A copy of what was read and not given, in case the call finds no thread.
+    /// Whether the end of the runtime waits for it.
+    on_shutdown: OnShutdown,
+    /// A copy of the bytes that were read but not returned, in case no thread takes the call.
     unread: Vec<u8>,
 }
 
-/// What was read and nobody has had.
+/// Bytes that were read but not returned.
 #[derive(Debug, Default)]
 struct Buffer {
-    /// What was read.
     bytes: Vec<u8>,
-    /// How much of it was given.
+    /// How many of them were returned.
     given: usize,
-    /// Whether the last call found the end, which is to be told once.
+    /// Whether the last call found the end, which is returned once.
     ended: bool,
 }
 
-/// Why bytes that were taken were not written. A flush says so until others are taken: it must not
-/// say that all is well. Everything else is held up by that once.
+/// The error of a write. Each flush returns it until more bytes are written, because a flush must
+/// not succeed before that. Other operations return it once.
 #[derive(Debug)]
 struct Lost {
-    /// Why.
     error: io::Error,
-    /// Whether somebody has been told.
-    is_told: bool,
+    /// Whether it was returned.
+    is_returned: bool,
 }
 
 impl Lost {
-    /// The error, once more.
+    /// Returns the error, or a copy of it.
     fn tell(&mut self) -> io::Error {
-        self.is_told = true;
+        self.is_returned = true;
         match self.error.raw_os_error() {
             Some(code) => io::Error::from_raw_os_error(code),
             None => io::Error::new(self.error.kind(), self.error.to_string()),
@@ -105,22 +100,20 @@ impl Lost {
     }
 }
 
-/// A stream over calls that block.
+/// A stream over blocking calls.
 pub(crate) struct BlockingStream<B> {
-    /// Who makes the calls.
     inner: B,
-    /// How far it is.
     state: State,
-    /// Why the last read failed, until that was told.
+    /// The error of the last read, until it is returned.
     unread: Option<io::Error>,
-    /// Why the last write failed.
+    /// The error of the last write.
     lost: Option<Lost>,
-    /// What the last seek asked for and where it led, until that was told.
+    /// The argument and the result of the last seek, until it is returned.
     sought: Option<(SeekFrom, io::Result<u64>)>,
 }
 
 impl<B: Blocking> BlockingStream<B> {
-    /// A stream of which nothing was read.
+    /// Creates a stream with an empty buffer.
     pub(crate) fn new(inner: B) -> Self {
         Self {
             inner,
@@ -131,12 +124,10 @@ impl<B: Blocking> BlockingStream<B> {
         }
     }
 
-    /// Who makes the calls.
     pub(crate) fn get(&self) -> &B {
         &self.inner
     }
 
-    /// Reads some bytes.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -160,7 +151,7 @@ impl<B: Blocking> BlockingStream<B> {
         }
     }
 
-    /// Gives of what was read, or tells the end.
+    /// Copies buffered bytes, or returns the end.
     fn give(&mut self, into: &mut [u8]) -> Option<usize> {
         let State::Idle(buffer) = &mut self.state else {
             return None;
@@ -169,19 +160,19 @@ impl<B: Blocking> BlockingStream<B> {
         if rest.is_empty() && !std::mem::take(&mut buffer.ended) {
             return None;
         }
-        // The place is another one from now on.
+        // The position changes.
         self.sought = None;
         let count = rest.len().min(into.len());
         into[..count].copy_from_slice(&rest[..count]);
         buffer.given += count;
         if buffer.given == buffer.bytes.len() {
-            // An open file that nobody reads keeps no memory.
+            // An open file that is not being read keeps no memory.
             *buffer = Buffer::default();
         }
         Some(count)
     }
 
-    /// Takes some bytes to be written.
+    /// Accepts some bytes and starts to write them.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -193,44 +184,44 @@ impl<B: Blocking> BlockingStream<B> {
         if count == 0 {
             return Poll::Ready(Ok(0));
         }
-        self.call(self.inner.at_the_end(), move |inner, unread| {
-            // The place is behind what was read and not given; what is written belongs before that.
+        self.call(self.inner.on_shutdown(), move |inner, unread| {
+            // The position is after the buffered bytes; the write must go before them.
             let place = match unread.len() {
                 0 => Ok(0),
                 unread => inner.seek(SeekFrom::Current(-signed(unread))),
             };
             match place {
                 Ok(_) => (Vec::new(), Did::Write(inner.write_all(&bytes))),
-                // A pipe or a terminal has no place; what was read of it stays to be read.
+                // A pipe or a terminal has no position; its buffered bytes stay.
                 Err(error) if error.kind() == ErrorKind::NotSeekable => {
                     (unread, Did::Write(inner.write_all(&bytes)))
                 }
                 Err(error) => (unread, Did::Write(Err(error))),
             }
         });
-        // It begins now, and not when somebody polls again, who will hear how it ended.
+        // The call starts now, not at the next poll, which returns its outcome.
         let (Poll::Ready(()) | Poll::Pending) = self.poll_settled(cx);
         Poll::Ready(Ok(count))
     }
 
-    /// Waits for what was taken to be written. Where that failed, it says so each time.
+    /// Waits for the last write. Returns its error each time.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_idle(cx))?;
         Poll::Ready(self.lost.as_mut().map_or(Ok(()), |lost| Err(lost.tell())))
     }
 
-    /// Waits until no call is under way, so that the next one may begin. Where the last one failed, it
-    /// says so once.
+    /// Waits until no call is in progress, so that the next one may start. Returns the error of the
+    /// last write once.
     pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         require_runtime()?;
         ready!(self.poll_settled(cx));
-        let untold = self.lost.as_mut().filter(|lost| !lost.is_told);
+        let untold = self.lost.as_mut().filter(|lost| !lost.is_returned);
         let lost = untold.map(Lost::tell);
         Poll::Ready(self.unread.take().or(lost).map_or(Ok(()), Err))
     }
 
-    /// Moves to another place; gives how far that is from the beginning. One that was cancelled and is asked for again is not
-    /// done twice.
+    /// Seeks. Returns the position from the start. If a cancelled seek is repeated, it is done only
+    /// once.
     pub(crate) fn poll_seek(
         &mut self,
         cx: &mut Context<'_>,
@@ -257,8 +248,9 @@ impl<B: Blocking> BlockingStream<B> {
         }
     }
 
-    /// Waits for what was taken to be written, then goes to where the reader is: back, if more was read than it was given. What
-    /// was read is forgotten, also that it was the end; but not what has no place and could not be read again.
+    /// Waits for the last write, and then seeks back to the position of the reader, before the
+    /// buffered bytes. Discards them, and a recorded end. Keeps them if the descriptor has no
+    /// position, because they could not be read again.
     pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_idle(cx))?;
         if let State::Idle(buffer) = &mut self.state
@@ -273,7 +265,7 @@ impl<B: Blocking> BlockingStream<B> {
         }
     }
 
-    /// Waits until no call is under way.
+    /// Waits until no call is in progress.
     fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let State::Busy(busy) = &mut self.state else {
             return Poll::Ready(());
@@ -291,18 +283,18 @@ impl<B: Blocking> BlockingStream<B> {
         match did {
             Did::Read(outcome) => self.unread = outcome.err(),
             Did::Write(outcome) => {
-                let is_told = false;
-                self.lost = outcome.err().map(|error| Lost { error, is_told });
+                let is_returned = false;
+                self.lost = outcome.err().map(|error| Lost { error, is_returned });
             }
             Did::Seek(to, place) => self.sought = Some((to, place)),
         }
         Poll::Ready(())
     }
 
-    /// Begins a call, which gets the bytes that were read and not given.
+    /// Starts a call, which gets the buffered bytes.
     fn call(
         &mut self,
-        at_the_end: OnShutdown,
+        on_shutdown: OnShutdown,
         call: impl FnOnce(&B, Vec<u8>) -> Outcome + Send + 'static,
     ) {
         let State::Idle(buffer) = &mut self.state else {
@@ -315,24 +307,24 @@ impl<B: Blocking> BlockingStream<B> {
         let copy = unread.clone();
         let call: Call = Box::new(move || call(&inner, unread));
         self.state = State::Busy(Busy {
-            call: Offload::new(call, at_the_end),
-            at_the_end,
+            call: Offload::new(call, on_shutdown),
+            on_shutdown,
             unread: copy,
         });
     }
 }
 
-/// A length as a distance. No buffer is longer than [`MOST`].
+/// Converts a length, at most [`MOST`], for a seek.
 fn signed(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 impl<B> Drop for BlockingStream<B> {
-    /// What was taken to be written is written, even if no thread has taken it up yet. A read is given up.
+    /// A write is carried out, even if no thread has taken it yet. A read is given up.
     fn drop(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Idle(Buffer::default()));
         if let State::Busy(busy) = state
-            && busy.at_the_end != OnShutdown::Leave
+            && busy.on_shutdown != OnShutdown::Leave
         {
             busy.call.detach();
         }

@@ -1,20 +1,22 @@
-//! What `ctrl_c` waits for: the interrupts of one runtime, counted.
+//! The Ctrl-C of one runtime, counted for the futures of `ctrl_c`.
 //!
-//! A waiter remembers how many interrupts had been *taken* when it was made, and is done when more have *arrived*:
+//! A future stores how many had been *taken* when it was created, and completes when more have
+//! *arrived*:
 //!
 //! ```text
-//!   new waiter: since = taken          poll: arrived > since ── yes ──▶ done, taken = arrived
-//!                                        │ no
-//!                                        ▼
-//!                                      read the socket ── there was something ──▶ arrived += 1, done as above
-//!                                        │ nothing
-//!                                        ▼
-//!                                      in line
+//!   create: since = taken
+//!
+//!   poll: arrived > since? ── yes ─────────────────────▶ taken = arrived; Ready
+//!           │ no                                              ▲
+//!           ▼                                                 │
+//!         read the socket ── bytes: arrived += 1 ─────────────┘
+//!           │ empty
+//!           ▼
+//!         Pending
 //! ```
 //!
-//! So all who waited when an interrupt came hear of it, also those that are polled after the first of them; who comes
-//! after it was taken waits for the next; and one that nobody took, because whoever waited was dropped or nobody
-//! was there, is kept for the next waiter.
+//! So a Ctrl-C completes all futures that waited when it arrived. A future that is created after it
+//! was taken waits for the next. A Ctrl-C that no future has taken is kept for the next future.
 
 use std::cell::Cell;
 use std::io;
@@ -26,51 +28,52 @@ use super::{SignalPipe, Subscription, drain};
 use crate::reactor::{Direction, Side, poll_io};
 use crate::runtime::Core;
 
-/// The interrupts of one runtime.
+/// The Ctrl-C of one runtime.
 #[derive(Debug)]
 pub(super) struct CtrlC {
-    /// Where they come in.
-    ear: SignalPipe,
-    /// How many have come in.
+    pipe: SignalPipe,
+    /// How many have arrived.
     arrived: Cell<u64>,
-    /// How many of these some waiter has given to its user.
+    /// How many of these a future has returned.
     taken: Cell<u64>,
 }
 
 impl Core {
-    /// What a new waiter for an interrupt remembers. From the first on, the runtime listens.
+    /// Returns the `since` of a new future. From the first call on, the runtime listens.
     pub(crate) fn wait_for_ctrl_c(&self) -> io::Result<u64> {
         Ok(self.ctrl_c()?.taken.get())
     }
 
-    /// Polls for the next interrupt of a waiter that remembers `since`.
+    /// Polls the future that was created with `since`.
     pub(crate) fn poll_ctrl_c(&self, since: u64, waker: &Waker) -> Poll<io::Result<()>> {
         let ctrl_c = self.ctrl_c()?;
         if ctrl_c.arrived.get() <= since {
             let side = Side {
-                key: ctrl_c.ear.key,
+                key: ctrl_c.pipe.key,
                 direction: Direction::Read,
             };
-            ready!(poll_io(&self.io, side, waker, || drain(&ctrl_c.ear.socket)))?;
+            ready!(poll_io(&self.io, side, waker, || drain(
+                &ctrl_c.pipe.socket
+            )))?;
             ctrl_c.arrived.set(ctrl_c.arrived.get() + 1);
         }
         ctrl_c.taken.set(ctrl_c.arrived.get());
         Poll::Ready(Ok(()))
     }
 
-    /// The interrupts, listened to.
+    /// Returns the counters; starts to listen if that was not done before.
     fn ctrl_c(&self) -> io::Result<&CtrlC> {
         let place = &self.signals().ctrl_c;
         if place.get().is_none() {
             let (subscription, socket) = Subscription::new(SIGINT)?;
             let new = CtrlC {
-                ear: SignalPipe::new(self, subscription, socket)?,
+                pipe: SignalPipe::new(self, subscription, socket)?,
                 arrived: Cell::new(0),
                 taken: Cell::new(0),
             };
-            // Nothing in between can have come back in here.
+            // Nothing above calls this function again.
             place.set(new).ok();
         }
-        Ok(place.get().expect("it was put there just now, or before"))
+        Ok(place.get().expect("it was set above or before"))
     }
 }

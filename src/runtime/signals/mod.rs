@@ -1,13 +1,15 @@
-//! Signals, as far as the loop knows of them: how they reach it, and what it keeps for `ctrl_c` and for
-//! [`cancel_on_ctrl_c`](super::Builder::cancel_on_ctrl_c). What users await stands in [`signal`](mod@crate::signal).
+//! How signals reach the event loop, and its state for `ctrl_c` and
+//! [`cancel_on_ctrl_c`](super::Builder::cancel_on_ctrl_c). The public futures are in
+//! [`signal`](mod@crate::signal).
 //!
 //! ```text
-//!   the kernel ─▶ signal-hook's handler, on whatever thread ─┬─ a byte into a socket ─▶ an edge in the reactor
-//!                                                            └─ a flag (`interrupt` only)
+//!   the kernel ─▶ the handler of signal-hook, on any thread
+//!                    ├─ writes a byte to a socket ─▶ an edge in the reactor
+//!                    └─ sets a flag (only for `interrupt`)
 //! ```
 //!
-//! The handler does no more than that. The bytes only say *that* a signal came: whoever reads takes all there are, so
-//! several become one. Nothing here is global but the count of listeners in [`subscription`].
+//! A byte only means that the signal has arrived. A reader takes all bytes, so several signals
+//! count as one. Only the table of listeners in [`subscription`] is global.
 
 mod ctrl_c;
 mod interrupt;
@@ -26,28 +28,27 @@ use interrupt::Interrupt;
 pub(crate) use interrupt::end_process;
 pub(crate) use subscription::Subscription;
 
-/// The signals that a runtime itself listens to, each from the first time that it is asked to until the runtime's end.
+/// The listeners of a runtime itself. Each is created when it is first needed, and lives as long as
+/// the runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
-    /// What `ctrl_c` waits for.
+    /// For `ctrl_c`.
     ctrl_c: OnceCell<CtrlC>,
-    /// What cancels main.
+    /// For `cancel_on_ctrl_c`.
     interrupt: OnceCell<Interrupt>,
 }
 
-/// The end of a signal's way that the reactor watches. It stays there until the reactor itself goes.
+/// A socket to which the signal handler writes. It stays registered until the reactor is dropped.
 #[derive(Debug)]
 struct SignalPipe {
-    /// Where the bytes arrive.
     socket: UnixStream,
-    /// Its place in the reactor.
     key: Key,
-    /// Keeps the handler writing.
+    /// Keeps the signal handler active.
     _subscription: Subscription,
 }
 
 impl SignalPipe {
-    /// Has the reactor of `core` watch the socket.
+    /// Registers the socket with the reactor of `core`.
     fn new(core: &Core, subscription: Subscription, socket: UnixStream) -> io::Result<Self> {
         let key = core.io.register(socket.as_fd(), Readiness::NONE)?;
         Ok(Self {
@@ -58,15 +59,15 @@ impl SignalPipe {
     }
 }
 
-/// Takes all the bytes that the handler has written; `WouldBlock` when there are none.
+/// Reads all bytes that the handler has written. Returns `WouldBlock` if there are none.
 pub(crate) fn drain(mut socket: &UnixStream) -> io::Result<Done<()>> {
     let mut buffer = [0; 128];
-    let mut came = false;
+    let mut has_arrived = false;
     loop {
         match socket.read(&mut buffer) {
             Ok(0) => return Ok(Done::with(())),
-            Ok(_) => came = true,
-            Err(error) if error.kind() == ErrorKind::WouldBlock && came => {
+            Ok(_) => has_arrived = true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock && has_arrived => {
                 return Ok(Done::with(()));
             }
             Err(error) => return Err(error),
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drain_takes_every_byte_whatever_their_number() {
+    fn drain_reads_all_bytes() {
         let (reader, mut writer) = UnixStream::pair().unwrap();
         reader.set_nonblocking(true).unwrap();
         for count in [1, 127, 128, 129, 256] {

@@ -1,15 +1,16 @@
-//! What the process does on a signal while somebody listens to it, and when nobody does any more.
+//! The actions of the process on a signal, with listeners and after the last one was dropped.
 //!
 //! ```text
-//!   never listened to ── first Subscription ──▶ listened to ◀─── Subscription ───┐
-//!     the kernel's own action                     the subscriptions' actions       │
-//!                                                  │ last Subscription dropped     │
-//!                                                  └──▶ the default action, by the handler
+//!                first Subscription           last one dropped
+//!   no handler ────────────────────▶ listened ────────────────▶ default action,
+//!   (the kernel's action)            (the actions ◀──────────── by the handler
+//!                                    of all listeners)  Subscription
 //! ```
 //!
-//! signal-hook's handler stays in place for good, so it has to play the default action itself: an action that does
-//! so while `nobody` listens is the first of each signal. It is left out where the signal did not have its default action
-//! before us, because the program ignored it (as Rust does SIGPIPE) or another library listens to it.
+//! The handler of signal-hook is never removed, so it must emulate the default action: the first
+//! action of each signal does so while `is_unused` is set. It is not added if the signal did not
+//! have its default action before, because the program ignored it (as Rust does with SIGPIPE) or
+//! another library listens to it.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -24,43 +25,43 @@ use signal_hook::low_level::{pipe, signal_name, unregister};
 
 use crate::util::has_default_action;
 
-/// The highest number of a signal on Linux.
+/// The greatest signal number on Linux.
 const LAST: i32 = 64;
 
-/// What is known of a signal that was listened to at least once.
+/// A signal that was listened to at least once.
 #[derive(Debug)]
-struct Known {
-    /// How many subscriptions it has.
+struct SignalEntry {
+    /// The number of subscriptions.
     listeners: usize,
-    /// True while that is none. Read by the handler.
-    nobody: Arc<AtomicBool>,
+    /// Whether there is no subscription. Read by the handler.
+    is_unused: Arc<AtomicBool>,
 }
 
 /// The signals that were listened to at least once, by number.
-static KNOWN: Mutex<BTreeMap<i32, Known>> = Mutex::new(BTreeMap::new());
+static SIGNALS: Mutex<BTreeMap<i32, SignalEntry>> = Mutex::new(BTreeMap::new());
 
-/// The table, which no panic can leave half-changed.
-fn table() -> MutexGuard<'static, BTreeMap<i32, Known>> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks the table. No panic can leave it half changed.
+fn table() -> MutexGuard<'static, BTreeMap<i32, SignalEntry>> {
+    SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Listens to a signal until it is dropped, on any thread.
 #[derive(Debug)]
 pub(crate) struct Subscription {
-    /// What happens on the signal.
     actions: Actions,
 }
 
 impl Subscription {
-    /// Listens to `signal`; gives what becomes readable when it comes, without blocking.
+    /// Listens to `signal`. Returns a non-blocking socket that becomes readable when it arrives.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for what cannot be listened to; no descriptors left.
+    /// Fails with [`ErrorKind::InvalidInput`] if the signal cannot be listened to, and if no
+    /// descriptor is left.
     pub(crate) fn new(signal: i32) -> io::Result<(Self, UnixStream)> {
         Self::with(signal, Actions::write)
     }
 
-    /// Listens to `signal` with the actions that `add` gives it.
+    /// Listens to `signal` with the actions that `add` adds.
     pub(super) fn with<R>(
         signal: i32,
         add: impl FnOnce(&mut Actions) -> io::Result<R>,
@@ -68,12 +69,12 @@ impl Subscription {
         if FORBIDDEN.contains(&signal) || !(1..=LAST).contains(&signal) {
             return Err(refused(signal));
         }
-        let mut known = table();
-        let known = match known.get_mut(&signal) {
-            Some(known) => known,
+        let mut table = table();
+        let entry = match table.get_mut(&signal) {
+            Some(entry) => entry,
             None => {
-                let new = know(signal)?;
-                known.entry(signal).or_insert(new)
+                let new = prepare(signal)?;
+                table.entry(signal).or_insert(new)
             }
         };
         let mut actions = Actions::none(signal);
@@ -81,34 +82,34 @@ impl Subscription {
             ErrorKind::InvalidInput => refused(signal),
             _ => error,
         })?;
-        // Last: until the actions are there the signal is to take its usual course, and not to be lost.
-        known.listeners += 1;
-        known.nobody.store(false, Ordering::SeqCst);
+        // Last, so that a signal before the actions are added has its default action and is not
+        // lost.
+        entry.listeners += 1;
+        entry.is_unused.store(false, Ordering::SeqCst);
         Ok((Self { actions }, result))
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        // Before the actions go, for the same reason.
-        if let Some(known) = table().get_mut(&self.actions.signal) {
-            known.listeners -= 1;
-            known.nobody.store(known.listeners == 0, Ordering::SeqCst);
+        // Before the actions are removed, for the same reason.
+        if let Some(entry) = table().get_mut(&self.actions.signal) {
+            entry.listeners -= 1;
+            entry
+                .is_unused
+                .store(entry.listeners == 0, Ordering::SeqCst);
         }
     }
 }
 
-/// What the handler does on a signal, in the order in which it was added. Dropping it takes all of it back.
+/// The actions of the handler, in the order in which they were added. Dropping it removes them.
 #[derive(Debug)]
 pub(super) struct Actions {
-    /// The signal.
     signal: i32,
-    /// The actions.
     ids: Vec<SigId>,
 }
 
 impl Actions {
-    /// No action yet.
     fn none(signal: i32) -> Self {
         Self {
             signal,
@@ -116,7 +117,7 @@ impl Actions {
         }
     }
 
-    /// Adds: write a byte to what this gives the other end of.
+    /// Adds an action that writes a byte. Returns the socket that receives it.
     pub(super) fn write(&mut self) -> io::Result<UnixStream> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
@@ -124,14 +125,14 @@ impl Actions {
         Ok(reader)
     }
 
-    /// Adds: set a flag.
+    /// Adds an action that sets a flag.
     pub(super) fn set(&mut self, flag: &Arc<AtomicBool>) -> io::Result<()> {
         self.ids
             .push(flag::register(self.signal, Arc::clone(flag))?);
         Ok(())
     }
 
-    /// Adds: the signal's default action, if the flag is set.
+    /// Adds the default action of the signal, taken if the flag is set.
     pub(super) fn default_if(&mut self, flag: &Arc<AtomicBool>) -> io::Result<()> {
         self.ids.push(flag::register_conditional_default(
             self.signal,
@@ -149,27 +150,28 @@ impl Drop for Actions {
     }
 }
 
-/// Prepares a signal that is listened to for the first time.
-fn know(signal: i32) -> io::Result<Known> {
-    let nobody = Arc::new(AtomicBool::new(true));
+/// Adds the emulated default action of a signal before its first subscription.
+fn prepare(signal: i32) -> io::Result<SignalEntry> {
+    let is_unused = Arc::new(AtomicBool::new(true));
     let is_default = has_default_action(signal).map_err(|_| refused(signal))?;
-    // Of a signal without a name, as the real-time ones, signal-hook does not know the default action.
+    // signal-hook does not know the default actions of signals without a name, such as real-time
+    // signals.
     if is_default && signal_name(signal).is_some() {
-        flag::register_conditional_default(signal, Arc::clone(&nobody))?;
+        flag::register_conditional_default(signal, Arc::clone(&is_unused))?;
     }
-    Ok(Known {
+    Ok(SignalEntry {
         listeners: 0,
-        nobody,
+        is_unused,
     })
 }
 
-/// What asking for a signal gives that nobody can listen to.
+/// The error for a signal that cannot be listened to.
 #[cold]
 fn refused(signal: i32) -> io::Error {
     let why = if FORBIDDEN.contains(&signal) {
-        "the system does not allow it, or the program could not go on after it"
+        "it cannot be handled, or the program cannot continue after it"
     } else {
-        "there is no such signal, or the C library keeps it for itself"
+        "there is no such signal, or the C library reserves it"
     };
     let name = signal_name(signal).unwrap_or("unknown");
     io::Error::new(
@@ -183,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_names_the_signal() {
+    fn the_error_contains_the_signal() {
         for (signal, name) in [(9, "SIGKILL"), (0, "unknown"), (-1, "unknown"), (33, "33")] {
             let error = Subscription::new(signal).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
