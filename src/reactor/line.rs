@@ -12,12 +12,12 @@
 //! sets the next limit.
 //!
 //! ```text
-//!            join, below the limit        join, below the limit
-//!                  ┌────┐                       ┌────┐
-//!                  │    ▼   join, at the limit: │    ▼
-//!                ┌────────┐ release all       ┌───────────┐ ───┐ join, at the limit:
-//!                │ stable │ ────────────────► │ returning │    │ the limit doubles
-//!                └────────┘ ◄──────────────── └───────────┘ ◄──┘
+//!            join, below the limit      join, below the limit
+//!                  ┌────┐                     ┌────┐
+//!                  │    ▼ join, at the limit: │    ▼
+//!                ┌────────┐ release all     ┌───────────┐ ───┐ join, at the limit:
+//!                │ stable │ ──────────────► │ returning │    │ the limit doubles
+//!                └────────┘ ◄────────────── └───────────┘ ◄──┘
 //!                           join, two laps later:
 //!                           the limit is twice the length
 //!                           release (an edge): the limit stays

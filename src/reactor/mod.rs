@@ -6,12 +6,12 @@
 //! it has released the reactor.
 //!
 //! ```text
-//!    register          wait                                     interest
-//!   fd ──▶ epoll ADD, ──▶ edges ──▶ readiness bits of a source ──▶ Ready: system
-//!          once              │            ▲                  │        call
-//!                            │            │ drained, blocked │ not      │ short count
-//!                            ▼            └──────────────────┼─ ready ──┘ or EAGAIN
-//!               wakers to the caller ◀── waiters of a side ◀─┘ park
+//!    register          wait                                  interest
+//!   fd ──▶ epoll ADD, ──▶ edges ─▶ readiness bits of a source ─▶ Ready: system
+//!          once              │          ▲                  │       call
+//!                            │          │ drained, blocked │ not     │ short count
+//!                            ▼          └──────────────────┼─ ready ─┘ or EAGAIN
+//!               wakers to the caller ◀─ waiters of a side ◀┘ park
 //! ```
 //!
 //! [`readiness`] draws the life of the bits, [`source`] and [`line`](mod@line) that of a waiter,

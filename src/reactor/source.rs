@@ -1,9 +1,9 @@
 //! A registered file descriptor: its readiness, and the tasks that wait for it.
 //!
 //! ```text
-//!                park                an edge, the end of the source,
-//!   absent ───────────────► in line ──────────────────────────────────► returned: the
-//!                                     or a sweep of the line            caller wakes it
+//!             park              an edge, the end of the source,
+//!   absent ─────────▶ in line ──────────────────────────────────▶ returned: the
+//!                               or a sweep of the line            caller wakes it
 //! ```
 //!
 //! No function here wakes, clones or drops a waker. Wakers are third-party code, which runs only

@@ -1,10 +1,12 @@
 //! The two directions of a stream, owned.
 //!
 //! ```text
-//!   stream ─── into_split ──▶ OwnedReadHalf ── dropped ──▶ nothing, while the other half lives
+//!   stream ─── into_split ──▶ OwnedReadHalf ── dropped ──▶ nothing (1)
 //!     ▲                       OwnedWriteHalf ─ dropped ──▶ the write side ends
-//!     │                          │             forget ───▶ nothing, while the other half lives
+//!     │                          │             forget ───▶ nothing (1)
 //!     └─────── reunite ──────────┘
+//!
+//!   (1) While the other half lives. With both halves the stream is dropped.
 //! ```
 
 use std::io;

@@ -1,8 +1,8 @@
 //! The functions of one runtime that are queued or running on other threads.
 //!
 //! ```text
-//!   begin ──▶ listed ── TaskGuard dropped, on the function's thread ──▶ removed;
-//!                                           wait_for_none is notified if it was the last
+//!   begin ─▶ listed ── TaskGuard dropped, on the function's thread ──▶ removed;
+//!                                  the last one notifies wait_for_none
 //! ```
 
 use std::collections::BTreeMap;
