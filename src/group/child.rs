@@ -105,7 +105,7 @@ where
         group,
     };
     let label = Label::new(label.0, label.1);
-    let number = core.next_number();
+    let number = core.scheduler.next_number();
     // SAFETY: `admit_child` gives the task to the group's `ChildSet` before the task enters a run
     // queue, and only `Driver` polls the tasks of a `ChildSet`. `Driver` borrows the group for
     // `'scope`, is pinned, and drops the future of each child before it is gone itself; if it is

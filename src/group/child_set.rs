@@ -157,7 +157,7 @@ impl ChildSet {
     pub(super) fn begin_poll(&self, core: &Core, waker: &Waker, node: Option<Key>) {
         let owner = core.current();
         self.node.set(node);
-        drop(self.around.replace(core.current_group()));
+        drop(self.around.replace(core.carriers.body()));
         let is_direct = owner.as_ref().map(|owner| owner.waker().will_wake(waker));
         self.is_direct.set(is_direct.unwrap_or(false));
         // Recorded even if the waker is unchanged: third-party code that uses its own wakers inside

@@ -265,7 +265,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         let mut has_polls_left = true;
         while has_polls_left && let Some(task) = children.next_in_backlog() {
             self.as_mut().run_child(core, &task);
-            has_polls_left = core.spend_poll();
+            has_polls_left = core.scheduler.batch.spend_poll();
         }
         if children.has_backlog() {
             children.waker().wake_outer();

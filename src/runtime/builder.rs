@@ -133,7 +133,7 @@ impl Builder {
             runtime.set_order(Order::seeded(seed));
         }
         if self.cancel_on_ctrl_c {
-            runtime.core.cancel_on_ctrl_c()?;
+            runtime.core.signals.cancel_on_ctrl_c(&runtime.core.io)?;
         }
         Ok(runtime)
     }

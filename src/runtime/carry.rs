@@ -110,12 +110,12 @@ impl Core {
     /// Begins the next turn if it is that of another child of `parent`: the tasks that carried the
     /// last turn carry this one, too. Returns `false` if there is none.
     pub(crate) fn next_turn_in(&self, parent: &dyn ParentScheduler<Shared>) -> bool {
-        if !self.may_poll() {
+        if !self.scheduler.batch.may_poll() {
             return false;
         }
         let thin = std::ptr::from_ref(parent).cast();
-        while let Some(task) = self.queue().pop_if(|task| task.is_in(thin)) {
-            let _spent = self.spend_poll();
+        while let Some(task) = self.scheduler.queue.pop_if(|task| task.is_in(thin)) {
+            let _spent = self.scheduler.batch.spend_poll();
             if parent.admit(&task) {
                 return true;
             }
@@ -161,7 +161,7 @@ impl Core {
         if !task.state().can_carry() {
             return;
         }
-        if task.state().has_vars() || self.are_vars_set() {
+        if task.state().has_vars() || self.vars.is_set() {
             return self.with_vars_of(&task.clone(), || self.poll_carrier(task));
         }
         self.poll_carrier(task);
@@ -183,9 +183,7 @@ impl Core {
                 set_carrying(0);
             }
         }
-        let number = self.last_carried().get().checked_add(1).unwrap_or(1);
-        self.last_carried().set(number);
-        set_carrying(number);
+        set_carrying(self.carriers.next_number());
         let _end = EndOnDrop;
         poll()
     }
@@ -200,18 +198,11 @@ impl Core {
         struct RestoreOnDrop<'a>(&'a Core, Option<Rc<dyn ParentScheduler<Shared>>>);
         impl Drop for RestoreOnDrop<'_> {
             fn drop(&mut self) {
-                drop(self.0.body_here().replace(self.1.take()));
+                drop(self.0.carriers.replace_body(self.1.take()));
             }
         }
-        let _restore = RestoreOnDrop(self, self.body_here().replace(Some(parent)));
+        let _restore = RestoreOnDrop(self, self.carriers.replace_body(Some(parent)));
         poll()
-    }
-
-    /// Returns the group whose body is running, directly in its task.
-    pub(crate) fn current_group(&self) -> Option<Rc<dyn ParentScheduler<Shared>>> {
-        let parent = self.body_here().take();
-        self.body_here().set(parent.clone());
-        parent
     }
 
     /// Polls a task as a carrier.

@@ -51,15 +51,19 @@ pub(super) fn drive<F: Future>(
     label: Label,
     future: F,
 ) -> Result<F::Output, Cancelled> {
-    let _entered = context::enter(core);
+    context::enter(core, || drive_entered(core, label, future))
+}
+
+fn drive_entered<F: Future>(core: &Core, label: Label, future: F) -> Result<F::Output, Cancelled> {
     let main = MainTask::new(core, label);
     let mut future = pin!(Some(future));
-    core.watch_ctrl_c();
+    core.signals.begin_main();
     // Messages that were sent while the runtime was not driven, such as a cancellation, come before
     // the first poll.
     core.drain_inbox_fully();
     loop {
-        core.deliver_ctrl_c(&main.task);
+        core.signals
+            .deliver_ctrl_c(&main.task, &core.timers, || core.running());
         core.begin_batch();
         while let Some(turn) = core.batch() {
             let outcome = match turn {

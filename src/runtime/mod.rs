@@ -24,17 +24,19 @@
 mod blocking;
 mod builder;
 mod cancel;
+mod carriers;
 mod carry;
 mod circles;
 mod clock;
-#[allow(unsafe_code, reason = "door: the pointer behind the one thread-local")]
+#[allow(unsafe_code, reason = "the pointer in the one thread-local")]
 mod context;
 mod core;
+mod describe;
 mod drive;
 mod ending;
+mod final_output;
 mod home_key;
 mod io;
-mod last_words;
 mod order;
 mod owned_tasks;
 mod poll_task;
@@ -42,13 +44,17 @@ mod queue;
 mod remote;
 mod report;
 mod roots;
+mod scheduler;
 mod scoped;
 mod shared;
 mod shutdown;
 mod signals;
 mod spawn;
+mod stuck;
+mod task_types;
 mod timers;
 mod turn;
+mod var_cell;
 mod variables;
 mod virtual_time;
 
@@ -72,23 +78,15 @@ pub(crate) use scoped::{
 };
 pub(crate) use shared::Shared;
 pub(crate) use signals::{Subscription, drain};
+pub(crate) use task_types::{Join, OwnedRef, Task, TaskMessage, TaskRef};
 pub(crate) use timers::TimerState;
 pub(crate) use variables::{abort_outside, replace_vars_here, vars_here};
 
 use crate::cell::Label;
 use crate::error::Cancelled;
+use crate::util::wait_graph::WaitGraph;
 use crate::util::{caught, drop_quietly};
 
-/// A counted reference to a task, for the home thread.
-pub(crate) type Task = crate::cell::Task<Shared>;
-/// A counted reference to a task, for any thread.
-pub(crate) type TaskRef = crate::cell::TaskRef<Shared>;
-/// The reference by which the table of tasks owns a task.
-pub(crate) type OwnedRef = crate::cell::OwnedRef<Shared>;
-/// The reference of a `JoinHandle` to its task.
-pub(crate) type Join<T> = crate::cell::Join<T, Shared>;
-/// The messages that references to a task send to the home thread.
-pub(crate) type TaskMessage = crate::cell::TaskMessage<Shared>;
 /// Polls the tasks that a parent polls in place of the loop.
 pub(crate) use crate::cell::ParentScheduler;
 
@@ -194,8 +192,11 @@ impl Runtime {
     }
 
     fn assemble(clock: Clock, shutdown_timeout: Option<Duration>) -> std::io::Result<Self> {
+        let wait_graph = clock
+            .is_virtual()
+            .then(|| WaitGraph::open(report::find_wait_graph));
         Ok(Self {
-            core: Rc::new(Core::new(clock)?),
+            core: Rc::new(Core::new(clock, wait_graph)?),
             shutdown_timeout,
         })
     }
@@ -207,12 +208,12 @@ impl Runtime {
 
     /// Sets the order in which ready tasks are polled.
     pub(crate) fn set_order(&self, order: Order) {
-        self.core.queue().set_order(order);
+        self.core.scheduler.queue.set_order(order);
     }
 
     /// Returns the choices that the order made so far.
     pub(crate) fn schedule(&self) -> Schedule {
-        self.core.queue().schedule()
+        self.core.scheduler.queue.schedule()
     }
 
     /// Runs a future to completion on this thread, polls the runtime's tasks meanwhile, and returns
@@ -231,7 +232,7 @@ impl Runtime {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         match self.try_block_on(future) {
             Ok(output) => output,
-            Err(cancelled) if self.core.is_end_of_process(&cancelled) => self.end_process(),
+            Err(cancelled) if self.core.signals.is_end_of_process(&cancelled) => self.end_process(),
             Err(cancelled) => panic_cancelled(&cancelled),
         }
     }
@@ -285,7 +286,7 @@ impl Drop for Runtime {
             self.core.io.read_slack();
             shutdown::shut_down(&self.core, self.shutdown_timeout);
         }
-        self.core.let_ctrl_c_through();
+        self.core.signals.end_process_if_pending();
     }
 }
 
@@ -309,7 +310,7 @@ pub(crate) fn refuse_nesting(what: &str) {
 
 #[track_caller]
 pub(crate) fn panic_cancelled(cancelled: &Cancelled) -> ! {
-    last_words::panic_with(format!(
+    final_output::panic_with(format!(
         "the main future was {cancelled}; `try_run` and `try_block_on` give this as a value"
     ))
 }

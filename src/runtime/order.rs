@@ -14,8 +14,6 @@
 
 use std::collections::BTreeMap;
 
-use super::core::Core;
-
 /// The choices other than 0: which one of all choices, and what was chosen.
 pub(crate) type Schedule = BTreeMap<u64, usize>;
 
@@ -79,13 +77,6 @@ impl Order {
     /// The choices so far that were not 0.
     pub(crate) fn made(&self) -> &Schedule {
         &self.made
-    }
-}
-
-impl Core {
-    /// Chooses one of so many by the order that was asked for; without one, it is the first.
-    pub(crate) fn choose(&self, count: usize) -> usize {
-        self.queue().choose(count)
     }
 }
 

@@ -77,17 +77,17 @@ impl Core {
     pub(super) fn with_saved_poll(&self, work: impl FnOnce()) {
         let state = self.scopes().save_poll_state();
         let rest = budget::set_aside();
-        let (carrying, body) = (set_carrying(0), self.body_here().take());
-        self.current_cell().set_aside(work);
+        let (carrying, body) = (set_carrying(0), self.carriers.replace_body(None));
+        self.scheduler.current.set_aside(work);
         self.scopes().restore_poll_state(state);
         budget::put_back(rest);
         set_carrying(carrying);
-        drop(self.body_here().replace(body));
+        drop(self.carriers.replace_body(body));
     }
 
     /// Runs a task with its context variables set.
     pub(super) fn run_scoped(&self, task: Task) {
-        if task.state().has_vars() || self.are_vars_set() {
+        if task.state().has_vars() || self.vars.is_set() {
             return self.with_vars_of(&task.clone(), || self.run_cancellable(task));
         }
         self.run_cancellable(task);
@@ -122,7 +122,7 @@ impl Core {
     #[cold]
     pub(super) fn after_poll(&self, task: Task, ended: bool) -> Option<Task> {
         self.end_unless_pending(task, ended)?
-            .settle(false, self.current_cell())
+            .settle(false, &self.scheduler.current)
     }
 
     /// Ends a task whose poll returned a value, failed its group, or let a cancellation out.
@@ -130,14 +130,14 @@ impl Core {
     pub(super) fn end_unless_pending(&self, task: Task, ended: bool) -> Option<Task> {
         if ended {
             self.end_poll(&task);
-            return task.settle(true, self.current_cell());
+            return task.settle(true, &self.scheduler.current);
         }
         let failure = task.parent().and_then(|parent| parent.take_child_failure());
         if let Some(error) = failure {
             // The child has ended, though with nothing for its handle to return: that stands (C4).
-            self.current_cell().during(&task, || task.abort(error));
+            self.scheduler.current.during(&task, || task.abort(error));
             self.end_poll(&task);
-            return task.settle(true, self.current_cell());
+            return task.settle(true, &self.scheduler.current);
         }
         if let Some(cancelled) = self.exit_of(&task) {
             self.abort(task, cancelled);

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::core::{Core, Phase};
+use super::describe::{describe, name_of};
 use super::scoped::PendingJoins;
 use super::{Task, try_with};
 use crate::util::Id;
@@ -17,7 +18,7 @@ use crate::util::wait_graph::{HoldRecord, ResourceLabel, WaitGraph, WaitRecord};
 /// Shows the book of the runtime that this thread drives, and which of its tasks runs.
 pub(super) fn find_wait_graph(work: &mut dyn FnMut(&WaitGraph, Option<Id>)) {
     let show = |core: &Core| {
-        if let Some(book) = core.book() {
+        if let Some(book) = core.wait_graph() {
             work(book, core.current_id());
         }
     };
@@ -46,21 +47,6 @@ impl Core {
         format!(
             "deadlock: {stuck}, no task is ready, {timers} and nothing is in flight. Waiting:{entries}{circle}"
         )
-    }
-}
-
-/// A task in one line.
-pub(super) fn describe(task: &Task) -> String {
-    let location = task.by_ref().label().location();
-    format!("{}, spawned at {location}", call(task))
-}
-
-/// What a task is called.
-fn call(task: &Task) -> String {
-    let (number, name) = (task.by_ref().number(), task.by_ref().label().name());
-    match name {
-        Some(name) => format!("task {number} \"{name}\""),
-        None => format!("task {number}"),
     }
 }
 
@@ -99,9 +85,12 @@ impl Picture {
     fn of(core: &Core) -> Self {
         Self {
             tasks: core.running(),
-            waits: core.book().map(WaitGraph::all_waits).unwrap_or_default(),
+            waits: core
+                .wait_graph()
+                .map(WaitGraph::all_waits)
+                .unwrap_or_default(),
             holds: core
-                .book()
+                .wait_graph()
                 .map(WaitGraph::holds_in_demand)
                 .unwrap_or_default(),
             draining: core.scopes().all_draining(PendingJoins::numbers),
@@ -284,7 +273,7 @@ impl Picture {
         };
         let mut tasks = self.tasks.iter();
         match tasks.find(|task| task.by_ref().number() == number) {
-            Some(task) => call(task),
+            Some(task) => name_of(task),
             None => format!("task {number}, which has ended"),
         }
     }

@@ -24,10 +24,9 @@ use std::thread::{self, ThreadId};
 
 use crossbeam_queue::SegQueue;
 
-use super::OwnedRef;
 use super::blocking::BlockingTasks;
 use super::ending::Ending;
-use crate::cell::TaskMessage;
+use crate::cell::{OwnedRef, TaskMessage};
 use crate::reactor::{Detacher, EventFd, Reactor, Unparker};
 use crate::util::drop_quietly;
 use crate::util::sync;
@@ -157,7 +156,7 @@ impl Shared {
     }
 
     /// Ends the runtime: `tasks`, all of them done, are handed over to whoever still has a handle or a waker.
-    pub(crate) fn end(&self, tasks: Vec<OwnedRef>) {
+    pub(crate) fn end(&self, tasks: Vec<OwnedRef<Self>>) {
         self.ending.end(|| drop(tasks));
         self.unparker.close();
         hubs().remove(&self.number);

@@ -17,7 +17,7 @@ use crate::error::{Cancelled, Reason};
 impl Core {
     /// Spawns a task: it runs on a later turn.
     pub(crate) fn spawn<F: Future + 'static>(&self, label: Label, future: F) -> Join<F::Output> {
-        let spawned = spawn(self.shared(), self.next_number(), label, future);
+        let spawned = spawn(self.shared(), self.scheduler.next_number(), label, future);
         self.admit(spawned.owner, spawned.queued);
         spawned.join
     }
@@ -25,8 +25,8 @@ impl Core {
     /// Takes a new task in.
     #[inline(always)] // once a task: its frame would cost as much as its work
     fn admit(&self, owner: OwnedRef, task: Task) {
-        self.table().insert(owner);
-        if self.are_vars_set() {
+        self.scheduler.owned.insert(owner);
+        if self.vars.is_set() {
             self.hand_vars_down(&task);
         }
         match self.phase() {
@@ -63,8 +63,8 @@ impl Core {
 
     /// Makes the cell of a main future, queued for its first poll.
     pub(super) fn admit_main(&self, label: Label) -> Task {
-        let (owner, task) = spawn_main(self.shared(), self.next_number(), label);
-        self.table().insert(owner);
+        let (owner, task) = spawn_main(self.shared(), self.scheduler.next_number(), label);
+        self.scheduler.owned.insert(owner);
         self.enqueue(task.clone());
         task
     }

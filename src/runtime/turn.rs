@@ -14,7 +14,7 @@
 //!              Io::wait ──▶ drain_inbox ──▶ Timers::fire ───────┘
 //! ```
 //!
-//! A batch bounds latency: the loop checks timers, sockets and the inbox after at most [`BATCH`]
+//! A batch bounds latency: the loop checks timers, sockets and the inbox after at most [`BATCH`](super::scheduler::BATCH)
 //! polls of tasks, and after each poll that used up its [steps](crate::util::budget). One turn
 //! takes at most [`TAKEN`] messages of other threads, so many such messages delay only the messages
 //! behind them. Messages of the home thread have no limit.
@@ -27,9 +27,6 @@ use super::shared::{Message, Shared};
 use super::{Task, TaskMessage};
 use crate::cell::GoneHandle;
 use crate::util::{budget, caught, drop_quietly};
-
-/// The most polls of tasks between two checks of timers, sockets and the inbox.
-pub(crate) const BATCH: usize = 64;
 
 /// The most messages of other threads that one turn takes.
 const TAKEN: usize = 64;
@@ -46,28 +43,9 @@ pub(super) enum MainTurn {
 impl Core {
     /// Starts the next batch.
     pub(super) fn begin_batch(&self) {
-        self.count_lap(BATCH - self.polls_left().get());
-        self.polls_left().set(BATCH);
-        budget::take_refusal();
-    }
-
-    /// Counts the polls of the last batch towards the lap. A lap polls all tasks that were ready
-    /// when it began.
-    fn count_lap(&self, polls: usize) {
-        let left = self.left_of_lap().get().saturating_sub(polls);
-        let is_over = left == 0;
-        if is_over {
+        if self.scheduler.begin_batch() {
             self.io.begin_lap();
         }
-        self.left_of_lap()
-            .set(if is_over { self.queue().len() } else { left });
-    }
-
-    /// Returns `true` while the batch has polls left. A poll that used up its steps ends the batch,
-    /// because it took as long as many others.
-    #[inline]
-    pub(super) fn may_poll(&self) -> bool {
-        self.polls_left().get() > 0 && !budget::was_refused()
     }
 
     /// Polls ready tasks, at most [`BATCH`] between two calls of
@@ -75,12 +53,12 @@ impl Core {
     pub(super) fn batch(&self) -> Option<MainTurn> {
         // The task that yielded in the last poll, until the next task is taken from the queue.
         let mut woken = None;
-        while self.may_poll() {
+        while self.scheduler.batch.may_poll() {
             let task = match woken.take() {
-                Some(woken) => self.queue().push_and_pop(woken),
-                None => self.queue().pop()?,
+                Some(woken) => self.scheduler.queue.push_and_pop(woken),
+                None => self.scheduler.queue.pop()?,
             };
-            self.polls_left().set(self.polls_left().get() - 1);
+            self.scheduler.batch.count_poll();
             // Branches, where a `match` on an enum cost seven instructions for each poll (`yield_1`).
             if let Some(started) = task.start_if_plain() {
                 let ended = self.poll_as(&task, || started.poll());
@@ -98,17 +76,12 @@ impl Core {
     /// Checks sockets, the inbox and timers. Parks if no task is ready.
     pub(super) fn between_batches(&self) {
         budget::end();
-        if self.is_somebody_ready() {
+        if !self.scheduler.is_idle() {
             return self.poll_now();
         }
-        self.queue().shrink();
+        self.scheduler.queue.shrink();
         self.timers.shrink();
         self.park();
-    }
-
-    /// Returns `true` if the run queue has a task.
-    pub(crate) fn is_somebody_ready(&self) -> bool {
-        !self.queue().is_empty()
     }
 
     /// Checks sockets, the inbox and timers without waiting.
@@ -204,7 +177,10 @@ impl Core {
     /// one.
     fn settle_gone(&self, handle: GoneHandle<Shared>) {
         match handle.ended() {
-            Some(task) => self.current_cell().during(&task, || handle.settle_here()),
+            Some(task) => self
+                .scheduler
+                .current
+                .during(&task, || handle.settle_here()),
             None => handle.settle_here(),
         }
     }

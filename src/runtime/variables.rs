@@ -16,13 +16,13 @@ use crate::util::vars::{self, Vars};
 impl Core {
     /// The value of the variable `key`, if it is set.
     pub(crate) fn find_var(&self, key: usize) -> Option<Rc<dyn Any>> {
-        vars::find(&self.vars(), key)
+        vars::find(&self.vars.get(), key)
     }
 
     /// Gives a new task those that are inherited.
     #[cold]
     pub(super) fn hand_vars_down(&self, task: &Task) {
-        let vars = vars::for_child(&self.vars());
+        let vars = vars::for_child(&self.vars.get());
         if vars.is_some() {
             task.give_vars(vars);
         }
@@ -35,22 +35,26 @@ impl Core {
         impl Drop for Back<'_> {
             fn drop(&mut self) {
                 // The last one who has a value drops it, which is somebody else's code.
-                drop_quietly(self.0.replace_vars(self.1.take()));
+                drop_quietly(self.0.vars.replace(self.1.take()));
             }
         }
-        let _back = Back(self, self.replace_vars(task.vars()));
+        let _back = Back(self, self.vars.replace(task.vars()));
         work()
     }
 }
 
 /// The variables that are set on this thread.
 pub(crate) fn vars_here() -> Vars {
-    hand((), |core, ()| core.vars(), |()| vars::sent())
+    hand((), |core, ()| core.vars.get(), |()| vars::sent())
 }
 
 /// Sets other variables on this thread, and returns those that were set.
 pub(crate) fn replace_vars_here(vars: Vars) -> Vars {
-    hand(vars, Core::replace_vars, vars::replace_sent)
+    hand(
+        vars,
+        |core, vars| core.vars.replace(vars),
+        vars::replace_sent,
+    )
 }
 
 /// Drops the future of a task where no runtime is driven, with the variables of the task set.

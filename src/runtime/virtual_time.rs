@@ -12,7 +12,7 @@
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::last_words::panic_with;
+use super::final_output::panic_with;
 
 impl Core {
     /// Waits for sockets and other threads, or moves the clock to the next deadline.
@@ -24,7 +24,7 @@ impl Core {
         self.drain_inbox();
         // One turn takes a bounded number of messages. The rest must be handled at the present
         // time, before the clock moves.
-        if self.is_somebody_ready() || !self.shared().is_empty() {
+        if !self.scheduler.is_idle() || !self.shared().is_empty() {
             return;
         }
         if self.is_something_in_flight() {

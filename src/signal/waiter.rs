@@ -71,7 +71,7 @@ enum CtrlCState {
 /// Starts to wait in the runtime of this thread.
 fn begin() -> io::Result<CtrlCState> {
     let begun = try_with(|core| {
-        let since = core.wait_for_ctrl_c()?;
+        let since = core.signals.wait_for_ctrl_c(&core.io)?;
         let home = HomeKey::of(core);
         Ok(CtrlCState::Waiting { home, since })
     });
@@ -88,7 +88,7 @@ impl Future for CtrlC {
         let CtrlCState::Waiting { home, since } = self.0 else {
             panic!("a ctrl_c was polled after it was done");
         };
-        let polled = home.with_home(|core| core.poll_ctrl_c(since, cx.waker()));
+        let polled = home.with_home(|core| core.signals.poll_ctrl_c(&core.io, since, cx.waker()));
         let result = ready!(polled.unwrap_or_else(|| Err(UseError::Elsewhere.into()).into()));
         self.0 = CtrlCState::Done;
         Poll::Ready(result)

@@ -113,7 +113,7 @@ impl<T: 'static> ContextVar<T> {
     /// Outside of a runtime.
     #[doc(alias = "sync_scope")]
     pub fn with_sync<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
-        let below = with("ContextVar::with_sync", |core| core.vars());
+        let below = with("ContextVar::with_sync", |core| core.vars.get());
         let frame = vars::set(below, self.key(), Rc::new(value), self.reach);
         let _back = RestoreVars::set(frame);
         f()

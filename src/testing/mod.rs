@@ -166,7 +166,7 @@ fn message(payload: &Payload) -> &str {
 pub async fn settle() {
     loop {
         yield_now().await;
-        if with("testing::settle", |core| !core.is_somebody_ready()) {
+        if with("testing::settle", |core| core.scheduler.is_idle()) {
             return;
         }
     }
@@ -198,7 +198,7 @@ pub fn choose(count: usize) -> usize {
         count > 0,
         "testing::choose: the count is 0, so there is nothing to choose from"
     );
-    with("testing::choose", |core| core.choose(count))
+    with("testing::choose", |core| core.scheduler.choose(count))
 }
 
 /// Lets time pass, runs everything that becomes due, and then [`settle`]s.

@@ -115,7 +115,7 @@ where
     /// Sends the function to the pool.
     fn send(core: &Core, f: F, terms: Terms) -> State<F, T> {
         let vars = if terms.has_vars {
-            vars::for_thread(&core.vars())
+            vars::for_thread(&core.vars.get())
         } else {
             SentVars::new()
         };

@@ -1,95 +1,102 @@
-//! How signals reach the event loop, and its state for `ctrl_c` and
-//! [`cancel_on_ctrl_c`](super::Builder::cancel_on_ctrl_c). The public futures are in
-//! [`signal`](mod@crate::signal).
+//! The signals that a runtime itself handles: Ctrl-C, for `ctrl_c` and for
+//! [`cancel_on_ctrl_c`](super::Builder::cancel_on_ctrl_c). The module [`signal`](mod@crate::signal)
+//! has what users await.
 //!
 //! ```text
-//!   the kernel ─▶ the handler of signal-hook, on any thread
-//!                    ├─ writes a byte to a socket ─▶ an edge in the reactor
-//!                    └─ sets a flag (only for `interrupt`)
+//!   kernel ─▶ handler of signal-hook, ─┬─ a byte into a socket ─▶ an edge in
+//!             on any thread            │                          the reactor
+//!                                      └─ a flag (`interrupt` only)
 //! ```
 //!
-//! A byte only means that the signal has arrived. A reader takes all bytes, so several signals
-//! count as one. Only the table of listeners in [`subscription`] is global.
+//! The handler does nothing else. The bytes say only *that* a signal came: a reader reads all of
+//! them, so several signals become one. Only the count of listeners in [`subscription`] is global.
 
 mod ctrl_c;
 mod interrupt;
+mod pipe;
 mod subscription;
 
 use std::cell::OnceCell;
-use std::io::{self, ErrorKind, Read};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::io;
+use std::task::{Poll, Waker};
 
-use super::Core;
-use crate::reactor::{Done, Readiness};
-use crate::util::slab::Key;
+use super::io::Io;
+use super::task_types::Task;
+use super::timers::Timers;
+use crate::error::{Cancelled, Reason};
 use ctrl_c::CtrlC;
 use interrupt::Interrupt;
 pub(crate) use interrupt::end_process;
+pub(crate) use pipe::drain;
 pub(crate) use subscription::Subscription;
 
-/// The listeners of a runtime itself. Each is created when it is first needed, and lives as long as
-/// the runtime.
+/// The signals that a runtime handles, each from its first use until the runtime ends.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
-    /// For `ctrl_c`.
+    /// What `ctrl_c` waits for.
     ctrl_c: OnceCell<CtrlC>,
-    /// For `cancel_on_ctrl_c`.
+    /// What cancels the main future.
     interrupt: OnceCell<Interrupt>,
 }
 
-/// A socket to which the signal handler writes. It stays registered until the reactor is dropped.
-#[derive(Debug)]
-struct SignalPipe {
-    socket: UnixStream,
-    key: Key,
-    /// Keeps the signal handler active.
-    _subscription: Subscription,
-}
-
-impl SignalPipe {
-    /// Registers the socket with the reactor of `core`.
-    fn new(core: &Core, subscription: Subscription, socket: UnixStream) -> io::Result<Self> {
-        let key = core.io.register(socket.as_fd(), Readiness::NONE)?;
-        Ok(Self {
-            socket,
-            key,
-            _subscription: subscription,
-        })
+impl Signals {
+    /// Returns what a new waiter of `ctrl_c` records. The first call starts to listen.
+    pub(crate) fn wait_for_ctrl_c(&self, io: &Io) -> io::Result<u64> {
+        Ok(self.ctrl_c(io)?.taken())
     }
-}
 
-/// Reads all bytes that the handler has written. Returns `WouldBlock` if there are none.
-pub(crate) fn drain(mut socket: &UnixStream) -> io::Result<Done<()>> {
-    let mut buffer = [0; 128];
-    let mut has_arrived = false;
-    loop {
-        match socket.read(&mut buffer) {
-            Ok(0) => return Ok(Done::with(())),
-            Ok(_) => has_arrived = true,
-            Err(error) if error.kind() == ErrorKind::WouldBlock && has_arrived => {
-                return Ok(Done::with(()));
-            }
-            Err(error) => return Err(error),
+    /// Polls for the next Ctrl-C of a waiter that has recorded `since`.
+    pub(crate) fn poll_ctrl_c(&self, io: &Io, since: u64, waker: &Waker) -> Poll<io::Result<()>> {
+        self.ctrl_c(io)?.poll(io, since, waker)
+    }
+
+    fn ctrl_c(&self, io: &Io) -> io::Result<&CtrlC> {
+        if let Some(ctrl_c) = self.ctrl_c.get() {
+            return Ok(ctrl_c);
+        }
+        let new = CtrlC::new(io)?;
+        Ok(self.ctrl_c.get_or_init(|| new))
+    }
+
+    /// Makes a Ctrl-C cancel the main future.
+    pub(super) fn cancel_on_ctrl_c(&self, io: &Io) -> io::Result<()> {
+        let interrupt = Interrupt::new(io)?;
+        // Called once, by the builder.
+        self.interrupt.set(interrupt).ok();
+        Ok(())
+    }
+
+    /// Prepares for a new main future.
+    pub(super) fn begin_main(&self) {
+        if let Some(interrupt) = self.interrupt.get() {
+            interrupt.forget_delivered();
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
+    /// Cancels `main` if a Ctrl-C has come. Reports `running`, the tasks that have not ended, if
+    /// `main` has not ended some seconds later.
+    #[inline]
+    pub(super) fn deliver_ctrl_c(
+        &self,
+        main: &Task,
+        timers: &Timers,
+        running: impl FnOnce() -> Vec<Task>,
+    ) {
+        if let Some(interrupt) = self.interrupt.get() {
+            interrupt.deliver(main, timers, running);
+        }
+    }
 
-    use super::*;
+    /// Returns `true` if a main future that ended as `cancelled` ends the process.
+    pub(super) fn is_end_of_process(&self, cancelled: &Cancelled) -> bool {
+        self.interrupt.get().is_some() && *cancelled.reason() == Reason::CtrlC
+    }
 
-    #[test]
-    fn drain_reads_all_bytes() {
-        let (reader, mut writer) = UnixStream::pair().unwrap();
-        reader.set_nonblocking(true).unwrap();
-        for count in [1, 127, 128, 129, 256] {
-            writer.write_all(&vec![b'X'; count]).unwrap();
-            drain(&reader).unwrap();
-            let empty = drain(&reader).unwrap_err();
-            assert_eq!(empty.kind(), ErrorKind::WouldBlock, "after {count}");
+    /// Ends the process if a Ctrl-C has come that cancelled no main future. Called when the runtime
+    /// has ended.
+    pub(super) fn end_process_if_pending(&self) {
+        if self.interrupt.get().is_some_and(Interrupt::is_pending) {
+            end_process();
         }
     }
 }

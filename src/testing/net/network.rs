@@ -324,7 +324,7 @@ impl Network {
     /// Returns a number below `count`, chosen by the seed.
     fn choose(&self, count: usize) -> usize {
         let Some(generator) = &self.0.generator else {
-            return try_with(|core| core.choose(count)).unwrap_or(0);
+            return try_with(|core| core.scheduler.choose(count)).unwrap_or(0);
         };
         if count < 2 {
             return 0;

@@ -1,0 +1,33 @@
+//! The context variables of the code that runs now.
+
+use std::cell::Cell;
+
+use crate::util::vars::Vars;
+
+/// The context variables of the code that runs now.
+#[derive(Default)]
+pub(crate) struct VarCell {
+    vars: Cell<Vars>,
+    /// Whether any are set, apart from `vars`, which cannot be read without being taken.
+    is_set: Cell<bool>,
+}
+
+impl VarCell {
+    pub(crate) fn get(&self) -> Vars {
+        let vars = self.vars.take();
+        self.vars.set(vars.clone());
+        vars
+    }
+
+    /// Returns `true` if any variable is set.
+    #[inline]
+    pub(super) fn is_set(&self) -> bool {
+        self.is_set.get()
+    }
+
+    /// Sets other variables, and returns those that were set. Drops none of their values.
+    pub(crate) fn replace(&self, vars: Vars) -> Vars {
+        self.is_set.set(vars.is_some());
+        self.vars.replace(vars)
+    }
+}
