@@ -1,4 +1,4 @@
-//! The types of [`cell`](crate::cell) for the tasks of a runtime.
+//! The types of [`cell`](mod@crate::cell) for the tasks of a runtime.
 
 use super::shared::Shared;
 use crate::cell;

@@ -48,7 +48,7 @@ impl Core {
         }
     }
 
-    /// Polls ready tasks, at most [`BATCH`] between two calls of
+    /// Polls ready tasks, at most [`BATCH`](super::scheduler::BATCH) between two calls of
     /// [`begin_batch`](Core::begin_batch). Returns early if the main future is to be polled.
     pub(super) fn batch(&self) -> Option<MainTurn> {
         // The task that yielded in the last poll, until the next task is taken from the queue.
