@@ -1,4 +1,4 @@
-//! A foreign waker that does something in one of its calls.
+//! A waker that runs a function in one of its calls.
 #![allow(
     unsafe_code,
     reason = "only a hand-made table of functions can act in `clone`"
@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-/// In which of its calls a waker acts.
+/// A call of a waker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     /// `clone`.
@@ -20,20 +20,18 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Clone, Self::Wake, Self::Drop];
 }
 
-/// What such a waker does.
+/// The data of the waker.
 struct Act {
-    /// In which call.
     call: Call,
-    /// What. Not there while it acts.
+    /// `None` while it runs.
     act: Cell<Option<Box<dyn FnMut()>>>,
 }
 
 impl Act {
-    /// Acts, if this is the call.
+    /// Runs the function, if this is the call.
     fn on(&self, call: Call) {
         if self.call == call
             && let Some(mut act) = self.act.take()
@@ -44,26 +42,25 @@ impl Act {
     }
 }
 
-/// A waker that runs `act` at each `call`. For one thread.
+/// Creates a waker that runs `act` in each `call`. For use on one thread.
 pub(crate) fn acting_waker(call: Call, act: impl FnMut() + 'static) -> Waker {
     let act: Box<dyn FnMut()> = Box::new(act);
     let act = Rc::new(Act {
         call,
         act: Cell::new(Some(act)),
     });
-    // SAFETY: the functions of the table take the pointer for the `Rc` that it is. The tests that use it keep the waker on
-    // one thread.
+    // SAFETY: the functions of the table use the pointer as the `Rc` that it is. The tests keep the
+    // waker on one thread.
     unsafe { Waker::new(Rc::into_raw(act).cast(), &TABLE) }
 }
 
-/// What the waker does.
-static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, let_go);
+static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, release);
 
-/// The waker's act, which it keeps.
+/// Returns the data. The waker keeps its count.
 fn borrow(data: *const ()) -> Rc<Act> {
-    // SAFETY: the waker owns a count of the `Rc` that `acting_waker` made.
+    // SAFETY: the waker owns a count of the `Rc` of `acting_waker`.
     unsafe { Rc::increment_strong_count(data.cast::<Act>()) };
-    // SAFETY: the line before counted it.
+    // SAFETY: the line before added this count.
     unsafe { Rc::from_raw(data.cast()) }
 }
 
@@ -78,7 +75,7 @@ fn wake(data: *const ()) {
     struct Owned(*const ());
     impl Drop for Owned {
         fn drop(&mut self) {
-            let_go(self.0);
+            release(self.0);
         }
     }
     let _owned = Owned(data);
@@ -89,7 +86,7 @@ fn wake_by_ref(data: *const ()) {
     borrow(data).on(Call::Wake);
 }
 
-fn let_go(data: *const ()) {
+fn release(data: *const ()) {
     // SAFETY: the waker owned a count, which ends here.
     let act = unsafe { Rc::from_raw(data.cast::<Act>()) };
     act.on(Call::Drop);

@@ -68,7 +68,8 @@ impl Deed {
     }
 }
 
-/// Begins some futures, in every way of attack, and brings about what they wait for. Those that are left then end.
+/// Begins some futures, in every way of attack, and brings about what they wait for. Those that are
+/// left then end.
 pub(crate) async fn attack<E: Future<Output = ()>>(
     mut begin: impl AsyncFnMut() -> (Vec<Boxed>, E),
 ) {

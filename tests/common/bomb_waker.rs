@@ -1,4 +1,4 @@
-//! A foreign waker that panics where it is told to.
+//! Wakers that panic in chosen calls.
 #![allow(
     unsafe_code,
     reason = "only a hand-made table of functions can panic in `clone`"
@@ -8,21 +8,20 @@ use std::ptr::{self, without_provenance};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-/// It panics when it is cloned.
+/// Panic in `clone`.
 pub(crate) const CLONE: usize = 1;
-/// It panics when it is woken.
+/// Panic in `wake` and `wake_by_ref`.
 pub(crate) const WAKE: usize = 1 << 1;
-/// It panics when it is dropped.
+/// Panic in `drop`.
 pub(crate) const DROP: usize = 1 << 2;
 
-/// A waker that panics at these calls. All it knows is in the bits of its data pointer, which points to nothing.
+/// Creates a waker that panics in these calls, which are stored in the bits of its data pointer.
 pub(crate) fn bomb_waker(calls: usize) -> Waker {
-    // SAFETY: the functions of the table look at the bits of the pointer only, and any thread may do that.
+    // SAFETY: the functions of the table only use the bits of the pointer, which any thread may do.
     unsafe { Waker::new(without_provenance(calls), &TABLE) }
 }
 
-/// What the waker does.
-static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, let_go);
+static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, release);
 
 /// Panics if `call` is among the calls that `data` lists.
 fn explode(data: *const (), call: usize, text: &'static str) {
@@ -40,22 +39,21 @@ fn wake(data: *const ()) {
     explode(data, WAKE, "a waker's wake, on purpose");
 }
 
-fn let_go(data: *const ()) {
+fn release(data: *const ()) {
     explode(data, DROP, "a waker's drop, on purpose");
 }
 
-/// A waker that panics at the calls that its fuse lists at the time.
+/// Creates a waker that panics in the calls that `fuse` contains at that time.
 pub(crate) fn fused_waker(fuse: &'static AtomicUsize) -> Waker {
-    // SAFETY: the functions of the table take the pointer for the fuse that it is, which lives for ever.
+    // SAFETY: the functions of the table use the pointer as the static fuse that it is.
     unsafe { Waker::new(ptr::from_ref(fuse).cast(), &FUSED) }
 }
 
-/// What that waker does.
 static FUSED: RawWakerVTable = RawWakerVTable::new(clone_fused, wake_fused, wake_fused, drop_fused);
 
-/// The calls at which it panics now.
+/// Returns the calls in which it panics now.
 fn calls(data: *const ()) -> *const () {
-    // SAFETY: `fused_waker` made the pointer of a reference to a static.
+    // SAFETY: the pointer is that of `fused_waker`, from a reference to a static.
     let fuse = unsafe { &*data.cast::<AtomicUsize>() };
     without_provenance(fuse.load(Ordering::SeqCst))
 }

@@ -1,4 +1,4 @@
-//! The combinators of others, put between two of ours.
+//! Third-party combinators, for use between two of ours.
 
 use std::future::{Future, pending, ready};
 use std::pin::pin;
@@ -6,22 +6,21 @@ use std::pin::pin;
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 
-/// Which combinator.
+/// A third-party combinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Foreign {
-    /// `futures::join!`, with a neighbour that is ready at once.
+    /// `futures::join!`, with a second future that is ready at once.
     Join,
-    /// `futures::select!`, with a neighbour that is never ready.
+    /// `futures::select!`, with a second future that is never ready.
     Select,
-    /// `FuturesUnordered`, with such a neighbour.
+    /// `FuturesUnordered`, with such a second future.
     Unordered,
 }
 
 impl Foreign {
-    /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Join, Self::Select, Self::Unordered];
 
-    /// What `future` gives, run beside a neighbour inside the combinator.
+    /// Runs `future` in the combinator, beside another future. Returns its output.
     pub(crate) async fn around<F: Future>(self, future: F) -> F::Output {
         match self {
             Self::Join => futures::join!(future, ready(())).0,

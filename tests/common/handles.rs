@@ -1,4 +1,4 @@
-//! What tests ask of handles.
+//! Checks of task handles.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use wheelhouse::{Cancelled, JoinError, JoinHandle, Reason, spawn};
 
 use super::{Counts, Plan, Probe, Token};
 
-/// The cancellation that ended a task.
+/// Returns the cancellation that ended a task.
 pub(crate) async fn cancellation_of<T>(handle: JoinHandle<T>) -> Cancelled {
     match handle.await {
         Err(JoinError::Cancelled(cancelled)) => cancelled,
         Err(other) => panic!("not cancelled: {other}"),
-        Ok(_) => panic!("not cancelled: it gave a value"),
+        Ok(_) => panic!("not cancelled: it returned a value"),
     }
 }
 
-/// A `cancel()` with this message, or without.
+/// The reason of a `cancel_with(message)`, or of a `cancel()`.
 pub(crate) fn explicit(message: Option<&str>) -> Reason {
     Reason::Explicit(message.map(Into::into))
 }
@@ -26,7 +26,7 @@ pub(crate) fn spawn_probe() -> (JoinHandle<Token>, Arc<Counts>) {
     (spawn(probe), counts)
 }
 
-/// Checks that a handle says that its task was cancelled since the runtime ended.
+/// Checks that a task was cancelled by the end of its runtime.
 #[track_caller]
 pub(crate) fn assert_shut_down<T>(mut handle: JoinHandle<T>) {
     match handle.try_join().expect("the runtime has ended").map(drop) {

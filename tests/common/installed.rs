@@ -1,4 +1,5 @@
-//! The programs that tests start. One that is missing ends the test with a message that names the remedy.
+//! The programs that tests start. If one is missing, the test fails with a message that says how to
+//! install it.
 //!
 //! `.ci/packages` is the list; `tests/architecture/programs.rs` checks that every test asks here.
 
@@ -6,10 +7,10 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// A line for each program: its name, and its package.
+/// The name and the package of each program.
 const PACKAGES: &str = include_str!("../../.ci/packages");
 
-/// Returns `program`, which a test is about to start.
+/// Returns `program`, the name of a program to start.
 ///
 /// # Panics
 /// If it is not in `PATH`, with the command that installs it.
@@ -20,12 +21,12 @@ pub(crate) fn installed(program: &str) -> &str {
     program
 }
 
-/// Whether one of the folders in `path` has this program.
+/// Returns `true` if a directory in `path` contains the program.
 pub(crate) fn is_in(program: &str, path: &OsStr) -> bool {
     env::split_paths(path).any(|folder| Path::new(&folder).join(program).is_file())
 }
 
-/// What to do about a program that is missing.
+/// Returns the message about a missing program.
 pub(crate) fn remedy(program: &str) -> String {
     let package = package(program).unwrap_or_else(|| panic!("{program} is not in .ci/packages"));
     format!(
@@ -34,7 +35,7 @@ pub(crate) fn remedy(program: &str) -> String {
     )
 }
 
-/// The Debian package of a program.
+/// Returns the Debian package of a program.
 pub(crate) fn package(program: &str) -> Option<&'static str> {
     let lines = PACKAGES.lines().filter(|line| !line.starts_with('#'));
     let mut pairs = lines.filter_map(|line| line.split_once(' '));

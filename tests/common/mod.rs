@@ -1,4 +1,4 @@
-//! Tools of the tests: futures, outputs and wakers that count what is done to them, panics as text.
+//! Tools for tests: futures, outputs and wakers that count their calls, and checks of panics.
 #![allow(
     dead_code,
     reason = "every test binary has its own copy and uses a part"
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// What has been done to a [`Probe`] and its [`Token`].
+/// Counts the calls of a [`Probe`] and its [`Token`].
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Polls of the future.
@@ -47,12 +47,12 @@ impl Counts {
     }
 }
 
-/// What a [`Probe`] does.
+/// The behaviour of a [`Probe`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// At which poll it ends; 0 for never.
+    /// The poll in which it ends; 0 for never.
     pub(crate) ends_at: u32,
-    /// Whether it ends by a panic.
+    /// Whether it ends with a panic.
     pub(crate) panics: bool,
     /// Whether its destructor panics.
     pub(crate) drop_panics: bool,
@@ -63,7 +63,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Ends with a value at poll `ends_at`, woken by others.
+    /// Ends with a value in poll `ends_at`, and does not wake itself.
     pub(crate) const fn ends_at(ends_at: u32) -> Self {
         Self {
             ends_at,
@@ -75,22 +75,20 @@ impl Plan {
     }
 }
 
-/// The text of the panics that a [`Probe`] makes while it is polled.
+/// The text of the panics of a [`Probe`] in a poll.
 pub(crate) const POLL_PANIC: &str = "on purpose, while polled";
-/// The text of the panics that a [`Probe`] makes while it is dropped.
+/// The text of the panics of a [`Probe`] in its destructor.
 pub(crate) const DROP_PANIC: &str = "on purpose, while dropped";
 
-/// A future that counts.
+/// A future that counts its polls and drops.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    /// What it does.
     plan: Plan,
-    /// What was done to it.
     counts: Arc<Counts>,
 }
 
 impl Probe {
-    /// A future and its counters.
+    /// Creates a future and its counters.
     pub(crate) fn new(plan: Plan) -> (Self, Arc<Counts>) {
         let counts = Arc::new(Counts::default());
         let probe = Self {
@@ -153,7 +151,7 @@ impl Drop for Token {
     }
 }
 
-/// Panics without a word on standard error: a test makes thousands of these.
+/// Panics without a message on standard error, because tests cause thousands of these panics.
 pub(crate) fn silent_panic(text: &'static str) -> ! {
     resume_unwind(Box::new(text))
 }
@@ -168,11 +166,10 @@ impl Drop for Bomb {
     }
 }
 
-/// Runs something when it is dropped.
+/// Runs a function when it is dropped.
 pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> OnDrop<F> {
-    /// Runs `f` later.
     pub(crate) fn new(f: F) -> Self {
         Self(Some(f))
     }
@@ -191,14 +188,14 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
 pub(crate) struct CountingWaker(AtomicU32);
 
 impl CountingWaker {
-    /// The counter and a waker for it.
+    /// Creates a counter and its waker.
     pub(crate) fn new() -> (Arc<Self>, Waker) {
         let counter = Arc::new(Self::default());
         let waker = Waker::from(Arc::clone(&counter));
         (counter, waker)
     }
 
-    /// How often it was woken.
+    /// Returns how often it was woken.
     pub(crate) fn wakes(&self) -> u32 {
         self.0.load(Ordering::SeqCst)
     }
@@ -214,11 +211,10 @@ impl Wake for CountingWaker {
     }
 }
 
-/// A waker that keeps something, drops it with itself, and does nothing else.
+/// A waker that owns a value, and does nothing.
 pub(crate) struct KeepingWaker<T>(#[allow(dead_code)] pub(crate) T);
 
 impl<T: Send + Sync + 'static> KeepingWaker<T> {
-    /// A waker that keeps `value`.
     pub(crate) fn keeping(value: T) -> Waker {
         Waker::from(Arc::new(Self(value)))
     }
@@ -228,12 +224,12 @@ impl<T: Send + Sync + 'static> Wake for KeepingWaker<T> {
     fn wake(self: Arc<Self>) {}
 }
 
-/// Polls a future that may be moved, once, with this waker.
+/// Polls a future once with this waker.
 pub(crate) fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
-/// Polls a future so many times, a turn between each two; it must not end.
+/// Polls a future a number of times, with a turn in between. It must not end.
 pub(crate) async fn poll_some<F: Future + ?Sized>(future: &mut Pin<Box<F>>, polls: usize) {
     for _ in 0..polls {
         std::future::poll_fn(|cx| {
@@ -245,15 +241,15 @@ pub(crate) async fn poll_some<F: Future + ?Sized>(future: &mut Pin<Box<F>>, poll
     }
 }
 
-/// Runs `f`, which panics, and gives the text of its panic.
+/// Runs `f`, which must panic, and returns the text of the panic.
 pub(crate) fn panic_text<T>(f: impl FnOnce() -> T) -> String {
     match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(_) => panic!("no panic came, though one was due"),
+        Ok(_) => panic!("it did not panic"),
         Err(payload) => text_of(&*payload).to_owned(),
     }
 }
 
-/// Runs `f`, which panics, and checks that the panic's text has all these words.
+/// Runs `f`, which must panic, and checks that the text of the panic contains all these words.
 #[track_caller]
 pub(crate) fn panics_saying<T>(words: &[&str], f: impl FnOnce() -> T) {
     let text = panic_text(f);
@@ -262,7 +258,7 @@ pub(crate) fn panics_saying<T>(words: &[&str], f: impl FnOnce() -> T) {
     }
 }
 
-/// The text that a panic carried.
+/// Returns the text of a panic.
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&'static str>()
@@ -271,20 +267,20 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
         .unwrap_or("not text")
 }
 
-/// Gives the other tasks as many turns.
+/// Yields a number of times.
 pub(crate) async fn turns(count: usize) {
     for _ in 0..count {
         wheelhouse::yield_now().await;
     }
 }
 
-/// Runs `f` on another thread, waits for it without blocking this one, and lets its panic go on here.
+/// Runs `f` on another thread and waits for it without blocking this one. Its panic continues here.
 ///
-/// The wake comes from a foreign thread: under virtual time, hold a `Remote` meanwhile.
+/// The other thread sends the wake: on virtual time, hold a `Remote` meanwhile.
 pub(crate) async fn off_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = futures::channel::oneshot::channel::<()>();
     let thread = std::thread::spawn(move || {
-        // Dropped, unsent, when `f` has returned or panicked.
+        // Dropped without a message when `f` has returned or panicked.
         let _sender = sender;
         f()
     });
@@ -295,15 +291,15 @@ pub(crate) async fn off_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send +
     }
 }
 
-/// What is leaked on purpose stays reachable from here, so that the leak check does not complain.
+/// Values that are leaked on purpose stay reachable here, so that the leak check ignores them.
 static KEPT: Mutex<Vec<Box<dyn Any + Send>>> = Mutex::new(Vec::new());
 
-/// Keeps something reachable for ever.
+/// Keeps a value reachable until the end of the process.
 pub(crate) fn keep_for_ever(value: impl Any + Send) {
     KEPT.lock().unwrap().push(Box::new(value));
 }
 
-/// Leaks a value, of which only the address is kept.
+/// Leaks a value, and keeps only its address reachable.
 pub(crate) fn leak<T>(value: T) {
     keep_for_ever(std::ptr::from_ref(Box::leak(Box::new(value))).addr());
 }

@@ -1,4 +1,5 @@
-//! No descriptors left (`EMFILE`). The limit belongs to the process, so the test runs in one of its own.
+//! No descriptor is left (`EMFILE`). The limit applies to a process, so the test runs in a child
+//! process.
 
 use std::io;
 use std::process::Command as StdCommand;
@@ -13,19 +14,19 @@ use wheelhouse::process::Command;
 use wheelhouse::time::interval;
 use wheelhouse::{Runtime, run, signal, sleep, spawn};
 
-/// Tells the child that it is one.
+/// Set in the child process.
 const CHILD: &str = "WHEELHOUSE_TEST_NO_DESCRIPTORS";
 
-/// Fails unless it is that error.
+/// Fails unless the error is `EMFILE`.
 #[track_caller]
 fn is_out<T>(what: &str, outcome: io::Result<T>) {
     match outcome {
-        Ok(_) => panic!("{what} went well"),
+        Ok(_) => panic!("{what} succeeded"),
         Err(error) => assert_eq!(error.raw_os_error(), Some(24), "{what}: {error}"),
     }
 }
 
-/// Tries everything that needs a descriptor.
+/// Tries every operation that needs a descriptor.
 async fn all_say_so(listening: std::net::SocketAddr) {
     is_out("TcpStream::connect", TcpStream::connect(listening).await);
     is_out("TcpListener::bind", TcpListener::bind("127.0.0.1:0").await);
@@ -44,7 +45,7 @@ async fn all_say_so(listening: std::net::SocketAddr) {
     is_out("Runtime::new", runtime.expect("no panic"));
 }
 
-/// Not a test of its own: what the one below runs in another process.
+/// Not a test by itself: a test below runs it in a child process.
 #[test]
 fn with_no_descriptor_left() {
     if std::env::var_os(CHILD).is_none() {
@@ -53,7 +54,7 @@ fn with_no_descriptor_left() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // A thread of the pool, and whatever else is made once.
+        // Starts a thread of the pool, and opens what a process opens once.
         wheelhouse::to_thread(|| ()).await;
         let few = Rlimit {
             current: Some(40),
@@ -67,7 +68,7 @@ fn with_no_descriptor_left() {
         all_say_so(address).await;
         all_say_so(address).await;
         held.clear();
-        // And now there are some again.
+        // Now descriptors are free again.
         let (client, served) = futures::join!(TcpStream::connect(address), listener.accept());
         drop((client.unwrap(), served.unwrap()));
         assert!(
@@ -81,9 +82,9 @@ fn with_no_descriptor_left() {
     println!("all went well in the end");
 }
 
-/// Not a test of its own: what the one below runs in another process.
+/// Not a test by itself: a test below runs it in a child process.
 ///
-/// Wall time: it is about the waits of the kernel.
+/// Wall time: it tests waits of the kernel.
 #[test]
 fn with_a_limit_of_zero() {
     if std::env::var_os(CHILD).is_none() {
@@ -106,7 +107,7 @@ fn with_a_limit_of_zero() {
             sleep(length).await;
             assert!(begin.elapsed() >= length, "{length:?}");
         }
-        // What is open goes on, and is heard of while a short timer is set.
+        // Open sockets continue to work while a short timer is set.
         let ticking = spawn(async {
             let mut ticks = interval(Duration::from_micros(700));
             loop {
@@ -129,26 +130,26 @@ fn with_a_limit_of_zero() {
             Command::new(installed("true")).spawn().map(drop),
         );
     });
-    // A leak checker opens files at the end of the process.
+    // A leak checker opens files when the process exits.
     setrlimit(Resource::Nofile, before).unwrap();
     println!("all went well in the end");
 }
 
-/// The wait for less than a millisecond panicked: `ppoll` takes no descriptor then.
+/// A wait of less than a millisecond used to panic: `ppoll` accepts no descriptor then.
 #[test]
-fn timers_and_open_sockets_go_on_where_no_descriptor_may_be_opened() {
+fn timers_and_open_sockets_work_while_no_descriptor_may_be_opened() {
     let _alone = crate::alone();
     child_ends_well("descriptors::with_a_limit_of_zero");
 }
 
 #[test]
-fn everything_that_needs_a_descriptor_says_that_there_is_none_and_goes_on_when_there_is() {
-    // Its pipes would be counted by the other tests.
+fn without_descriptors_every_operation_fails_with_emfile_and_works_again_later() {
+    // Other tests would count its pipes.
     let _alone = crate::alone();
     child_ends_well("descriptors::with_no_descriptor_left");
 }
 
-/// Runs one of the tests here in a process of its own.
+/// Runs a test of this file in a child process.
 fn child_ends_well(test: &str) {
     let mut child = StdCommand::new(std::env::current_exe().unwrap());
     child.args(["--exact", test, "--nocapture"]);

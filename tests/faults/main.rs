@@ -1,5 +1,6 @@
-//! A world that does not play along: a proxy that delays, cuts, resets and half-closes; a process that has no descriptors left.
-//! Each fault is an error that says what it is, nothing hangs, and nothing is left open.
+//! Faults of the network and of the process: a proxy that delays, cuts, resets and half-closes a
+//! connection; a process without free descriptors. Each fault is an error that says what it is;
+//! nothing hangs, and no descriptor stays open.
 
 mod descriptors;
 #[path = "../common/installed.rs"]
@@ -17,10 +18,10 @@ use wheelhouse::{run, sleep, spawn, timeout};
 
 use proxy::{Fault, Proxy};
 
-/// Longer than anything here takes; it only bounds a test that fails.
+/// Longer than any test takes. Only a failing test waits so long.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Whoever holds it may open descriptors.
+/// Held by the test that opens descriptors.
 static ONE: Mutex<()> = Mutex::new(());
 
 /// Waits until no other test runs.
@@ -28,13 +29,13 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many descriptors are open.
+/// The number of open descriptors.
 fn open() -> usize {
     let all = fs::read_dir("/proc/self/fd").expect("Linux has this");
     all.count()
 }
 
-/// Sends back what it is sent, one connection after the other.
+/// An echo server that serves one connection after the other.
 async fn echo(listener: TcpListener) {
     loop {
         let (mut stream, _) = listener.accept().await.expect("a connection");
@@ -49,10 +50,10 @@ async fn echo(listener: TcpListener) {
     }
 }
 
-/// What is sent. Longer than what the proxy lets through before it does something.
+/// The request, longer than the bytes that the proxy passes on before its fault.
 const REQUEST: &[u8; 64] = &[b'x'; 64];
 
-/// Sends the request, and reads as much again.
+/// Sends the request, and reads an answer of the same length.
 async fn ask(address: std::net::SocketAddr) -> io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(REQUEST).await?;
@@ -62,19 +63,20 @@ async fn ask(address: std::net::SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// What comes of asking through a proxy with this fault, within `patience`. Fails if a descriptor is left open.
+/// The outcome of a request through a proxy with this fault, within `limit`. Fails if a descriptor
+/// stays open.
 ///
-/// Wall time: the connections are real.
-fn through(fault: Fault, patience: Duration) -> Result<io::Result<()>, wheelhouse::Elapsed> {
+/// Wall time: the kernel decides when sockets are ready.
+fn through(fault: Fault, limit: Duration) -> Result<io::Result<()>, wheelhouse::Elapsed> {
     let _alone = alone();
-    // What is made once in a process has been made then.
+    // The first run opens the descriptors that a process opens once.
     run(async { sleep(Duration::ZERO).await });
     let before = open();
     let outcome = run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let proxy = Proxy::start(listener.local_addr().expect("an address"), fault);
         let server = spawn(echo(listener));
-        let outcome = timeout(patience, ask(proxy.address())).await;
+        let outcome = timeout(limit, ask(proxy.address())).await;
         server.cancel();
         proxy.stop();
         outcome
@@ -83,14 +85,14 @@ fn through(fault: Fault, patience: Duration) -> Result<io::Result<()>, wheelhous
     outcome
 }
 
-/// The kind of error that comes of asking through a proxy with this fault.
+/// The kind of the error of a request through a proxy with this fault.
 fn kind(fault: Fault) -> io::ErrorKind {
     let outcome = through(fault, LONG).expect("it does not hang");
     outcome.expect_err("it must be seen").kind()
 }
 
 #[test]
-fn without_a_fault_the_answer_comes() {
+fn without_a_fault_the_answer_arrives() {
     through(Fault::None, LONG).unwrap().unwrap();
 }
 
@@ -107,22 +109,22 @@ fn a_connection_that_is_cut_is_an_unexpected_end() {
 }
 
 #[test]
-fn a_connection_that_is_reset_is_an_error_of_that_name() {
+fn a_connection_that_is_reset_is_connection_reset() {
     assert_eq!(kind(Fault::ResetAfter(40)), io::ErrorKind::ConnectionReset);
 }
 
 #[test]
-fn a_peer_that_closes_its_side_is_an_unexpected_end() {
+fn a_peer_that_closes_its_write_side_is_an_unexpected_end() {
     assert_eq!(kind(Fault::HalfClose), io::ErrorKind::UnexpectedEof);
 }
 
-/// Wall time: the silence is real.
+/// Wall time: the proxy does not answer.
 #[test]
-fn a_peer_that_never_answers_is_left_by_the_timeout() {
+fn a_timeout_ends_the_wait_for_a_peer_that_never_answers() {
     through(Fault::Silence, Duration::from_millis(30)).unwrap_err();
 }
 
 #[test]
-fn nobody_there_is_refused() {
+fn a_connect_without_a_listener_is_refused() {
     assert_eq!(kind(Fault::Gone), io::ErrorKind::ConnectionRefused);
 }

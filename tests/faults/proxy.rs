@@ -1,4 +1,4 @@
-//! A proxy for one connection that does something wrong, on plain threads.
+//! A proxy for one connection that has a fault. It runs on plain threads.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,37 +9,34 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// What it does to the answer.
+/// What the proxy does with the answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
-    /// Nothing.
+    /// Passes it on.
     None,
-    /// Waits before each few bytes.
+    /// Waits before each part of it.
     Delay(Duration),
-    /// Closes the connection after so many bytes.
+    /// Closes the connection after this many bytes.
     CutAfter(usize),
-    /// Resets it after so many bytes.
+    /// Resets the connection after this many bytes.
     ResetAfter(usize),
-    /// Closes the side that answers, at once, and reads on.
+    /// Closes its write side at once, and continues to read.
     HalfClose,
     /// Passes nothing on.
     Silence,
-    /// Is not there.
+    /// No proxy listens.
     Gone,
 }
 
-/// The proxy.
 pub(crate) struct Proxy {
-    /// Where it listens.
     address: SocketAddr,
-    /// Its thread.
     thread: Option<JoinHandle<()>>,
-    /// Tells it to end.
+    /// Set to end it.
     over: Arc<AtomicBool>,
 }
 
 impl Proxy {
-    /// Starts one in front of `server`.
+    /// Starts a proxy in front of `server`.
     pub(crate) fn start(server: SocketAddr, fault: Fault) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -58,12 +55,12 @@ impl Proxy {
         }
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it, and waits for that.
+    /// Ends the proxy, and waits until it has ended.
     pub(crate) fn stop(self) {
         self.over.store(true, Ordering::Release);
         if let Some(thread) = self.thread {
@@ -72,7 +69,7 @@ impl Proxy {
     }
 }
 
-/// Passes one connection on, with a fault.
+/// Passes one connection on, with the fault.
 fn serve(listener: &TcpListener, server: SocketAddr, fault: Fault, over: &AtomicBool) {
     let (mut client, _) = listener.accept().expect("the client");
     if let Fault::Silence = fault {
