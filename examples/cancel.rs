@@ -1,10 +1,10 @@
-//! A task that would run for ever is cancelled after three seconds, and tidies up first.
+//! A task that would run forever is cancelled after three seconds, and cleans up first.
 //!
-//! asyncio raises `CancelledError` at the `await` where the task waits, and `except` catches
-//! it. Here [`catch_cancel`] gives it as an `Err` to the code around it, which may go on: a
-//! task that caught its cancellation ends as any other, and its handle gives `Ok`. (To tidy up
-//! and end as cancelled all the same, use `finally`, as `task_group` does.)
-//! Its counterpart: `examples/asyncio/cancel.py`.
+//! In asyncio, the `await` where the task waits raises `CancelledError`, and `except` catches it.
+//! Here [`catch_cancel`] returns the cancellation as an `Err`, and the code after it may continue.
+//! A task that catches its cancellation ends like any other task, and its handle returns `Ok`. (To
+//! clean up and still end as cancelled, use `finally`, as the example `task_group` does.) Its
+//! counterpart: `examples/asyncio/cancel.py`.
 
 use std::time::Duration;
 use wheelhouse::{JoinError, catch_cancel, run, sleep, spawn};

@@ -1,13 +1,12 @@
-//! A chat over TCP: every line goes to everybody else in the room.
+//! A chat room over TCP: every line that a client sends goes to all other clients.
 //!
-//! A reader who does not keep up holds up nobody: the room keeps the last lines for each, and
-//! tells who fell behind how many were lost. Try it: `cargo run --example chat`, and in two
-//! other terminals `nc 127.0.0.1 7777`. Ctrl-C says good-bye to everybody.
+//! A client that does not read fast enough does not delay the others: the room keeps the last lines
+//! for it, and tells it how many it has missed. To try it, start `cargo run --example chat`, and in
+//! two other terminals `nc 127.0.0.1 7777`. Ctrl-C closes the room.
 //!
-//! In asyncio one would give each connection a `Queue` and a task that writes from it, and
-//! think hard about what happens when a queue is full; `sync::broadcast` is that, thought
-//! through. A connection is a task group of two, one that reads and one that writes: when
-//! either ends, so does the other.
+//! In asyncio, each connection would have a `Queue` and a task that writes from it, and code for
+//! the case that the queue is full. `sync::broadcast` does this. A connection is a task group with
+//! two members, a reader and a writer: when one of them ends, the other one is cancelled.
 
 mod arguments;
 
@@ -22,38 +21,38 @@ use wheelhouse::{GroupError, TaskGroup, finally, run, signal, sleep, spawn, task
 const USAGE: &str = "\
 usage: chat [ADDRESS]
 
-A chat room over TCP, until Ctrl-C. The first line that somebody sends is their name; after
-that each line goes to all others. `/who` tells who is there, `/quit` leaves.
+A chat room over TCP, until Ctrl-C. The first line of a client is its name; every later line
+goes to all other clients. `/who` lists the clients, and `/quit` leaves.
 
-  ADDRESS     an IP address and a port, as 127.0.0.1:7777 (taken if none is given)
-              or [::1]:7777; port 0 lets the system choose a free one
+  ADDRESS     an IP address and a port, such as 127.0.0.1:7777 (the default) or [::1]:7777;
+              port 0 lets the system choose a free one
   -h, --help  print this text";
 
-/// How many lines are kept for somebody who does not read.
+/// The number of lines that are kept for a client that does not read.
 const KEPT: usize = 256;
 
-/// The longest line, in bytes.
+/// The maximum length of a line, in bytes.
 const LONGEST: u64 = 1024;
 
-/// Who says what the room says.
-const NOBODY: u64 = 0;
+/// The number of the sender for messages of the room itself.
+const ROOM: u64 = 0;
 
-/// A line, and who said it: they do not hear it again.
-type Said = (u64, Rc<str>);
+/// A line and the number of its sender, to whom it is not sent back.
+type Message = (u64, Rc<str>);
 
 struct Room {
-    talk: broadcast::Sender<Said>,
+    talk: broadcast::Sender<Message>,
     names: RefCell<BTreeMap<u64, String>>,
 }
 
 impl Room {
-    /// Lets everybody but `who` hear a line.
+    /// Sends a line to all clients but `who`.
     fn say(&self, who: u64, line: String) {
-        // Nobody else may be there to hear it.
+        // It fails if there is no other client.
         drop(self.talk.send((who, line.into())));
     }
 
-    /// Lets somebody in, if nobody has that name.
+    /// Adds a client. Returns `false` if the name is empty or in use.
     fn enter(&self, who: u64, name: &str) -> bool {
         let mut names = self.names.borrow_mut();
         let free = !name.is_empty() && names.values().all(|other| other != name);
@@ -71,8 +70,9 @@ impl Room {
 
 type Lines = BufReader<OwnedReadHalf>;
 
-/// The next line without its end; `None` when the other side has gone, or sends too long a one.
-async fn line(from: &mut Lines) -> io::Result<Option<String>> {
+/// Reads a line. Returns `None` if the client has closed the connection or sends a line that is too
+/// long.
+async fn read_line(from: &mut Lines) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     let count = from.take(LONGEST).read_until(b'\n', &mut bytes).await?;
     let whole = bytes.ends_with(b"\n");
@@ -80,15 +80,15 @@ async fn line(from: &mut Lines) -> io::Result<Option<String>> {
     Ok((count > 0 && whole).then_some(text))
 }
 
-/// Asks for a name until somebody gives one that is free.
-async fn introduce(
+/// Asks for a name until the client gives a free one.
+async fn ask_name(
     who: u64,
     room: &Room,
     lines: &mut Lines,
     out: &mut OwnedWriteHalf,
 ) -> io::Result<Option<String>> {
     out.write_all(b"* your name?\n").await?;
-    while let Some(name) = line(lines).await? {
+    while let Some(name) = read_line(lines).await? {
         if room.enter(who, &name) {
             return Ok(Some(name));
         }
@@ -98,12 +98,12 @@ async fn introduce(
     Ok(None)
 }
 
-/// Says what somebody types.
-async fn listen(who: u64, name: &str, room: &Room, mut lines: Lines) -> io::Result<()> {
-    while let Some(text) = line(&mut lines).await? {
+/// Passes the lines of a client on to the others.
+async fn read_from_client(who: u64, name: &str, room: &Room, mut lines: Lines) -> io::Result<()> {
+    while let Some(text) = read_line(&mut lines).await? {
         match text.as_str() {
             "/quit" => break,
-            "/who" => room.say(NOBODY, format!("* here: {}\n", room.who())),
+            "/who" => room.say(ROOM, format!("* here: {}\n", room.who())),
             "" => {}
             text => room.say(who, format!("{name}: {text}\n")),
         }
@@ -111,10 +111,10 @@ async fn listen(who: u64, name: &str, room: &Room, mut lines: Lines) -> io::Resu
     Ok(())
 }
 
-/// Writes what the others say.
-async fn tell(
+/// Writes the lines of the other clients.
+async fn write_to_client(
     who: u64,
-    mut heard: broadcast::Receiver<Said>,
+    mut heard: broadcast::Receiver<Message>,
     mut out: OwnedWriteHalf,
 ) -> io::Result<()> {
     loop {
@@ -128,18 +128,18 @@ async fn tell(
     }
 }
 
-/// One connection, from the name to the end.
-async fn converse(who: u64, stream: TcpStream, room: Rc<Room>) -> io::Result<()> {
+/// Serves one connection.
+async fn serve_client(who: u64, stream: TcpStream, room: Rc<Room>) -> io::Result<()> {
     let (reader, mut out) = stream.into_split();
     let mut lines = BufReader::new(reader);
-    let Some(name) = introduce(who, &room, &mut lines, &mut out).await? else {
+    let Some(name) = ask_name(who, &room, &mut lines, &mut out).await? else {
         return Ok(());
     };
     let heard = room.talk.subscribe();
     room.say(who, format!("* {name} has come\n"));
     let talking = task_group(async |group| {
-        group.spawn(tell(who, heard, out));
-        listen(who, &name, &room, lines).await?;
+        group.spawn(write_to_client(who, heard, out));
+        read_from_client(who, &name, &room, lines).await?;
         group.cancel();
         Ok(())
     });
@@ -150,7 +150,7 @@ async fn converse(who: u64, stream: TcpStream, room: Rc<Room>) -> io::Result<()>
     finally(talking, left).await.or_else(into_first)
 }
 
-/// Takes connections, for ever.
+/// Accepts connections until it is cancelled.
 async fn accept<'a>(
     listener: &'a TcpListener,
     room: &'a Rc<Room>,
@@ -163,8 +163,8 @@ async fn accept<'a>(
                 who += 1;
                 let room = Rc::clone(room);
                 group.spawn(async move {
-                    // In a task of its own: a panic ends this connection, and not the room.
-                    if let Ok(Err(error)) = spawn(converse(who, stream, room)).await {
+                    // In a separate task, so that a panic ends this connection and not the room.
+                    if let Ok(Err(error)) = spawn(serve_client(who, stream, room)).await {
                         eprintln!("{peer}: {error}");
                     }
                 });
@@ -178,7 +178,7 @@ async fn accept<'a>(
 }
 
 async fn serve(address: SocketAddr) -> io::Result<()> {
-    // Before anybody can know that we are here: from now on no Ctrl-C is lost.
+    // Before the address is printed, so that no Ctrl-C is lost after that.
     let ctrl_c = signal::ctrl_c();
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
@@ -189,8 +189,8 @@ async fn serve(address: SocketAddr) -> io::Result<()> {
     let served = task_group(async |group| {
         group.spawn(accept(&listener, &room, group));
         ctrl_c.await?;
-        room.say(NOBODY, "* the room closes\n".into());
-        // Those who read have read it by then; nobody waits for the others.
+        room.say(ROOM, "* the room closes\n".into());
+        // Time for the clients to read it. A client that does not read is not waited for.
         sleep(Duration::from_millis(100)).await;
         group.cancel();
         Ok(())
@@ -200,7 +200,7 @@ async fn serve(address: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// The first error of a group; that it was cancelled is none.
+/// Returns the first error of a group. A group that was cancelled has none.
 fn into_first(error: GroupError<io::Error>) -> io::Result<()> {
     error.into_first().map_or(Ok(()), Err)
 }

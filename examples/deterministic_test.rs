@@ -1,9 +1,9 @@
-//! How to test code with time and tasks in it, in no time, with the same outcome each time.
+//! How to test code that uses time and tasks: without waiting, and with reproducible results.
 //!
-//! This file is a test: `cargo test --example deterministic_test` runs what is at its end. It is
-//! also a program: `cargo run --example deterministic_test` shows what the tests see.
+//! `cargo test --example deterministic_test` runs the tests at the end of this file.
+//! `cargo run --example deterministic_test` shows what the tests see.
 //!
-//! asyncio has no virtual clock and no seeds; one patches `asyncio.sleep` and hopes.
+//! asyncio has no virtual clock and no seeded task order; tests patch `asyncio.sleep` instead.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use wheelhouse::testing::{self, Trace};
 use wheelhouse::{gather, sleep, time, yield_now};
 
-// ---- The code under test: it knows nothing of tests. ----
+// ---- The code under test. ----
 
-/// Tries until `attempt` gives a value, and waits longer each time: 1 s, 2 s, 4 s … up to 5 minutes.
+/// Calls `attempt` until it returns a value. The pauses double, from 1 s to 5 minutes.
 async fn with_retries<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     let mut pause = Duration::from_secs(1);
     loop {
@@ -40,16 +40,16 @@ impl Shop {
         }
     }
 
-    /// Sells a seat, if there is one, with a mistake: between the check and the act others may run.
+    /// Sells a seat, with a mistake: between the check and the sale, other tasks may run.
     async fn sell_wrongly(&self, buyer: &'static str) {
         if self.seats.get() > 0 {
-            yield_now().await; // asks the bank, say
+            yield_now().await; // the payment
             self.sold.borrow_mut().push(buyer);
             self.seats.set(self.seats.get().saturating_sub(1));
         }
     }
 
-    /// The same without it: the seat is taken before anybody else may run.
+    /// Sells a seat. It is taken before another task may run.
     async fn sell(&self, buyer: &'static str) {
         if self.seats.get() > 0 {
             self.seats.set(self.seats.get() - 1);
@@ -59,9 +59,9 @@ impl Shop {
     }
 }
 
-// ---- The scenes that tests and tour share. ----
+// ---- The scenarios that the tests and the tour use. ----
 
-/// A service that is down for an hour, and a client that tries until it is back. Gives what happened.
+/// A service is down for an hour, and a client tries until it is back. Returns the trace.
 async fn an_hour_of_retries() -> Trace {
     let trace = Trace::new();
     let back = time::now() + Duration::from_secs(3600);
@@ -74,7 +74,8 @@ async fn an_hour_of_retries() -> Trace {
     trace
 }
 
-/// Two buyers and one seat: the second comes when the first has been served, if they run first come, first served.
+/// Two buyers want one seat. In the usual order of the tasks, the second one comes after the first
+/// has bought it.
 async fn one_seat_two_buyers(wrongly: bool) {
     let shop = Rc::new(Shop::new(1));
     let buy = |buyer: &'static str, turns: usize| {
@@ -110,28 +111,33 @@ fn main() {
     print!("{trace}");
     println!("   The clock was virtual: this took {took:?}.\n");
 
-    println!("2. Two buyers, one seat, and a mistake that shows only in some orders of the tasks.");
+    println!(
+        "2. Two buyers want one seat, and the shop has a mistake that shows only in some task orders."
+    );
     testing::run(one_seat_two_buyers(true));
-    println!("   First come, first served it passes.");
-    // A test would let the panic fail it.
+    println!("   In the usual order it passes.");
+    // In a test, the panic would fail the test. Here its message is printed.
     panic::set_hook(Box::new(|_| ()));
     let explored = panic::catch_unwind(AssertUnwindSafe(|| {
         testing::explore(0..1000, || one_seat_two_buyers(true));
     }));
     let text = explored
-        .expect_err("there is a mistake")
+        .expect_err("the mistake is found")
         .downcast::<String>();
-    let text = text.expect("`explore` fails with a text");
+    let text = text.expect("the panic has a message");
     println!("   With seeds 0 to 999:\n\n{text}\n");
-    let schedule = text.split('"').nth(1).expect("a line to replay");
+    let schedule = text
+        .split('"')
+        .nth(1)
+        .expect("the message contains a schedule");
     let again = || testing::replay(schedule, || one_seat_two_buyers(true));
     let replayed = panic::catch_unwind(AssertUnwindSafe(again));
     println!("   Replayed, it fails again: {}.", replayed.is_err());
     testing::explore(0..1000, || one_seat_two_buyers(false));
-    println!("   Without the mistake a thousand seeds pass.");
+    println!("   Without the mistake, all thousand seeds pass.");
 }
 
-// ---- The tests, as they would stand in a project. ----
+// ---- The tests. ----
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,10 @@
-//! The dining philosophers: each takes the fork at their left, then the one at their right, and
-//! in the end each holds one and waits for the next.
+//! The dining philosophers: a deadlock, and its report.
 //!
-//! On virtual time nobody has to wait to find out: as soon as nobody can go on, `testing::run`
-//! ends with a report that says who holds what, who waits for whom, and where the circle is.
-//! `--fixed` shows the usual way out: everybody takes the fork with the smaller number first.
+//! Each philosopher takes the fork at the left and then the one at the right. In the end, each
+//! holds one fork and waits for the next one. On virtual time this is detected at once:
+//! `testing::run` fails with a report of which task holds and waits for what, and of the cycle.
+//! `--fixed` shows the usual solution: every philosopher takes the fork with the lower number
+//! first.
 
 mod arguments;
 
@@ -15,33 +16,30 @@ use wheelhouse::{sleep, task, testing, time};
 const USAGE: &str = "\
 usage: dining [--fixed] [--philosophers N]
 
-Sits N philosophers around a table with N forks. Each takes the fork at their left, thinks
-for a second, takes the one at their right and eats: so they all wait for ever, and the
-program shows the report of the deadlock. Time is virtual; nothing takes a second.
+Lets N philosophers dine at a table with N forks. Each takes the fork at the left, thinks for
+a second, takes the fork at the right and eats. So all of them wait forever, and the program
+prints the report of the deadlock. Time is virtual: no second really passes.
 
-  --fixed           everybody takes the fork with the smaller number first, and all eat
-  --philosophers N  how many, from 2 to 1000; 5 if not given
+  --fixed           every philosopher takes the fork with the lower number first, so all eat
+  --philosophers N  the number of philosophers, from 2 to 1000; the default is 5
   -h, --help        print this text";
 
-/// What the arguments say.
 #[derive(Clone, Copy)]
 struct Settings {
     fixed: bool,
     philosophers: usize,
 }
 
-/// One philosopher's dinner.
 async fn dine(number: usize, first: Rc<Lock<()>>, second: Rc<Lock<()>>) {
     let start = time::now();
     let _first = first.lock().await;
-    sleep(Duration::from_secs(1)).await; // a thought, and time for the others to take a fork
+    sleep(Duration::from_secs(1)).await; // thinks, while the others take a fork
     let _second = second.lock().await;
     sleep(Duration::from_secs(1)).await;
     let took = time::now() - start; // by the virtual clock
     println!("philosopher {number} has eaten after {took:?}");
 }
 
-/// Dinner for all.
 async fn dinner(settings: Settings) {
     let count = settings.philosophers;
     let forks: Vec<_> = (0..count)
@@ -60,11 +58,10 @@ async fn dinner(settings: Settings) {
     });
     let philosophers: Vec<_> = philosophers.collect();
     for philosopher in philosophers {
-        philosopher.await.expect("nobody is cancelled");
+        philosopher.await.expect("no task is cancelled");
     }
 }
 
-/// Reads the arguments; a message if they make no sense.
 fn settings(arguments: &[&str]) -> Result<Settings, String> {
     let mut settings = Settings {
         fixed: false,
@@ -85,15 +82,15 @@ fn settings(arguments: &[&str]) -> Result<Settings, String> {
                     }
                 };
             }
-            other => return Err(format!("`{other}` is not an argument of this program")),
+            other => return Err(format!("`{other}` is not an option of this program")),
         }
     }
     Ok(settings)
 }
 
-/// Serves the dinner, or shows why nobody eats.
+/// Runs the dinner, and prints the report of the deadlock if there is one.
 fn show(settings: Settings) -> Result<(), String> {
-    // A test would let the panic fail it. Here the report is what is to be shown.
+    // In a test, the panic would fail the test. Here its message, the report, is printed.
     panic::set_hook(Box::new(|_| ()));
     let run = || testing::run(dinner(settings));
     match panic::catch_unwind(AssertUnwindSafe(run)) {
@@ -103,8 +100,10 @@ fn show(settings: Settings) -> Result<(), String> {
                 .downcast_ref::<String>()
                 .map_or("a panic", String::as_str);
             println!("{report}\n");
-            println!("Each holds the fork that the one before waits for, so nobody ever eats.");
-            println!("That is what this program is for; `--fixed` shows a way out.");
+            println!(
+                "Each philosopher holds the fork that the one before waits for, so none can ever eat."
+            );
+            println!("This is what the program demonstrates; `--fixed` shows a way out.");
         }
     }
     Ok(())

@@ -1,9 +1,9 @@
-//! A TCP server that sends back whatever it receives, one task a connection.
+//! A TCP server that sends back everything it receives, with one task per connection.
 //!
-//! asyncio's `start_server` makes a task for each connection and hides the loop that accepts
-//! them; here the loop is yours, so that its errors are too: a connection that breaks, or an
-//! accept that fails (no file descriptor left, say), is reported and the server goes on.
-//! It runs until it is killed. Its counterpart: `examples/asyncio/echo_server.py`.
+//! asyncio's `start_server` hides the loop that accepts connections. Here it is part of the
+//! program, and so is the handling of its errors: if a connection breaks, or an accept fails (for
+//! example because the process has no file descriptor left), the error is printed and the server
+//! continues. It runs until it is killed. Its counterpart: `examples/asyncio/echo_server.py`.
 
 mod arguments;
 
@@ -15,10 +15,10 @@ use wheelhouse::{run, sleep, spawn};
 const USAGE: &str = "\
 usage: echo_server [ADDRESS]
 
-Sends back whatever it receives over TCP, until it is killed.
+Sends back everything it receives over TCP, until it is killed.
 
-  ADDRESS     an IP address and a port, as 127.0.0.1:7777 (taken if none is given)
-              or [::1]:7777; port 0 lets the system choose a free one
+  ADDRESS     an IP address and a port, such as 127.0.0.1:7777 (the default) or [::1]:7777;
+              port 0 lets the system choose a free one
   -h, --help  print this text";
 
 async fn echo(mut stream: TcpStream) -> io::Result<()> {

@@ -1,9 +1,9 @@
-//! One task fails with an error value, one panics; whoever awaits them catches both.
+//! One task returns an error, another one panics; the code that awaits them handles both.
 //!
-//! asyncio knows one kind, the exception, and raises it at the `await`. Here an error that was
-//! foreseen is part of the task's own output, and a panic comes as [`JoinError::Panicked`];
-//! either way only that task ends, the others run on. Expect the usual report of the panic on
-//! the error stream. One second in all. Its counterpart: `examples/asyncio/errors.py`.
+//! In asyncio both are exceptions, which `await` raises. Here an expected error is part of the
+//! task's output, and a panic is a [`JoinError::Panicked`]. In both cases only that task ends, and
+//! the others continue. The usual message of the panic appears on standard error. The program takes
+//! one second. Its counterpart: `examples/asyncio/errors.py`.
 
 use std::time::Duration;
 use wheelhouse::{JoinError, run, sleep, spawn};

@@ -1,8 +1,8 @@
-//! Three dishes are cooked at once; the results come in the order of the arguments.
+//! Three dishes are cooked at the same time; the results come in the order of the arguments.
 //!
-//! [`gather`] takes a tuple here, where asyncio's `gather` takes several arguments. It makes
-//! no tasks of them: the three run inside the caller, so they may borrow from it (`kitchen`
-//! below). Three seconds, the longest of them. Its counterpart: `examples/asyncio/gather.py`.
+//! asyncio's `gather` takes several arguments; here [`gather`] takes a tuple. It creates no tasks:
+//! the futures run inside the caller, so they may borrow from it (here `kitchen`). The program
+//! takes three seconds, as long as the slowest dish. Its counterpart: `examples/asyncio/gather.py`.
 
 use std::time::Duration;
 use wheelhouse::{gather, run, sleep};

@@ -1,14 +1,15 @@
-//! A TCP server that ends well: on Ctrl-C it takes no new connections, lets the requests in
-//! flight finish within a deadline, and cancels the rest, which roll back before they go.
+//! A TCP server with a graceful shutdown: on Ctrl-C it accepts no new connections, lets the
+//! requests in flight finish within a deadline, and cancels the others, which roll back before they
+//! end.
 //!
-//! It answers each line with the same line; one that begins with a number takes that many
-//! seconds to answer. Try it: `nc 127.0.0.1 7777`, type `60 transfer`, and press Ctrl-C in the
+//! It answers each line with the same line. If a line begins with a number, the answer takes that
+//! many seconds. To try it, start `nc 127.0.0.1 7777`, type `60 transfer`, and press Ctrl-C in the
 //! terminal of the server.
 //!
-//! asyncio says the same with `loop.add_signal_handler(SIGINT, stop.set)`, `server.close()`,
-//! `asyncio.wait(tasks, timeout=deadline)`, `task.cancel()` for those that are left, and in
-//! each of them `except CancelledError: await roll_back(); raise`. A program that wants no
-//! more than its clean-ups on Ctrl-C is shorter: `Builder::cancel_on_ctrl_c`.
+//! In asyncio this is `loop.add_signal_handler(SIGINT, stop.set)`, `server.close()`,
+//! `asyncio.wait(tasks, timeout=deadline)`, `task.cancel()` for the rest, and in each request
+//! `except CancelledError: await roll_back(); raise`. A program that only needs its clean-ups to
+//! run on Ctrl-C uses `Builder::cancel_on_ctrl_c`, which is shorter.
 
 mod arguments;
 
@@ -22,15 +23,16 @@ use wheelhouse::{JoinHandle, catch_cancel, run, signal, sleep, spawn, wait};
 const USAGE: &str = "\
 usage: graceful_shutdown [ADDRESS [DEADLINE]]
 
-Sends each line back over TCP, until Ctrl-C; a line as `2.5 hello` after 2.5 seconds. Then
-it takes no new connections, and requests that are not done by the deadline roll back.
+Sends each line back over TCP, until Ctrl-C; a line such as `2.5 hello` after 2.5 seconds.
+After Ctrl-C it accepts no new connections, and requests that are not done by the deadline
+roll back.
 
-  ADDRESS     an IP address and a port, as 127.0.0.1:7777 (taken if none is given)
-              or [::1]:7777; port 0 lets the system choose a free one
-  DEADLINE    how many seconds after Ctrl-C the requests may take; 10 if not given
+  ADDRESS     an IP address and a port, such as 127.0.0.1:7777 (the default) or [::1]:7777;
+              port 0 lets the system choose a free one
+  DEADLINE    the time for requests after Ctrl-C, in seconds; the default is 10
   -h, --help  print this text";
 
-/// What all connections know. One thread: no lock, no `Arc`.
+/// Shared by all connections. There is one thread, so no lock and no `Arc` is needed.
 #[derive(Default)]
 struct Server {
     stopping: Cell<bool>,
@@ -43,7 +45,7 @@ struct Connection {
 }
 
 async fn serve(address: SocketAddr, deadline: Duration) -> io::Result<()> {
-    // Before anybody can know that we are here: from now on no Ctrl-C is lost.
+    // Before the address is printed, so that no Ctrl-C is lost after that.
     let ctrl_c = signal::ctrl_c();
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
@@ -56,7 +58,7 @@ async fn serve(address: SocketAddr, deadline: Duration) -> io::Result<()> {
     let connections = server.connections.take();
     let mut tasks = Vec::new();
     for Connection { task, busy } in connections {
-        // Who has not asked for anything has nothing to finish.
+        // A connection without a request has nothing to finish.
         if !busy.get() {
             task.cancel();
         }
@@ -105,7 +107,7 @@ async fn converse(stream: TcpStream, server: Rc<Server>, busy: Rc<Cell<bool>>) -
         println!("begun: {line}");
         if let Err(cancelled) = catch_cancel(work(&line)).await {
             println!("rolling back: {line} ({cancelled})");
-            sleep(Duration::from_millis(100)).await; // a database would be asked here
+            sleep(Duration::from_millis(100)).await; // stands for a rollback of a database
             (&stream).write_all(b"rolled back\n").await?;
             println!("rolled back: {line}");
             cancelled.resume().await
@@ -117,7 +119,7 @@ async fn converse(stream: TcpStream, server: Rc<Server>, busy: Rc<Cell<bool>>) -
     Ok(())
 }
 
-/// Takes as long as the line says.
+/// Waits for the number of seconds at the beginning of the line.
 async fn work(line: &str) {
     let seconds = line.split(' ').next().and_then(seconds);
     sleep(seconds.unwrap_or_default()).await;
@@ -135,7 +137,9 @@ fn main() -> ExitCode {
             [address, deadline] => (Some(address), deadline),
             _ => return Err("more than two arguments".to_owned()),
         };
-        let deadline = seconds(deadline).ok_or(format!("not a number of seconds: {deadline}"))?;
+        let deadline = seconds(deadline).ok_or(format!(
+            "DEADLINE must be a number of seconds, not `{deadline}`"
+        ))?;
         Ok((arguments::address(address)?, deadline))
     };
     arguments::run(USAGE, parse, |(address, deadline)| {

@@ -1,10 +1,11 @@
-//! The echo server on several cores: one runtime a thread, which share the port and nothing else.
+//! The echo server on several cores, with one runtime per thread. The threads share only the port.
 //!
-//! Each thread has a listener of its own on the same port (`SO_REUSEPORT`), over which the system
-//! spreads the connections. A connection stays on the thread that took it: no lock, no `Send`, no
-//! work moved between cores. On Ctrl-C all stop, and each says how many connections it has had.
+//! Each thread has its own listener on the same port (`SO_REUSEPORT`), and the system distributes
+//! the connections over them. A connection stays on the thread that accepted it, so the program
+//! needs no locks and no `Send`. On Ctrl-C all threads stop and print how many connections they
+//! have served.
 //!
-//! asyncio does the same with one process a core.
+//! In asyncio this needs one process per core.
 
 mod arguments;
 
@@ -20,14 +21,14 @@ use wheelhouse::{Runtime, TaskGroup, run, signal, sleep, spawn, task_group};
 const USAGE: &str = "\
 usage: multicore_echo [ADDRESS [THREADS]]
 
-Sends back whatever it receives over TCP, on several cores, until Ctrl-C.
+Sends back everything it receives over TCP, on several cores, until Ctrl-C.
 
-  ADDRESS     an IP address and a port, as 127.0.0.1:7777 (taken if none is given)
-              or [::1]:7777; port 0 lets the system choose a free one
-  THREADS     how many; as many as there are cores if not given
+  ADDRESS     an IP address and a port, such as 127.0.0.1:7777 (the default) or [::1]:7777;
+              port 0 lets the system choose a free one
+  THREADS     the number of threads; the default is the number of cores
   -h, --help  print this text";
 
-/// How many connections may wait to be accepted by one thread.
+/// The number of connections that may wait to be accepted by one thread.
 const BACKLOG: i32 = 1024;
 
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
@@ -41,7 +42,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// One of several listeners on the same port, for another thread's runtime.
+/// Creates one of several listeners on the same port, for the runtime of another thread.
 async fn share(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = TcpSocket::new(address)?;
     socket.set_reuse_address(true)?;
@@ -50,14 +51,14 @@ async fn share(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// Takes connections, for ever, and counts them.
+/// Accepts and counts connections until it is cancelled.
 async fn accept<'a>(listener: &TcpListener, served: &Cell<u64>, group: &'a Connections<'a, '_>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 served.set(served.get() + 1);
                 group.spawn(async move {
-                    // In a task of its own: a panic ends this connection, and not the group.
+                    // In a separate task, so that a panic ends this connection and not the group.
                     if let Ok(Err(error)) = spawn(echo(stream)).await {
                         eprintln!("{peer}: {error}");
                     }
@@ -73,7 +74,8 @@ async fn accept<'a>(listener: &TcpListener, served: &Cell<u64>, group: &'a Conne
 
 type Connections<'scope, 'env> = TaskGroup<'scope, 'env, Infallible>;
 
-/// What one thread does, until the other end of `stop` is dropped; gives how many connections there were.
+/// Serves connections on one thread until the sender of `stop` is dropped, and returns their
+/// number.
 async fn serve(
     listener: std::net::TcpListener,
     mut stop: inbox::Receiver<Infallible>,
@@ -82,18 +84,18 @@ async fn serve(
     let served = Cell::new(0);
     let serving = task_group(async |group: &Connections<'_, '_>| {
         group.spawn(accept(&listener, &served, group));
-        // Nothing is ever sent: this waits for the end.
+        // Nothing is ever sent: this waits until the sender is dropped.
         stop.recv().await.ok();
         group.cancel();
     });
-    // It was cancelled, so that is how it ends.
+    // The group was cancelled, so its result is an error.
     drop(serving.await);
     Ok(served.get())
 }
 
-/// Serves on so many threads until Ctrl-C.
+/// Serves on `threads` threads until Ctrl-C.
 fn serve_all(address: SocketAddr, threads: usize) -> io::Result<()> {
-    // Before anybody can know that we are here: from now on no Ctrl-C is lost.
+    // Before the address is printed, so that no Ctrl-C is lost after that.
     let runtime = Runtime::new()?;
     let ctrl_c = runtime.block_on(async { signal::ctrl_c() });
     let first = runtime.block_on(share(address))?;
@@ -129,7 +131,7 @@ fn main() -> ExitCode {
             None => thread::available_parallelism().map_or(1, NonZero::get),
             Some(text) => match text.parse() {
                 Ok(threads @ 1..) => threads,
-                _ => return Err("not a number of threads".to_owned()),
+                _ => return Err(format!("THREADS must be a number above 0, not `{text}`")),
             },
         };
         Ok((arguments::address(address)?, threads))

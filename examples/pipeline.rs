@@ -1,8 +1,9 @@
-//! A pipeline: a reader, workers and a writer, joined by bounded queues.
+//! A pipeline: a reader, workers and a writer, connected by bounded queues.
 //!
-//! Each queue holds a few items and no more. Who is faster than the next stage waits for it (back-pressure), so memory
-//! stays small however many files there are. When the reader is done it closes its queue; the workers drain it and
-//! end; then the second queue is closed, and the writer drains that.
+//! A stage that is faster than the next one waits for it (back-pressure), so the program uses
+//! little memory however many items there are. When the reader is done, it closes its queue. The
+//! workers take the remaining items and end. Then the second queue is closed, and the writer does
+//! the same.
 //!
 //! In asyncio this is `asyncio.Queue(maxsize)` and, since 3.13, `queue.shutdown()`.
 
@@ -17,37 +18,36 @@ use wheelhouse::sync::Queue;
 use wheelhouse::{GroupError, run, sleep, task_group, time};
 
 const USAGE: &str = "\
-usage: pipeline [ITEMS [WORKERS [ROOM]]]
+usage: pipeline [ITEMS [WORKERS [CAPACITY]]]
 
-Takes ITEMS items through three stages: a reader that is fast, WORKERS workers that
-take 5 ms each, and a writer. Between them are queues for ROOM items each. Shows a
-progress bar on a terminal, lines elsewhere; then what each stage waited for.
+Passes ITEMS items through three stages: a fast reader, WORKERS workers that need 5 ms per
+item, and a writer. The queues between them hold CAPACITY items each. Shows a progress bar
+on a terminal, or lines elsewhere, and in the end how often the reader had to wait.
 
-  ITEMS       how many items; 400 if not given
-  WORKERS     how many workers, at least 1; 8 if not given
-  ROOM        how many items a queue holds, at least 1; 4 if not given
+  ITEMS       the number of items; the default is 400
+  WORKERS     the number of workers, at least 1; the default is 8
+  CAPACITY    the number of items that a queue holds, at least 1; the default is 4
   -h, --help  print this text";
 
-/// What the arguments say.
 #[derive(Clone, Copy)]
 struct Settings {
     items: u64,
     workers: usize,
-    room: usize,
+    capacity: usize,
 }
 
-/// What happened.
+/// The result of a run.
 #[derive(Default)]
 struct Report {
-    /// How often the reader found no room.
+    /// How often the reader found the queue full.
     reader_waited: Cell<u64>,
-    /// The most items there were between the stages.
+    /// The greatest number of items in both queues.
     most_waiting: Cell<usize>,
     /// The sum of all results.
     sum: Cell<u64>,
 }
 
-/// One item's work: it takes its time, as a database would.
+/// Processes one item.
 async fn work(item: u64) -> u64 {
     sleep(Duration::from_millis(5)).await;
     item * item
@@ -57,7 +57,10 @@ async fn pipeline(
     settings: Settings,
     progress: &Progress,
 ) -> Result<Report, GroupError<Infallible>> {
-    let (jobs, results) = (Queue::bounded(settings.room), Queue::bounded(settings.room));
+    let (jobs, results) = (
+        Queue::bounded(settings.capacity),
+        Queue::bounded(settings.capacity),
+    );
     let report = Report::default();
     task_group(async |stages| {
         stages.spawn(async {
@@ -65,7 +68,9 @@ async fn pipeline(
                 if jobs.is_full() {
                     report.reader_waited.set(report.reader_waited.get() + 1);
                 }
-                jobs.put(item).await.expect("the reader closes it");
+                jobs.put(item)
+                    .await
+                    .expect("only the reader closes this queue");
             }
             jobs.close();
         });
@@ -84,13 +89,16 @@ async fn pipeline(
                 workers.spawn(async {
                     while let Ok(item) = jobs.get().await {
                         let result = work(item).await;
-                        results.put(result).await.expect("closed after the workers");
+                        results
+                            .put(result)
+                            .await
+                            .expect("this queue is closed after the workers have ended");
                     }
                 });
             }
         });
         let worked: Result<(), GroupError<Infallible>> = workers.await;
-        // All workers have gone: the writer may end when it has drained the queue.
+        // All workers have ended: the writer takes the remaining results and ends.
         results.close();
         worked.expect("no worker fails");
     })
@@ -98,7 +106,7 @@ async fn pipeline(
     Ok(report)
 }
 
-/// Shows how far it got: a bar on a terminal, a line for each tenth elsewhere.
+/// Shows the progress: a bar on a terminal, or a line for each tenth elsewhere.
 struct Progress {
     bar: Option<ProgressBar>,
     done: Cell<u64>,
@@ -137,31 +145,33 @@ impl Progress {
     }
 }
 
-/// A number of at least `least`.
+/// Parses a number that is at least `least`.
 fn number(text: &str, least: u64) -> Option<u64> {
     text.parse().ok().filter(|&number| number >= least)
 }
 
-/// What the arguments say, or what is wrong with them.
 fn settings(arguments: &[&str]) -> Result<Settings, String> {
-    let [items, workers, room] = match *arguments {
+    let [items, workers, capacity] = match *arguments {
         [] => ["400", "8", "4"],
         [items] => [items, "8", "4"],
         [items, workers] => [items, workers, "4"],
-        [items, workers, room] => [items, workers, room],
+        [items, workers, capacity] => [items, workers, capacity],
         _ => return Err("more than three arguments".to_owned()),
     };
-    let items = number(items, 0).ok_or(format!("not a number of items: {items}"))?;
-    let workers = number(workers, 1).ok_or(format!("not a number of workers: {workers}"))?;
-    let room = number(room, 1).ok_or(format!("not a number of items to hold: {room}"))?;
+    let items = number(items, 0).ok_or(format!("ITEMS must be a number, not `{items}`"))?;
+    let workers =
+        number(workers, 1).ok_or(format!("WORKERS must be a number above 0, not `{workers}`"))?;
+    let capacity = number(capacity, 1).ok_or(format!(
+        "CAPACITY must be a number above 0, not `{capacity}`"
+    ))?;
     Ok(Settings {
         items,
-        workers: usize::try_from(workers).map_err(|_| "too many workers")?,
-        room: usize::try_from(room).map_err(|_| "too much room")?,
+        workers: usize::try_from(workers).map_err(|_| "WORKERS is too large")?,
+        capacity: usize::try_from(capacity).map_err(|_| "CAPACITY is too large")?,
     })
 }
 
-/// Runs the pipeline and reports.
+/// Runs the pipeline and prints the result.
 fn show(settings: Settings) -> Result<(), String> {
     let progress = Progress::new(settings.items);
     let (report, took) = run(async {
@@ -174,18 +184,18 @@ fn show(settings: Settings) -> Result<(), String> {
     let Settings {
         items,
         workers,
-        room,
+        capacity,
     } = settings;
     println!(
         "{items} items by {workers} workers in {took:.1?}, the sum {}",
         report.sum.get()
     );
     println!(
-        "the reader waited for room {} times",
+        "the reader waited for capacity {} times",
         report.reader_waited.get()
     );
     println!(
-        "at most {} items waited in two queues for {room}",
+        "at most {} items waited in two queues with a capacity of {capacity}",
         report.most_waiting.get()
     );
     Ok(())

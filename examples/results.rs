@@ -1,7 +1,7 @@
-//! Two additions of a second each, side by side: one second in all, and the sums 3 and 7.
+//! Two tasks add numbers for one second each, at the same time, and return 3 and 7.
 //!
-//! What a task's future returns, its handle gives to whoever awaits it, as asyncio's task
-//! objects do; the type is checked on the way. Its counterpart: `examples/asyncio/results.py`.
+//! Awaiting the handle of a task returns the output of its future, as with asyncio's tasks. The
+//! compiler checks the type. Its counterpart: `examples/asyncio/results.py`.
 
 use std::time::Duration;
 use wheelhouse::{JoinError, run, sleep, spawn};

@@ -1,8 +1,8 @@
 //! Two waits, one after the other: three seconds in all.
 //!
-//! Calling an async function only prepares it; nothing happens until it is awaited. That is
-//! so in asyncio too, where this program says `asyncio.run(main())` for [`run`] and
-//! `await asyncio.sleep(1)` for [`sleep`]. Its counterpart: `examples/asyncio/say_after.py`.
+//! Calling an async function does not start it; it runs when it is awaited. That is the same in
+//! asyncio, where this program uses `asyncio.run(main())` for [`run`] and `await asyncio.sleep(1)`
+//! for [`sleep`]. Its counterpart: `examples/asyncio/say_after.py`.
 
 use std::time::Duration;
 use wheelhouse::{run, sleep};

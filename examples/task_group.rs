@@ -1,9 +1,9 @@
-//! A group of tasks: a page is missing, so the others are given up, and the disk stops first.
+//! A group of tasks: one page is missing, so the other fetches are cancelled and clean up.
 //!
-//! [`task_group`] is asyncio's `TaskGroup`: when a child fails, its siblings are cancelled and
-//! clean up, here in [`finally`]; when all are gone, the error comes out. Two things differ: a
-//! child fails by returning `Err`, and it may borrow, as all of them do `got`.
-//! Its counterpart: `examples/asyncio/task_group.py`.
+//! [`task_group`] is asyncio's `TaskGroup`. When a child fails, its siblings are cancelled and
+//! clean up, here in [`finally`]. When all of them have ended, the group returns the error. Two
+//! things are different: a child fails by returning `Err`, and children may borrow, here `got`. Its
+//! counterpart: `examples/asyncio/task_group.py`.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! Two tasks are created, then awaited: the waits overlap, so two seconds in all.
+//! Two tasks are created and then awaited. They wait at the same time: two seconds in all.
 //!
-//! [`spawn`] is asyncio's `create_task`: the task runs from the next turn on, whether or not
-//! anybody awaits it yet. Awaiting the handle gives a `Result`, because a task may also be
-//! cancelled or panic; asyncio raises there. Its counterpart: `examples/asyncio/tasks.py`.
+//! [`spawn`] is asyncio's `create_task`: the task starts on the next turn of the loop, even if it
+//! is not awaited yet. Awaiting the handle returns a `Result`, as a task may be cancelled or panic;
+//! asyncio raises an exception there. Its counterpart: `examples/asyncio/tasks.py`.
 
 use std::time::Duration;
 use wheelhouse::{JoinError, run, sleep, spawn};

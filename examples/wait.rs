@@ -1,8 +1,8 @@
-//! Three runners; each is greeted as it arrives, while the others run on: three seconds.
+//! Three runners. Each is greeted on arrival while the others continue: three seconds in all.
 //!
-//! [`wait`] with `.first_completed()` is asyncio's `wait(.., return_when=FIRST_COMPLETED)`:
-//! it gives the handles back, sorted into those that are done and those still pending, and
-//! cancels none. Its counterpart: `examples/asyncio/wait.py`.
+//! [`wait`] with `.first_completed()` is asyncio's `wait(…, return_when=FIRST_COMPLETED)`. It
+//! returns the handles of the tasks that are done and of those that are pending, and cancels none.
+//! Its counterpart: `examples/asyncio/wait.py`.
 
 use std::time::Duration;
 use wheelhouse::{JoinError, run, sleep, spawn, wait};

@@ -1,21 +1,20 @@
-//! The command line of the examples: what to do for `--help`, for arguments that make no sense, and
-//! for a program that fails.
+//! The command line of the examples: `--help`, wrong arguments, and programs that fail.
 
 use std::env;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-/// Runs `program` with what `parse` makes of the arguments.
+/// Parses the arguments and runs `program` with the result.
 ///
-/// Prints `usage` if one of them is `-h` or `--help`. Ends with code 2 if `parse` fails, and with
-/// code 1 if `program` does; both say why.
+/// Prints `usage` if an argument is `-h` or `--help`. If `parse` or `program` returns an error,
+/// prints it and ends with code 2 or 1.
 pub(crate) fn run<S>(
     usage: &str,
     parse: impl FnOnce(&[&str]) -> Result<S, String>,
     program: impl FnOnce(S) -> Result<(), String>,
 ) -> ExitCode {
     let name = env!("CARGO_CRATE_NAME");
-    // Lossy, so that an argument that is not UTF-8 is refused with a message and not by a panic.
+    // Lossy, so that an argument that is not UTF-8 leads to a message and not to a panic.
     let arguments = env::args_os().skip(1);
     let arguments: Vec<_> = arguments
         .map(|text| text.to_string_lossy().into_owned())
@@ -40,7 +39,7 @@ pub(crate) fn run<S>(
     }
 }
 
-/// The address that a server listens on: 127.0.0.1:7777 if none is given.
+/// Parses the address that a server listens on. The default is 127.0.0.1:7777.
 #[allow(dead_code, reason = "not every example is a server")]
 pub(crate) fn address(text: Option<&str>) -> Result<SocketAddr, String> {
     let text = text.unwrap_or("127.0.0.1:7777");

@@ -1,4 +1,4 @@
-"""A task that would run for ever is cancelled after three seconds, and tidies up first.
+"""A task that would run forever is cancelled after three seconds, and cleans up first.
 
 The counterpart of examples/cancel.rs.
 """

@@ -1,4 +1,4 @@
-"""A TCP server that sends back whatever it receives, one task a connection.
+"""A TCP server that sends back everything it receives, with one task per connection.
 
 The counterpart of examples/echo_server.rs. It runs until it is killed.
 """
@@ -41,14 +41,14 @@ def address(text):
 def main():
     parser = argparse.ArgumentParser(
         prog="echo_server.py",
-        description="Sends back whatever it receives over TCP, until it is killed.",
+        description="Sends back everything it receives over TCP, until it is killed.",
     )
     parser.add_argument(
         "address",
         nargs="?",
         default="127.0.0.1:7777",
         type=address,
-        help="an IP address and a port, as 127.0.0.1:7777 (taken if none is given) "
+        help="an IP address and a port, such as 127.0.0.1:7777 (the default) "
         "or [::1]:7777; port 0 lets the system choose a free one",
     )
     try:

@@ -1,4 +1,4 @@
-"""One task fails with a foreseen error, one with a bug; whoever awaits them catches both.
+"""One task raises an expected error, another one has a bug; the code that awaits them handles both.
 
 The counterpart of examples/errors.rs.
 """

@@ -1,4 +1,4 @@
-"""Three dishes are cooked at once; the results come in the order of the arguments.
+"""Three dishes are cooked at the same time; the results come in the order of the arguments.
 
 The counterpart of examples/gather.rs.
 """

@@ -1,4 +1,4 @@
-"""Two additions of a second each, side by side: one second in all, and the sums 3 and 7.
+"""Two tasks add numbers for one second each, at the same time, and return 3 and 7.
 
 The counterpart of examples/results.rs.
 """

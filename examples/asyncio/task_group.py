@@ -1,4 +1,4 @@
-"""A group of tasks: a page is missing, so the others are given up, and the disk stops first.
+"""A group of tasks: one page is missing, so the other fetches are cancelled and clean up.
 
 The counterpart of examples/task_group.rs.
 """

@@ -1,4 +1,4 @@
-"""Two tasks are created, then awaited: the waits overlap, so two seconds in all.
+"""Two tasks are created and then awaited. They wait at the same time: two seconds in all.
 
 The counterpart of examples/tasks.rs.
 """

@@ -1,4 +1,4 @@
-"""Three runners; each is greeted as it arrives, while the others run on: three seconds.
+"""Three runners. Each is greeted on arrival while the others continue: three seconds in all.
 
 The counterpart of examples/wait.rs.
 """

@@ -41,7 +41,7 @@ fn wrong_arguments_get_an_answer() {
     usage_of(
         "multicore_echo",
         &["127.0.0.1:0", "0"],
-        "not a number of threads",
+        "THREADS must be a number above 0, not `0`",
     );
     usage_of(
         "multicore_echo",

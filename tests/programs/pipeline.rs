@@ -28,11 +28,11 @@ fn it_prints_lines_where_there_is_no_terminal() {
     );
     assert!(lines[10].ends_with("the sum 2870"), "{lines:?}");
     assert!(
-        lines[11].starts_with("the reader waited for room "),
+        lines[11].starts_with("the reader waited for capacity "),
         "{lines:?}"
     );
     assert!(
-        lines[12].ends_with("items waited in two queues for 2"),
+        lines[12].ends_with("items waited in two queues with a capacity of 2"),
         "{lines:?}"
     );
     assert_eq!(text(&output.stderr), "");
