@@ -4,10 +4,12 @@
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
+#[path = "common/installed.rs"]
+mod installed;
 mod steps;
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
@@ -16,8 +18,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
+use futures::io::{AsyncReadExt, AsyncWriteExt};
+use installed::installed;
 use steps::counting::{Counting, bytes};
-use wheelhouse::net::{Direction, Registered, UnixDatagram, UnixStream};
+use wheelhouse::net::{
+    Direction, PipeReader, PipeWriter, Registered, UnixDatagram, UnixStream, copy_bidirectional,
+    lookup_host, pipe,
+};
 use wheelhouse::testing::{Step, Steps};
 use wheelhouse::{sleep, spawn, yield_now};
 
@@ -54,7 +61,10 @@ async fn others_rest() {
 }
 
 /// Both ends of a pipe, to be shared between tasks.
-fn registered_pipe() -> (Rc<Registered<PipeReader>>, Rc<Registered<PipeWriter>>) {
+fn registered_pipe() -> (
+    Rc<Registered<io::PipeReader>>,
+    Rc<Registered<io::PipeWriter>>,
+) {
     let (reader, writer) = io::pipe().expect("a pipe");
     let reader = Registered::new(reader).expect("registered");
     let writer = Registered::new(writer).expect("registered");
@@ -62,8 +72,8 @@ fn registered_pipe() -> (Rc<Registered<PipeReader>>, Rc<Registered<PipeWriter>>)
 }
 
 /// Writes until the pipe is full; returns the number of bytes.
-fn fill(writer: &Registered<PipeWriter>) -> usize {
-    let write = |mut pipe: &PipeWriter| pipe.write(&[7; 4096]);
+fn fill(writer: &Registered<io::PipeWriter>) -> usize {
+    let write = |mut pipe: &io::PipeWriter| pipe.write(&[7; 4096]);
     let writes = std::iter::from_fn(|| writer.try_io(Direction::Write, write).ok());
     writes.sum()
 }
@@ -127,7 +137,7 @@ fn async_io_that_is_cut_off_has_done_all_or_nothing() {
         let cut = step.cut(async move {
             let mut bytes = [0; 2];
             while told.get() < 6 {
-                let read = |mut pipe: &PipeReader| pipe.read(&mut bytes);
+                let read = |mut pipe: &io::PipeReader| pipe.read(&mut bytes);
                 let count = theirs.async_io(Direction::Read, read).await;
                 told.set(told.get() + count.expect("bytes"));
             }
@@ -316,4 +326,129 @@ fn a_send_to_an_abstract_name_that_is_cut_off_has_sent_all_or_nothing() {
         assert_eq!(got, sent.get());
     });
     assert!(most >= 1, "{most}");
+}
+
+#[test]
+fn a_wait_for_room_in_a_pipe_that_is_cut_off_writes_nothing() {
+    let _alone = alone();
+    let most = steps_of("writable").run(async |step: &Step| {
+        let (mut reader, writer) = pipe().expect("a pipe");
+        let mut count = 0;
+        while let Ok(written) = writer.try_write(&[7; 4096]) {
+            count += written;
+        }
+        let reading = spawn(async move {
+            others_rest().await;
+            reader.read_exact(&mut vec![0; count]).await.expect("bytes");
+            reader
+        });
+        let writer = Rc::new(writer);
+        let theirs = Rc::clone(&writer);
+        let cut = step.cut(async move { theirs.writable().await });
+        assert!(cut.await.ended().is_none_or(|ready| ready.is_ok()));
+        let mut reader = reading.await.expect("it ends well");
+        drop(writer);
+        assert_eq!(reader.read(&mut [0]).await.expect("the end"), 0);
+    });
+    assert_eq!(most, 1);
+}
+
+#[test]
+fn a_wait_for_the_end_of_a_reader_that_is_cut_off_leaves_the_pipe_open() {
+    let _alone = alone();
+    let most = steps_of("closed").run(async |step: &Step| {
+        let (mut reader, writer) = pipe().expect("a pipe");
+        let writer = Rc::new(writer);
+        let theirs = Rc::clone(&writer);
+        let reading = spawn(async move {
+            let mut bytes = [0; 2];
+            reader.read_exact(&mut bytes).await.expect("bytes");
+        });
+        let bytes = spawn(async move {
+            others_rest().await;
+            theirs.try_write(b"ab").expect("room");
+        });
+        let theirs = Rc::clone(&writer);
+        let cut = step.cut(async move { theirs.closed().await });
+        assert!(cut.await.ended().is_none_or(|closed| closed.is_ok()));
+        bytes.await.expect("it ends well");
+        reading.await.expect("it ends well");
+    });
+    assert!(most >= 1, "{most}");
+}
+
+#[test]
+fn an_open_of_a_fifo_that_is_cut_off_leaves_nothing_open() {
+    let _alone = alone();
+    let path = std::env::temp_dir().join(format!("wh-fifo-{}", std::process::id()));
+    let mut mkfifo = std::process::Command::new(installed("mkfifo"));
+    let made = mkfifo.arg(&path).status();
+    assert!(made.expect("mkfifo starts").success());
+    let steps = steps_of("open").most(4);
+    let most = steps.run(async |step: &Step| {
+        let opening = spawn({
+            let path = path.clone();
+            async move {
+                sleep(Duration::from_millis(1)).await;
+                let reader = PipeReader::open(path).expect("a FIFO");
+                sleep(Duration::from_millis(1)).await;
+                reader
+            }
+        });
+        let cut = step.cut(PipeWriter::open(path.clone()));
+        if let Some(writer) = cut.await.ended() {
+            writer.expect("a reader").try_write(b"x").expect("room");
+        }
+        opening.await.expect("it ends well");
+    });
+    std::fs::remove_file(&path).expect("it is ours");
+    assert!(most >= 1, "{most}");
+}
+
+#[test]
+fn a_lookup_that_is_cut_off_leaves_nothing_behind() {
+    let _alone = alone();
+    // The first one loads the resolver's libraries, and starts a thread.
+    let steps = Steps::of("lookup_host").real();
+    let most = steps.run(async |step: &Step| {
+        let cut = step.cut(lookup_host("localhost:80"));
+        let found = cut.await.ended();
+        assert!(found.is_none_or(|found| found.is_ok_and(|found| !found.is_empty())));
+    });
+    assert!(most >= 1, "{most}");
+}
+
+#[test]
+fn a_copy_that_is_cut_off_leaves_both_streams_open_for_another_one() {
+    let _alone = alone();
+    let most = steps_of("copy_bidirectional").run(async |step: &Step| {
+        let ((client, near), (far, server)) = (streams(), streams());
+        let sending = spawn(async move {
+            for word in [b"ab", b"cd", b"ef"] {
+                others_rest().await;
+                client.try_write(word).expect("room");
+            }
+            client.shutdown(std::net::Shutdown::Write).expect("open");
+            client
+        });
+        let receiving = spawn(async move {
+            let mut text = String::new();
+            (&*server).read_to_string(&mut text).await.expect("the end");
+            others_rest().await;
+            (&*server).close().await.expect("it is open");
+            text
+        });
+        let (one, other) = (Rc::clone(&near), Rc::clone(&far));
+        let cut = step.cut(async move { copy_bidirectional(&*one, &*other).await });
+        if let Some(copied) = cut.await.ended() {
+            assert_eq!(copied.expect("both ended"), (6, 0));
+        } else {
+            // The rest goes there by another copy.
+            let copied = copy_bidirectional(&*near, &*far).await;
+            copied.expect("both ended");
+        }
+        drop(sending.await.expect("it ends well"));
+        assert_eq!(receiving.await.expect("it ends well"), "abcdef");
+    });
+    assert!(most >= 3, "{most}");
 }

@@ -81,6 +81,35 @@ pub(crate) fn target(address: &impl ToSocketAddrs) -> io::Result<Target> {
     address.target()
 }
 
+/// Returns the addresses of a host (asyncio: `loop.getaddrinfo`).
+///
+/// The argument has a port, as `"localhost:80"` or `("localhost", 80)`, which each address then
+/// has. Numeric addresses are returned as they are. [`TcpStream::connect`](super::TcpStream::connect)
+/// and other functions look names up themselves.
+///
+/// # Cancel safety
+/// Nothing is lost. The lookup goes on in the background, see [`ToSocketAddrs`].
+///
+/// # Errors
+/// Fails if the text is no address, or the name is unknown; outside a runtime, if it is a name.
+///
+/// # Examples
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// wheelhouse::run(async {
+///     let addresses = wheelhouse::net::lookup_host("localhost:80").await?;
+///     assert!(addresses.iter().all(|address| address.ip().is_loopback()));
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[doc(alias = "getaddrinfo")]
+pub async fn lookup_host<A: ToSocketAddrs>(host: A) -> io::Result<Vec<SocketAddr>> {
+    let target = host.target();
+    drop(host);
+    resolve(target).await
+}
+
 /// Returns the addresses of a target; looks a name up.
 pub(super) async fn resolve(target: io::Result<Target>) -> io::Result<Vec<SocketAddr>> {
     match target? {

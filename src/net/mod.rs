@@ -40,6 +40,8 @@
 //! | connections between machines | [`TcpListener`], [`TcpStream`]; [`TcpSocket`] to set options first |
 //! | connections within one machine | [`UnixListener`], [`UnixStream`] |
 //! | datagrams | [`UdpSocket`], [`UnixDatagram`] |
+//! | pipes, FIFOs | [`pipe`](pipe()), [`PipeReader`], [`PipeWriter`] |
+//! | a proxy between two streams | [`copy_bidirectional`] |
 //! | any other descriptor | [`Registered`] |
 //! | a server that also runs in tests without a network | [`Listen`], with [`testing::net`](crate::testing::net) |
 //!
@@ -67,9 +69,11 @@
 //! - If several tasks read from one stream, it is not defined which task gets which bytes.
 
 mod address;
+mod copy;
 mod duplex;
 mod halves;
 mod listen;
+mod pipe;
 mod readiness;
 mod register_error;
 mod registered;
@@ -77,13 +81,15 @@ mod tcp;
 mod udp;
 mod unix;
 
-pub use address::ToSocketAddrs;
 pub(crate) use address::{Target, target};
+pub use address::{ToSocketAddrs, lookup_host};
+pub use copy::{CopyBidirectional, copy_bidirectional};
 pub use duplex::Duplex;
 pub(crate) use duplex::{Bytes, read_by_ref, stream, write_by_ref};
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub(crate) use halves::{split_borrowed, split_owned};
 pub use listen::{Incoming, Listen};
+pub use pipe::{PipeReader, PipeWriter, pipe};
 pub(crate) use readiness::{custom_io, datagram_calls, readable, recv, stream_calls, writable};
 pub use register_error::{RegisterError, RegisterProblem};
 pub use registered::Registered;

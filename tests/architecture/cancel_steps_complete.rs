@@ -37,6 +37,21 @@ const COVERED: &[(&str, &str, &str)] = &[
         "cancel_steps_combine.rs",
     ),
     (
+        "net/address.rs",
+        "lookup_host",
+        "cancel_steps_descriptors.rs",
+    ),
+    (
+        "net/copy.rs",
+        "copy_bidirectional",
+        "cancel_steps_descriptors.rs",
+    ),
+    (
+        "net/pipe.rs",
+        "open writable closed",
+        "cancel_steps_descriptors.rs",
+    ),
+    (
         "net/readiness.rs",
         "readable writable async_io closed peek",
         "cancel_steps_descriptors.rs",

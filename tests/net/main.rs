@@ -7,6 +7,7 @@ mod closing;
 #[path = "../common/mod.rs"]
 mod common;
 mod connect;
+mod copying;
 mod crowds;
 mod datagrams;
 mod echo;
@@ -18,6 +19,7 @@ mod installed;
 mod limits;
 mod outside_runtime;
 mod peers;
+mod pipes;
 mod readiness;
 mod registered;
 mod short_reads;

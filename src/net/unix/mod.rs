@@ -16,4 +16,5 @@ pub use stream::UnixStream;
 use std::time::Duration;
 
 /// The first and the longest pause before a peer with a full queue is tried again.
-const RETRY: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(50));
+pub(super) const RETRY: (Duration, Duration) =
+    (Duration::from_micros(200), Duration::from_millis(50));
