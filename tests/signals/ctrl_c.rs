@@ -154,8 +154,8 @@ fn in_another_runtime_it_returns_an_error() {
     by_itself("ctrl_c::in_another_runtime_it_returns_an_error", || {
         let home = Runtime::new().unwrap();
         let ctrl_c = home.block_on(async { signal::ctrl_c() });
-        let foreign = thread::spawn(move || run(ctrl_c));
-        let message = foreign.join().unwrap().unwrap_err().to_string();
+        let other = thread::spawn(move || run(ctrl_c));
+        let message = other.join().unwrap().unwrap_err().to_string();
         assert!(message.contains("used outside"), "{message}");
     });
 }

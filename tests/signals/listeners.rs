@@ -177,12 +177,12 @@ fn ends_by_the_default_action(test: &str, fail_to_listen: impl FnOnce()) {
         run(async {
             fail_to_listen();
             drop(listener());
-            say("nobody listens");
+            say("no listener");
             std::future::pending::<()>().await;
         });
     });
     let Some(program) = program else { return };
-    program.says(&["nobody listens"]);
+    program.says(&["no listener"]);
     program.signal(Sent::USR1);
     program.ended_by(Sent::USR1, &[]);
 }

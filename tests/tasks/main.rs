@@ -15,7 +15,7 @@ mod lifecycle;
 mod ownership;
 mod remote;
 mod threads;
-mod threads_foreign;
+mod threads_wakers;
 mod time;
 mod trace;
 mod wakes;

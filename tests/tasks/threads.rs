@@ -1,4 +1,5 @@
-//! Functions on other threads. The threads here hold each other up by channels, so that no test depends on how long anything takes.
+//! Functions on other threads. Channels synchronize the threads, so no test depends on how long a
+//! function takes.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -15,8 +16,8 @@ use wheelhouse::{
     time, timeout, to_thread,
 };
 
-/// A function that says when it begins and returns when it is told to.
-fn held() -> (impl FnOnce() + Send + 'static, Receiver<()>, Sender<()>) {
+/// A function that sends a message when it starts, and returns when it receives one.
+fn blocked() -> (impl FnOnce() + Send + 'static, Receiver<()>, Sender<()>) {
     let (begin, begun) = channel();
     let (end, ended) = channel();
     let function = move || {
@@ -26,13 +27,13 @@ fn held() -> (impl FnOnce() + Send + 'static, Receiver<()>, Sender<()>) {
     (function, begun, end)
 }
 
-/// Awaits a message from another thread, on a thread of its own, so that the loop goes on.
-async fn heard(from: Receiver<()>) {
+/// Waits for a message on another thread, so that the event loop continues.
+async fn received(from: Receiver<()>) {
     to_thread(move || from.recv().unwrap()).await;
 }
 
 #[test]
-fn the_function_runs_on_another_thread_and_its_value_comes_home() {
+fn the_function_runs_on_another_thread_and_its_value_is_returned() {
     let home = thread::current().id();
     let (other, borrowed) = run(async {
         let text = String::from("moved there and back");
@@ -44,10 +45,10 @@ fn the_function_runs_on_another_thread_and_its_value_comes_home() {
 
 #[test]
 fn other_tasks_run_meanwhile() {
-    let (function, begun, end) = held();
+    let (function, begun, end) = blocked();
     run(async {
         let waiting = spawn(to_thread(function));
-        heard(begun).await;
+        received(begun).await;
         end.send(()).unwrap();
         waiting.await.unwrap();
     });
@@ -55,7 +56,7 @@ fn other_tasks_run_meanwhile() {
 
 #[test]
 fn functions_run_at_the_same_time() {
-    // Each waits for the other's word, so neither can end alone.
+    // Each waits for a message of the other, so neither can end alone.
     let ((to_b, from_a), (to_a, from_b)) = (channel(), channel());
     let a = to_thread_later(move || {
         to_b.send("a").unwrap();
@@ -68,40 +69,40 @@ fn functions_run_at_the_same_time() {
     assert_eq!(run(gather((a, b))), ("b", "a"));
 }
 
-/// [`to_thread`], asked for inside of the runtime.
+/// [`to_thread`], called inside the runtime.
 async fn to_thread_later<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     to_thread(f).await
 }
 
 #[test]
-fn a_panic_of_the_function_goes_on_in_the_task_with_what_it_carried() {
+fn a_panic_of_the_function_continues_in_the_task_with_its_payload() {
     let error = run(async {
         let task = spawn(to_thread(|| std::panic::resume_unwind(Box::new(42_u8))));
         task.await.map(|never: ()| never).unwrap_err()
     });
     let JoinError::Panicked(panic) = error else {
-        panic!("not a panic: {error}")
+        panic!("no panic: {error}")
     };
     assert_eq!(panic.into_payload().downcast_ref(), Some(&42_u8));
 }
 
 #[test]
-fn it_is_lazy_and_a_function_that_nobody_awaited_is_never_called() {
+fn a_function_that_is_not_awaited_is_never_called() {
     run(async {
         drop(to_thread(|| unreachable!("nobody awaits it")));
     });
 }
 
 #[test]
-fn a_dropped_future_leaves_a_function_that_has_begun_to_itself() {
-    let (function, begun, end) = held();
+fn a_function_that_has_started_continues_when_its_future_is_dropped() {
+    let (function, begun, end) = blocked();
     let (tell, told) = channel();
     run(async {
         let task = spawn(to_thread(move || {
             function();
             OnDrop::new(move || tell.send(thread::current().id()).unwrap())
         }));
-        heard(begun).await;
+        received(begun).await;
         assert!(task.cancel_and_wait().await.is_err());
         end.send(()).unwrap();
         let dropped_at = to_thread(move || told.recv().unwrap()).await;
@@ -110,26 +111,26 @@ fn a_dropped_future_leaves_a_function_that_has_begun_to_itself() {
 }
 
 #[test]
-fn a_value_whose_destructor_panics_where_nobody_has_it_harms_nobody() {
-    let (function, begun, end) = held();
+fn a_panic_in_the_destructor_of_an_unused_value_is_discarded() {
+    let (function, begun, end) = blocked();
     let (tell, told) = mpsc::channel::<()>();
     run(async {
         let task = spawn(to_thread(move || {
             function();
-            // Its end is heard by the channel's closing, behind the panic.
+            // The channel closes after the panic.
             (Bomb(DROP_PANIC), tell)
         }));
-        heard(begun).await;
+        received(begun).await;
         drop(task.cancel_and_wait().await);
         end.send(()).unwrap();
         assert!(to_thread(move || told.recv().is_err()).await);
     });
 }
 
-/// Wall time: the thread's work is real; the sleep is long, and is cancelled.
+/// Wall time: a thread works. The long sleep is cancelled.
 #[test]
 fn a_shield_makes_the_cancellation_wait_for_the_function() {
-    let (function, begun, end) = held();
+    let (function, begun, end) = blocked();
     let returned = Rc::new(Cell::new(false));
     let seen = Rc::clone(&returned);
     run(async move {
@@ -138,7 +139,7 @@ fn a_shield_makes_the_cancellation_wait_for_the_function() {
             seen.set(true);
             sleep(Duration::from_secs(3600)).await;
         });
-        heard(begun).await;
+        received(begun).await;
         task.cancel();
         end.send(()).unwrap();
         assert!(task.await.unwrap_err().is_cancelled());
@@ -148,10 +149,10 @@ fn a_shield_makes_the_cancellation_wait_for_the_function() {
 
 #[test]
 fn a_cancelled_wait_can_be_caught_while_the_function_runs() {
-    let (function, begun, end) = held();
+    let (function, begun, end) = blocked();
     run(async move {
         let task = spawn(async move { catch_cancel(to_thread(function)).await.is_err() });
-        heard(begun).await;
+        received(begun).await;
         task.cancel();
         assert!(task.await.unwrap());
         end.send(()).unwrap();
@@ -159,37 +160,38 @@ fn a_cancelled_wait_can_be_caught_while_the_function_runs() {
 }
 
 #[test]
-fn a_virtual_clock_does_not_jump_while_a_function_runs() {
-    // Wall time, as the thread's work is real: it must last for some turns of the loop. The clock must not jump past it.
+fn virtual_time_does_not_advance_while_a_function_runs() {
+    // Wall time: the thread must work for some turns of the event loop, during which virtual time
+    // must not advance.
     let work = || thread::sleep(Duration::from_millis(30));
     let outcome = testing::run(async { timeout(Duration::from_secs(60), to_thread(work)).await });
     assert!(outcome.is_ok());
 }
 
 #[test]
-fn the_clock_jumps_again_when_the_function_is_given_up() {
-    let (function, begun, end) = held();
+fn virtual_time_advances_again_when_the_future_is_dropped() {
+    let (function, begun, end) = blocked();
     testing::run(async move {
         let task = spawn(to_thread(function));
-        heard(begun).await;
+        received(begun).await;
         drop(task.cancel_and_wait().await);
         sleep(Duration::from_secs(1_000_000)).await;
         end.send(()).unwrap();
     });
 }
 
-/// Wall time: the patience of a real runtime, as short as can be.
+/// Wall time: the shutdown timeout of a runtime, as short as possible.
 #[test]
-fn the_end_of_the_runtime_does_not_hang_on_a_thread_that_does_not_return() {
-    let (function, begun, end) = held();
+fn the_runtime_ends_although_a_function_does_not_return() {
+    let (function, begun, end) = blocked();
     let limit = Duration::from_millis(1);
     let runtime = Runtime::builder().shutdown_timeout(limit).build().unwrap();
     runtime.block_on(async {
         spawn(to_thread(function)).detach();
-        heard(begun).await;
+        received(begun).await;
     });
     drop(runtime);
-    // It runs still: somebody listens.
+    // It still runs, because its receiver exists.
     end.send(()).unwrap();
 }
 
@@ -201,19 +203,19 @@ fn the_end_of_the_runtime_waits_for_a_function_that_returns() {
     runtime.block_on(async {
         let work = move || {
             begin.send(()).unwrap();
-            // Wall time: long enough for the runtime to end meanwhile, if it did not wait.
+            // Wall time: long enough for the runtime to end meanwhile if it did not wait.
             thread::sleep(Duration::from_millis(50));
             tell.send(()).unwrap();
         };
         spawn(to_thread(work)).detach();
-        heard(begun).await;
+        received(begun).await;
     });
     drop(runtime);
     assert_eq!(told.try_recv(), Ok(()));
 }
 
 #[test]
-fn a_thousand_functions_that_wait_for_each_other_in_turn_all_return() {
+fn a_thousand_functions_that_wait_for_each_other_all_return() {
     let sum: u64 = run(async {
         let tasks = (0..1_000_u64).map(|n| to_thread(move || n));
         gather(tasks.collect::<Vec<_>>()).await.iter().sum()
@@ -222,12 +224,12 @@ fn a_thousand_functions_that_wait_for_each_other_in_turn_all_return() {
 }
 
 #[test]
-fn outside_of_a_runtime_it_says_what_to_do() {
+fn outside_a_runtime_it_panics_with_a_message() {
     panics_saying(&["to_thread", "runtime"], || to_thread(|| ()));
 }
 
 #[test]
-fn polled_after_its_value_it_says_so() {
+fn a_poll_after_its_value_panics_with_a_message() {
     run(async {
         let mut call = pin!(to_thread(|| 1));
         assert_eq!(call.as_mut().await, 1);
@@ -248,7 +250,7 @@ context_var! {
 }
 
 #[test]
-fn a_function_has_the_variables_that_are_inherited_and_can_cross_over() {
+fn a_function_gets_the_variables_that_are_inherited_and_send() {
     let see = || (USER.get(), OWN.get(), *LOCAL.get());
     run(async {
         let inside = USER.with(
@@ -262,22 +264,23 @@ fn a_function_has_the_variables_that_are_inherited_and_can_cross_over() {
             ),
         );
         assert_eq!(inside.await, ("ann".into(), 0, 0));
-        // The pool's thread has forgotten them.
+        // The thread of the pool no longer has them.
         assert_eq!(to_thread(see).await, ("nobody".into(), 0, 0));
     });
 }
 
 #[test]
-fn a_runtime_on_the_other_thread_has_the_variables_too() {
+fn a_runtime_on_the_other_thread_gets_the_variables_too() {
     run(USER.with("ann".into(), async {
         let there = to_thread(|| run(async { spawn(async { USER.get() }).await.unwrap() }));
         assert_eq!(there.await, "ann");
     }));
 }
 
-/// A nested runtime's variables were packed for a second thread, but not what had come along to the first one.
+/// The variables of the nested runtime were sent on to a second thread, but not those that the
+/// first thread had received.
 #[test]
-fn what_came_along_to_a_thread_goes_on_to_the_next_one() {
+fn the_variables_that_a_thread_received_are_sent_on_to_the_next_thread() {
     let twice = USER.with("ann".into(), async {
         to_thread(|| run(to_thread_later(|| USER.get()))).await
     });
@@ -303,22 +306,25 @@ context_var! {
     static EXPLOSIVE: Explosive = Explosive(false);
 }
 
-/// It was dropped while the function's own panic unwound, which ended the process.
+/// The copy was dropped while the panic of the function unwound, which ended the process.
 #[test]
-fn a_variable_that_panics_when_its_copy_is_dropped_harms_nobody() {
+fn a_panic_in_the_destructor_of_a_copied_variable_is_discarded() {
     run(EXPLOSIVE.with(Explosive(false), async {
         assert_eq!(to_thread(|| 1).await, 1);
-        let failing = spawn(to_thread(|| panic!("the function's own panic")));
+        let failing = spawn(to_thread(|| panic!("the panic of the function")));
         let error = failing.await.map(|never: ()| never).unwrap_err();
-        assert!(error.to_string().contains("own panic"), "{error}");
+        assert!(
+            error.to_string().contains("panic of the function"),
+            "{error}"
+        );
         assert_eq!(to_thread(|| 2).await, 2);
     }));
 }
 
-/// The clock of the first runtime was held, and the second one found a deadlock.
+/// The clock of the first runtime stood still instead, and the second one reported a deadlock.
 #[test]
-fn the_clock_stands_still_where_a_function_is_awaited_that_another_runtime_sent() {
-    let (function, begun, end) = held();
+fn virtual_time_stands_still_in_the_runtime_that_awaits_the_function_of_another() {
+    let (function, begun, end) = blocked();
     let limit = Duration::ZERO;
     let first = Runtime::builder().shutdown_timeout(limit).build().unwrap();
     let call = first.block_on(async {
@@ -330,7 +336,7 @@ fn the_clock_stands_still_where_a_function_is_awaited_that_another_runtime_sent(
     });
     drop(first);
     testing::run(async {
-        // Wall time: long enough for a clock that may jump to do so.
+        // Wall time: long enough for virtual time to advance if it could.
         let ending = thread::spawn(move || {
             thread::sleep(Duration::from_millis(30));
             end.send(()).unwrap();
@@ -340,9 +346,10 @@ fn the_clock_stands_still_where_a_function_is_awaited_that_another_runtime_sent(
     });
 }
 
-/// The loop looked into its inbox first and asked second who is in flight: it did not hear who sent and went in between.
+/// The event loop checked its queue first, and then whether functions are in flight. It missed a
+/// function that returned in between.
 #[test]
-fn a_clock_never_jumps_past_a_function_that_has_returned() {
+fn virtual_time_never_advances_past_a_function_that_has_returned() {
     testing::run(async {
         let long = Duration::from_secs(3600);
         let begin = time::now();

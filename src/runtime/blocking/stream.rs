@@ -298,7 +298,7 @@ impl<B: Blocking> BlockingStream<B> {
         call: impl FnOnce(&B, Vec<u8>) -> Outcome + Send + 'static,
     ) {
         let State::Idle(buffer) = &mut self.state else {
-            unreachable!("whoever begins a call waited for the one before")
+            unreachable!("a call is started only after the one before has ended")
         };
         let mut unread = std::mem::take(&mut buffer.bytes);
         unread.drain(..buffer.given);

@@ -1,4 +1,5 @@
-//! Functions on other threads and code of others: wakers that drop what they wake, or panic; captures whose destructors panic.
+//! Functions on other threads with third-party code: wakers that drop or poll the call that they
+//! wake, or panic; captures whose destructors panic.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,17 +12,17 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::common::{Bomb, DROP_PANIC};
 use wheelhouse::{context_var, fs, run, spawn, to_thread, yield_now};
 
-/// A call that is polled by a waker of ours.
+/// A call that is polled with a given waker.
 type Call = Pin<Box<dyn Future<Output = u32> + Send>>;
 
-/// Begins to wait for a call.
+/// Starts to wait for a call.
 fn begin(call: &mut Call, waker: &Waker) {
     let polled = call.as_mut().poll(&mut Context::from_waker(waker));
     assert!(polled.is_pending());
 }
 
-/// A function that waits for a word, and who gives it.
-fn told() -> (Call, Sender<()>) {
+/// A function that waits for a message, and its sender.
+fn waiting() -> (Call, Sender<()>) {
     let (tell, told) = channel();
     let call = to_thread(move || {
         told.recv().unwrap();
@@ -30,7 +31,7 @@ fn told() -> (Call, Sender<()>) {
     (Box::pin(call), tell)
 }
 
-/// Drops the call that it wakes, and says so.
+/// Drops the call that it wakes, and sends a message.
 struct Dropper(Mutex<Option<Call>>, Sender<()>);
 
 impl Wake for Dropper {
@@ -45,7 +46,7 @@ fn a_waker_may_drop_the_call_that_it_wakes() {
     run(async {
         let (woken, heard) = channel();
         let dropper = Arc::new(Dropper(Mutex::new(None), woken));
-        let (mut call, tell) = told();
+        let (mut call, tell) = waiting();
         begin(&mut call, &Arc::clone(&dropper).into());
         *dropper.0.lock().unwrap() = Some(call);
         tell.send(()).unwrap();
@@ -54,21 +55,21 @@ fn a_waker_may_drop_the_call_that_it_wakes() {
     });
 }
 
-/// Panics where it is woken; that it is gone is heard by the channel's closing.
+/// Panics when it is woken. Its drop closes the channel.
 struct Panicker(#[expect(dead_code, reason = "dropped with it")] Mutex<Sender<()>>);
 
 impl Wake for Panicker {
     fn wake(self: Arc<Self>) {
-        panic!("a waker's panic");
+        panic!("the panic of a waker");
     }
 }
 
 #[test]
-fn a_waker_that_panics_on_the_thread_costs_neither_the_value_nor_the_thread() {
+fn a_waker_that_panics_on_the_thread_loses_neither_the_value_nor_the_thread() {
     run(async {
         let (kept, gone) = channel();
         let waker = Waker::from(Arc::new(Panicker(Mutex::new(kept))));
-        let (mut call, tell) = told();
+        let (mut call, tell) = waiting();
         begin(&mut call, &waker);
         drop(waker);
         tell.send(()).unwrap();
@@ -78,7 +79,7 @@ fn a_waker_that_panics_on_the_thread_costs_neither_the_value_nor_the_thread() {
 }
 
 #[test]
-fn captures_that_panic_when_dropped_harm_nobody_whenever_the_call_is_given_up() {
+fn a_panic_in_the_destructor_of_a_capture_is_discarded_whenever_the_call_is_dropped() {
     run(async {
         for number in 0..100 {
             let bomb = Bomb(DROP_PANIC);
@@ -109,9 +110,9 @@ context_var! {
     static COUNTED: Counted;
 }
 
-/// Each call to the file system copied all variables, for nobody.
+/// Each call to the file system used to copy all variables in vain.
 #[test]
-fn variables_go_where_somebody_can_see_them_and_nowhere_else() {
+fn variables_are_copied_only_for_functions_of_users() {
     run(COUNTED.with(Counted, async {
         fs::exists("/").await.unwrap();
         assert_eq!(CLONES.load(Ordering::Relaxed), 0);
@@ -120,7 +121,7 @@ fn variables_go_where_somebody_can_see_them_and_nowhere_else() {
     }));
 }
 
-/// Polls the call that it wakes, on the thread of the pool, and keeps its result or panic.
+/// Polls the call that it wakes on the thread of the pool, and sends its value.
 struct Poller(Mutex<Option<Call>>, Sender<Option<u32>>);
 
 impl Wake for Poller {
@@ -134,7 +135,7 @@ impl Wake for Poller {
             Ok(Poll::Ready(value)) => Some(value),
             _ => None,
         };
-        // A panic inside has said that this is another thread. The call is dropped here.
+        // The poll panics, because this is another thread. The call is dropped here.
         self.1.send(value).unwrap();
     }
 }
@@ -144,7 +145,7 @@ fn a_waker_may_poll_the_call_that_it_wakes_on_the_thread_of_the_pool() {
     run(async {
         let (woken, heard) = channel();
         let poller = Arc::new(Poller(Mutex::new(None), woken));
-        let (mut call, tell) = told();
+        let (mut call, tell) = waiting();
         begin(&mut call, &Arc::clone(&poller).into());
         *poller.0.lock().unwrap() = Some(call);
         tell.send(()).unwrap();
