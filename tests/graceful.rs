@@ -2,7 +2,7 @@
 
 #[path = "common/installed.rs"]
 mod installed;
-#[allow(dead_code, reason = "the program here is no other half of a test")]
+#[expect(dead_code, reason = "the program here is no other half of a test")]
 #[path = "signals/program.rs"]
 mod program;
 #[allow(

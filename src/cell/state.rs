@@ -262,8 +262,8 @@ impl State {
         self.with(SCHEDULED)
     }
 
-    /// Ends the suppression of wakes, for a task that was not scheduled before.
-    pub(crate) fn allow_wakes(self) -> Self {
+    /// Takes the task out of the scheduled state: the next wake enqueues it.
+    pub(crate) fn unschedule(self) -> Self {
         self.without(SCHEDULED)
     }
 
@@ -457,6 +457,17 @@ mod tests {
                 (after, OnWake::Nothing),
                 "a second wake does nothing"
             );
+        }
+    }
+
+    /// Nothing suspends a task that is not being polled. If something did, the word would stay as it
+    /// is, also after the end.
+    #[test]
+    fn a_suspend_without_a_poll_changes_nothing() {
+        for state in reachable().into_iter().filter(|state| !state.is_running()) {
+            let (after, duty) = state.suspend();
+            assert_eq!(after, state);
+            assert_eq!(duty == OnSuspend::Requeue, state.is_scheduled());
         }
     }
 

@@ -205,10 +205,7 @@ impl ParentScheduler<Shared> for ChildSet {
             return false;
         }
         if self.must_wait(task) {
-            // Takes the task out of the scheduled state, so that a cancellation schedules it again.
-            task.start();
-            let woken = task.clone().suspend();
-            debug_assert!(woken.is_none(), "nothing ran in between");
+            task.unschedule();
             self.limit.borrow_mut().hold(number);
             wait_graph::task_waits(id_of(task), ResourceKind::Limit);
             return false;

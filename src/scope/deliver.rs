@@ -105,13 +105,13 @@ impl<C: Identity, W> Tree<C, W> {
         }
     }
 
-    /// Records the cancellation at the scope, and returns the one to be delivered.
+    /// Records the cancellation at the scope, and returns the one to be delivered; `None` if the node
+    /// has gone, or is a catch point or shield, which nothing cancels by itself.
     fn brand(&mut self, scope: Key, cancel: C) -> Option<C> {
         let node = self.nodes.find_mut(scope)?;
-        debug_assert!(
-            !matches!(node.kind, Kind::Catch | Kind::Mask),
-            "only scopes are cancelled"
-        );
+        if matches!(node.kind, Kind::Catch | Kind::Mask) {
+            return None;
+        }
         node.ends_at = None;
         if matches!(node.kind, Kind::Task | Kind::Join) {
             node.supersede(cancel.clone());

@@ -195,6 +195,18 @@ fn a_resume_inside_a_shield_goes_out_through_it() {
     assert_eq!(bench.take(task), Some(1));
 }
 
+/// A debug build panicked, a release build cancelled it.
+#[test]
+fn a_catch_point_and_a_shield_are_not_cancelled_by_themselves() {
+    for kind in [Kind::Catch, Kind::Mask] {
+        let mut bench = Bench::new();
+        let task = bench.task();
+        let at = bench.add(task, kind, "at");
+        assert_eq!(bench.cancel(at, 1).0, Duty::Gone);
+        assert_eq!((bench.take(at), bench.take(task)), (None, None));
+    }
+}
+
 #[test]
 fn c12_a_timeout_lets_its_catch_points_clean_up_and_ends_at_their_resume() {
     let mut bench = Bench::new();

@@ -212,7 +212,7 @@ impl Wake for CountingWaker {
 }
 
 /// A waker that owns a value, and does nothing.
-pub(crate) struct KeepingWaker<T>(#[allow(dead_code)] pub(crate) T);
+pub(crate) struct KeepingWaker<T>(pub(crate) T);
 
 impl<T: Send + Sync + 'static> KeepingWaker<T> {
     pub(crate) fn keeping(value: T) -> Waker {

@@ -388,6 +388,51 @@ fn random_programs_of_hostile_members_end_and_touch_nothing_that_has_gone() {
     }
 }
 
+/// The turn of a child looks at the owner of its group after it has called the wakers on the way. Where one of these had ended
+/// the owner, that look allocated state for it that nothing freed: the leak check of AddressSanitizer sees it.
+#[test]
+fn a_waker_on_the_way_to_a_child_may_drop_the_group_of_the_owner() {
+    testing::run(async {
+        let place: Rc<RefCell<Option<Boxed<'static>>>> = Rc::default();
+        let inside = Rc::clone(&place);
+        let outer = task_group(async |g| {
+            g.spawn(async move {
+                let inner = task_group(async |h| {
+                    drop(h.spawn(async {
+                        yield_now().await;
+                        std::future::pending::<()>().await
+                    }));
+                });
+                let mut inner = std::pin::pin!(inner);
+                poll_fn(|cx| {
+                    let (place, outer) = (Rc::clone(&inside), cx.waker().clone());
+                    let waker = acting_waker(Call::Wake, move || {
+                        outer.wake_by_ref();
+                        let group = place.borrow_mut().take();
+                        drop(group);
+                    });
+                    inner.as_mut().poll(&mut Context::from_waker(&waker))
+                })
+                .await
+                .unwrap_or(());
+            });
+            std::future::pending::<()>().await
+        });
+        let outer: Boxed<'static> = Box::pin(async move { outer.await.unwrap_or(()) });
+        *place.borrow_mut() = Some(outer);
+        for _ in 0..8 {
+            let future = place.borrow_mut().take();
+            if let Some(mut future) = future {
+                let polled = futures::poll!(&mut future);
+                assert!(polled.is_pending());
+                *place.borrow_mut() = Some(future);
+            }
+            yield_now().await;
+        }
+        assert!(place.borrow().is_none(), "the waker has dropped it");
+    });
+}
+
 /// The turn of a child marks the code between its group and the owner by the wakers there, and ignores their wakes of the
 /// owner, which is polled anyhow. It ignored a cancellation, too, which then never came: nothing woke the owner, and a
 /// second `cancel` joined the first.

@@ -8,10 +8,10 @@ mod installed;
 mod multicore_echo;
 mod no_descriptors;
 mod pipeline;
-#[allow(dead_code, reason = "the program here is no other half of a test")]
+#[expect(dead_code, reason = "the program here is no other half of a test")]
 #[path = "../signals/program.rs"]
 mod program;
-#[allow(dead_code, reason = "only how examples are found is needed here")]
+#[expect(dead_code, reason = "only how examples are found is needed here")]
 #[path = "../tutorial/programs.rs"]
 mod programs;
 

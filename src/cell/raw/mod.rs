@@ -129,7 +129,8 @@ impl<H: Schedule> Header<H> {
     }
 
     /// Returns `true` if dropping the header of a finished task has an effect. `conclude` has taken
-    /// `joiner` and `cold_state`, and nothing sets them after the end.
+    /// `joiner` and `cold_state`. Afterwards `Join::wait` and `Task::with_cold_state` leave both
+    /// empty.
     #[inline]
     fn needs_drop(&self) -> bool {
         self.label.is_named()

@@ -216,11 +216,13 @@ impl<H: Schedule> Task<H> {
     }
 
     /// Runs `look` with the rarely used state, and allocates it if necessary. `look` must not use
-    /// the task.
+    /// the task. After the end nothing is kept: whoever frees the cell does not look for it.
     fn with_cold_state<R>(&self, look: impl FnOnce(&ColdState<H>) -> R) -> R {
         let cold_state = self.header().cold_state.take().unwrap_or_default();
         let result = look(&cold_state);
-        self.header().cold_state.set(Some(cold_state));
+        if !self.state().is_done() {
+            self.header().cold_state.set(Some(cold_state));
+        }
         result
     }
 
@@ -262,10 +264,16 @@ impl<H: Schedule> Task<H> {
         if was_scheduled {
             return;
         }
-        self.header().state.step(|state| (state.allow_wakes(), ()));
+        self.unschedule();
         if self.state().cancel_waits() {
             self.wake_by_ref();
         }
+    }
+
+    /// Takes a task that came out of the queue out of the scheduled state, without a poll: the next
+    /// wake, or a cancellation, puts it back.
+    pub(crate) fn unschedule(&self) {
+        self.header().state.step(|state| (state.unschedule(), ()));
     }
 
     /// Returns `true` if `parent` polls the task.

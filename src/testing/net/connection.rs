@@ -311,19 +311,26 @@ impl Connection {
         }
         let timer = match old {
             Some((at, sleep)) if at == due && !sleep.is_elapsed() => (at, sleep),
-            _ => (due, notify_at(due, &self.notifiers[side])),
+            _ => match notify_at(due, &self.notifiers[side]) {
+                Some(sleep) => (due, sleep),
+                None => return,
+            },
         };
         self.timers.borrow_mut()[side] = Some(timer);
     }
 }
 
-/// Notifies all waiters at `due`, which is in the future.
-fn notify_at(due: Instant, notifier: &Arc<Notifier>) -> Sleep {
+/// Notifies all waiters at `due`. Returns `None` if it has done so: in real time `due` may have passed
+/// since the caller looked at the clock.
+fn notify_at(due: Instant, notifier: &Arc<Notifier>) -> Option<Sleep> {
     let waker = Waker::from(Arc::clone(notifier));
     let mut sleep = sleep_until(due);
     let polled = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
-    debug_assert!(polled.is_pending(), "the deadline is in the future");
-    sleep
+    if polled.is_ready() {
+        notifier.notify_all();
+        return None;
+    }
+    Some(sleep)
 }
 
 impl Drop for Connection {
