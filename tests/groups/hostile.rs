@@ -187,9 +187,10 @@ fn both_when_woken<'a>(futures: [Boxed<'a>; 2]) -> Boxed<'a> {
                 }
             }
         }
-        match members.iter().all(|(future, _)| future.is_none()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if members.iter().all(|(future, _)| future.is_none()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }))
 }
