@@ -45,6 +45,11 @@ impl Identity {
         self.key.serialize_pem()
     }
 
+    /// Returns the key, as PKCS #8.
+    pub fn key_der(&self) -> Vec<u8> {
+        self.key.serialize_der()
+    }
+
     /// What accepts connections with this certificate, for HTTP/2 and HTTP/1.1.
     ///
     /// # Errors

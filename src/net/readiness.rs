@@ -98,6 +98,21 @@ macro_rules! custom_io {
                 self.$field.when_ready(direction, call).await
             }
 
+            /// Polls [`async_io`](Self::async_io), for futures written by hand. Any number of tasks
+            /// may wait; the waker of each is kept.
+            ///
+            /// # Errors
+            /// As [`async_io`](Self::async_io).
+            pub fn poll_io<R>(
+                &self,
+                direction: $crate::reactor::Direction,
+                cx: &mut std::task::Context<'_>,
+                mut call: impl FnMut(&$std) -> std::io::Result<R>,
+            ) -> std::task::Poll<std::io::Result<R>> {
+                let call = |socket: &$std| call(socket).map($crate::reactor::Done::with);
+                self.$field.poll_io(direction, cx, call)
+            }
+
             /// Makes a system call in a direction at once; see
             /// [`Registered::try_io`](crate::net::Registered::try_io).
             ///

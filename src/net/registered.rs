@@ -229,11 +229,22 @@ impl<T: AsFd> Registered<T> {
         direction: Direction,
         mut call: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        poll_fn(|cx| {
-            let call = |io: &T| call(io).map(Done::with);
-            self.source()?.poll_io(direction, cx, call)
-        })
-        .await
+        poll_fn(|cx| self.poll_io(direction, cx, &mut call)).await
+    }
+
+    /// Polls [`async_io`](Self::async_io), for futures written by hand. Any number of tasks may
+    /// wait; the waker of each is kept.
+    ///
+    /// # Errors
+    /// As [`async_io`](Self::async_io).
+    pub fn poll_io<R>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut call: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let call = |io: &T| call(io).map(Done::with);
+        self.source()?.poll_io(direction, cx, call)
     }
 
     /// Makes a system call in a direction at once, and remembers if it would have blocked.
