@@ -61,6 +61,7 @@ mod join_all;
 mod joinable;
 mod list;
 mod node;
+mod progress;
 mod queue;
 mod shares;
 mod slot;
@@ -75,8 +76,9 @@ mod tests;
 pub use as_completed::{AsCompleted, as_completed};
 pub use gather::{Gather, gather};
 pub use joinable::Joinable;
+pub use progress::{Progress, Waited};
 pub use try_gather::{TryGather, try_gather};
-pub use wait::{Progress, Wait, Waited, wait};
+pub use wait::{Wait, wait};
 
 /// The argument of [`gather()`] and [`try_gather()`]: a tuple of up to 12 futures, an array or a
 /// `Vec` of futures.

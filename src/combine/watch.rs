@@ -4,7 +4,7 @@
 
 use super::engine::Engine;
 use super::joinable::Joinable;
-use super::wait::{Progress, ReturnWhen, Waited};
+use super::progress::{Progress, ReturnWhen, Waited};
 use pin_project_lite::pin_project;
 use std::mem;
 use std::ops::ControlFlow;

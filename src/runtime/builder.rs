@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Clock, Order, Runtime};
+use super::Runtime;
+use super::clock::Clock;
+use super::order::Order;
 
 /// Builds a [`Runtime`] with settings of your choice.
 ///
@@ -136,5 +138,21 @@ impl Builder {
             runtime.core.signals.cancel_on_ctrl_c(&runtime.core.io)?;
         }
         Ok(runtime)
+    }
+}
+
+impl Runtime {
+    /// Creates a runtime with the settings of [`Builder::new`].
+    ///
+    /// # Errors
+    /// Returns the error of `epoll_create1`, `eventfd` or `epoll_ctl`, for example if the process
+    /// or the system has no file descriptors left.
+    pub fn new() -> std::io::Result<Self> {
+        Builder::new().build()
+    }
+
+    /// Returns a [`Builder`] with the default settings.
+    pub fn builder() -> Builder {
+        Builder::new()
     }
 }

@@ -94,7 +94,7 @@ impl Core {
     #[cold]
     pub(super) fn abort(&self, task: Task, cancelled: Cancelled) {
         if task.state().is_draining() {
-            let wait = self.scopes().take_draining(task.by_ref().number());
+            let wait = PendingJoins::take_draining(self, task.by_ref().number());
             drop(wait);
             task.start();
             return self.end_draining(task);
@@ -117,13 +117,13 @@ impl Core {
         if wait.poll(&task.waker()).is_ready() {
             task.clone().wake();
         }
-        drop(self.scopes().set_draining(task.by_ref().number(), wait));
+        wait.set_draining(self, task.by_ref().number());
     }
 
     /// Polls a task that drains: ends it if the tasks that it waits for have ended.
     pub(super) fn poll_draining(&self, task: Task) {
         let number = task.by_ref().number();
-        let mut wait = self.scopes().take_draining(number).unwrap_or_default();
+        let mut wait = PendingJoins::take_draining(self, number);
         task.start();
         if wait
             .poll_again(task.take_cancel(), &task.waker())
@@ -131,7 +131,7 @@ impl Core {
         {
             return self.end_draining(task);
         }
-        drop(self.scopes().set_draining(number, wait));
+        wait.set_draining(self, number);
         self.settle(task, false);
     }
 

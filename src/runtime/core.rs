@@ -14,7 +14,7 @@ use super::carriers::Carriers;
 use super::clock::Clock;
 use super::io::Io;
 use super::scheduler::Scheduler;
-use super::scoped::PendingJoins;
+use super::scoped::JoinList;
 use super::shared::{HomeInbox, Shared};
 use super::signals::Signals;
 use super::task_types::{Task, TaskRef};
@@ -38,7 +38,7 @@ pub(crate) enum Phase {
 }
 
 /// The cancellation state of a runtime.
-pub(super) type Scopes = scope::Scopes<Cancelled, Waker, TaskRef, PendingJoins>;
+pub(super) type Scopes = scope::Scopes<Cancelled, Waker, TaskRef, JoinList>;
 
 /// The home part of a runtime.
 pub(crate) struct Core {

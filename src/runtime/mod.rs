@@ -177,20 +177,6 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Creates a runtime with the settings of [`Builder::new`].
-    ///
-    /// # Errors
-    /// Returns the error of `epoll_create1`, `eventfd` or `epoll_ctl`, for example if the process
-    /// or the system has no file descriptors left.
-    pub fn new() -> std::io::Result<Self> {
-        Builder::new().build()
-    }
-
-    /// Returns a [`Builder`] with the default settings.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
     fn assemble(clock: Clock, shutdown_timeout: Option<Duration>) -> std::io::Result<Self> {
         let wait_graph = clock
             .is_virtual()

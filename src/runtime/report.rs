@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::core::{Core, Phase};
 use super::describe::{describe, name_of};
-use super::scoped::PendingJoins;
+use super::scoped::JoinList;
 use super::{Task, try_with};
 use crate::util::Id;
 use crate::util::wait_graph::{HoldRecord, ResourceLabel, WaitGraph, WaitRecord};
@@ -93,7 +93,7 @@ impl Picture {
                 .wait_graph()
                 .map(WaitGraph::holds_in_demand)
                 .unwrap_or_default(),
-            draining: core.scopes().all_draining(PendingJoins::numbers),
+            draining: core.scopes().all_draining(JoinList::numbers),
         }
     }
 

@@ -119,9 +119,9 @@ const COVERED: &[(&str, &str, &str)] = &[
         "get put join",
         "sync_queues/steps.rs",
     ),
-    ("sync/rwlock.rs", "read write", "sync_locks/cut.rs"),
+    ("sync/rwlock/acquire.rs", "read write", "sync_locks/cut.rs"),
     (
-        "sync/semaphore.rs",
+        "sync/semaphore/acquire.rs",
         "acquire acquire_many acquire_many_owned acquire_owned",
         "sync_locks/cut.rs",
     ),

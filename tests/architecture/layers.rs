@@ -75,7 +75,7 @@ fn objection(from: &str, to: &str) -> Option<String> {
 }
 
 /// The modules that lead from the crate root to the file `path`.
-fn module_path(path: &Path) -> Vec<String> {
+pub(crate) fn module_path(path: &Path) -> Vec<String> {
     let path = path.with_extension("");
     let names = path.iter().map(|name| name.to_string_lossy().into_owned());
     let mut names: Vec<_> = names.collect();

@@ -29,7 +29,7 @@ const ALIASES: &[(&str, &str, &str)] = &[
     ("AbortHandle", "task/cancel_handle.rs", "CancelHandle"),
     ("acquire", "sync/lock.rs", "lock"),
     ("acquire_nowait", "sync/lock.rs", "try_lock"),
-    ("acquire_nowait", "sync/semaphore.rs", "try_acquire"),
+    ("acquire_nowait", "sync/semaphore/acquire.rs", "try_acquire"),
     ("add_signal_handler", "signal/listener.rs", "unix"),
     ("all_tasks", "task/info.rs", "all"),
     ("AsyncExitStack", "task/shield.rs", "finally_with"),

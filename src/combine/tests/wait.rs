@@ -2,7 +2,7 @@
 
 use super::tools::{Driven, Gate, Key, gate};
 use crate::combine::joinable::{Joinable, sealed};
-use crate::combine::wait::ReturnWhen;
+use crate::combine::progress::ReturnWhen;
 use crate::combine::watch::{Deadline, Watch};
 use crate::combine::{Progress, Waited, wait};
 use std::future::poll_fn;

@@ -15,22 +15,20 @@
 //!
 //! Without a cancellation, none of this costs anything.
 
+use std::mem;
 use std::task::{Poll, Waker};
 
+use super::join_list::JoinList;
 use crate::error::Cancelled;
 use crate::runtime::core::{Core, Phase};
 use crate::runtime::home_key::HomeKey;
 use crate::runtime::{Task, TaskRef, try_with};
-use crate::scope::Wait;
 
 /// A wait for tasks to end.
 #[derive(Debug, Default)]
 pub(crate) struct PendingJoins {
-    /// The tasks that may not have ended.
-    tasks: Vec<TaskRef>,
-    /// The entries for this wait in the runtime's record.
-    noted: Vec<Wait>,
-    /// That runtime; `None` outside of a runtime.
+    list: JoinList,
+    /// The runtime of the tasks; `None` outside of a runtime.
     home: Option<HomeKey>,
 }
 
@@ -40,8 +38,8 @@ impl PendingJoins {
     pub(crate) fn of(cancelled: &Cancelled, drop_it: impl FnOnce()) -> Self {
         let outer = try_with(|core| {
             let reason = core.scopes().replace_dropping_for(Some(cancelled.clone()));
-            let ours = Self::in_runtime(core);
-            (core.scopes().replace_collecting(Some(ours)), reason)
+            let ours = Some(JoinList::default());
+            (core.scopes().replace_collecting(ours), reason)
         });
         let Ok((outer, reason)) = outer else {
             drop_it();
@@ -52,19 +50,28 @@ impl PendingJoins {
         collecting.finish()
     }
 
-    /// Returns a wait for no task.
-    fn in_runtime(core: &Core) -> Self {
-        Self {
-            tasks: Vec::new(),
-            noted: Vec::new(),
-            home: Some(HomeKey::of(core)),
-        }
+    /// Returns a wait for tasks of `core`.
+    fn new(core: &Core, list: JoinList) -> Self {
+        let home = Some(HomeKey::of(core));
+        Self { list, home }
+    }
+
+    /// Takes the wait of a task that drains.
+    pub(in crate::runtime) fn take_draining(core: &Core, task: u64) -> Self {
+        let list = core.scopes().take_draining(task);
+        Self::new(core, list.unwrap_or_default())
+    }
+
+    /// Stores the wait of a task that drains.
+    pub(in crate::runtime) fn set_draining(mut self, core: &Core, task: u64) {
+        let old = core.scopes().set_draining(task, mem::take(&mut self.list));
+        drop(old.map(|list| Self::new(core, list)));
     }
 
     /// Returns `Ready` when all tasks have ended, and where it cannot wait: outside of their
     /// runtime.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
-        while let Some(last) = self.tasks.last() {
+        while let Some(last) = self.list.tasks.last() {
             if !last.is_done()
                 && try_with(|core| core.scopes().is_given_up(last.number())) == Ok(false)
                 && let Ok(task) = last.clone().at_home()
@@ -72,7 +79,7 @@ impl PendingJoins {
             {
                 return Poll::Pending;
             }
-            self.tasks.pop();
+            self.list.tasks.pop();
         }
         self.remove_from_record();
         Poll::Ready(())
@@ -86,15 +93,9 @@ impl PendingJoins {
         self.poll(waker)
     }
 
-    /// Returns the numbers of the tasks that have not ended.
-    pub(in crate::runtime) fn numbers(&self) -> Vec<u64> {
-        let tasks = self.tasks.iter().filter(|task| !task.is_done());
-        tasks.map(TaskRef::number).collect()
-    }
-
     /// Returns `true` if there is no task to wait for.
     pub(crate) fn is_over(&self) -> bool {
-        self.tasks.is_empty()
+        self.list.tasks.is_empty()
     }
 
     /// Adds the tasks of `other`.
@@ -103,8 +104,8 @@ impl PendingJoins {
             self.remove_from_record();
             self.home = other.home;
         }
-        self.tasks.append(&mut other.tasks);
-        self.noted.append(&mut other.noted);
+        self.list.tasks.append(&mut other.list.tasks);
+        self.list.noted.append(&mut other.list.noted);
     }
 
     /// Cancels the tasks again, because the scope that waits for them was cancelled with
@@ -112,14 +113,15 @@ impl PendingJoins {
     pub(crate) fn cancel_again(&self, cancelled: &Cancelled) {
         let pass_on = |core: &Core| {
             let gone = core.gone(Some(cancelled));
-            self.tasks.iter().for_each(|task| core.pass_on(task, &gone));
+            let tasks = self.list.tasks.iter();
+            tasks.for_each(|task| core.pass_on(task, &gone));
         };
         try_with(pass_on).ok();
     }
 
     /// Removes the wait from the runtime's record.
     fn remove_from_record(&mut self) {
-        let noted = std::mem::take(&mut self.noted);
+        let noted = mem::take(&mut self.list.noted);
         if let Some(home) = self.home
             && !noted.is_empty()
         {
@@ -131,7 +133,7 @@ impl PendingJoins {
 impl Drop for PendingJoins {
     fn drop(&mut self) {
         self.remove_from_record();
-        let tasks = std::mem::take(&mut self.tasks);
+        let tasks = mem::take(&mut self.list.tasks);
         if let Some(home) = self.home
             && !tasks.is_empty()
         {
@@ -143,7 +145,7 @@ impl Drop for PendingJoins {
 /// While it lives, dropped handles add their tasks to a new `PendingJoins`.
 struct CollectJoins {
     /// The one before, of a scope further out.
-    outer: Option<PendingJoins>,
+    outer: Option<JoinList>,
     /// The cancellation for which that scope drops its future.
     reason: Option<Cancelled>,
 }
@@ -151,7 +153,7 @@ struct CollectJoins {
 impl CollectJoins {
     fn finish(mut self) -> PendingJoins {
         let ours = self.restore();
-        std::mem::forget(self);
+        mem::forget(self);
         ours
     }
 
@@ -160,9 +162,10 @@ impl CollectJoins {
         let (outer, reason) = (self.outer.take(), self.reason.take());
         let ours = try_with(|core| {
             core.scopes().replace_dropping_for(reason);
-            core.scopes().replace_collecting(outer)
+            let ours = core.scopes().replace_collecting(outer);
+            PendingJoins::new(core, ours.unwrap_or_default())
         });
-        ours.ok().flatten().unwrap_or_default()
+        ours.unwrap_or_default()
     }
 }
 

@@ -23,6 +23,7 @@
 //! Outside of a task a `Scoped` only polls its future.
 
 mod handle;
+mod join_list;
 mod joins;
 mod outgoing;
 
@@ -37,6 +38,7 @@ use crate::error::Cancelled;
 use crate::scope::{Kind, Unopened};
 
 pub(crate) use handle::{DeferredOpen, ScopeHandle};
+pub(crate) use join_list::JoinList;
 pub(crate) use joins::PendingJoins;
 pub(crate) use outgoing::Outgoing;
 
