@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PROMISES: u32 = 29;
 
 /// One of these words is in the name of a test in which a combinator of others stands in between.
-const FOREIGN: [&str; 4] = ["foreign", "join", "select", "unordered"];
+const THIRD_PARTY: [&str; 4] = ["third_party", "join", "select", "unordered"];
 
 /// The `.rs` files of a folder and of those in it.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -48,7 +48,7 @@ fn number(name: &str) -> Option<u32> {
 
 /// The promises without a test, and those without one in which a combinator of others stands in between.
 fn missing(names: &[&str]) -> (Vec<u32>, Vec<u32>) {
-    let is_foreign = |name: &str| FOREIGN.iter().any(|word| name.contains(word));
+    let is_third_party = |name: &str| THIRD_PARTY.iter().any(|word| name.contains(word));
     let lacks = |is_wanted: &dyn Fn(&str) -> bool| {
         let has = |promise| {
             let mut of_it = names.iter().filter(|name| number(name) == Some(promise));
@@ -56,7 +56,7 @@ fn missing(names: &[&str]) -> (Vec<u32>, Vec<u32>) {
         };
         (1..=PROMISES).filter(|promise| !has(*promise)).collect()
     };
-    (lacks(&|name| !is_foreign(name)), lacks(&is_foreign))
+    (lacks(&|name| !is_third_party(name)), lacks(&is_third_party))
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn every_promise_has_a_test_and_one_with_combinators_of_others() {
     let read = |path: PathBuf| fs::read_to_string(path).expect("text");
     let texts: Vec<_> = files(&folder).into_iter().map(read).collect();
     let names: Vec<_> = texts.iter().flat_map(|text| tests(text)).collect();
-    let (plain, foreign) = missing(&names);
+    let (plain, third_party) = missing(&names);
     assert_eq!(plain, [0; 0], "no plain test");
-    assert_eq!(foreign, [0; 0], "no test with a combinator of others");
+    assert_eq!(third_party, [0; 0], "no test with a combinator of others");
     let unknown = names.iter().filter_map(|name| number(name));
     let unknown: Vec<_> = unknown.filter(|n| !(1..=PROMISES).contains(n)).collect();
     assert_eq!(unknown, [0; 0], "no such promise");
@@ -78,8 +78,8 @@ fn the_check_sees_what_is_missing() {
     let text = "#[test]\n#[allow(x)]\nfn c1_is_kept() {}\nfn c2_is_no_test() {}\n    #[test]\n    fn c3_in_a_join_is_kept() {}";
     let names = tests(text);
     assert_eq!(names, ["c1_is_kept", "c3_in_a_join_is_kept"]);
-    let (plain, foreign) = missing(&names);
+    let (plain, third_party) = missing(&names);
     assert_eq!(plain, (2..=PROMISES).collect::<Vec<_>>());
-    assert_eq!(foreign.len(), 28);
-    assert!(!foreign.contains(&3));
+    assert_eq!(third_party.len(), 28);
+    assert!(!third_party.contains(&3));
 }

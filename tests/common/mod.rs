@@ -7,7 +7,7 @@
 pub(crate) mod acting_waker;
 pub(crate) mod attack;
 pub(crate) mod bomb_waker;
-pub(crate) mod foreign;
+pub(crate) mod combinator;
 pub(crate) mod handles;
 
 use std::any::Any;

@@ -1,4 +1,5 @@
-//! C14, C15 and C22 where a cancellation meets branches: gathers, `try_gather`, `as_completed` and groups.
+//! C14, C15 and C22 where a cancellation meets branches: gathers, `try_gather`, `as_completed` and
+//! groups.
 
 use std::future::pending;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use wheelhouse::{
     testing, time, timeout, try_gather, yield_now,
 };
 
-/// So many milliseconds.
+/// Milliseconds.
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
@@ -35,9 +36,10 @@ fn streams(trace: &Trace) -> JoinHandle<()> {
     })
 }
 
-/// `next` gave `None` once the branches had cleaned up, and the code around it went on (in debug builds an assertion failed).
+/// `next` gave `None` once the branches had cleaned up, and the code around it went on (in debug
+/// builds an assertion failed).
 #[test]
-fn c15_a_cancelled_as_completed_waits_for_its_branches_and_the_cancellation_goes_on() {
+fn c15_a_cancelled_as_completed_waits_for_its_branches_and_the_cancellation_propagates() {
     let trace = Trace::new();
     testing::run(async {
         let task = streams(&trace);
@@ -51,17 +53,17 @@ fn c15_a_cancelled_as_completed_waits_for_its_branches_and_the_cancellation_goes
 
 /// An output that had come in the same poll was noted, but dropped: taking it panicked.
 #[test]
-fn c22_a_branch_of_as_completed_that_resumes_drops_what_has_come_and_was_not_fetched() {
+fn c22_a_branch_of_as_completed_that_resumes_drops_the_outputs_that_were_not_returned() {
     testing::run(async {
-        let foreign = spawn(pending::<()>());
-        foreign.cancel_with("foreign");
-        let foreign: Cancelled = cancellation_of(foreign).await;
+        let received = spawn(pending::<()>());
+        received.cancel_with("elsewhere");
+        let received: Cancelled = cancellation_of(received).await;
         let task = spawn(async move {
             let branch = |resumes: bool| {
-                let foreign = foreign.clone();
+                let received = received.clone();
                 async move {
                     if resumes {
-                        foreign.resume().await
+                        received.resume().await
                     } else {
                         catch_cancel(async {}).await.is_ok()
                     }
@@ -73,12 +75,12 @@ fn c22_a_branch_of_as_completed_that_resumes_drops_what_has_come_and_was_not_fet
             (first, second)
         });
         let cancelled = cancellation_of(task).await;
-        assert_eq!(cancelled.to_string(), "cancelled: foreign");
+        assert_eq!(cancelled.to_string(), "cancelled: elsewhere");
     });
 }
 
 #[test]
-fn a_stream_that_a_cancellation_ended_is_over_for_whoever_caught_that() {
+fn a_stream_that_a_cancellation_ended_returns_none_after_a_catch() {
     let trace = Trace::new();
     testing::run(async {
         let notes = trace.clone();
@@ -98,7 +100,7 @@ fn a_stream_that_a_cancellation_ended_is_over_for_whoever_caught_that() {
 /// A cancellation that came out of a task that is not related to anything.
 async fn from_elsewhere() -> Cancelled {
     let elsewhere = spawn(pending::<()>());
-    elsewhere.cancel_with("foreign");
+    elsewhere.cancel_with("elsewhere");
     cancellation_of(elsewhere).await
 }
 
@@ -109,7 +111,7 @@ async fn swallows<T>(value: T) -> T {
 }
 
 #[test]
-fn c14_a_try_gather_and_a_group_that_fail_absorb_what_they_cancelled_and_no_more() {
+fn c14_a_try_gather_and_a_group_that_fail_absorb_only_their_own_cancellation() {
     let trace = Trace::new();
     testing::run(async {
         let notes = trace.clone();
@@ -154,7 +156,7 @@ fn c14_a_try_gather_and_a_group_that_fail_absorb_what_they_cancelled_and_no_more
 }
 
 #[test]
-fn c14_an_outer_cancellation_during_the_end_of_a_failed_group_goes_on_outwards() {
+fn c14_an_outer_cancellation_during_the_end_of_a_failed_group_propagates() {
     let trace = Trace::new();
     testing::run(async {
         let notes = trace.clone();
@@ -232,25 +234,25 @@ fn c15_a_branch_that_awaits_a_task_is_waited_for_with_that_task() {
 fn c22_a_body_or_a_child_of_a_group_may_resume_a_cancellation_from_elsewhere() {
     let trace = Trace::new();
     testing::run(async {
-        let foreign = from_elsewhere().await;
+        let received = from_elsewhere().await;
         let notes = trace.clone();
         let task = spawn(async move {
             let children = task_group(async |g| {
-                let foreign = foreign.clone();
-                let child = g.spawn(async { foreign.resume().await });
+                let received = received.clone();
+                let child = g.spawn(async { received.resume().await });
                 notes.note(child.await.unwrap_err().to_string());
             });
             assert!(children.await.is_ok(), "a cancelled child is no failure");
             let outcome = task_group(async |g| {
                 g.spawn(cleans_up(notes.clone(), "child"));
                 turns(2).await;
-                foreign.resume().await
+                received.resume().await
             });
             let outcome = outcome.await;
             notes.note(format!("never: {outcome:?}"));
         });
         let cancelled = cancellation_of(task).await;
-        assert_eq!(cancelled.to_string(), "cancelled: foreign");
+        assert_eq!(cancelled.to_string(), "cancelled: elsewhere");
     });
-    trace.expect(["the task was cancelled: foreign", "child: foreign"]);
+    trace.expect(["the task was cancelled: elsewhere", "child: elsewhere"]);
 }

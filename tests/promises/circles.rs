@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::common::foreign::Foreign;
+use crate::common::combinator::Combinator;
 use crate::common::text_of;
 use wheelhouse::{
     JoinHandle, Runtime, catch_cancel, finally, gather, shield, sleep, spawn, task_group, testing,
@@ -31,7 +31,7 @@ enum Way {
     InAGroup,
     InACleanUp,
     ByAnother,
-    Foreign(Foreign),
+    Combinator(Combinator),
 }
 
 impl Way {
@@ -41,9 +41,9 @@ impl Way {
         Self::InAGroup,
         Self::InACleanUp,
         Self::ByAnother,
-        Self::Foreign(Foreign::Join),
-        Self::Foreign(Foreign::Select),
-        Self::Foreign(Foreign::Unordered),
+        Self::Combinator(Combinator::Join),
+        Self::Combinator(Combinator::Select),
+        Self::Combinator(Combinator::Unordered),
     ];
 
     async fn awaits(self, other: JoinHandle<()>) {
@@ -61,7 +61,7 @@ impl Way {
                 let between = spawn(async { drop(other.await) });
                 drop(shield(between).await);
             }
-            Self::Foreign(foreign) => drop(shield(foreign.around(other)).await),
+            Self::Combinator(combinator) => drop(shield(combinator.around(other)).await),
         }
     }
 }
@@ -104,7 +104,7 @@ fn c28_a_circle_through_a_shield_is_broken() {
 
 /// Wall time: without a virtual clock nothing notes who awaits whom for a report.
 #[test]
-fn c28_a_circle_through_a_shield_is_broken_in_real_time_with_foreign_combinators_too() {
+fn c28_a_circle_through_a_shield_is_broken_in_real_time_with_third_party_combinators_too() {
     for way in Way::ALL {
         Runtime::new().unwrap().block_on(circle(way, false));
     }
@@ -152,7 +152,7 @@ fn c28_a_circle_whose_last_link_is_made_by_a_third_task_is_broken() {
 }
 
 #[test]
-fn c28_what_is_held_off_and_in_no_circle_is_waited_for() {
+fn c28_a_task_that_is_delayed_and_in_no_circle_is_waited_for() {
     testing::run(async {
         let a = spawn(async {
             let other = spawn(sleep(ms(30)));

@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use crate::common::foreign::Foreign;
+use crate::common::combinator::Combinator;
 use crate::common::{text_of, turns};
 use futures::FutureExt;
 use futures::future::{self, Either};
@@ -100,7 +100,7 @@ async fn text_of_next_poll(job: Job) -> String {
 }
 
 #[test]
-fn c29_what_a_timeout_has_cut_by_reference_panics_when_it_is_polled_again() {
+fn c29_a_future_that_a_timeout_has_cut_by_reference_panics_when_polled_again() {
     for at in 0..all_kinds().len() {
         testing::run(async move {
             let (name, mut job) = all_kinds().swap_remove(at);
@@ -112,7 +112,7 @@ fn c29_what_a_timeout_has_cut_by_reference_panics_when_it_is_polled_again() {
 }
 
 #[test]
-fn c29_what_a_catch_point_has_cut_by_reference_panics_when_it_is_polled_again() {
+fn c29_a_future_that_a_catch_point_has_cut_by_reference_panics_when_polled_again() {
     for at in 0..all_kinds().len() {
         testing::run(async move {
             let task = spawn(async move {
@@ -129,7 +129,7 @@ fn c29_what_a_catch_point_has_cut_by_reference_panics_when_it_is_polled_again() 
 }
 
 #[test]
-fn c29_what_a_failed_sibling_has_cut_by_reference_panics_when_it_is_polled_again() {
+fn c29_a_future_that_a_failed_sibling_has_cut_by_reference_panics_when_polled_again() {
     for at in 0..all_kinds().len() {
         testing::run(async move {
             let (name, mut job) = all_kinds().swap_remove(at);
@@ -150,19 +150,19 @@ fn c29_what_a_failed_sibling_has_cut_by_reference_panics_when_it_is_polled_again
 }
 
 #[test]
-fn c29_what_was_cut_inside_of_foreign_combinators_panics_when_it_is_polled_again() {
-    for foreign in Foreign::ALL {
+fn c29_a_future_that_was_cut_inside_third_party_combinators_panics_when_polled_again() {
+    for combinator in Combinator::ALL {
         testing::run(async move {
-            let mut job: Job = Box::pin(foreign.around(cleans_up()));
+            let mut job: Job = Box::pin(combinator.around(cleans_up()));
             assert!(timeout(ms(10), &mut job).await.is_err());
             let text = text_of_next_poll(job).await;
-            assert!(advises(&text), "{foreign:?}: {text}");
+            assert!(advises(&text), "{combinator:?}: {text}");
         });
     }
 }
 
 #[test]
-fn c29_what_another_task_has_cut_panics_in_this_one() {
+fn c29_a_future_that_another_task_has_cut_panics_in_this_one() {
     testing::run(async {
         let slot = std::rc::Rc::new(std::cell::RefCell::new(Some(Box::pin(cleans_up()) as Job)));
         let kept = std::rc::Rc::clone(&slot);
@@ -179,7 +179,7 @@ fn c29_what_another_task_has_cut_panics_in_this_one() {
 }
 
 #[test]
-fn c29_until_the_cancellation_is_given_out_a_foreign_loop_may_poll_again() {
+fn c29_until_the_cancellation_is_returned_a_third_party_loop_may_poll_again() {
     for at in 0..all_kinds().len() {
         testing::run(async move {
             let trace = Trace::new();
@@ -221,7 +221,7 @@ fn c29_a_stream_that_was_cut_is_over() {
 }
 
 #[test]
-fn c29_what_was_not_cut_goes_on_after_a_timeout() {
+fn c29_a_future_that_was_not_cut_continues_after_a_timeout() {
     testing::run(async {
         let mut job = pin!(async {
             sleep(ms(50)).await;

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::common::foreign::Foreign;
+use crate::common::combinator::Combinator;
 use wheelhouse::testing::{Trace, explore};
 use wheelhouse::{
     catch_cancel, finally, gather, run, shield, sleep, spawn, task, task_group, testing, time,
@@ -60,7 +60,7 @@ impl Between {
 }
 
 /// A timeout of `limit` around nothing that ends; then code that must not run, told by the flag,
-/// however long it goes on.
+/// for however long.
 fn inner(limit: Duration, ran: &Rc<Cell<bool>>) -> Pin<Box<dyn Future<Output = ()>>> {
     let ran = Rc::clone(ran);
     Box::pin(async move {
@@ -143,14 +143,14 @@ fn c27_a_retry_loop_begins_no_attempt_after_the_total_deadline() {
 }
 
 #[test]
-fn c27_foreign_combinators_in_between_change_nothing() {
-    for foreign in Foreign::ALL {
+fn c27_third_party_combinators_in_between_change_nothing() {
+    for combinator in Combinator::ALL {
         for limit in [ms(0), ms(10)] {
             testing::run(async move {
                 let ran = Rc::new(Cell::new(false));
-                let inside = foreign.around(inner(limit, &ran));
+                let inside = combinator.around(inner(limit, &ran));
                 assert!(timeout(limit, inside).await.is_err());
-                assert!(!ran.get(), "{foreign:?}, {limit:?}");
+                assert!(!ran.get(), "{combinator:?}, {limit:?}");
             });
         }
     }
@@ -245,7 +245,7 @@ fn c27_the_deadline_of_a_group_goes_before_the_group_inside() {
 }
 
 #[test]
-fn c27_a_catch_point_in_the_inner_one_hears_of_the_outer_one() {
+fn c27_a_catch_point_in_the_inner_scope_gets_the_cancellation_of_the_outer_one() {
     testing::run(async {
         let trace = Trace::new();
         let limited = timeout(ms(10), async {

@@ -1,5 +1,5 @@
-//! Every promise C1 to C29 of the cancellation, as one or more tests that carry its number in their
-//! name.
+//! The promises C1 to C29 about cancellation. The name of each test begins with the number of its
+//! promise.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -8,12 +8,13 @@ mod branches;
 mod circles;
 mod cut;
 mod endings;
-mod foreign;
-mod foreign_more;
-mod foreign_scopes;
-mod more;
+
 mod nested;
 mod passing;
+mod results;
 mod scopes;
 mod tasks;
+mod third_party_delivery;
+mod third_party_results;
+mod third_party_scopes;
 mod waits;

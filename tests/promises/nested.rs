@@ -1,4 +1,4 @@
-//! C7 and C8: catch points inside one another, with and without the combinators of others in between.
+//! C7 and C8: catch points inside one another, with and without third-party combinators in between.
 
 #![allow(
     clippy::map_identity,
@@ -15,7 +15,8 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use wheelhouse::testing::Trace;
 use wheelhouse::{Cancelled, JoinError, catch_cancel, sleep, spawn, testing, yield_now};
 
-/// Waits for ever, notes its cancellation, cleans up for a turn, notes that, and gives the cancellation.
+/// Waits for ever, notes its cancellation, cleans up for a turn, notes that, and gives the
+/// cancellation.
 async fn cleans_up(trace: Trace, name: &'static str) -> Cancelled {
     let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
     trace.note(format!("{name} caught"));
@@ -38,7 +39,7 @@ async fn passes_on<T>(trace: Trace, name: &'static str, inner: impl Future<Outpu
 }
 
 #[test]
-fn c8_nested_catch_points_hear_from_the_inside_out_with_each_resume() {
+fn c8_nested_catch_points_get_the_cancellation_from_the_inside_out_with_each_resume() {
     testing::run(async {
         let trace = Trace::new();
         let inner = passes_on(trace.clone(), "inner", pending::<()>());
@@ -60,7 +61,7 @@ fn c8_nested_catch_points_hear_from_the_inside_out_with_each_resume() {
 }
 
 #[test]
-fn c8_what_an_inner_catch_point_swallows_the_outer_ones_never_hear_of() {
+fn c8_a_cancellation_that_an_inner_catch_point_swallows_reaches_no_outer_one() {
     testing::run(async {
         let trace = Trace::new();
         let inner = cleans_up(trace.clone(), "inner");
@@ -91,7 +92,7 @@ fn c8_a_catch_point_that_is_done_is_none() {
 }
 
 #[test]
-fn c8_in_a_join_both_branches_hear_and_clean_up() {
+fn c8_in_a_join_both_branches_get_the_cancellation_and_clean_up() {
     testing::run(async {
         let trace = Trace::new();
         let (a, b) = (cleans_up(trace.clone(), "a"), cleans_up(trace.clone(), "b"));
@@ -168,7 +169,7 @@ fn c8_in_a_select_the_branch_that_catches_wins_and_the_other_is_dropped() {
 }
 
 #[test]
-fn c8_a_catch_point_that_a_select_drops_unheard_lets_the_cancellation_out() {
+fn c8_a_catch_point_that_a_select_drops_unpolled_passes_the_cancellation_on() {
     testing::run(async {
         let trace = Trace::new();
         let (probe, counts) = Probe::new(Plan::ends_at(2));
@@ -207,7 +208,7 @@ fn c8_a_select_over_two_catch_points_lets_the_cancellation_of_the_loser_go_outwa
 }
 
 #[test]
-fn c8_in_futures_unordered_every_member_hears_by_its_own_waker() {
+fn c8_in_futures_unordered_every_member_is_woken_by_its_own_waker() {
     testing::run(async {
         let trace = Trace::new();
         let task = {
@@ -287,7 +288,7 @@ fn c7_a_cancellation_of_another_task_may_be_resumed_and_ends_this_one() {
 }
 
 #[test]
-fn c7_resume_inside_a_join_ends_the_task_where_nobody_catches() {
+fn c7_resume_inside_a_join_without_an_outer_catch_point_ends_the_task() {
     testing::run(async {
         let trace = Trace::new();
         let dropped = trace.note_on_drop("neighbour dropped");

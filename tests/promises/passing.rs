@@ -1,8 +1,8 @@
 //! C26: a catch point or shield that its holder does not poll holds nothing up. It is passed by, as
 //! if it had been dropped.
 //!
-//! What went wrong: a cancellation that was delivered to a begun future which nobody polled waited
-//! there until somebody did. A `buffer_unordered` with a `finally` inside and an await in its loop
+//! What went wrong: a cancellation that was delivered to a started future that was not polled
+//! waited there until it was. A `buffer_unordered` with a `finally` inside and an await in its loop
 //! made a timeout an hour late, and a begun future that was only kept made its task uncancellable.
 
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::common::foreign::Foreign;
+use crate::common::combinator::Combinator;
 use crate::common::turns;
 use futures::FutureExt;
 use futures::future::{self, Either, LocalBoxFuture};
@@ -131,13 +131,13 @@ fn c26_a_task_ends_in_the_arm_of_a_select_that_does_not_poll_the_job() {
 }
 
 #[test]
-fn c26_foreign_combinators_that_are_held_and_not_polled_hold_nothing_up() {
-    for foreign in Foreign::ALL {
+fn c26_third_party_combinators_that_are_held_and_not_polled_delay_nothing() {
+    for combinator in Combinator::ALL {
         for_each_stop(async |stop, trace| {
             ends_at_once(spawn(async move {
-                let mut job = pin!(foreign.around(stop.around(trace, pending())));
+                let mut job = pin!(combinator.around(stop.around(trace, pending())));
                 assert!(futures::poll!(&mut job).is_pending());
-                foreign.around(pending::<()>()).await;
+                combinator.around(pending::<()>()).await;
             }))
             .await;
         });
@@ -183,7 +183,7 @@ fn c26_main_ends_though_it_keeps_a_begun_future() {
 }
 
 #[test]
-fn c26_what_another_thread_cancels_ends_though_it_keeps_a_begun_future() {
+fn c26_a_task_that_another_thread_cancels_ends_although_it_keeps_a_started_future() {
     for stop in Stop::ALL {
         let runtime = Runtime::new().unwrap();
         let error = runtime.block_on(async {
@@ -356,7 +356,7 @@ fn c26_several_inside_of_each_other_are_all_passed_by() {
 }
 
 #[test]
-fn c26_one_that_was_passed_by_and_is_polled_later_hears_nothing_of_it() {
+fn c26_a_catch_point_that_was_passed_by_and_is_polled_later_gets_no_cancellation() {
     testing::run(async {
         let trace = Trace::new();
         let notes = trace.clone();
@@ -402,7 +402,7 @@ fn c26_a_shield_that_was_passed_by_lets_nothing_out_when_it_is_done() {
 }
 
 #[test]
-fn c26_one_beside_the_one_that_catches_hears_of_it_if_it_is_polled_in_time() {
+fn c26_a_catch_point_beside_the_one_that_catches_gets_it_if_it_is_polled_in_time() {
     testing::run(async {
         let task = spawn(async {
             let mut job = pin!(catch_cancel(sleep(ms(30))));
@@ -441,7 +441,7 @@ fn c26_a_begun_future_in_the_hands_of_another_task_holds_neither_up() {
 }
 
 #[test]
-fn c26_a_begun_future_that_another_task_polls_hears_of_that_task_only() {
+fn c26_a_started_future_that_another_task_polls_gets_only_the_cancellation_of_that_task() {
     testing::run(async {
         let trace = Trace::new();
         let slot = Slot::default();
@@ -461,7 +461,7 @@ fn c26_a_begun_future_that_another_task_polls_hears_of_that_task_only() {
 }
 
 #[test]
-fn c26_one_that_is_polled_at_each_turn_with_a_waker_of_others_hears_of_it() {
+fn c26_a_catch_point_that_is_polled_in_each_turn_with_another_waker_gets_it() {
     testing::run(async {
         let trace = Trace::new();
         let limited = timeout(ms(5), async {
@@ -481,7 +481,7 @@ fn c26_one_that_is_polled_at_each_turn_with_a_waker_of_others_hears_of_it() {
 }
 
 #[test]
-fn c26_a_shield_that_takes_over_what_waited_and_is_not_polled_again_is_passed_by() {
+fn c26_a_shield_around_a_waiting_future_that_is_not_polled_again_is_passed_by() {
     testing::run(async {
         let trace = Trace::new();
         let notes = trace.clone();
@@ -511,13 +511,13 @@ fn c26_a_shield_that_takes_over_what_waited_and_is_not_polled_again_is_passed_by
 }
 
 #[test]
-fn c26_one_with_a_waker_that_wakes_nobody_is_passed_by_at_the_deadline() {
+fn c26_a_catch_point_with_a_waker_that_does_nothing_is_passed_by_at_the_deadline() {
     for_each_stop(async |stop, trace| {
         let start = time::now();
         let limited = timeout(ms(5), async {
             let mut job = pin!(stop.around(trace, pending()));
-            let mut foreign = Context::from_waker(Waker::noop());
-            assert!(job.as_mut().poll(&mut foreign).is_pending());
+            let mut other = Context::from_waker(Waker::noop());
+            assert!(job.as_mut().poll(&mut other).is_pending());
             pending::<()>().await;
         });
         assert!(limited.await.is_err());

@@ -1,4 +1,5 @@
-//! Scopes inside of a task: timeouts, shields, gathers and what they do to a cancellation that passes.
+//! Scopes inside of a task: timeouts, shields, gathers and what they do to a cancellation that
+//! passes.
 
 use std::future::pending;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use wheelhouse::{
     time, timeout, try_gather, yield_now,
 };
 
-/// So many milliseconds.
+/// Milliseconds.
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
@@ -86,7 +87,7 @@ fn c13_a_timeout_that_fires_during_the_clean_up_of_an_outer_cancel_is_not_elapse
 }
 
 #[test]
-fn c11_a_shield_gives_its_value_and_the_cancellation_arrives_at_the_next_suspension() {
+fn c11_a_shield_returns_its_value_and_the_cancellation_arrives_at_the_next_suspension() {
     let trace = Trace::new();
     testing::run(async {
         let notes = trace.clone();
@@ -129,7 +130,7 @@ fn c23_a_shield_holds_off_the_timeout_around_it() {
 }
 
 #[test]
-fn c15_a_cancelled_gather_waits_for_every_branch_and_goes_on_outwards() {
+fn c15_a_cancelled_gather_waits_for_every_branch_and_the_cancellation_propagates() {
     let trace = Trace::new();
     testing::run(async {
         let notes = trace.clone();
@@ -176,7 +177,7 @@ fn slow_to_stop(trace: &Trace) -> JoinHandle<()> {
 }
 
 #[test]
-fn c21_what_a_cancelled_task_was_awaiting_is_cancelled_and_waited_for() {
+fn c21_the_task_that_a_cancelled_task_was_awaiting_is_cancelled_and_waited_for() {
     let trace = Trace::new();
     testing::run(async {
         let inner = slow_to_stop(&trace);
@@ -258,22 +259,22 @@ fn c21_tasks_that_await_each_other_end_when_one_is_cancelled() {
 fn c22_a_cancellation_from_elsewhere_passes_timeouts_and_gathers() {
     let trace = Trace::new();
     testing::run(async {
-        let foreign = spawn(pending::<()>());
-        foreign.cancel_with("foreign");
-        let foreign: Cancelled = cancellation_of(foreign).await;
+        let received = spawn(pending::<()>());
+        received.cancel_with("elsewhere");
+        let received: Cancelled = cancellation_of(received).await;
         let notes = trace.clone();
         let task = spawn(async move {
             let branch = async {
                 sleep(ms(5)).await;
-                foreign.resume().await
+                received.resume().await
             };
             let cleaning = cleans_up(notes.clone(), "neighbour", ms(10));
             timeout(ms(100), gather((branch, cleaning))).await
         });
         let cancelled = cancellation_of(task).await;
-        assert_eq!(cancelled.to_string(), "cancelled: foreign");
+        assert_eq!(cancelled.to_string(), "cancelled: elsewhere");
     });
-    trace.expect(["neighbour: foreign"]);
+    trace.expect(["neighbour: elsewhere"]);
 }
 
 #[test]

@@ -1,6 +1,4 @@
-//! The promises about cancellation, by their numbers: C1 to C10, for one task and its catch points. How catch points
-//! nest, and how they stand inside combinators of others, is in `promises_nested`; the promises from C16 on are in
-//! `promises_more`.
+//! C1 to C10, for one task and its catch points. Nested catch points are in `nested`.
 
 use std::future::{pending, ready};
 use std::time::Duration;
@@ -66,7 +64,7 @@ fn c3_cancelling_a_finished_task_says_false_and_leaves_its_result() {
 }
 
 #[test]
-fn c4_a_task_that_finishes_although_a_cancel_is_pending_gives_its_value() {
+fn c4_a_task_that_finishes_although_a_cancel_is_pending_returns_its_value() {
     testing::run(async {
         let task = spawn(async {
             task::current().cancel_handle().cancel();
@@ -91,7 +89,7 @@ fn c4_a_cancelled_task_with_no_catch_point_is_not_polled_once_more() {
 }
 
 #[test]
-fn c5_when_catch_cancel_gives_the_cancellation_the_inner_future_is_gone() {
+fn c5_when_catch_cancel_returns_the_cancellation_the_inner_future_is_dropped() {
     testing::run(async {
         let trace = Trace::new();
         let (inner, outer) = (trace.note_on_drop("inner dropped"), trace.clone());

@@ -1,4 +1,5 @@
-//! C9, C13, C21 and C23 where something waits: for awaited tasks, for a shield, for a clean-up that is cancelled again.
+//! C9, C13, C21 and C23 where something waits: for awaited tasks, for a shield, for a clean-up that
+//! is cancelled again.
 
 use std::future::pending;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use wheelhouse::{
     timeout, wait,
 };
 
-/// So many milliseconds.
+/// Milliseconds.
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }

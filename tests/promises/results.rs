@@ -1,4 +1,4 @@
-//! The promises about cancellation, by their numbers, from C16 on: panics, waiting, threads, reasons, main.
+//! C16 to C20, C24 and C25: panics, waiting, threads, reasons, main.
 
 #![allow(
     clippy::map_identity,
@@ -207,7 +207,7 @@ fn c20_the_awaiter_that_has_gone_and_the_shutdown_are_named() {
 }
 
 #[test]
-fn c20_deadlines_groups_and_failing_siblings_are_named_with_who_asked() {
+fn c20_deadlines_groups_and_failing_siblings_are_reasons_with_the_task_that_cancelled() {
     /// Waits, and notes why it was cancelled and by whom.
     async fn notes_reason(trace: &Trace) {
         let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
@@ -253,7 +253,7 @@ fn c20_deadlines_groups_and_failing_siblings_are_named_with_who_asked() {
 }
 
 #[test]
-fn c24_what_is_ready_at_once_is_not_hit_by_a_pending_cancel_or_an_expired_timeout() {
+fn c24_a_future_that_is_ready_at_once_is_not_hit_by_a_pending_cancel_or_an_expired_timeout() {
     testing::run(async {
         let task = spawn(async {
             task::current().cancel_handle().cancel();
@@ -271,7 +271,7 @@ fn c24_what_is_ready_at_once_is_not_hit_by_a_pending_cancel_or_an_expired_timeou
 }
 
 #[test]
-fn c25_main_that_is_cancelled_gives_that_as_a_value_or_a_panic() {
+fn c25_the_cancellation_of_main_is_a_value_or_a_panic() {
     async fn cancels_itself(note: NoteOnDrop) {
         let _note = note;
         task::current().cancel_handle().cancel_with("main goes");

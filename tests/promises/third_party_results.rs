@@ -1,10 +1,10 @@
-//! The promises from C16 to C20, C24 and C25, once more with the combinators of others in between: `join!`, `select!`,
+//! C16 to C20, C24 and C25 with third-party combinators in between: `join!`, `select!`,
 //! `FuturesUnordered`.
 
 use std::future::{pending, ready};
 use std::time::Duration;
 
-use crate::common::foreign::Foreign;
+use crate::common::combinator::Combinator;
 use crate::common::handles::{cancellation_of, explicit};
 use crate::common::{Bomb, DROP_PANIC, Plan, Probe, off_thread, turns};
 use wheelhouse::testing::Trace;
@@ -13,18 +13,18 @@ use wheelhouse::{
     try_gather, try_run, yield_now,
 };
 
-/// Runs a scene for each combinator.
-fn for_each(scene: impl AsyncFn(Foreign)) {
-    for foreign in Foreign::ALL {
-        testing::run(scene(foreign));
+/// Runs a test for each combinator.
+fn for_each(scene: impl AsyncFn(Combinator)) {
+    for combinator in Combinator::ALL {
+        testing::run(scene(combinator));
     }
 }
 
 #[test]
-fn c16_a_destructor_that_panics_in_a_foreign_combinator_makes_the_result_a_panic() {
-    for_each(async |foreign| {
-        if foreign == Foreign::Unordered {
-            // It leaks memory of its own when the destructor of a member panics, wherever it is dropped.
+fn c16_a_destructor_that_panics_in_a_third_party_combinator_makes_the_result_a_panic() {
+    for_each(async |combinator| {
+        if combinator == Combinator::Unordered {
+            // It leaks memory if the destructor of a member panics.
             return;
         }
         let bystander = spawn(turns(5));
@@ -32,8 +32,8 @@ fn c16_a_destructor_that_panics_in_a_foreign_combinator_makes_the_result_a_panic
             let _bomb = Bomb(DROP_PANIC);
             pending::<()>().await
         };
-        let plain = spawn(foreign.around(bombed()));
-        let caught = spawn(foreign.around(catch_cancel(foreign.around(bombed()))));
+        let plain = spawn(combinator.around(bombed()));
+        let caught = spawn(combinator.around(catch_cancel(combinator.around(bombed()))));
         turns(1).await;
         assert!(plain.cancel() && caught.cancel());
         let errors = [plain.await.unwrap_err(), caught.await.unwrap_err()];
@@ -48,19 +48,19 @@ fn c16_a_destructor_that_panics_in_a_foreign_combinator_makes_the_result_a_panic
 }
 
 #[test]
-fn c17_cancel_and_wait_in_a_foreign_combinator_returns_when_all_is_gone() {
-    for_each(async |foreign| {
+fn c17_cancel_and_wait_in_a_third_party_combinator_returns_when_all_is_dropped() {
+    for_each(async |combinator| {
         let trace = Trace::new();
         let (last, notes) = (trace.note_on_drop("future gone"), trace.clone());
-        let task = spawn(foreign.around(async move {
+        let task = spawn(combinator.around(async move {
             let _last = last;
             let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
-            foreign.around(sleep(Duration::from_secs(3))).await;
+            combinator.around(sleep(Duration::from_secs(3))).await;
             notes.note("cleaned up");
             cancelled.resume().await
         }));
         turns(1).await;
-        let outcome = foreign.around(task.cancel_and_wait()).await;
+        let outcome = combinator.around(task.cancel_and_wait()).await;
         assert!(
             outcome
                 .map(|never| -> () { never })
@@ -72,11 +72,11 @@ fn c17_cancel_and_wait_in_a_foreign_combinator_returns_when_all_is_gone() {
 }
 
 #[test]
-fn c18_a_task_that_swallows_inside_a_foreign_combinator_is_not_polled_again_and_again() {
-    for_each(async |foreign| {
+fn c18_a_task_that_swallows_inside_a_third_party_combinator_is_not_polled_again_and_again() {
+    for_each(async |combinator| {
         let (probe, counts) = Probe::new(Plan::ends_at(2));
-        let task = spawn(foreign.around(async move {
-            catch_cancel(foreign.around(pending::<()>()))
+        let task = spawn(combinator.around(async move {
+            catch_cancel(combinator.around(pending::<()>()))
                 .await
                 .unwrap_err();
             probe.await
@@ -90,16 +90,16 @@ fn c18_a_task_that_swallows_inside_a_foreign_combinator_is_not_polled_again_and_
     });
 }
 
-/// The machine's clock: the cancel comes from a thread.
+/// Real time: the cancel comes from another thread.
 #[test]
-fn c19_a_cancel_from_another_thread_reaches_a_catch_point_in_a_foreign_combinator() {
+fn c19_a_cancel_from_another_thread_reaches_a_catch_point_in_a_third_party_combinator() {
     run(async {
-        for foreign in Foreign::ALL {
+        for combinator in Combinator::ALL {
             let trace = Trace::new();
             let notes = trace.clone();
-            let task = spawn(foreign.around(async move {
-                let caught = catch_cancel(foreign.around(pending::<()>())).await;
-                foreign.around(yield_now()).await;
+            let task = spawn(combinator.around(async move {
+                let caught = catch_cancel(combinator.around(pending::<()>())).await;
+                combinator.around(yield_now()).await;
                 notes.note("cleaned up");
                 caught.unwrap_err().resume().await
             }));
@@ -113,9 +113,9 @@ fn c19_a_cancel_from_another_thread_reaches_a_catch_point_in_a_foreign_combinato
     });
 }
 
-/// Waits in a combinator, and notes why it was cancelled.
-async fn notes_reason(foreign: Foreign, trace: Trace) {
-    let caught = catch_cancel(foreign.around(pending::<()>())).await;
+/// Waits in a combinator, and notes the reason of its cancellation.
+async fn notes_reason(combinator: Combinator, trace: Trace) {
+    let caught = catch_cancel(combinator.around(pending::<()>())).await;
     let cancelled = caught.unwrap_err();
     let by = cancelled.by().map(|id| id == task::current().id());
     trace.note(format!("{:?} {by:?}", cancelled.reason()));
@@ -123,10 +123,10 @@ async fn notes_reason(foreign: Foreign, trace: Trace) {
 }
 
 #[test]
-fn c20_every_reason_comes_through_foreign_combinators() {
-    for_each(async |foreign| {
+fn c20_every_reason_arrives_through_third_party_combinators() {
+    for_each(async |combinator| {
         let trace = Trace::new();
-        let notes = || foreign.around(notes_reason(foreign, trace.clone()));
+        let notes = || combinator.around(notes_reason(combinator, trace.clone()));
         timeout(Duration::from_secs(1), notes()).await.unwrap_err();
         let fails = async {
             yield_now().await;
@@ -142,11 +142,11 @@ fn c20_every_reason_comes_through_foreign_combinators() {
             turns(3).await;
             g.cancel();
         });
-        foreign.around(cancels).await.unwrap();
-        let awaited = spawn(notes_reason(foreign, trace.clone()));
-        let awaits = foreign.around(awaited);
+        combinator.around(cancels).await.unwrap();
+        let awaited = spawn(notes_reason(combinator, trace.clone()));
+        let awaits = combinator.around(awaited);
         timeout(Duration::from_secs(1), awaits).await.unwrap_err();
-        let explicit = spawn(notes_reason(foreign, trace.clone()));
+        let explicit = spawn(notes_reason(combinator, trace.clone()));
         turns(1).await;
         explicit.cancel_and_wait().await.unwrap_err();
         trace.expect([
@@ -160,12 +160,12 @@ fn c20_every_reason_comes_through_foreign_combinators() {
 }
 
 #[test]
-fn c20_the_shutdown_is_named_to_a_catch_point_in_a_foreign_combinator() {
-    for foreign in Foreign::ALL {
+fn c20_a_catch_point_in_a_third_party_combinator_gets_the_reason_shutdown() {
+    for combinator in Combinator::ALL {
         let (sender, receiver) = std::sync::mpsc::channel();
         run(async {
-            spawn(foreign.around(async move {
-                let caught = catch_cancel(foreign.around(pending::<()>())).await;
+            spawn(combinator.around(async move {
+                let caught = catch_cancel(combinator.around(pending::<()>())).await;
                 sender.send(caught.unwrap_err()).unwrap();
             }));
             yield_now().await;
@@ -179,33 +179,33 @@ fn c20_the_shutdown_is_named_to_a_catch_point_in_a_foreign_combinator() {
 }
 
 #[test]
-fn c24_what_is_ready_at_once_in_a_foreign_combinator_is_not_hit() {
-    for_each(async |foreign| {
-        let task = spawn(foreign.around(async move {
+fn c24_a_future_that_is_ready_at_once_in_a_third_party_combinator_is_not_hit() {
+    for_each(async |combinator| {
+        let task = spawn(combinator.around(async move {
             task::current().cancel_handle().cancel();
-            let inner = catch_cancel(foreign.around(ready(1))).await.unwrap();
-            let late = catch_cancel(foreign.around(yield_now())).await;
+            let inner = catch_cancel(combinator.around(ready(1))).await.unwrap();
+            let late = catch_cancel(combinator.around(yield_now())).await;
             (inner, late.is_err())
         }));
         assert_eq!(task.await.unwrap(), (1, true));
         assert_eq!(
-            timeout(Duration::ZERO, foreign.around(ready(2))).await,
+            timeout(Duration::ZERO, combinator.around(ready(2))).await,
             Ok(2)
         );
     });
 }
 
 #[test]
-fn c25_main_that_is_cancelled_in_a_foreign_combinator_gives_that_as_a_value() {
-    for foreign in Foreign::ALL {
-        let outcome = try_run(foreign.around(async {
+fn c25_the_cancellation_of_main_in_a_third_party_combinator_is_a_value() {
+    for combinator in Combinator::ALL {
+        let outcome = try_run(combinator.around(async {
             task::current().cancel_handle().cancel_with("main goes");
-            foreign.around(pending::<()>()).await
+            combinator.around(pending::<()>()).await
         }));
         assert_eq!(outcome.unwrap_err().reason(), &explicit(Some("main goes")));
-        let caught = try_run(foreign.around(async {
+        let caught = try_run(combinator.around(async {
             task::current().cancel_handle().cancel();
-            catch_cancel(foreign.around(pending::<()>())).await
+            catch_cancel(combinator.around(pending::<()>())).await
         }));
         let error = JoinError::Cancelled(caught.unwrap().unwrap_err());
         assert!(error.is_cancelled());

@@ -1,11 +1,11 @@
-//! The promises about scopes, C11 to C15 and C21 to C23, once more with the combinators of others in between: `join!`,
-//! `select!`, `FuturesUnordered`.
+//! C11 to C15 and C21 to C23, the promises about scopes, with third-party combinators in between:
+//! `join!`, `select!`, `FuturesUnordered`.
 
 use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::common::foreign::Foreign;
+use crate::common::combinator::Combinator;
 use crate::common::handles::cancellation_of;
 use crate::common::turns;
 use futures::future;
@@ -15,47 +15,48 @@ use wheelhouse::{
     time, timeout,
 };
 
-/// So many milliseconds.
+/// Milliseconds.
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// Runs a scene for each combinator.
-fn for_each(scene: impl AsyncFn(Foreign)) {
-    for foreign in Foreign::ALL {
-        testing::run(scene(foreign));
+/// Runs a test for each combinator.
+fn for_each(scene: impl AsyncFn(Combinator)) {
+    for combinator in Combinator::ALL {
+        testing::run(scene(combinator));
     }
 }
 
-/// Waits for ever in a combinator; when cancelled, cleans up for a time in another, notes why, and resumes.
-async fn cleans_up(foreign: Foreign, trace: Trace, name: &'static str, takes: Duration) {
-    let caught = catch_cancel(foreign.around(pending::<()>())).await;
+/// Waits in a combinator. When cancelled, cleans up in another one, notes the reason, and resumes.
+async fn cleans_up(combinator: Combinator, trace: Trace, name: &'static str, takes: Duration) {
+    let caught = catch_cancel(combinator.around(pending::<()>())).await;
     let cancelled = caught.unwrap_err();
-    foreign.around(sleep(takes)).await;
+    combinator.around(sleep(takes)).await;
     trace.note(format!("{name}: {}", cancelled.reason()));
     cancelled.resume().await
 }
 
-/// Waits for ever in a combinator; when cancelled, gives a value.
-async fn swallows<T>(foreign: Foreign, value: T) -> T {
-    drop(catch_cancel(foreign.around(pending::<()>())).await);
+/// Waits in a combinator. When cancelled, returns a value.
+async fn swallows<T>(combinator: Combinator, value: T) -> T {
+    drop(catch_cancel(combinator.around(pending::<()>())).await);
     value
 }
 
 #[test]
-fn c11_a_shield_among_foreign_combinators_gives_its_value_and_then_the_cancellation_arrives() {
-    for_each(async |foreign| {
+fn c11_a_shield_in_third_party_combinators_returns_its_value_and_then_the_cancellation_arrives() {
+    for_each(async |combinator| {
         let trace = Trace::new();
         let notes = trace.clone();
-        let task = spawn(foreign.around(async move {
-            let commit = foreign.around(async {
-                foreign.around(sleep(ms(10))).await;
+        let task = spawn(combinator.around(async move {
+            let commit = combinator.around(async {
+                combinator.around(sleep(ms(10))).await;
                 7
             });
-            let value = foreign.around(shield(commit)).await;
+            let value = combinator.around(shield(commit)).await;
             notes.note(format!("{value}"));
-            // No `yield_now`: `FuturesUnordered` polls that twice in one poll, so that the task is not suspended.
-            foreign.around(sleep(ms(1))).await;
+            // No `yield_now`: `FuturesUnordered` polls that twice in one poll, so that the task is
+            // not suspended.
+            combinator.around(sleep(ms(1))).await;
             notes.note("never");
         }));
         sleep(ms(5)).await;
@@ -68,31 +69,31 @@ fn c11_a_shield_among_foreign_combinators_gives_its_value_and_then_the_cancellat
 }
 
 #[test]
-fn c12_a_timeout_around_foreign_combinators_lets_the_inside_clean_up_first() {
-    for_each(async |foreign| {
+fn c12_a_timeout_around_third_party_combinators_lets_the_inside_clean_up_first() {
+    for_each(async |combinator| {
         let (trace, start) = (Trace::new(), time::now());
-        let body = foreign.around(cleans_up(foreign, trace.clone(), "inside", ms(5)));
-        assert!(foreign.around(timeout(ms(10), body)).await.is_err());
+        let body = combinator.around(cleans_up(combinator, trace.clone(), "inside", ms(5)));
+        assert!(combinator.around(timeout(ms(10), body)).await.is_err());
         assert_eq!(time::now() - start, ms(15));
         trace.expect(["inside: the time was up"]);
-        let body = foreign.around(swallows(foreign, 5));
-        assert_eq!(foreign.around(timeout(ms(10), body)).await, Ok(5));
+        let body = combinator.around(swallows(combinator, 5));
+        assert_eq!(combinator.around(timeout(ms(10), body)).await, Ok(5));
     });
 }
 
-/// A task whose timeout, at 10 ms, has a clean-up inside foreign combinators.
-fn times_out(foreign: Foreign, trace: &Trace) -> JoinHandle<()> {
+/// A task with a timeout of 10 ms and a clean-up inside third-party combinators.
+fn times_out(combinator: Combinator, trace: &Trace) -> JoinHandle<()> {
     let notes = trace.clone();
-    spawn(foreign.around(async move {
-        let body = foreign.around(cleans_up(foreign, notes.clone(), "inside", ms(5)));
+    spawn(combinator.around(async move {
+        let body = combinator.around(cleans_up(combinator, notes.clone(), "inside", ms(5)));
         let outcome = timeout(ms(10), body).await;
         notes.note(format!("never: {outcome:?}"));
     }))
 }
 
 #[test]
-fn c13_an_outer_cancel_in_the_turn_of_the_timeout_wins_through_foreign_combinators() {
-    for_each(async |foreign| {
+fn c13_an_outer_cancel_in_the_turn_of_the_timeout_wins_through_third_party_combinators() {
+    for_each(async |combinator| {
         for cancel_is_first in [true, false] {
             let trace = Trace::new();
             let mut at_ten = Box::pin(sleep(ms(10)));
@@ -100,7 +101,7 @@ fn c13_an_outer_cancel_in_the_turn_of_the_timeout_wins_through_foreign_combinato
                 // Timers of one deadline fire in the order in which they were set.
                 assert!(futures::poll!(&mut at_ten).is_pending());
             }
-            let task = times_out(foreign, &trace);
+            let task = times_out(combinator, &trace);
             turns(1).await;
             at_ten.await;
             assert!(task.cancel_with("outer"));
@@ -116,18 +117,18 @@ fn c13_an_outer_cancel_in_the_turn_of_the_timeout_wins_through_foreign_combinato
 }
 
 #[test]
-fn c14_with_foreign_combinators_in_between_no_scope_absorbs_a_cancellation_from_outside() {
-    for_each(async |foreign| {
+fn c14_with_third_party_combinators_in_between_no_scope_absorbs_a_cancellation_from_outside() {
+    for_each(async |combinator| {
         let trace = Trace::new();
         let notes = trace.clone();
-        let task = spawn(foreign.around(async move {
-            let inner = async |name| cleans_up(foreign, notes.clone(), name, ms(5)).await;
+        let task = spawn(combinator.around(async move {
+            let inner = async |name| cleans_up(combinator, notes.clone(), name, ms(5)).await;
             let group = task_group(async |g| {
-                g.spawn(foreign.around(inner("child")));
+                g.spawn(combinator.around(inner("child")));
             });
-            let branch = foreign.around(async { drop(foreign.around(group).await) });
-            let body = gather((branch, foreign.around(inner("branch"))));
-            let outcome = timeout(ms(100), foreign.around(body)).await;
+            let branch = combinator.around(async { drop(combinator.around(group).await) });
+            let body = gather((branch, combinator.around(inner("branch"))));
+            let outcome = timeout(ms(100), combinator.around(body)).await;
             notes.note(format!("never: {outcome:?}"));
         }));
         sleep(ms(10)).await;
@@ -141,24 +142,24 @@ fn c14_with_foreign_combinators_in_between_no_scope_absorbs_a_cancellation_from_
 }
 
 #[test]
-fn c15_a_gather_among_foreign_combinators_waits_for_every_branch_and_the_cancellation_goes_on() {
-    for_each(async |foreign| {
+fn c15_a_gather_in_third_party_combinators_waits_for_every_branch_and_then_passes_it_on() {
+    for_each(async |combinator| {
         let trace = Trace::new();
         let notes = trace.clone();
-        let task = spawn(foreign.around(async move {
+        let task = spawn(combinator.around(async move {
             let inner =
-                |name, takes| foreign.around(cleans_up(foreign, notes.clone(), name, takes));
+                |name, takes| combinator.around(cleans_up(combinator, notes.clone(), name, takes));
             let gathered = gather((
                 inner("slow", ms(20)),
                 inner("fast", ms(10)),
-                foreign.around(pending::<()>()),
-                foreign.around(swallows(foreign, ())),
+                combinator.around(pending::<()>()),
+                combinator.around(swallows(combinator, ())),
             ));
-            let outcome = catch_cancel(foreign.around(gathered)).await;
+            let outcome = catch_cancel(combinator.around(gathered)).await;
             notes.note(outcome.unwrap_err().to_string());
             let names = [("third", ms(1))].into_iter();
             let mut stream = as_completed(names.map(|(name, takes)| inner(name, takes)));
-            let next = foreign.around(stream.next()).await;
+            let next = combinator.around(stream.next()).await;
             notes.note(format!("never: {next:?}"));
         }));
         sleep(ms(5)).await;
@@ -178,15 +179,15 @@ fn c15_a_gather_among_foreign_combinators_waits_for_every_branch_and_the_cancell
 }
 
 /// A task that, when it is cancelled, cleans up for 10 ms and resumes.
-fn slow_to_stop(foreign: Foreign, trace: &Trace) -> JoinHandle<()> {
-    spawn(cleans_up(foreign, trace.clone(), "task", ms(10)))
+fn slow_to_stop(combinator: Combinator, trace: &Trace) -> JoinHandle<()> {
+    spawn(cleans_up(combinator, trace.clone(), "task", ms(10)))
 }
 
 #[test]
-fn c21_what_was_awaited_in_a_foreign_combinator_is_cancelled_and_waited_for() {
-    for_each(async |foreign| {
+fn c21_a_task_that_is_awaited_in_a_third_party_combinator_is_cancelled_and_waited_for() {
+    for_each(async |combinator| {
         let trace = Trace::new();
-        let outer = spawn(foreign.around(slow_to_stop(foreign, &trace)));
+        let outer = spawn(combinator.around(slow_to_stop(combinator, &trace)));
         sleep(ms(5)).await;
         let start = time::now();
         outer.cancel();
@@ -194,15 +195,15 @@ fn c21_what_was_awaited_in_a_foreign_combinator_is_cancelled_and_waited_for() {
         assert_eq!(time::now() - start, ms(10));
         trace.expect(["task: the awaiter has gone"]);
 
-        let awaits = foreign.around(slow_to_stop(foreign, &trace));
+        let awaits = combinator.around(slow_to_stop(combinator, &trace));
         let start = time::now();
         assert!(timeout(ms(5), awaits).await.is_err());
         assert_eq!(time::now() - start, ms(15));
         trace.expect(["task: the awaiter has gone"]);
 
         let notes = trace.clone();
-        let task = spawn(foreign.around(async move {
-            let awaits = foreign.around(slow_to_stop(foreign, &notes));
+        let task = spawn(combinator.around(async move {
+            let awaits = combinator.around(slow_to_stop(combinator, &notes));
             catch_cancel(awaits).await.unwrap_err();
             notes.note("caught");
         }));
@@ -217,7 +218,7 @@ fn c21_what_was_awaited_in_a_foreign_combinator_is_cancelled_and_waited_for() {
 fn c21_a_select_that_drops_a_handle_cancels_its_task_and_does_not_wait() {
     testing::run(async {
         let trace = Trace::new();
-        let task = slow_to_stop(Foreign::Select, &trace);
+        let task = slow_to_stop(Combinator::Select, &trace);
         let watch = task.cancel_handle();
         turns(1).await;
         let start = time::now();
@@ -231,63 +232,66 @@ fn c21_a_select_that_drops_a_handle_cancels_its_task_and_does_not_wait() {
 }
 
 #[test]
-fn c21_a_timeout_around_a_borrowed_handle_in_a_foreign_combinator_leaves_the_task_alone() {
-    for_each(async |foreign| {
+fn c21_a_timeout_around_a_borrowed_handle_in_a_third_party_combinator_does_not_cancel() {
+    for_each(async |combinator| {
         let mut task = spawn(async {
             sleep(ms(20)).await;
             5
         });
         let start = time::now();
-        let brief = timeout(ms(5), foreign.around(&mut task)).await;
+        let brief = timeout(ms(5), combinator.around(&mut task)).await;
         assert!(brief.is_err());
         assert_eq!(time::now() - start, ms(5));
-        assert_eq!(foreign.around(task).await.unwrap(), 5);
+        assert_eq!(combinator.around(task).await.unwrap(), 5);
     });
 }
 
 #[test]
-fn c22_a_cancellation_from_elsewhere_passes_scopes_among_foreign_combinators() {
-    for_each(async |foreign| {
+fn c22_a_cancellation_from_elsewhere_passes_scopes_among_third_party_combinators() {
+    for_each(async |combinator| {
         let elsewhere = spawn(pending::<()>());
-        elsewhere.cancel_with("foreign");
+        elsewhere.cancel_with("combinator");
         let elsewhere = cancellation_of(elsewhere).await;
         let trace = Trace::new();
         let notes = trace.clone();
-        let task = spawn(foreign.around(async move {
+        let task = spawn(combinator.around(async move {
             let resumes = async {
-                foreign.around(sleep(ms(5))).await;
+                combinator.around(sleep(ms(5))).await;
                 elsewhere.resume().await
             };
-            let cleans = cleans_up(foreign, notes.clone(), "neighbour", ms(10));
-            let child = cleans_up(foreign, notes.clone(), "child", ms(1));
+            let cleans = cleans_up(combinator, notes.clone(), "neighbour", ms(10));
+            let child = cleans_up(combinator, notes.clone(), "child", ms(1));
             let group = task_group(async |g| {
                 g.spawn(child);
-                let both = gather((foreign.around(resumes), foreign.around(cleans)));
-                foreign.around(both).await;
+                let both = gather((combinator.around(resumes), combinator.around(cleans)));
+                combinator.around(both).await;
             });
-            let outcome = timeout(ms(100), foreign.around(group)).await;
+            let outcome = timeout(ms(100), combinator.around(group)).await;
             notes.note(format!("never: {outcome:?}"));
         }));
         let cancelled = cancellation_of(task).await;
-        assert_eq!(cancelled.to_string(), "cancelled: foreign");
+        assert_eq!(cancelled.to_string(), "cancelled: combinator");
         let names = trace.take();
         assert_eq!(names.len(), 2, "{names:?}");
-        assert_eq!(names[0], "neighbour: foreign");
+        assert_eq!(names[0], "neighbour: combinator");
         assert!(names[1].starts_with("child: "), "{names:?}");
     });
 }
 
 #[test]
-fn c23_a_shield_in_a_foreign_combinator_holds_off_the_timeout_around_it() {
-    for_each(async |foreign| {
+fn c23_a_shield_in_a_third_party_combinator_delays_the_timeout_around_it() {
+    for_each(async |combinator| {
         let start = time::now();
-        let body = foreign.around(async move {
-            foreign.around(shield(foreign.around(sleep(ms(30))))).await;
+        let body = combinator.around(async move {
+            combinator
+                .around(shield(combinator.around(sleep(ms(30)))))
+                .await;
             pending::<()>().await
         });
         assert!(timeout(ms(10), body).await.is_err());
         assert_eq!(time::now() - start, ms(30), "Elapsed comes late");
-        let bounded = shield(foreign.around(timeout(ms(10), foreign.around(pending::<()>()))));
-        assert!(foreign.around(bounded).await.is_err());
+        let bounded =
+            shield(combinator.around(timeout(ms(10), combinator.around(pending::<()>()))));
+        assert!(combinator.around(bounded).await.is_err());
     });
 }

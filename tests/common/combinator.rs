@@ -8,7 +8,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 
 /// A third-party combinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Foreign {
+pub(crate) enum Combinator {
     /// `futures::join!`, with a second future that is ready at once.
     Join,
     /// `futures::select!`, with a second future that is never ready.
@@ -17,7 +17,7 @@ pub(crate) enum Foreign {
     Unordered,
 }
 
-impl Foreign {
+impl Combinator {
     pub(crate) const ALL: [Self; 3] = [Self::Join, Self::Select, Self::Unordered];
 
     /// Runs `future` in the combinator, beside another future. Returns its output.

@@ -1,27 +1,26 @@
-//! The promises from C1 to C10, once more with the combinators of others in between: `join!`, `select!`, `FuturesUnordered`. The
-//! scopes, C11 to C15 and from C21 on, are in `promises_foreign_scopes`, the others in `promises_foreign_more`.
+//! C1 to C10 with third-party combinators in between: `join!`, `select!`, `FuturesUnordered`.
 
 use std::future::pending;
 use std::time::Duration;
 
-use crate::common::foreign::Foreign;
+use crate::common::combinator::Combinator;
 use crate::common::handles::{cancellation_of, explicit};
 use crate::common::{Plan, Probe, turns};
 use wheelhouse::testing::Trace;
 use wheelhouse::{catch_cancel, shield, sleep, spawn, task, testing, timeout, yield_now};
 
-/// Runs a scene for each combinator.
-fn for_each(scene: impl AsyncFn(Foreign)) {
-    for foreign in Foreign::ALL {
-        testing::run(scene(foreign));
+/// Runs a test for each combinator.
+fn for_each(scene: impl AsyncFn(Combinator)) {
+    for combinator in Combinator::ALL {
+        testing::run(scene(combinator));
     }
 }
 
 #[test]
-fn c1_with_foreign_combinators_inside_nothing_is_polled_when_the_cancel_comes_first() {
-    for_each(async |foreign| {
+fn c1_with_third_party_combinators_inside_nothing_is_polled_when_the_cancel_comes_first() {
+    for_each(async |combinator| {
         let (probe, counts) = Probe::new(Plan::ends_at(1));
-        let task = spawn(catch_cancel(foreign.around(catch_cancel(probe))));
+        let task = spawn(catch_cancel(combinator.around(catch_cancel(probe))));
         assert!(task.cancel_with("early"));
         let cancelled = cancellation_of(task).await;
         assert_eq!(cancelled.reason(), &explicit(Some("early")));
@@ -30,11 +29,11 @@ fn c1_with_foreign_combinators_inside_nothing_is_polled_when_the_cancel_comes_fi
 }
 
 #[test]
-fn c2_with_foreign_combinators_inside_the_drop_comes_on_the_next_turn() {
-    for_each(async |foreign| {
+fn c2_with_third_party_combinators_inside_the_drop_comes_on_the_next_turn() {
+    for_each(async |combinator| {
         let trace = Trace::new();
         let dropped = trace.note_on_drop("dropped");
-        let suspended = spawn(foreign.around(async move {
+        let suspended = spawn(combinator.around(async move {
             let _dropped = dropped;
             pending::<()>().await
         }));
@@ -47,27 +46,27 @@ fn c2_with_foreign_combinators_inside_the_drop_comes_on_the_next_turn() {
 }
 
 #[test]
-fn c3_a_finished_task_awaited_in_a_foreign_combinator_keeps_its_result() {
-    for_each(async |foreign| {
-        let task = spawn(foreign.around(async { 5 }));
+fn c3_a_finished_task_awaited_in_a_third_party_combinator_keeps_its_result() {
+    for_each(async |combinator| {
+        let task = spawn(combinator.around(async { 5 }));
         let stop = task.cancel_handle();
         turns(1).await;
         assert!(!task.cancel() && !stop.cancel());
-        assert_eq!(foreign.around(task).await.unwrap(), 5);
+        assert_eq!(combinator.around(task).await.unwrap(), 5);
     });
 }
 
 #[test]
-fn c4_a_result_goes_through_foreign_combinators_although_a_cancel_is_pending() {
-    for_each(async |foreign| {
-        let task = spawn(foreign.around(async move {
+fn c4_a_result_passes_third_party_combinators_although_a_cancel_is_pending() {
+    for_each(async |combinator| {
+        let task = spawn(combinator.around(async move {
             task::current().cancel_handle().cancel();
-            foreign.around(async { 8 }).await
+            combinator.around(async { 8 }).await
         }));
         assert_eq!(task.await.unwrap(), 8);
 
         let (probe, counts) = Probe::new(Plan::ends_at(2));
-        let uncaught = spawn(foreign.around(probe));
+        let uncaught = spawn(combinator.around(probe));
         turns(1).await;
         counts.waker().unwrap().wake();
         uncaught.cancel();
@@ -77,12 +76,12 @@ fn c4_a_result_goes_through_foreign_combinators_although_a_cancel_is_pending() {
 }
 
 #[test]
-fn c5_what_is_in_a_foreign_combinator_is_gone_when_the_catch_point_returns() {
-    for_each(async |foreign| {
+fn c5_a_future_in_a_third_party_combinator_is_dropped_when_the_catch_point_returns() {
+    for_each(async |combinator| {
         let trace = Trace::new();
         let (inner, outer) = (trace.note_on_drop("inner dropped"), trace.clone());
-        let task = spawn(foreign.around(async move {
-            let inner = foreign.around(async move {
+        let task = spawn(combinator.around(async move {
+            let inner = combinator.around(async move {
                 let _inner = inner;
                 pending::<()>().await
             });
@@ -97,18 +96,18 @@ fn c5_what_is_in_a_foreign_combinator_is_gone_when_the_catch_point_returns() {
 }
 
 #[test]
-fn c6_after_a_catch_in_a_foreign_combinator_the_task_is_an_ordinary_task() {
-    for_each(async |foreign| {
-        let task = spawn(foreign.around(async move {
+fn c6_after_a_catch_in_a_third_party_combinator_the_task_is_an_ordinary_task() {
+    for_each(async |combinator| {
+        let task = spawn(combinator.around(async move {
             catch_cancel(pending::<()>()).await.unwrap_err();
             sleep(Duration::from_secs(5)).await;
-            let child = spawn(foreign.around(async {
+            let child = spawn(combinator.around(async {
                 yield_now().await;
                 20
             }));
-            let late = timeout(Duration::from_secs(1), foreign.around(pending::<()>()));
+            let late = timeout(Duration::from_secs(1), combinator.around(pending::<()>()));
             late.await.unwrap_err();
-            foreign.around(child).await.unwrap()
+            combinator.around(child).await.unwrap()
         }));
         turns(1).await;
         task.cancel();
@@ -117,17 +116,17 @@ fn c6_after_a_catch_in_a_foreign_combinator_the_task_is_an_ordinary_task() {
 }
 
 #[test]
-fn c7_a_resume_inside_foreign_combinators_ends_the_task_with_the_same_reason() {
-    for_each(async |foreign| {
+fn c7_a_resume_inside_third_party_combinators_ends_the_task_with_the_same_reason() {
+    for_each(async |combinator| {
         let trace = Trace::new();
         let (around, notes) = (trace.note_on_drop("code around dropped"), trace.clone());
-        let task = spawn(foreign.around(async move {
+        let task = spawn(combinator.around(async move {
             let _around = around;
-            let caught = catch_cancel(foreign.around(pending::<()>())).await;
+            let caught = catch_cancel(combinator.around(pending::<()>())).await;
             let cancelled = caught.unwrap_err();
-            foreign.around(yield_now()).await;
+            combinator.around(yield_now()).await;
             notes.note("cleaned up");
-            let () = foreign.around(async { cancelled.resume().await }).await;
+            let () = combinator.around(async { cancelled.resume().await }).await;
             notes.note("never");
         }));
         turns(1).await;
@@ -139,19 +138,24 @@ fn c7_a_resume_inside_foreign_combinators_ends_the_task_with_the_same_reason() {
 }
 
 #[test]
-fn c8_through_foreign_combinators_catch_points_hear_from_the_inside_out() {
-    /// A catch point in a combinator, which passes on.
-    async fn level(foreign: Foreign, trace: Trace, name: &str, inner: impl Future<Output = ()>) {
-        let caught = catch_cancel(foreign.around(inner)).await;
+fn c8_through_third_party_combinators_catch_points_get_it_from_the_inside_out() {
+    /// A catch point in a combinator, which passes the cancellation on.
+    async fn level(
+        combinator: Combinator,
+        trace: Trace,
+        name: &str,
+        inner: impl Future<Output = ()>,
+    ) {
+        let caught = catch_cancel(combinator.around(inner)).await;
         trace.note(name);
-        foreign.around(turns(2)).await;
+        combinator.around(turns(2)).await;
         caught.unwrap_err().resume().await
     }
-    for_each(async |foreign| {
+    for_each(async |combinator| {
         let trace = Trace::new();
-        let inner = level(foreign, trace.clone(), "inner", pending());
-        let middle = level(foreign, trace.clone(), "middle", inner);
-        let task = spawn(foreign.around(level(foreign, trace.clone(), "outer", middle)));
+        let inner = level(combinator, trace.clone(), "inner", pending());
+        let middle = level(combinator, trace.clone(), "middle", inner);
+        let task = spawn(combinator.around(level(combinator, trace.clone(), "outer", middle)));
         turns(1).await;
         task.cancel_with("all");
         let cancelled = cancellation_of(task).await;
@@ -161,18 +165,18 @@ fn c8_through_foreign_combinators_catch_points_hear_from_the_inside_out() {
 }
 
 #[test]
-fn c9_a_second_cancel_reaches_a_clean_up_in_a_foreign_combinator_but_not_a_shielded_one() {
-    for_each(async |foreign| {
+fn c9_a_second_cancel_reaches_a_clean_up_in_a_third_party_combinator_but_not_a_shielded_one() {
+    for_each(async |combinator| {
         let trace = Trace::new();
         let notes = trace.clone();
-        let task = spawn(foreign.around(async move {
-            catch_cancel(foreign.around(pending::<()>()))
+        let task = spawn(combinator.around(async move {
+            catch_cancel(combinator.around(pending::<()>()))
                 .await
                 .unwrap_err();
-            let long = foreign.around(sleep(Duration::from_secs(60)));
+            let long = combinator.around(sleep(Duration::from_secs(60)));
             let second = catch_cancel(long).await.unwrap_err();
             notes.note(second.reason().to_string());
-            let clean_up = foreign.around(shield(foreign.around(async {
+            let clean_up = combinator.around(shield(combinator.around(async {
                 sleep(Duration::from_secs(1)).await;
                 notes.note("clean");
             })));
@@ -190,11 +194,11 @@ fn c9_a_second_cancel_reaches_a_clean_up_in_a_foreign_combinator_but_not_a_shiel
 }
 
 #[test]
-fn c10_several_cancels_reach_a_catch_point_in_a_foreign_combinator_as_one() {
-    for_each(async |foreign| {
-        let task = spawn(foreign.around(async move {
-            let first = catch_cancel(foreign.around(pending::<()>())).await;
-            let more = catch_cancel(foreign.around(turns(5))).await;
+fn c10_several_cancels_reach_a_catch_point_in_a_third_party_combinator_as_one() {
+    for_each(async |combinator| {
+        let task = spawn(combinator.around(async move {
+            let first = catch_cancel(combinator.around(pending::<()>())).await;
+            let more = catch_cancel(combinator.around(turns(5))).await;
             (first.unwrap_err().reason().clone(), more.is_ok())
         }));
         turns(1).await;
