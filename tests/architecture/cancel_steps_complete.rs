@@ -141,6 +141,11 @@ const COVERED: &[(&str, &str, &str)] = &[
     ("testing/net/halves.rs", "peek", "cancel_steps_world.rs"),
     ("testing/net/host.rs", "connect", "sim_net/cut.rs"),
     ("testing/net/listener.rs", "accept", "sim_net/cut.rs"),
+    (
+        "testing/net/readiness.rs",
+        "readable writable closed",
+        "sim_net/cut.rs",
+    ),
     ("testing/net/stream.rs", "peek", "cancel_steps_world.rs"),
     ("testing/steps/step.rs", "cut", "steps_harness.rs"),
     ("thread/mod.rs", "to_thread", "cancel_steps_world.rs"),

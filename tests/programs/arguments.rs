@@ -6,13 +6,15 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::programs::rust_example;
 
-const EXAMPLES: [&str; 6] = [
+const EXAMPLES: [&str; 8] = [
     "chat",
     "dining",
     "echo_server",
     "graceful_shutdown",
     "multicore_echo",
     "pipeline",
+    "tcp_proxy",
+    "watch_directory",
 ];
 
 #[test]

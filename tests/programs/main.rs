@@ -14,6 +14,8 @@ mod program;
 #[expect(dead_code, reason = "only how examples are found is needed here")]
 #[path = "../tutorial/programs.rs"]
 mod programs;
+mod tcp_proxy;
+mod watch_directory;
 
 use program::Program;
 use programs::rust_example;

@@ -131,3 +131,30 @@ fn a_connect_that_is_cut_off_leaves_at_most_a_connection_that_ends_at_once() {
     });
     assert!(most >= 3, "{most}");
 }
+
+#[test]
+fn a_wait_for_readiness_or_the_end_that_is_cut_off_loses_no_byte() {
+    let name = "readable, writable, closed";
+    let most = steps_of(name).run(async |step: &Step| {
+        let (_network, mut client, server) = pair(link()).await;
+        let server = Rc::new(server);
+        let writing = spawn(async move {
+            for word in [&b"a"[..], b"bcd"] {
+                sleep(ms(5)).await;
+                client.write_all(word).await.unwrap();
+            }
+        });
+        let theirs = Rc::clone(&server);
+        let cut = step.cut(async move {
+            theirs.readable().await?;
+            theirs.writable().await?;
+            theirs.closed().await
+        });
+        assert!(cut.await.ended().is_none_or(|outcome| outcome.is_ok()));
+        writing.await.unwrap();
+        let mut rest = Vec::new();
+        (&*server).read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"abcd");
+    });
+    assert!(most >= 2, "{most}");
+}

@@ -11,6 +11,7 @@ mod cut;
 mod faults;
 mod memory;
 mod model;
+mod readiness;
 mod same_server;
 mod seeds;
 mod streams;

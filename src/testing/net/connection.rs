@@ -161,19 +161,25 @@ impl Connection {
             return Poll::Ready(Ok(0));
         }
         self.poll((side, ResourceKind::Read), cx, || {
-            let readable = ready!(self.ends.borrow()[side as usize].readable())?;
+            ready!(self.ends.borrow()[side as usize].readable())?;
             ready!(poll_budget(cx.waker()));
-            let count = self.network.draw_part(readable.min(buffer.len()));
-            let mut ends = self.ends.borrow_mut();
-            let end = &mut ends[side as usize];
-            end.copy(&mut buffer[..count]);
-            let room = takes.then(|| end.take(count)).flatten();
-            drop(ends);
-            if let Some(room) = room {
-                self.send(side, Frame::WindowUpdate(room));
-            }
-            Poll::Ready(Ok(count))
+            self.read(side, (&mut *buffer, takes))
         })
+    }
+
+    /// Reads some bytes, if there are any.
+    fn read(&self, side: Side, (buffer, takes): (&mut [u8], bool)) -> Poll<io::Result<usize>> {
+        let mut ends = self.ends.borrow_mut();
+        let end = &mut ends[side as usize];
+        let readable = ready!(end.readable())?;
+        let count = self.network.draw_part(readable.min(buffer.len()));
+        end.copy(&mut buffer[..count]);
+        let room = takes.then(|| end.take(count)).flatten();
+        drop(ends);
+        if let Some(room) = room {
+            self.send(side, Frame::WindowUpdate(room));
+        }
+        Poll::Ready(Ok(count))
     }
 
     pub(super) fn poll_write(
@@ -186,16 +192,57 @@ impl Connection {
             return Poll::Ready(Ok(0));
         }
         self.poll((side, ResourceKind::Write), cx, || {
-            let writable = ready!(self.ends.borrow()[side as usize].writable())?;
+            ready!(self.ends.borrow()[side as usize].writable())?;
             ready!(poll_budget(cx.waker()));
-            if self.network.draw_break(self.route_from(side)) {
-                self.reset();
-                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            self.write(side, bytes)
+        })
+    }
+
+    /// Writes some bytes, if there is room.
+    fn write(&self, side: Side, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let writable = ready!(self.ends.borrow()[side as usize].writable())?;
+        if self.network.draw_break(self.route_from(side)) {
+            self.reset();
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let count = self.network.draw_part(writable.min(bytes.len()));
+        self.ends.borrow_mut()[side as usize].sends(count);
+        self.send(side, Frame::Bytes(bytes[..count].to_vec()));
+        Poll::Ready(Ok(count))
+    }
+
+    /// Reads some bytes without waiting.
+    pub(super) fn try_read(&self, side: Side, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        self.absorb(side);
+        or_would_block(self.read(side, (buffer, true)))
+    }
+
+    /// Writes some bytes without waiting.
+    pub(super) fn try_write(&self, side: Side, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        self.absorb(side);
+        or_would_block(self.write(side, bytes))
+    }
+
+    /// Waits until `condition` of the end at `side` holds. `kind` says for what, in the report of a
+    /// deadlock.
+    pub(super) fn poll_end(
+        &self,
+        (side, kind): (Side, ResourceKind),
+        cx: &Context<'_>,
+        condition: impl Fn(&End) -> bool,
+    ) -> Poll<io::Result<()>> {
+        self.poll((side, kind), cx, || {
+            if !condition(&self.ends.borrow()[side as usize]) {
+                return Poll::Pending;
             }
-            let count = self.network.draw_part(writable.min(bytes.len()));
-            self.ends.borrow_mut()[side as usize].sends(count);
-            self.send(side, Frame::Bytes(bytes[..count].to_vec()));
-            Poll::Ready(Ok(count))
+            ready!(poll_budget(cx.waker()));
+            Poll::Ready(Ok(()))
         })
     }
 
@@ -317,6 +364,14 @@ impl Connection {
             },
         };
         self.timers.borrow_mut()[side] = Some(timer);
+    }
+}
+
+/// Returns what a call that does not wait returns.
+fn or_would_block<T>(outcome: Poll<io::Result<T>>) -> io::Result<T> {
+    match outcome {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 

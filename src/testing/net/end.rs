@@ -139,6 +139,11 @@ impl End {
         self.is_reset
     }
 
+    /// Returns whether the peer has ended its writing side or has gone, or the connection is broken.
+    pub(super) fn is_peer_closed(&self) -> bool {
+        self.has_ended || self.is_reset
+    }
+
     pub(super) fn is_owned(&self) -> bool {
         self.is_owned
     }

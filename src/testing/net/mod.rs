@@ -93,6 +93,7 @@ mod listener;
 mod map;
 mod network;
 mod notifier;
+mod readiness;
 mod stream;
 
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};

@@ -9,9 +9,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::connection::{Connection, Side};
+use super::end::End;
 use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::in_flight::Frame;
 use crate::net::{self, Bytes, read_by_ref, write_by_ref};
+use crate::util::wait_graph::ResourceKind;
 
 /// A connection on a simulated network, from [`Host::connect`](super::Host::connect) or
 /// [`Listener::accept`](super::Listener::accept). It corresponds to
@@ -100,6 +102,33 @@ impl Stream {
                 .poll_read(self.side, cx, (&mut *buffer, false))
         })
         .await
+    }
+
+    /// Reads some bytes without waiting. Returns 0 at the end of the stream, or if `buffer` is
+    /// empty.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there are none, and those of a read.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.connection.try_read(self.side, buffer)
+    }
+
+    /// Writes some bytes without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is no room, and those of a write.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.connection.try_write(self.side, bytes)
+    }
+
+    /// Waits until `condition` of this end holds.
+    pub(super) fn poll_end(
+        &self,
+        kind: ResourceKind,
+        cx: &Context<'_>,
+        condition: impl Fn(&End) -> bool,
+    ) -> Poll<io::Result<()>> {
+        self.connection.poll_end((self.side, kind), cx, condition)
     }
 
     /// Returns the address of this end.
