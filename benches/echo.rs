@@ -1,5 +1,6 @@
 //! TCP echo over loopback: the server on the runtime, the client with blocking sockets in another
-//! thread. One iteration is one request on every connection; all are sent before the answers are read.
+//! thread. One iteration is one request on every connection; all are sent before the answers are
+//! read.
 
 mod common;
 
@@ -9,7 +10,7 @@ use criterion::Criterion;
 use std::thread;
 use std::time::Duration;
 
-/// Serves one client that plays `rounds`; returns how long the client played.
+/// Serves one client for `rounds` rounds, and returns the time that they took.
 async fn serve<P: Peer>(peer: &P, connections: usize, rounds: u64) -> Duration {
     let (listener, address) = P::listen().await.expect("a free port");
     let client = thread::spawn(move || {

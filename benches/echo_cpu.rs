@@ -1,5 +1,5 @@
-//! TCP echo with the client in a process of its own: CPU time of the server per request. `bare` is an
-//! epoll loop without a runtime. `syscalls.sh` puts one server after the other under `strace -c`.
+//! TCP echo with the client in another process: CPU time of the server per request. `bare` is an
+//! epoll loop without a runtime. `syscalls.sh` runs each server under `strace -c`.
 
 mod common;
 
@@ -12,10 +12,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How many requests a case has in all.
+/// The number of requests of a case.
 const REQUESTS: usize = 200_000;
 
-/// The rounds of a case and how many requests that makes.
+/// Returns the rounds of a case and their number of requests.
 fn rounds(order: &Order, connections: usize) -> usize {
     let share = if order.smoke { 1000 } else { 1 };
     (REQUESTS / share / connections.max(5)).max(1)
@@ -34,7 +34,7 @@ fn client(server: SocketAddr, connections: usize, rounds: usize) -> Child {
     command.spawn().expect("the client starts")
 }
 
-/// What the client's process does.
+/// The program of the client process.
 fn play(words: &[String]) {
     let [server, connections, rounds] = words else {
         panic!("--client takes an address, connections and rounds");
@@ -47,7 +47,7 @@ fn play(words: &[String]) {
         .expect("it answers");
 }
 
-/// Serves one client on a runtime; returns the CPU time and the bytes.
+/// Serves one client on a runtime, and returns the CPU time and the number of bytes.
 fn serve<P: Peer>(connections: usize, rounds: usize) -> (Duration, usize, Child) {
     let peer = P::new();
     peer.block_on(async {
@@ -59,7 +59,7 @@ fn serve<P: Peer>(connections: usize, rounds: usize) -> (Duration, usize, Child)
     })
 }
 
-/// Serves one client with the bare loop.
+/// Serves one client with the bare loop, and returns the same.
 fn serve_bare(connections: usize, rounds: usize) -> (Duration, usize, Child) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");

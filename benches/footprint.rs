@@ -1,5 +1,5 @@
-//! What a waiting task costs in memory: heap bytes and allocations by a counting allocator, resident
-//! bytes by the kernel's account of the process.
+//! The memory of a waiting task: heap bytes and allocations, from a counting allocator, and
+//! resident bytes, from the kernel.
 
 mod common;
 #[path = "common/counting.rs"]
@@ -19,22 +19,22 @@ use std::time::Duration;
 #[global_allocator]
 static HEAP: counting::Counting = counting::Counting;
 
-/// What all parked tasks share.
+/// The state that all parked tasks share.
 struct Lot {
-    /// Their wakers, room for all made beforehand.
+    /// Their wakers, allocated in advance.
     wakers: Vec<Cell<Option<Waker>>>,
-    /// Whether they may go.
+    /// Whether they may end.
     open: Cell<bool>,
-    /// Counts those who have gone.
+    /// The number of tasks that have ended.
     left: Countdown,
 }
 
 thread_local! {
-    /// The lot of this process; kept here, so that the parked futures are small.
+    /// The state of this process. It is a thread-local, so that the parked futures are small.
     static LOT: OnceCell<Lot> = const { OnceCell::new() };
 }
 
-/// A future that waits for the lot to open, with its waker kept at this place.
+/// A future that waits until `open` is set, with its waker at this index.
 struct Parked(usize);
 
 impl Future for Parked {
@@ -52,12 +52,12 @@ impl Future for Parked {
     }
 }
 
-/// Gives `look` the lot.
+/// Calls `look` with the shared state.
 fn with_lot<T>(look: impl FnOnce(&Lot) -> T) -> T {
     LOT.with(|lot| look(lot.get().expect("the lot was made")))
 }
 
-/// A point in the life of the heap.
+/// The state of the memory at one moment.
 #[derive(Clone, Copy)]
 struct Mark {
     /// Bytes in use.
@@ -69,7 +69,7 @@ struct Mark {
 }
 
 impl Mark {
-    /// The point that is now.
+    /// Reads the present state.
     fn now() -> Self {
         let statm = fs::read_to_string("/proc/self/statm").expect("a Linux system");
         let pages = statm.split(' ').nth(1).expect("the second field");
@@ -80,7 +80,7 @@ impl Mark {
         }
     }
 
-    /// The growth since this point for each of `count` tasks: heap bytes, allocations, resident bytes.
+    /// Returns the growth since this state per task: heap bytes, allocations, resident bytes.
     fn growth(self, count: usize) -> [f64; 3] {
         let after = Self::now();
         let each = |after: usize, before: usize| (after as f64 - before as f64) / count as f64;
@@ -92,7 +92,7 @@ impl Mark {
     }
 }
 
-/// The figures of one workload; what the `future` itself takes is no cost of the runtime's heap.
+/// Returns the figures of one workload. The size of the `future` itself is not counted.
 fn figures(workload: &str, future: usize, growth: [f64; 3]) -> Vec<Figure> {
     let [heap, allocations, resident] = growth;
     vec![
@@ -102,14 +102,14 @@ fn figures(workload: &str, future: usize, growth: [f64; 3]) -> Vec<Figure> {
     ]
 }
 
-/// Lets every task take its first poll: a few turns, the main task last in each.
+/// Waits until every task was polled: a few turns, with the main task last in each.
 async fn settle<P: Peer>() {
     for _ in 0..3 {
         P::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Parks `count` detached tasks, measures, and lets them go.
+/// Measures `count` detached tasks that are parked.
 async fn parked<P: Peer>(peer: &P, count: usize) -> Vec<Figure> {
     let empty = || Cell::new(Some(Waker::noop().clone()));
     let lot = Lot {
@@ -136,7 +136,7 @@ async fn parked<P: Peer>(peer: &P, count: usize) -> Vec<Figure> {
     figures("parked_task", size_of::<Parked>(), growth)
 }
 
-/// Lets `count` detached tasks sleep and measures; the sleep counts as cost, the rest of the future not.
+/// Measures `count` detached tasks that sleep. The sleep counts, the rest of the future does not.
 async fn sleeping<P: Peer>(peer: &P, count: usize) -> Vec<Figure> {
     let left = Rc::new(Countdown::new(count));
     settle::<P>().await;

@@ -1,4 +1,4 @@
-//! Many futures, and many join handles, awaited by one task; the peers do it with `join_all`.
+//! Many futures, or many join handles, awaited by one task. The peers use `join_all`.
 
 mod common;
 

@@ -1,5 +1,6 @@
-//! User-space instructions per operation, which do not drift as times do: runs each workload at one
-//! length and at twice that under `valgrind --tool=callgrind` and divides the difference.
+//! User-space instructions per operation, which vary less than times. Each workload runs under
+//! `valgrind --tool=callgrind` at one length and at twice that length; the difference is divided by
+//! the operations.
 
 mod common;
 
@@ -27,7 +28,7 @@ const WORKLOADS: &[(&str, u64, u64)] = &[
     ("sleep_drop", 20_000, 1),
 ];
 
-/// Those about scopes, likewise. Not every peer has them.
+/// The workloads about scopes. Not every peer has them.
 const SCOPED: &[(&str, u64, u64)] = &[
     ("timeout_ready", 20_000, 1),
     ("timeout_waiting", 20_000, 1),
@@ -36,7 +37,7 @@ const SCOPED: &[(&str, u64, u64)] = &[
     ("catch_sleep", 20_000, 1),
 ];
 
-/// Those about locks, likewise. Every peer with scopes has them.
+/// The workloads about locks. Every peer with scopes has them.
 const SYNC: &[(&str, u64, u64)] = &[
     ("lock_free", 20_000, 1),
     ("lock_handed", 20_000, 1),
@@ -46,7 +47,7 @@ const SYNC: &[(&str, u64, u64)] = &[
     ("event_100", 200, 100),
 ];
 
-/// Those about queues, likewise.
+/// The workloads about queues.
 const QUEUES: &[(&str, u64, u64)] = &[
     ("queue_free", 20_000, 1),
     ("queue_1_of_16", 20_000, 1),
@@ -55,7 +56,7 @@ const QUEUES: &[(&str, u64, u64)] = &[
     ("oneshot", 20_000, 1),
 ];
 
-/// The peers that have scopes, or what their users write instead.
+/// The peers that have scopes, or a replacement that their users write.
 const SCOPE_PEERS: &[&str] = &["wheelhouse", "tokio", "smol"];
 
 /// Does `rounds` of one workload about scopes on one peer.
@@ -133,7 +134,8 @@ fn once(workload: &str, peer: &str, rounds: u64) {
     }
 }
 
-/// Every workload with every peer that has it: name, rounds of the shorter run, operations in a round, peer.
+/// Every workload with every peer that has it: name, rounds of the shorter run, operations in a
+/// round, peer.
 fn cases() -> impl Iterator<Item = (&'static str, u64, u64, &'static str)> {
     let with = |list: &'static [(&'static str, u64, u64)], peers: &'static [&'static str]| {
         list.iter().flat_map(move |&(name, rounds, operations)| {

@@ -1,4 +1,4 @@
-//! How late sleeps end, and what waiting costs in CPU time.
+//! How late sleeps end, and the CPU time of waiting.
 
 mod common;
 
@@ -27,8 +27,8 @@ fn percentiles(workload: &str, mut late: Vec<Duration>) -> Vec<Figure> {
     ]
 }
 
-/// Many tasks that sleep until a moment within the same half second. That begins when all have been spawned and
-/// polled once: the burst of spawns is not what is measured, though its CPU time is part of the cost.
+/// Many tasks that sleep until times within the same half second. It begins when all tasks were
+/// spawned and polled once, so the lateness does not include the spawns, but the CPU time does.
 async fn crowd<P: Peer>(peer: &P, count: usize) -> Vec<Figure> {
     let late = Rc::new(RefCell::new(Vec::with_capacity(count)));
     let done = Rc::new(Countdown::new(count));
@@ -51,7 +51,7 @@ async fn crowd<P: Peer>(peer: &P, count: usize) -> Vec<Figure> {
     figures
 }
 
-/// One sleep at a time, while nothing else goes on.
+/// One sleep at a time, in an idle runtime.
 async fn lone<P: Peer>(workload: &str, length: Duration, count: usize) -> Vec<Figure> {
     let mut late = Vec::with_capacity(count);
     for _ in 0..count {
@@ -60,7 +60,7 @@ async fn lone<P: Peer>(workload: &str, length: Duration, count: usize) -> Vec<Fi
     percentiles(workload, late)
 }
 
-/// Three seconds with ten thousand tasks that sleep longer.
+/// Ten thousand tasks that sleep for longer than the three seconds of the measurement.
 async fn idle<P: Peer>(peer: &P, watched: Duration) -> Vec<Figure> {
     for _ in 0..10_000 {
         peer.detach(async { P::sleep(Duration::from_secs(3600)).await });

@@ -1,4 +1,4 @@
-//! What queues and oneshots cost: without a wait, between two tasks, between many.
+//! Queues and oneshots: without waits, between two tasks, and between many.
 
 mod common;
 
@@ -7,7 +7,7 @@ use common::settings::measure;
 use common::{Smol, Tokio, Wheelhouse, settings};
 use criterion::Criterion;
 
-/// How many producers there are where there are many.
+/// The number of producers in the workloads with many.
 const CROWD: usize = 100;
 
 fn all<P: QueuePeer>(c: &mut Criterion) {

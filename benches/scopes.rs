@@ -1,4 +1,4 @@
-//! What cancelling costs, and what timeouts, catch points and groups do.
+//! Cancellation, timeouts, catch points and groups.
 
 mod common;
 
@@ -8,7 +8,7 @@ use common::{Smol, Tokio, Wheelhouse, settings, work};
 use criterion::Criterion;
 use std::rc::Rc;
 
-/// How many children a group has.
+/// The number of children of a group.
 const CHILDREN: usize = 1000;
 
 fn all<P: ScopePeer>(c: &mut Criterion) {

@@ -1,4 +1,4 @@
-//! What locks, semaphores and events cost, when nobody waits and when many do.
+//! Locks, semaphores and events, without and with waiters.
 
 mod common;
 
@@ -7,7 +7,7 @@ use common::sync::{self, SyncPeer};
 use common::{Smol, Tokio, Wheelhouse, settings};
 use criterion::Criterion;
 
-/// How many tasks contend, and how many wait.
+/// The number of tasks that compete or wait.
 const CROWD: usize = 100;
 
 fn all<P: SyncPeer>(c: &mut Criterion) {

@@ -8,7 +8,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use std::rc::Rc;
 
-/// How many detached tasks a burst has.
+/// The number of detached tasks in a burst.
 const BURST: usize = 1_000_000;
 
 /// Measures a workload that takes a number of rounds.

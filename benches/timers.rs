@@ -1,4 +1,4 @@
-//! Sleeps that are given up, with few and with a million others outstanding, and sleeps that fire.
+//! Sleeps that are dropped, with few and with a million others outstanding, and sleeps that end.
 
 mod common;
 
@@ -8,9 +8,9 @@ use criterion::{Bencher, Criterion};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How many sleeps are outstanding in the crowded cases.
+/// The number of outstanding sleeps in the crowded cases.
 const CROWD: usize = 1_000_000;
-/// How many sleeps fire.
+/// The number of sleeps that end.
 const FIRING: usize = 100_000;
 
 fn measure_drops<P: Peer>(b: &mut Bencher<'_>, peer: &Rc<P>) {
@@ -62,7 +62,7 @@ fn sleep_setup<P: Peer>(c: &mut Criterion) {
     group.finish();
 }
 
-/// Counts CPU time: the wall clock would mostly show how long the sleeps are.
+/// Measures CPU time, since the wall time would mostly be that of the sleeps.
 fn sleep_fire<P: Peer>(c: &mut Criterion) {
     let mut group = long_group(c, "sleep_fire_100000_cpu", FIRING as u64);
     let peer = Rc::new(P::new());

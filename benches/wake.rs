@@ -1,4 +1,4 @@
-//! A wake from another thread: hand a waker over, sleep, be woken.
+//! A wake from another thread: pass it a waker, sleep, and be woken.
 
 mod common;
 

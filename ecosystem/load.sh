@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Millions of requests over many connections to the example http_api, by wrk and h2load; prints figures, and fails on any error.
+# Sends millions of requests to the example http_api with wrk and h2load, prints figures, and fails on any error.
 #
-# usage: load.sh [REQUESTS [CONNECTIONS]]      2000000 and 10000 if not given
+# usage: load.sh [REQUESTS [CONNECTIONS]]      defaults: 2000000 and 10000
 set -euo pipefail
 cd "$(dirname "$0")"
 requests=${1:-2000000}

@@ -1,11 +1,11 @@
-//! An echo server that is nothing but an epoll loop: what the system itself costs.
+//! An echo server that consists of an epoll loop only: the cost of the system calls.
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 
-/// Accepts `connections` clients on `listener` and echoes until all have gone; returns the bytes.
+/// Accepts `connections` clients and echoes until all have closed, and returns the number of bytes.
 pub(crate) fn echo_all(listener: &TcpListener, connections: usize) -> io::Result<usize> {
     let poller = epoll::create(CreateFlags::CLOEXEC)?;
     let mut streams = Vec::with_capacity(connections);
@@ -31,13 +31,13 @@ pub(crate) fn echo_all(listener: &TcpListener, connections: usize) -> io::Result
     Ok(total)
 }
 
-/// Which source an event is about: 0 for the listener, else one more than the stream's place.
+/// The source of an event: 0 for the listener, otherwise the index of the stream plus one.
 fn index(event: &Event) -> usize {
     let data = event.data;
     usize::try_from(data.u64()).expect("an index was put in")
 }
 
-/// Takes in one client.
+/// Accepts one client.
 fn accept(
     listener: &TcpListener,
     poller: &OwnedFd,

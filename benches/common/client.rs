@@ -1,17 +1,17 @@
-//! The echo client that all servers face: blocking sockets of the standard library.
+//! The echo client for all servers: blocking sockets of the standard library.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How many bytes a request has.
+/// The size of a request.
 pub(crate) const REQUEST: usize = 64;
 
 /// A number of connections to one echo server.
 pub(crate) struct Client(Vec<TcpStream>);
 
 impl Client {
-    /// Connects, and sees one echo on each connection, so that the server has accepted it.
+    /// Connects, and waits for one echo on each connection, so that the server has accepted it.
     pub(crate) fn connect(server: SocketAddr, connections: usize) -> io::Result<Self> {
         let one = |_| {
             let mut stream = TcpStream::connect(server)?;
@@ -26,7 +26,7 @@ impl Client {
             .map(Self)
     }
 
-    /// Sends one request on every connection, then reads all the answers; `rounds` times.
+    /// Sends one request on every connection, then reads all answers; `rounds` times.
     pub(crate) fn play(&mut self, rounds: u64) -> io::Result<Duration> {
         let began = Instant::now();
         for round in 0..rounds {

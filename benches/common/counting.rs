@@ -1,4 +1,4 @@
-//! A global allocator that counts and leaves the work to the system's.
+//! A global allocator that counts, and uses the system allocator.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes in use.
 static BYTES: AtomicUsize = AtomicUsize::new(0);
-/// Allocations so far, growths not counted.
+/// Allocations so far, without reallocations.
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// The counting allocator.
 pub(crate) struct Counting;
 
-/// How many bytes are in use.
+/// Returns the number of bytes in use.
 pub(crate) fn bytes() -> usize {
     BYTES.load(Ordering::Relaxed)
 }
 
-/// How many allocations there were.
+/// Returns the number of allocations.
 pub(crate) fn allocations() -> usize {
     ALLOCATIONS.load(Ordering::Relaxed)
 }

@@ -1,5 +1,5 @@
-//! What all benches share: the trait that a runtime is measured through, its implementations, the
-//! workloads, and the small tools around them. Each bench compiles this module anew and uses part of it.
+//! Code that all benches share: the trait of a runtime, its implementations, the workloads, and
+//! small tools. Each bench compiles this module and uses a part of it.
 #![allow(dead_code, unused_imports, unused_macros)]
 
 pub(crate) mod bare;
@@ -26,49 +26,49 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// One runtime under measurement, reduced to what the workloads need.
+/// A runtime, reduced to what the workloads need.
 pub(crate) trait Peer: 'static {
-    /// The name in every report.
+    /// The name in the reports.
     const NAME: &'static str;
     /// A joinable task; a task that failed panics in the joiner.
     type Handle<T: 'static>: Future<Output = T> + Unpin + 'static;
-    /// A sleep that has its deadline and has not been polled.
+    /// A sleep with a deadline that was not polled.
     type Sleep: Future<Output = ()> + 'static;
     /// A listening TCP socket.
     type Listener;
     /// A connected TCP socket.
     type Stream: 'static;
 
-    /// Builds the runtime as its users do.
+    /// Builds the runtime as a user would.
     fn new() -> Self;
     /// Drives `future` and the spawned tasks until `future` ends.
     fn block_on<F: Future>(&self, future: F) -> F::Output;
-    /// Starts a task whose result is awaited.
+    /// Spawns a task whose result is awaited.
     fn spawn<F: Future + 'static>(&self, future: F) -> Self::Handle<F::Output>;
-    /// Starts a task that nobody awaits.
+    /// Spawns a task that is not awaited.
     fn detach<F: Future<Output = ()> + 'static>(&self, future: F);
-    /// Lets the other ready tasks go first.
+    /// Yields to the other ready tasks.
     fn yield_now() -> impl Future<Output = ()> + 'static;
-    /// Makes a sleep of `duration` from now.
+    /// Creates a sleep of `duration` from now.
     fn sleep(duration: Duration) -> Self::Sleep;
-    /// Frees `future` from a per-task budget, where the runtime has one.
+    /// Removes the per-task budget for `future`, if the runtime has one.
     fn unbudgeted<F: Future>(future: F) -> impl Future<Output = F::Output> {
         future
     }
-    /// Awaits all of `futures`, each with a waker of its own.
+    /// Awaits all `futures`, each with its own waker.
     fn gather<F: Future>(futures: Vec<F>) -> impl Future<Output = Vec<F::Output>> {
         futures::future::join_all(futures)
     }
     /// Listens on a free loopback port.
     fn listen() -> impl Future<Output = io::Result<(Self::Listener, SocketAddr)>>;
-    /// Takes in one connection.
+    /// Accepts one connection.
     fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>>;
-    /// Reads what is there, `0` at the end of the stream.
+    /// Reads available bytes; `0` at the end of the stream.
     fn read(
         stream: &mut Self::Stream,
         buffer: &mut [u8],
     ) -> impl Future<Output = io::Result<usize>>;
-    /// Writes all of `bytes`.
+    /// Writes all `bytes`.
     fn write_all(stream: &mut Self::Stream, bytes: &[u8]) -> impl Future<Output = io::Result<()>>;
 }
 

@@ -1,4 +1,5 @@
-//! smol's parts on one thread: `async-executor`'s `LocalExecutor`, driven by `async-io`'s `block_on`.
+//! smol's parts on one thread: `async-executor`'s `LocalExecutor`, driven by `async-io`'s
+//! `block_on`.
 
 use super::Peer;
 use super::work::YieldOnce;
@@ -15,7 +16,7 @@ use std::time::Duration;
 /// smol's single-threaded executor and its reactor.
 pub(crate) struct Smol(LocalExecutor<'static>);
 
-/// A timer that forgets at which instant it fired.
+/// A timer that returns nothing.
 pub(crate) struct Sleep(Timer);
 
 impl Future for Sleep {

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 /// tokio's current-thread runtime with timers and I/O.
 pub(crate) struct Tokio(LocalRuntime);
 
-/// A join handle that hands the task's panic on.
+/// A join handle that resumes the task's panic.
 pub(crate) struct Join<T>(JoinHandle<T>);
 
 impl<T> Future for Join<T> {

@@ -1,4 +1,4 @@
-//! The crate itself, through its public names.
+//! This crate, through its public names.
 
 use super::Peer;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +14,7 @@ use wheelhouse::{JoinHandle, Runtime};
 /// A `wheelhouse` runtime with its default settings.
 pub(crate) struct Wheelhouse(Runtime);
 
-/// A join handle that hands the task's panic on.
+/// A join handle that resumes the task's panic.
 pub(crate) struct Join<T>(JoinHandle<T>);
 
 impl<T: 'static> Future for Join<T> {

@@ -1,5 +1,5 @@
-//! Measuring programs: each peer and each case in a process of its own, started by the program itself,
-//! so that no heap, no thread and no warmed cache of one peer is seen by the next.
+//! Measuring programs: each peer and case runs in its own process, which the program starts, so
+//! that the heap, threads and caches of one peer do not affect the next.
 
 use std::env;
 use std::fs;
@@ -7,17 +7,17 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// One figure: what was measured, in which case, and its value.
+/// One figure.
 pub(crate) struct Figure {
-    /// The workload, as the table calls it.
+    /// The name of the workload in the table.
     pub(crate) workload: String,
-    /// What of the workload: `heap_bytes`, `p50_us` and so on.
+    /// The metric: `heap_bytes`, `p50_us` and so on.
     pub(crate) metric: &'static str,
-    /// The value, in the unit that the metric's name ends with.
+    /// The value, in the unit at the end of the metric's name.
     pub(crate) value: f64,
 }
 
-/// Makes a figure.
+/// Creates a figure.
 pub(crate) fn figure(workload: &str, metric: &'static str, value: f64) -> Figure {
     Figure {
         workload: workload.to_owned(),
@@ -26,30 +26,30 @@ pub(crate) fn figure(workload: &str, metric: &'static str, value: f64) -> Figure
     }
 }
 
-/// What one process measures.
+/// The measurement of one process.
 pub(crate) struct Order {
     /// The peer's name.
     pub(crate) peer: String,
     /// The case's name.
     pub(crate) case: String,
-    /// Only try whether it works.
+    /// Whether to check only that it works.
     pub(crate) smoke: bool,
 }
 
-/// Whether the command line asks for a mere trial: only `cargo bench` says `--bench`, and it may be told
-/// to pass `--test` or `--quick` on.
+/// Returns `true` if the command line asks only for a check: only `cargo bench` passes `--bench`,
+/// and it may pass `--test` or `--quick`, too.
 pub(crate) fn smoke() -> bool {
     let said = |word: &str| env::args().any(|argument| argument == word);
     !said("--bench") || said("--test") || said("--quick")
 }
 
-/// The words of the command line that are not options, as criterion takes them: a filter.
+/// Returns the arguments that are not options: a filter, as in criterion.
 pub(crate) fn filters() -> Vec<String> {
     let words = env::args().skip(1);
     words.filter(|word| !word.starts_with("--")).collect()
 }
 
-/// Runs `measure` once for each peer and case, each time in a new process, and keeps the figures.
+/// Runs `measure` once for each peer and case, each in a new process, and stores the figures.
 pub(crate) fn main(
     program: &str,
     peers: &[&str],
@@ -72,7 +72,7 @@ pub(crate) fn main(
     keep(program, &lines);
 }
 
-/// Measures what `--one PEER CASE` says and prints the figures as JSON lines.
+/// Measures the peer and case of `--one PEER CASE`, and prints the figures as JSON lines.
 fn one(program: &str, measure: fn(&Order) -> Vec<Figure>) {
     let words = filters();
     let [peer, case] = &words[..] else {
@@ -96,7 +96,7 @@ fn one(program: &str, measure: fn(&Order) -> Vec<Figure>) {
     }
 }
 
-/// Starts this program anew for one peer and one case; returns what it printed.
+/// Starts this program for one peer and case, and returns its output.
 fn again(peer: &str, case: &str) -> String {
     let this = env::current_exe().expect("the program has a path");
     let mut command = Command::new(this);
@@ -112,7 +112,7 @@ fn again(peer: &str, case: &str) -> String {
     printed
 }
 
-/// Writes the figures where the table looks for them; a mere trial leaves none.
+/// Writes the figures for `table.py`. A check writes none.
 pub(crate) fn keep(program: &str, lines: &str) {
     if smoke() || lines.is_empty() {
         return;
@@ -128,7 +128,7 @@ pub(crate) fn keep(program: &str, lines: &str) {
     written.expect("the figures can be written");
 }
 
-/// The folder beside criterion's, in the target directory that this program was built in.
+/// Returns the folder for figures in the target directory, beside that of criterion.
 fn folder() -> PathBuf {
     let this = env::current_exe().expect("the program has a path");
     let target = this.ancestors().nth(3).expect("target/release/deps/NAME");

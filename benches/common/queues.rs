@@ -1,5 +1,5 @@
-//! The queues and oneshots of each peer, and the workloads over them. `smol` stands for `async-channel` on its executor, a
-//! oneshot being one for one item.
+//! The queues and oneshots of each peer, and their workloads. `smol` uses `async-channel` on its
+//! executor; its oneshot is a channel with a capacity of one.
 
 use super::{Peer, Smol, Tokio, Wheelhouse};
 use std::future::{Future, poll_fn};
@@ -10,22 +10,22 @@ use std::task::{Context, Poll, Waker};
 
 /// A peer with bounded queues of numbers, and oneshots.
 pub(crate) trait QueuePeer: Peer {
-    /// Where items are put.
+    /// The sender of a queue.
     type Sender: Clone + 'static;
-    /// Where they are got.
+    /// The receiver of a queue.
     type Receiver: 'static;
-    /// Sends one number.
+    /// The sender of a oneshot.
     type Once;
-    /// Is that number in the end.
+    /// The receiver of a oneshot, a future of the number.
     type Later: Future<Output = u64>;
 
-    /// Makes a queue.
+    /// Creates a queue.
     fn queue(capacity: usize) -> (Self::Sender, Self::Receiver);
     /// Puts an item.
     fn put(sender: &Self::Sender, item: u64) -> impl Future<Output = ()>;
-    /// Gets one.
+    /// Gets an item.
     fn get(receiver: &mut Self::Receiver) -> impl Future<Output = u64>;
-    /// Makes a oneshot.
+    /// Creates a oneshot.
     fn oneshot() -> (Self::Once, Self::Later);
     /// Sends through it.
     fn send(sender: Self::Once, item: u64);
@@ -117,7 +117,7 @@ impl QueuePeer for Smol {
     }
 }
 
-/// A future of a result that is no error here.
+/// A future whose result is never an error here.
 pub(crate) struct Good<F>(F);
 
 impl<T, E, F: Future<Output = Result<T, E>> + Unpin> Future for Good<F> {
@@ -132,7 +132,7 @@ impl<T, E, F: Future<Output = Result<T, E>> + Unpin> Future for Good<F> {
     }
 }
 
-/// Puts an item and gets it, without a wait; `rounds` times.
+/// Puts and gets an item without a wait; `rounds` times.
 pub(crate) async fn free<P: QueuePeer>(rounds: u64) {
     let (sender, mut receiver) = black_box(P::queue(16));
     let work = async {
@@ -144,7 +144,8 @@ pub(crate) async fn free<P: QueuePeer>(rounds: u64) {
     P::unbudgeted(work).await;
 }
 
-/// Has `producers` tasks put `rounds` items each into a queue for `capacity`, and one take them all.
+/// Lets `producers` tasks put `rounds` items each into a queue of `capacity`, and one task get
+/// them.
 pub(crate) async fn throughput<P: QueuePeer>(
     peer: &P,
     producers: usize,
@@ -172,8 +173,9 @@ pub(crate) async fn throughput<P: QueuePeer>(
     assert_eq!(sum, all * rounds.saturating_sub(1) / 2);
 }
 
-/// Makes a oneshot, waits for it, sends and receives; `rounds` times. With a waker that does nothing, so that no runtime is
-/// measured, but for one poll in a hundred rounds: a task gives way when so much was ready at once.
+/// Creates a oneshot, waits for it, sends and receives; `rounds` times. The waker does nothing, so
+/// that no runtime is measured, except in one poll of a hundred rounds: a task gives way after many
+/// ready operations.
 pub(crate) async fn oneshot<P: QueuePeer>(rounds: u64) {
     let mut next = 0;
     let work = poll_fn(|task| {

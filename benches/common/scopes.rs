@@ -1,5 +1,5 @@
-//! What a runtime has for cancelling and for groups, and the workloads over it. `smol` has neither a timeout nor a group:
-//! it stands with what its users write, a race with a timer and `FuturesUnordered`.
+//! Cancellation and groups of each peer, and their workloads. `smol` has neither timeouts nor
+//! groups, so a race with a timer and `FuturesUnordered` are used, as its users do.
 
 use super::work::YieldOnce;
 use super::{Peer, Smol, Tokio, Wheelhouse};
@@ -11,20 +11,20 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::time::Duration;
 
-/// Long enough never to end here.
+/// Longer than any bench.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A peer whose tasks can be cancelled, bounded in time, and grouped.
+/// A peer with cancellation, timeouts and groups.
 pub(crate) trait ScopePeer: Peer {
-    /// Gives `future` at most `limit`.
+    /// Runs `future` with a time limit.
     fn timeout<F: Future>(limit: Duration, future: F) -> impl Future<Output = Option<F::Output>>;
-    /// Spawns a task that waits for ever, lets it begin, cancels it and waits until it is gone.
+    /// Spawns a task that waits forever, lets it begin, cancels it and waits until it has ended.
     fn spawn_and_cancel(&self) -> impl Future<Output = ()>;
-    /// Runs `count` children that yield once as a group.
+    /// Runs a group of `count` children that yield once.
     fn group(&self, count: usize) -> impl Future<Output = usize>;
 }
 
-/// What each child of a group does.
+/// The future of a child.
 async fn child(number: usize) -> usize {
     YieldOnce::default().await;
     black_box(number)
@@ -106,7 +106,7 @@ impl ScopePeer for Smol {
     }
 }
 
-/// Bounds a future that is ready at once; `rounds` times.
+/// Runs a timeout around a ready future; `rounds` times.
 pub(crate) async fn timeout_ready<P: ScopePeer>(_: &P, rounds: u64) {
     P::unbudgeted(async {
         for round in 0..rounds {
@@ -119,7 +119,7 @@ pub(crate) async fn timeout_ready<P: ScopePeer>(_: &P, rounds: u64) {
     .await;
 }
 
-/// Bounds a future that waits once; `rounds` times.
+/// Runs a timeout around a future that waits once; `rounds` times.
 pub(crate) async fn timeout_waiting<P: ScopePeer>(_: &P, rounds: u64) {
     for _ in 0..rounds {
         assert!(P::timeout(LONG, YieldOnce::default()).await.is_some());
@@ -140,7 +140,8 @@ pub(crate) async fn groups<P: ScopePeer>(peer: &P, count: usize, rounds: u64) {
     }
 }
 
-/// Makes a sleep inside of a catch point, polls it once and drops it; `rounds` times. Nobody else has catch points.
+/// Creates a sleep inside a catch point, polls it once and drops it; `rounds` times. Only this
+/// crate has catch points.
 pub(crate) async fn catch_sleep(rounds: u64) {
     let work = std::future::poll_fn(|cx| {
         for n in 0..rounds {

@@ -1,4 +1,4 @@
-//! How criterion measures here: short, without plots, so that the whole set stays within minutes.
+//! The settings of criterion: short runs without plots, so that all benches take minutes.
 
 use super::{Peer, work};
 use criterion::measurement::WallTime;
@@ -6,7 +6,7 @@ use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Criterion with this house's times; the command line may still change them.
+/// Returns criterion with these settings, which the command line may change.
 pub(crate) fn criterion() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(300))
@@ -16,7 +16,7 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// A group for one workload, of which one iteration is `operations` operations.
+/// Creates a group for one workload, whose iteration has `operations` operations.
 pub(crate) fn group<'c>(
     c: &'c mut Criterion,
     workload: &str,
@@ -27,7 +27,7 @@ pub(crate) fn group<'c>(
     group
 }
 
-/// One workload on one peer, by the CPU time of its thread; one iteration is `operations` operations.
+/// Measures the CPU time of one workload on one peer; an iteration has `operations` operations.
 pub(crate) fn measure<P: Peer>(
     c: &mut Criterion,
     workload: &str,
@@ -42,7 +42,7 @@ pub(crate) fn measure<P: Peer>(
     group.finish();
 }
 
-/// The same for a workload of which a single iteration takes long.
+/// The same for a workload with a long iteration.
 pub(crate) fn long_group<'c>(
     c: &'c mut Criterion,
     workload: &str,

@@ -1,5 +1,5 @@
-//! The locks, semaphores and events of each peer, and the workloads over them. `smol` stands for `async-lock` and
-//! `event-listener` on its executor. tokio has no event: its `Notify` comes nearest.
+//! The locks, semaphores and events of each peer, and their workloads. `smol` uses `async-lock` and
+//! `event-listener` on its executor. tokio has no event, so its `Notify` is used.
 
 use super::work::YieldOnce;
 use super::{Peer, Smol, Tokio, Wheelhouse};
@@ -19,19 +19,19 @@ pub(crate) trait SyncPeer: Peer {
     /// An event.
     type Event: 'static;
 
-    /// Makes a lock.
+    /// Creates a lock.
     fn new_lock() -> Self::Lock;
     /// Waits for it.
     fn lock(lock: &Self::Lock) -> impl Future<Output = impl DerefMut<Target = u64>>;
-    /// Makes a semaphore.
+    /// Creates a semaphore.
     fn new_semaphore(permits: usize) -> Self::Semaphore;
-    /// Waits for a permit.
+    /// Acquires a permit.
     fn acquire(semaphore: &Self::Semaphore) -> impl Future<Output = impl Sized>;
-    /// Makes an event.
+    /// Creates an event.
     fn new_event() -> Self::Event;
     /// Waits for it.
     fn wait(event: &Self::Event) -> impl Future<Output = ()>;
-    /// Lets all go that wait, and nobody who comes later.
+    /// Wakes all present waiters, but no later ones.
     fn set(event: &Self::Event);
 }
 
@@ -143,7 +143,7 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Takes a free lock and gives it back; `rounds` times.
+/// Acquires and releases a free lock; `rounds` times.
 pub(crate) async fn lock_free<P: SyncPeer>(rounds: u64) {
     let lock = black_box(P::new_lock());
     let work = async {
@@ -155,8 +155,8 @@ pub(crate) async fn lock_free<P: SyncPeer>(rounds: u64) {
     P::unbudgeted(work).await;
 }
 
-/// Waits for a lock that is held, which is then given back; `rounds` times. One poll has a hundred of
-/// them, as a task gives way when more was ready at once.
+/// Waits for a lock that is held and then released; `rounds` times. One poll has a hundred of them,
+/// as a task gives way after many ready operations.
 pub(crate) async fn lock_handed<P: SyncPeer>(rounds: u64) {
     let lock = black_box(P::new_lock());
     let mut next = 0;
@@ -184,7 +184,7 @@ pub(crate) async fn lock_handed<P: SyncPeer>(rounds: u64) {
     P::unbudgeted(work).await;
 }
 
-/// Has `tasks` tasks take one lock `rounds` times each, and yield while they have it.
+/// Lets `tasks` tasks acquire one lock `rounds` times each, and yield while they hold it.
 pub(crate) async fn lock_tasks<P: SyncPeer>(peer: &P, tasks: usize, rounds: u64) {
     let lock = Rc::new(P::new_lock());
     let start = |_| {
@@ -204,7 +204,7 @@ pub(crate) async fn lock_tasks<P: SyncPeer>(peer: &P, tasks: usize, rounds: u64)
     assert_eq!(*P::lock(&lock).await, tasks as u64 * rounds);
 }
 
-/// Takes a permit that is free and gives it back; `rounds` times.
+/// Acquires and releases a free permit; `rounds` times.
 pub(crate) async fn semaphore_free<P: SyncPeer>(rounds: u64) {
     let semaphore = black_box(P::new_semaphore(2));
     let work = async {
@@ -215,7 +215,7 @@ pub(crate) async fn semaphore_free<P: SyncPeer>(rounds: u64) {
     P::unbudgeted(work).await;
 }
 
-/// Has `tasks` tasks take one of ten permits `rounds` times each, and yield while they have it.
+/// Lets `tasks` tasks acquire one of ten permits `rounds` times each, and yield while they hold it.
 pub(crate) async fn semaphore_tasks<P: SyncPeer>(peer: &P, tasks: usize, rounds: u64) {
     let semaphore = Rc::new(P::new_semaphore(10));
     let start = |_| {
@@ -233,7 +233,7 @@ pub(crate) async fn semaphore_tasks<P: SyncPeer>(peer: &P, tasks: usize, rounds:
     }
 }
 
-/// Has `count` wait for an event, which is then set; `rounds` times.
+/// Lets `count` waiters wait for an event, which is then set; `rounds` times.
 pub(crate) async fn event<P: SyncPeer>(count: usize, rounds: u64) {
     let event = black_box(P::new_event());
     let work = poll_fn(|_| {

@@ -1,5 +1,6 @@
 //! The workloads, each written once over [`Peer`]. They run in a task (see [`drive`]), check their
-//! results and do `rounds` times the same, so that two lengths of one differ by its operations alone.
+//! results and do `rounds` times the same, so that two lengths of one differ by its operations
+//! alone.
 
 use super::{Peer, cpu};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -332,7 +333,8 @@ pub(crate) async fn echo_one<P: Peer>(mut stream: P::Stream) -> usize {
     }
 }
 
-/// Accepts `connections` clients and echoes until all have gone; returns how many bytes went through.
+/// Accepts `connections` clients and echoes until all have gone; returns how many bytes went
+/// through.
 pub(crate) async fn echo_all<P: Peer>(
     peer: &P,
     listener: &P::Listener,

@@ -1,11 +1,13 @@
-//! Queries in parallel, and transactions that roll back when they are cancelled: tokio-postgres, as one would use asyncpg.
+//! Parallel queries with tokio-postgres, and transactions that roll back when they are cancelled.
 //!
-//! It shows three things. Several queries at once over one connection travel together, and do not wait for each other's
-//! answers. Over several connections the server works on them at the same time. And a transaction that is cut off, here by
-//! a timeout, asks the server to stop, rolls back with awaits, and only then lets go; a Ctrl-C does the same at any time.
+//! The program shows three things. Several queries over one connection are sent together, without
+//! waiting for earlier answers. Queries over several connections run in parallel on the server. And
+//! a transaction that is cancelled, here by a timeout, stops its query on the server and rolls back
+//! with awaits, before the code after the timeout continues. Ctrl-C has the same effect at any
+//! time.
 //!
-//! asyncpg says `asyncio.gather(*(pool.fetchval(..) for ..))`, and `async with connection.transaction():` inside an
-//! `async with asyncio.timeout(..):`.
+//! In asyncio with asyncpg, this is `asyncio.gather(*(pool.fetchval(…) for …))`, and `async with
+//! connection.transaction():` inside `async with asyncio.timeout(…):`.
 
 use std::time::Duration;
 use std::{env, process::ExitCode};
@@ -16,33 +18,32 @@ use wheelhouse_ecosystem::postgres::{Cluster, Error, Peer, Session, transaction}
 const USAGE: &str = "\
 usage: database [QUERIES [SECONDS]]
 
-Sends QUERIES queries at once to PostgreSQL: first quick ones over one connection, then
-each over a connection of its own and SECONDS long. Then it moves money in a transaction
-that takes too long and is rolled back.
+Sends QUERIES queries to PostgreSQL: first quick ones over one connection, then slow ones of
+SECONDS seconds, each over its own connection. Then it transfers money in a transaction that
+exceeds its time limit and is rolled back.
 
-It talks to the server that DATABASE_URL names, as postgres://me@localhost/mine or
-host=/run/postgresql user=me. Without that it starts a server of its own in a temporary
-folder, which goes away in the end and on Ctrl-C (a second Ctrl-C does not wait for
-that); for that PostgreSQL must be installed.
+It uses the server of DATABASE_URL, such as postgres://me@localhost/mine or
+host=/run/postgresql user=me. Without DATABASE_URL it starts a server in a temporary folder,
+which needs an installed PostgreSQL. The server and the folder are removed in the end and on
+Ctrl-C; a second Ctrl-C does not wait for that.
 
-  QUERIES     how many queries, 1 to 100; 10 if not given
-  SECONDS     how long each of the slow ones takes; 0.5 if not given
+  QUERIES     the number of queries, from 1 to 100; the default is 10
+  SECONDS     the duration of a slow query; the default is 0.5
   -h, --help  print this text";
 
-/// What the arguments say.
 #[derive(Clone, Copy)]
 struct Settings {
     queries: i32,
     seconds: f64,
 }
 
-/// How to reach the server: all connections take these in turn.
+/// The ways to reach the server. Connections use them in turn.
 struct Server {
     ways: Vec<Config>,
 }
 
 impl Server {
-    /// Connects by one of the ways.
+    /// Connects in the next way.
     async fn connect(&self, number: i32) -> Result<Session, Error> {
         let place = usize::try_from(number).unwrap_or(0) % self.ways.len();
         Session::connect(&self.ways[place]).await
@@ -62,7 +63,7 @@ async fn show(server: &Server, settings: Settings) -> Result<(), Error> {
     too_slow(server, settings.seconds).await
 }
 
-/// Quick queries, one after the other and at once.
+/// Runs quick queries one after the other, then all at once.
 async fn one_connection(server: &Server, queries: i32) -> Result<(), Error> {
     let session = server.connect(0).await?;
     let square = session.prepare("SELECT $1::int * $1::int").await?;
@@ -78,7 +79,7 @@ async fn one_connection(server: &Server, queries: i32) -> Result<(), Error> {
     let in_turn = time::now() - start;
 
     let start = time::now();
-    // All of them borrow the one session; the results come in the order of the queries.
+    // All futures borrow one session. The results come in the order of the queries.
     let squares = try_gather((1..=queries).map(&fetch).collect::<Vec<_>>()).await?;
     let at_once = time::now() - start;
     let sum: i32 = squares.iter().sum();
@@ -88,14 +89,14 @@ async fn one_connection(server: &Server, queries: i32) -> Result<(), Error> {
     session.close().await
 }
 
-/// Slow queries, each over its own connection.
+/// Runs slow queries, each over its own connection.
 async fn many_connections(server: &Server, settings: Settings) -> Result<(), Error> {
     let Settings { queries, seconds } = settings;
     println!("{queries} queries of {seconds} s over as many connections ...");
     let start = time::now();
     let fetch = async |number| {
         let mut session = server.connect(number).await?;
-        // In a transaction, so that a Ctrl-C stops it on the server, too.
+        // In a transaction, so that Ctrl-C also stops the query on the server.
         transaction(&mut session, async |tx| {
             tx.execute("SELECT pg_sleep($1)", &[&seconds]).await?;
             Ok::<_, Error>(())
@@ -113,7 +114,7 @@ async fn many_connections(server: &Server, settings: Settings) -> Result<(), Err
     Ok(())
 }
 
-/// A transaction that has to give up.
+/// Runs a transaction that exceeds its time limit.
 async fn too_slow(server: &Server, seconds: f64) -> Result<(), Error> {
     let mut session = server.connect(0).await?;
     let accounts = "CREATE TEMP TABLE account (name text, euros int);
@@ -129,12 +130,12 @@ async fn too_slow(server: &Server, seconds: f64) -> Result<(), Error> {
         Ok(done) => done?,
         Err(elapsed) => println!("given up after {limit:.1?}: {elapsed}"),
     }
-    // The same connection goes on.
+    // The connection can be used again.
     println!("in the end: {}", balance(&session).await?);
     session.close().await
 }
 
-/// Moves money, slowly.
+/// Transfers money, slowly.
 async fn transfer(session: &mut Session, seconds: f64) -> Result<(), Error> {
     let moving = transaction(session, async |tx| {
         let change = "UPDATE account SET euros = euros + $2 WHERE name = $1";
@@ -146,7 +147,7 @@ async fn transfer(session: &mut Session, seconds: f64) -> Result<(), Error> {
     match catch_cancel(moving).await {
         Ok(done) => done,
         Err(cancelled) => {
-            // The server has rolled back by now. Awaits are allowed here; nothing cuts this off but five seconds.
+            // The server has rolled back by now. The code after a catch point may await.
             let looking = shield(timeout(Duration::from_secs(5), balance(session)));
             if let Ok(Ok(balance)) = looking.await {
                 println!("rolled back ({cancelled}): {balance}");
@@ -156,19 +157,19 @@ async fn transfer(session: &mut Session, seconds: f64) -> Result<(), Error> {
     }
 }
 
-/// Who has how much.
+/// Returns the balance of all accounts.
 async fn balance(session: &Session) -> Result<String, Error> {
     let query = "SELECT string_agg(name || ' has ' || euros, ', ' ORDER BY name) FROM account";
     Ok(session.query_one(query, &[]).await?.get(0))
 }
 
-/// Shows it all with the server that is named, or one of our own.
+/// Runs all demonstrations, with the server of DATABASE_URL or one of our own.
 async fn run(url: Option<Config>, settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(config) = url {
         let ways = vec![config];
         return Ok(show(&Server { ways }, settings).await?);
     }
-    println!("DATABASE_URL is not set: starting a server of our own");
+    println!("DATABASE_URL is not set: starting a server");
     let with_server = Cluster::run(async |cluster| {
         println!("its files are in {}", cluster.folder().display());
         let ways = vec![cluster.tcp(), cluster.unix()];
@@ -185,7 +186,6 @@ async fn run(url: Option<Config>, settings: Settings) -> Result<(), Box<dyn std:
     Ok(())
 }
 
-/// What the arguments say, or what is wrong with them.
 fn settings(arguments: &[&str]) -> Result<Settings, String> {
     let (queries, seconds) = match *arguments {
         [] => ("10", "0.5"),
@@ -197,18 +197,22 @@ fn settings(arguments: &[&str]) -> Result<Settings, String> {
         .parse()
         .ok()
         .filter(|number| (1..=100).contains(number));
-    // An hour is long enough, and no number that a clock cannot count.
+    // An upper limit that every clock can represent.
     let length = seconds
         .parse()
         .ok()
         .filter(|length| (0.0..=3600.0).contains(length));
     Ok(Settings {
-        queries: number.ok_or(format!("not a number of queries from 1 to 100: {queries}"))?,
-        seconds: length.ok_or(format!("not a number of seconds up to 3600: {seconds}"))?,
+        queries: number.ok_or(format!(
+            "QUERIES must be a number from 1 to 100, not `{queries}`"
+        ))?,
+        seconds: length.ok_or(format!(
+            "SECONDS must be a number up to 3600, not `{seconds}`"
+        ))?,
     })
 }
 
-/// The server that the environment names, if it names one.
+/// Returns the server of DATABASE_URL, if it is set.
 fn url() -> Result<Option<Config>, String> {
     match env::var("DATABASE_URL") {
         Err(env::VarError::NotPresent) => Ok(None),
@@ -238,7 +242,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // On Ctrl-C main is cancelled: what runs rolls back, the server is stopped, its folder removed.
+    // Ctrl-C cancels main: transactions roll back, the server is stopped and its folder removed.
     let outcome = match Runtime::builder().cancel_on_ctrl_c().build() {
         Ok(runtime) => runtime.block_on(run(url, settings)),
         Err(error) => Err(error.into()),

@@ -1,4 +1,4 @@
-//! What the examples and tests of this package share.
+//! Code that the examples and tests of this package share: an HTTP server, TLS, and PostgreSQL.
 
 pub mod postgres;
 pub mod quic;

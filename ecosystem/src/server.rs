@@ -1,16 +1,17 @@
-//! An HTTP server: hyper's protocols, and around them what hyper leaves to its users. Connections
-//! are accepted, each in a task of its own, the silent ones are closed, and it ends well.
+//! An HTTP server: the protocols of hyper, with a task for each connection, time limits and a
+//! graceful shutdown.
 //!
 //! ```text
-//!   serve ── task group ─┬─ accept: one child for each connection
-//!                        ├─ child ── awaits ── task: TLS, then HTTP/1 or HTTP/2, whichever the client begins with
-//!                        └─ ...
-//!   `stop` is done ──▶ no new connections ──▶ the open ones finish what was asked ──▶ deadline: they are cancelled
+//!   serve ── task group ─┬─ accept: spawns a child for each connection
+//!                        ├─ child ── awaits ── task: TLS, HTTP/1 or HTTP/2
+//!                        └─ …
+//!   `stop` is done ──▶ no new connections ──▶ requests in flight finish
+//!                  ──▶ deadline: the remaining connections are cancelled
 //! ```
 //!
-//! A handler may panic. A group passes a child's panic to its parent, so the connection is not the
-//! child but a task that the child awaits: the panic ends that task, and with it one connection (in
-//! HTTP/2 one request). A cancelled child cancels its task, and waits for it.
+//! A handler may panic. A group passes the panic of a child to its parent, so the child only awaits
+//! another task that serves the connection. The panic then ends that task and one connection (in
+//! HTTP/2 one request). A cancelled child cancels its task and waits for it.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -34,28 +35,28 @@ use wheelhouse::net::{TcpListener, TcpStream};
 use wheelhouse::sync::Event;
 use wheelhouse::{TaskGroup, sleep, spawn, task_group, timeout};
 
-/// How long a client may take for the head of a request, if nothing else is said.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The default time limit for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait when a connection cannot be accepted: file descriptors come back with time only.
+/// The pause after a failed accept: descriptors become free only with time.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a connection fails with.
+/// The error of a connection.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// A server whose requests are answered by a function; what that captures need not be `Send`.
+/// A server that answers requests with a function, whose captures need not be `Send`.
 pub struct Server<H> {
-    /// Gives the future of a response.
+    /// Returns the future of a response.
     handler: H,
-    /// hyper's protocols and their settings.
+    /// The protocols of hyper, and their settings.
     protocols: Builder<Executor>,
-    /// How long a client may take for the head of a request.
-    patience: Duration,
-    /// What encrypts connections, if anything does.
+    /// The time limit for the head of a request.
+    head_timeout: Duration,
+    /// The TLS settings, if connections are encrypted.
     tls: Option<TlsAcceptor>,
-    /// Set when connections are to end.
+    /// Set when connections have to end.
     stopping: Event,
-    /// How many connections are open.
+    /// The number of open connections.
     open: Cell<usize>,
     /// Set while no connection is open.
     idle: Event,
@@ -65,14 +66,14 @@ pub struct Server<H> {
 struct Open<H>(Rc<Server<H>>);
 
 impl<H> Server<H> {
-    /// A server that answers requests by this function.
+    /// Creates a server that answers requests with this function.
     pub fn new(handler: H) -> Self {
         let idle = Event::new();
         idle.set();
         Self {
             handler,
-            protocols: protocols(PATIENCE),
-            patience: PATIENCE,
+            protocols: protocols(HEAD_TIMEOUT),
+            head_timeout: HEAD_TIMEOUT,
             tls: None,
             stopping: Event::new(),
             open: Cell::new(0),
@@ -80,17 +81,17 @@ impl<H> Server<H> {
         }
     }
 
-    /// Closes connections whose client takes longer than this for the head of a request.
+    /// Sets the time limit for the head of a request. A slower connection is closed.
     #[must_use]
-    pub fn patience(self, patience: Duration) -> Self {
+    pub fn head_timeout(self, head_timeout: Duration) -> Self {
         Self {
-            protocols: protocols(patience),
-            patience,
+            protocols: protocols(head_timeout),
+            head_timeout,
             ..self
         }
     }
 
-    /// Encrypts all connections.
+    /// Encrypts all connections with TLS.
     #[must_use]
     pub fn tls(self, tls: TlsAcceptor) -> Self {
         Self {
@@ -99,7 +100,7 @@ impl<H> Server<H> {
         }
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn open(&self) -> usize {
         self.open.get()
     }
@@ -107,12 +108,12 @@ impl<H> Server<H> {
     /// Waits until no connection is open.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// Dropping the future loses nothing.
     pub async fn all_closed(&self) {
         self.idle.wait().await;
     }
 
-    /// Counts a connection until what this gives is dropped.
+    /// Counts a connection until the result is dropped.
     fn enter(self: Rc<Self>) -> Open<H> {
         self.open.update(|open| open + 1);
         self.idle.clear();
@@ -136,11 +137,11 @@ where
     F: Future<Output = Response<B>> + 'static,
     B: Body<Error: Into<Failure>> + 'static,
 {
-    /// Serves until `stop` is done; then finishes what was asked for, within `deadline`. Gives how many connections had to be
-    /// cut off then.
+    /// Serves until `stop` is done. Then accepts no new connections and lets requests in flight
+    /// finish within `deadline`. Returns the number of connections that were cancelled after that.
     ///
     /// # Cancel safety
-    /// When it is cancelled, so are all connections.
+    /// If the future is cancelled, so are all connections.
     pub async fn serve(
         self: &Rc<Self>,
         listener: TcpListener,
@@ -176,10 +177,10 @@ where
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let server = Rc::clone(self);
-                    // How it ended is its client's business; of a panic the hook has told.
+                    // Errors of a connection concern only its client. The hook has printed a panic.
                     group.spawn(async { drop(spawn(server.converse(stream)).await) });
                 }
-                // That client gave up: the next one may be there.
+                // The client has closed the connection already. Another one may wait.
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     eprintln!("cannot accept: {error}");
@@ -195,8 +196,9 @@ where
         let server = &open.0;
         let asked = Rc::new(Event::new());
         let silence = pin!(async {
-            // hyper's own timeout begins with HTTP: not yet in the TLS handshake, nor before the protocol is known.
-            if timeout(server.patience, asked.wait()).await.is_ok() {
+            // The timeout of hyper starts with HTTP, after the TLS handshake and the detection of
+            // the protocol.
+            if timeout(server.head_timeout, asked.wait()).await.is_ok() {
                 pending().await
             }
         });
@@ -204,18 +206,18 @@ where
         select(talk, silence).await;
     }
 
-    /// Talks, by TLS if the server has it.
+    /// Serves a connection, with TLS if the server uses it.
     async fn secure(&self, stream: TcpStream, asked: &Rc<Event>) -> Result<(), Failure> {
-        // Answers are written as a whole: nothing is gained by waiting for more.
+        // Answers are written as a whole, so a delay has no use.
         stream.set_nodelay(true)?;
         match &self.tls {
             None => self.talk(Io::vectored(stream), asked).await,
-            // In a box: it is twice as large as all the rest, and most servers have a proxy for it.
+            // Boxed, as it is twice as large as the rest, and most servers have a proxy for TLS.
             Some(tls) => Box::pin(self.talk_by_tls(tls, stream, asked)).await,
         }
     }
 
-    /// Shakes hands, and talks.
+    /// Completes the TLS handshake and serves the connection.
     async fn talk_by_tls(
         &self,
         tls: &TlsAcceptor,
@@ -230,7 +232,7 @@ where
         self.talk(Io::new(stream?), asked).await
     }
 
-    /// Talks HTTP to the end of the connection, or until the server stops.
+    /// Serves HTTP until the connection ends or the server stops.
     async fn talk<S>(&self, stream: S, asked: &Rc<Event>) -> Result<(), Failure>
     where
         S: Read + Write + Unpin + 'static,
@@ -253,15 +255,18 @@ where
     }
 }
 
-/// The protocols, by wheelhouse's clock and with its tasks.
-fn protocols(patience: Duration) -> Builder<Executor> {
+/// Returns the protocols with the clock and the tasks of wheelhouse.
+fn protocols(head_timeout: Duration) -> Builder<Executor> {
     let mut protocols = Builder::new(Executor);
     protocols
         .http1()
         .timer(Timer)
-        .header_read_timeout(patience)
+        .header_read_timeout(head_timeout)
         .pipeline_flush(true);
-    protocols.http2().timer(Timer).keep_alive_interval(patience);
+    protocols
+        .http2()
+        .timer(Timer)
+        .keep_alive_interval(head_timeout);
     protocols
 }
 
@@ -269,7 +274,7 @@ impl<H> fmt::Debug for Server<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("open", &self.open())
-            .field("patience", &self.patience)
+            .field("head_timeout", &self.head_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! TLS by rustls: a certificate made on the spot, and what accepts and makes connections.
+//! TLS with rustls: a self-signed certificate, acceptors and connectors.
 
 use std::sync::Arc;
 
@@ -7,20 +7,18 @@ use futures_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use futures_rustls::{TlsAcceptor, TlsConnector};
 use rcgen::{Certificate, CertifiedKey, KeyPair, generate_simple_self_signed};
 
-/// A certificate that vouches for itself, and its key: for servers on this machine.
+/// A self-signed certificate and its key, for servers on this machine.
 #[derive(Debug)]
 pub struct Identity {
-    /// The certificate.
     certificate: Certificate,
-    /// Its key.
     key: KeyPair,
 }
 
 impl Identity {
-    /// Makes a certificate for these names.
+    /// Creates a certificate for these names.
     ///
     /// # Errors
-    /// When a name is none, or the system has no randomness.
+    /// If a name is invalid, or the system has no randomness.
     pub fn new(names: &[&str]) -> Result<Self, rcgen::Error> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names)?;
@@ -30,17 +28,17 @@ impl Identity {
         })
     }
 
-    /// The certificate, for clients that are to trust it.
+    /// Returns the certificate, for clients that have to trust it.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         self.certificate.der()
     }
 
-    /// The certificate as text, as other programs read it from a file.
+    /// Returns the certificate as PEM text, which other programs read from a file.
     pub fn certificate_pem(&self) -> String {
         self.certificate.pem()
     }
 
-    /// The key as text.
+    /// Returns the key as PEM text.
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
@@ -50,7 +48,7 @@ impl Identity {
         self.key.serialize_der()
     }
 
-    /// What accepts connections with this certificate, for HTTP/2 and HTTP/1.1.
+    /// Returns an acceptor for connections with this certificate, for HTTP/2 and HTTP/1.1.
     ///
     /// # Errors
     /// Those of rustls.
@@ -65,7 +63,7 @@ impl Identity {
     }
 }
 
-/// What makes connections to servers that these roots vouch for, to talk one of these protocols.
+/// Returns a connector to servers whose certificates these roots sign, for one of these protocols.
 ///
 /// # Errors
 /// Those of rustls.
@@ -79,7 +77,7 @@ pub fn connector(roots: RootCertStore, protocols: &[&str]) -> Result<TlsConnecto
     Ok(Arc::new(config).into())
 }
 
-/// The cryptography.
+/// Returns the implementation of cryptography.
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }

@@ -1,8 +1,9 @@
 //! A pool of sqlx on wheelhouse: `cargo test -p wheelhouse-ecosystem --features sqlx --test sqlx`.
 //!
-//! sqlx has sockets and timers of its own: with `runtime-smol` those of async-io, whose thread watches them and wakes our
-//! tasks, and an executor with a thread that takes connections back into the pool. So it runs here as under any executor,
-//! with wakes from elsewhere; `!Send` tasks are no obstacle.
+//! sqlx has sockets and timers of its own: with `runtime-smol` those of async-io, whose thread
+//! watches them and wakes our tasks, and an executor with a thread that takes connections back into
+//! the pool. So it runs here as under any executor, with wakes from elsewhere; `!Send` tasks are no
+//! obstacle.
 
 use std::fs;
 use std::rc::Rc;

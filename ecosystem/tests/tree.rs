@@ -46,7 +46,8 @@ fn in_package(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The cells of the README's rows: library, version, line of Cargo.toml, and what shows that it works.
+/// The cells of the README's rows: library, version, line of Cargo.toml, and what shows that it
+/// works.
 fn rows(readme: &str) -> Vec<[String; 4]> {
     let section = between(readme, "## Runs on it\n", "| `cargo run")[0];
     let lines = section.lines().filter(|line| line.starts_with("| `"));

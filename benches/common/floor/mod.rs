@@ -1,5 +1,4 @@
-//! The floor as a peer: a hand-written executor with a heap of timers and a bare epoll, and nothing
-//! else. It says how much of a runtime's cost is there for something.
+//! The peer `floor`: a hand-written executor with a heap of timers and a bare epoll. It shows the lower bound of the cost of a runtime.
 
 mod sockets;
 mod task;
@@ -19,7 +18,7 @@ use timers::{Sleep, fire};
 /// The hand-written executor.
 pub(crate) struct Floor(Rc<Queue>);
 
-/// One look at timers and sockets, with a wait if there is nothing else to do.
+/// Checks timers and sockets, and waits if `idle`.
 fn turn(idle: bool) {
     let next = fire();
     sockets::turn(idle, next);

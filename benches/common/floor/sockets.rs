@@ -1,4 +1,4 @@
-//! The floor's sockets: one edge-triggered epoll registration each, with readiness remembered.
+//! The sockets of `floor`: one edge-triggered epoll registration each, with the readiness stored.
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,7 +15,7 @@ thread_local! {
     static SOCKETS: Sockets = Sockets::new().expect("epoll works");
 }
 
-/// Takes in what is ready; waits for at most `next` if the executor is idle, for ever without a `next`.
+/// Processes events. If the executor is idle, waits for at most `next`, or forever without it.
 pub(super) fn turn(idle: bool, next: Option<Duration>) {
     SOCKETS.with(|sockets| {
         if idle {
@@ -29,13 +29,13 @@ pub(super) fn turn(idle: bool, next: Option<Duration>) {
 /// One registered socket.
 #[derive(Default)]
 struct Source {
-    /// Whether a read may have something to give.
+    /// Whether a read may succeed.
     readable: Cell<bool>,
-    /// Whether the peer has ended or broken the stream.
+    /// Whether the peer has closed or broken the stream.
     closed: Cell<bool>,
-    /// Who waits for a read.
+    /// The waker of a waiting read.
     reader: Cell<Option<Waker>>,
-    /// Who waits for room to write.
+    /// The waker of a waiting write.
     writer: Cell<Option<Waker>>,
 }
 
@@ -47,7 +47,7 @@ struct Sockets {
     sources: RefCell<Vec<Option<Rc<Source>>>>,
     /// Numbers without a socket.
     free: RefCell<Vec<usize>>,
-    /// Room for what epoll says.
+    /// The buffer of events.
     events: RefCell<Vec<Event>>,
 }
 
@@ -93,7 +93,7 @@ impl Sockets {
         self.sources.borrow().len() == self.free.borrow().len()
     }
 
-    /// Takes in what is ready, waiting for at most `wait`; `None` waits for ever.
+    /// Processes events, and waits for at most `wait`; `None` waits forever.
     fn turn(&self, wait: Option<Duration>) {
         let zero = Timespec::default();
         if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
@@ -110,7 +110,7 @@ impl Sockets {
         }
     }
 
-    /// Notes one event and wakes whom it is for.
+    /// Stores the readiness of an event, and wakes the waiting tasks.
     fn dispatch(&self, event: &Event) {
         let (data, flags) = (event.data, event.flags);
         let index = data.u64() as usize;
@@ -131,7 +131,7 @@ impl Sockets {
     }
 }
 
-/// A registered socket that goes when it is dropped.
+/// A registered socket, which is removed when it is dropped.
 pub(crate) struct Socket<S> {
     /// The socket.
     inner: S,
@@ -186,7 +186,7 @@ impl Socket<TcpListener> {
         Ok((Self::new(listener)?, address))
     }
 
-    /// Takes in one connection.
+    /// Accepts one connection.
     pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Socket<TcpStream>>> {
         let accepted = self.readable(cx, TcpListener::accept);
         accepted.map(|accepted| {
@@ -198,7 +198,7 @@ impl Socket<TcpListener> {
 }
 
 impl Socket<TcpStream> {
-    /// Reads what is there; what does not fill the buffer was all there was.
+    /// Reads available bytes. A read that does not fill the buffer has emptied the socket.
     pub(super) fn poll_read(
         &self,
         cx: &mut Context<'_>,
@@ -213,7 +213,7 @@ impl Socket<TcpStream> {
         got
     }
 
-    /// Writes all of `bytes` and moves it on meanwhile.
+    /// Writes all `bytes`.
     pub(super) fn poll_write_all(
         &self,
         cx: &mut Context<'_>,

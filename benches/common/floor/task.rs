@@ -1,14 +1,16 @@
-//! The lower bound: a hand-written executor for one thread with nothing that a task could do without.
+//! The executor of `floor`, for one thread, with nothing that a task can do without.
 //!
 //! A task is an `Rc` with its future or output, a flag and the joiner's waker; the run queue is a
-//! `VecDeque`. It cannot cancel, has no join errors, lets panics through, and its wakers **must not**
-//! leave the thread (their type cannot say so): the benches that wake from another thread leave it out.
+//! `VecDeque`. It cannot cancel, has no join errors, lets panics through, and its wakers **must
+//! not** leave the thread (their type cannot say so): the benches that wake from another thread
+//! leave it out.
 //!
 //! # Rules that the unsafe blocks rest on
 //! 1. A task's waker holds one strong count of the `Rc<Task<F>>` that its pointer came from.
 //! 2. A `Task` never leaves its `Rc`, and its future is dropped where it lies: it is pinned.
-//! 3. No waker leaves the thread, and no reference into an `UnsafeCell` here is alive while user code
-//!    runs, but for the future while it is polled; a task that awaits itself is nobody's workload.
+//! 3. No waker leaves the thread, and no reference into an `UnsafeCell` here is alive while user
+//!    code runs, but for the future while it is polled; a task that awaits itself is nobody's
+//!    workload.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, UnsafeCell};
@@ -21,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
-/// How many tasks run before timers and sockets are looked at.
+/// The number of tasks that run between two checks of timers and sockets.
 const BATCH: usize = 64;
 
 /// The tasks that are ready, first in first out.
@@ -42,27 +44,27 @@ trait Await<T> {
 
 /// One spawned future.
 struct Task<F: Future> {
-    /// Where a wake puts the task.
+    /// The run queue.
     queue: Rc<Queue>,
-    /// Whether it is there already.
+    /// Whether the task is in the queue.
     queued: Cell<bool>,
-    /// Who awaits the output.
+    /// The waker of the code that awaits the output.
     joiner: Cell<Option<Waker>>,
     /// The future, its output, or neither.
     stage: UnsafeCell<Stage<F>>,
 }
 
-/// How far a task has come.
+/// The state of a task.
 enum Stage<F: Future> {
-    /// Not at its end.
+    /// Not done.
     Running(F),
-    /// At its end, not awaited.
+    /// Done, and not awaited.
     Done(F::Output),
     /// Awaited.
     Taken,
 }
 
-/// The one who awaits a task.
+/// The join handle.
 pub(crate) struct Handle<T>(Rc<dyn Await<T>>);
 
 impl<T> Future for Handle<T> {
@@ -80,12 +82,12 @@ impl Queue {
         Handle(task)
     }
 
-    /// Starts a task that nobody awaits.
+    /// Spawns a task that is not awaited.
     pub(super) fn detach<F: Future + 'static>(self: &Rc<Self>, future: F) {
         drop(self.start(future));
     }
 
-    /// Makes a task and queues it.
+    /// Creates a task and queues it.
     fn start<F: Future + 'static>(self: &Rc<Self>, future: F) -> Rc<Task<F>> {
         let task = Rc::new(Task {
             queue: Rc::clone(self),
@@ -118,7 +120,7 @@ impl Queue {
         queue.is_empty()
     }
 
-    /// Drives `main` and the tasks; `turn(idle)` looks at timers and sockets, and waits if `idle`.
+    /// Runs `main` and the tasks. `turn(idle)` checks timers and sockets, and waits if `idle`.
     pub(super) fn block_on<F: Future>(&self, main: F, mut turn: impl FnMut(bool)) -> F::Output {
         let mut main = pin!(main);
         let flag = Arc::new(Flag(AtomicBool::new(true)));

@@ -1,4 +1,4 @@
-//! The floor's timers: a `BinaryHeap` of deadlines and a slab of wakers.
+//! The timers of `floor`: a `BinaryHeap` of deadlines and a slab of wakers.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -13,24 +13,24 @@ thread_local! {
     static TIMERS: RefCell<Timers> = const { RefCell::new(Timers::NONE) };
 }
 
-/// A place among the timers.
+/// The key of a timer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    /// Which slot.
+    /// The slot.
     index: u32,
-    /// Whose turn in that slot.
+    /// The generation of the slot.
     generation: u32,
 }
 
-/// What a slot holds.
+/// A slot.
 struct Slot {
-    /// Counts the slot's users.
+    /// The generation, increased for each use.
     generation: u32,
-    /// Whom to wake; nobody once it has fired.
+    /// The waker; `None` after the timer has fired.
     waker: Option<Waker>,
 }
 
-/// A heap of deadlines; entries of dropped sleeps stay until they are the half of it.
+/// A heap of deadlines. Entries of dropped sleeps stay until they are half of it.
 struct Timers {
     /// The deadlines, the next first.
     heap: BinaryHeap<Reverse<(Instant, Place)>>,
@@ -51,7 +51,7 @@ impl Timers {
         stale: 0,
     };
 
-    /// Enters a sleep.
+    /// Adds a sleep.
     fn insert(&mut self, deadline: Instant, waker: Waker) -> Place {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
@@ -68,7 +68,7 @@ impl Timers {
         place
     }
 
-    /// Takes a sleep out; returns its waker if it had not fired.
+    /// Removes a sleep, and returns its waker if it has not fired.
     fn remove(&mut self, place: Place) -> Option<Waker> {
         let slot = &mut self.slots[place.index as usize];
         slot.generation = slot.generation.wrapping_add(1);
@@ -81,7 +81,7 @@ impl Timers {
         waker
     }
 
-    /// Throws stale entries out once they are the half.
+    /// Removes stale entries if they are half of the heap.
     fn sweep(&mut self) {
         if self.stale > 64 && self.stale * 2 > self.heap.len() {
             let slots = &self.slots;
@@ -92,7 +92,7 @@ impl Timers {
         }
     }
 
-    /// Takes the next waker that is due at `now`.
+    /// Removes the next waker that is due at `now`.
     fn pop(&mut self, now: Instant) -> Option<Waker> {
         while let Some(&Reverse((deadline, place))) = self.heap.peek() {
             if deadline > now {
@@ -109,11 +109,11 @@ impl Timers {
     }
 }
 
-/// A sleep of the floor.
+/// A sleep.
 pub(crate) struct Sleep {
-    /// When it ends.
+    /// The deadline.
     deadline: Instant,
-    /// Where it is entered.
+    /// Its key.
     place: Cell<Option<Place>>,
 }
 
@@ -159,7 +159,7 @@ impl Drop for Sleep {
     }
 }
 
-/// Wakes all that is due; returns how long until the next deadline, zero if somebody was woken.
+/// Wakes all tasks that are due. Returns the time to the next deadline, or zero if a task was woken.
 pub(super) fn fire() -> Option<Duration> {
     if TIMERS.with_borrow(|timers| timers.heap.is_empty()) {
         return None;

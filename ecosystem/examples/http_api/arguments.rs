@@ -1,4 +1,4 @@
-//! What was asked for on the command line.
+//! The command line.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,27 +6,26 @@ use std::time::Duration;
 pub(crate) const USAGE: &str = "\
 usage: http_api [ADDRESS [DEADLINE]]
 
-Keeps notes, and gives them over HTTP as JSON, until Ctrl-C:
+Stores notes in memory and serves them over HTTP as JSON, until Ctrl-C:
 
-  GET /notes          all of them
-  POST /notes         makes one of {\"text\": \"...\"}
-  GET /notes/1        this one
-  DELETE /notes/1     deletes it
-  GET /slow/2.5       an answer after 2.5 seconds
+  GET /notes          lists all notes
+  POST /notes         creates a note from {\"text\": \"...\"}
+  GET /notes/1        returns a note
+  DELETE /notes/1     deletes a note
+  GET /slow/2.5       answers after 2.5 seconds
 
-  ADDRESS     an IP address and a port, as 127.0.0.1:8080 (taken if none is given)
-              or [::1]:8080; port 0 lets the system choose a free one
-  DEADLINE    how many seconds after Ctrl-C the requests in flight may take; 10 if not given
+  ADDRESS     an IP address and a port, such as 127.0.0.1:8080 (the default) or [::1]:8080;
+              port 0 lets the system choose a free one
+  DEADLINE    the time for requests in flight after Ctrl-C, in seconds; the default is 10
   -h, --help  print this text";
 
 pub(crate) struct Settings {
-    /// Where to listen.
     pub(crate) address: SocketAddr,
-    /// How long requests may take after Ctrl-C.
+    /// The time for requests after Ctrl-C.
     pub(crate) deadline: Duration,
 }
 
-/// Gives the settings, or nothing where help was asked for, or what is wrong.
+/// Returns the settings; `None` for `--help`; or a message about wrong arguments.
 pub(crate) fn parse(arguments: &[String]) -> Result<Option<Settings>, String> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (address, deadline) = match arguments[..] {
@@ -39,7 +38,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Option<Settings>, String> {
     let unknown = |_| format!("not an IP address with a port: {address}");
     Ok(Some(Settings {
         address: address.parse().map_err(unknown)?,
-        deadline: seconds(deadline).ok_or(format!("not a number of seconds: {deadline}"))?,
+        deadline: seconds(deadline).ok_or(format!(
+            "DEADLINE must be a number of seconds, not `{deadline}`"
+        ))?,
     }))
 }
 

@@ -1,8 +1,9 @@
-//! A small HTTP API by axum: notes that are made, listed, read and deleted, as JSON.
+//! A small HTTP API with axum: notes are created, listed, read and deleted, as JSON.
 //!
-//! axum asks that what handlers share may go to other threads, and here it never does: the notes are a plain `Rc` of a
-//! `RefCell`, in a wrapper that says so and checks it ([`notes`]). Ctrl-C ends the server well: it takes no new connections,
-//! requests in flight finish within a deadline, and the rest is cut off. asyncio programs do this with aiohttp's
+//! axum requires that the state of its handlers is `Send`. Here it is an `Rc` in a wrapper that
+//! panics on other threads ([`notes`]); there is one thread, so it never does. On Ctrl-C the server
+//! shuts down gracefully: it accepts no new connections, requests in flight finish within a
+//! deadline, and the remaining connections are closed. In asyncio with aiohttp, this is
 //! `web.Application` and `shutdown_timeout`.
 //!
 //! ```sh
@@ -32,7 +33,7 @@ use wheelhouse::{run, signal, sleep};
 use wheelhouse_ecosystem::server::Server;
 
 async fn serve(settings: &Settings) -> io::Result<()> {
-    // Before anybody can know that we are here: from now on no Ctrl-C is lost.
+    // Before the address is printed, so that no Ctrl-C is lost after that.
     let ctrl_c = signal::ctrl_c();
     let listener = TcpListener::bind(settings.address).await?;
     println!("listening on {}", listener.local_addr()?);
@@ -59,7 +60,7 @@ fn app() -> Router {
     notes::routes().merge(slow)
 }
 
-/// A request that takes its time, to see how the server stops.
+/// A slow request, to see how the server stops.
 async fn slow(Path(seconds): Path<f64>) -> Result<String, String> {
     let time = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
     println!("begun: slow, {seconds} s");

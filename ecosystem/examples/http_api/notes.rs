@@ -1,4 +1,4 @@
-//! The notes, and what requests do with them.
+//! The notes, and the handlers of requests.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,13 +11,14 @@ use axum::{Json, Router};
 use send_wrapper::SendWrapper;
 use serde::{Deserialize, Serialize};
 
-/// What all handlers share. The wrapper may go anywhere, as axum asks; touched on another thread, it panics with a message.
+/// The state that all handlers share. The wrapper is `Send`, as axum requires, and panics with a
+/// message when it is used on another thread.
 type Shared = SendWrapper<Rc<RefCell<Notes>>>;
 
 #[derive(Default)]
 struct Notes {
     by_id: BTreeMap<u64, Note>,
-    /// The id of the latest.
+    /// The id of the latest note.
     latest: u64,
 }
 
@@ -27,7 +28,7 @@ struct Note {
     text: String,
 }
 
-/// What a client sends to make a note.
+/// The body of a request to create a note.
 #[derive(Deserialize)]
 struct Draft {
     text: String,

@@ -1,4 +1,4 @@
-//! What was asked for on the command line.
+//! The command line.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use url::Url;
 pub(crate) const USAGE: &str = "\
 usage: web_scraper [--concurrency N] [--timeout SECONDS] [URL...]
 
-Fetches pages side by side and prints their status, size and time. Redirects are followed.
-Without addresses it makes a small site of its own, on this machine, and fetches that.
+Fetches several pages at once and prints their status, size and time. Redirects are followed.
+Without addresses it serves a small site on this machine and fetches that.
 
-  URL                an http or https address, as https://example.com/index.html
-  --concurrency N    how many pages are fetched at once; 8 if not given
-  --timeout SECONDS  how long one page may take, redirects included, as 2.5; 10 if not given
+  URL                an http or https address, such as https://example.com/index.html
+  --concurrency N    the number of pages that are fetched at once; the default is 8
+  --timeout SECONDS  the time limit of one page with its redirects; the default is 10
   -h, --help         print this text
 
-Exit status: 0 if all pages came, 1 if one failed or was refused (status 400 and above), 2 if
+Exit status: 0 if all pages were fetched, 1 if one failed or had a status of 400 or above, 2 if
 the arguments are wrong.";
 
 pub(crate) struct Settings {
-    /// The addresses to fetch. None: our own site.
+    /// The addresses to fetch. Empty for the site of the program itself.
     pub(crate) urls: Vec<Url>,
-    /// How many are fetched at once.
+    /// The number of pages that are fetched at once.
     pub(crate) concurrency: usize,
-    /// How long one may take, if that was said.
+    /// The time limit of one page, if it was given.
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Gives the settings, or nothing where help was asked for, or what is wrong.
+/// Returns the settings; `None` for `--help`; or a message about wrong arguments.
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Settings>, String> {
     let mut arguments = arguments;
     let mut settings = Settings {
@@ -50,7 +50,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Option<Se
 
 fn concurrency(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err(format!("not a number of pages to fetch at once: {text}")),
+        Ok(0) | Err(_) => Err(format!(
+            "--concurrency takes a number above 0, not `{text}`"
+        )),
         Ok(count) => Ok(count),
     }
 }
@@ -58,7 +60,7 @@ fn concurrency(text: &str) -> Result<usize, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0.0);
     let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    duration.ok_or(format!("not a number of seconds: {text}"))
+    duration.ok_or(format!("--timeout takes a number of seconds, not `{text}`"))
 }
 
 fn address(text: &str) -> Result<Url, String> {

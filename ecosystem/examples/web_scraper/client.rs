@@ -1,4 +1,4 @@
-//! An HTTP client: redirects are followed, and connections are kept for the next request.
+//! An HTTP client that follows redirects and keeps connections for later requests.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -12,28 +12,28 @@ use wheelhouse_ecosystem::tls;
 use crate::Failure;
 use crate::connection::{Answer, Connection};
 
-/// A page that redirects more often than this redirects for ever.
+/// The limit of redirects, after which they are taken for endless.
 const MOST_REDIRECTS: usize = 10;
 
-/// What came.
+/// A fetched page.
 pub(crate) struct Page {
-    /// Where it was in the end.
+    /// The address after all redirects.
     pub(crate) url: Url,
     pub(crate) status: StatusCode,
     pub(crate) bytes: u64,
 }
 
-/// One thread: many visits share it by reference, with no lock.
+/// All visits share the client by reference. There is one thread, so no lock is needed.
 pub(crate) struct Client {
     tls: TlsConnector,
-    /// Connections that wait for their next request.
+    /// Idle connections.
     kept: RefCell<HashMap<Origin, Vec<Connection>>>,
-    /// How many connections were made.
+    /// The number of connections so far.
     opened: Cell<usize>,
 }
 
 impl Client {
-    /// A client that trusts whom these certificates vouch for.
+    /// Creates a client that trusts these certificates.
     pub(crate) fn new(roots: RootCertStore) -> Result<Self, Failure> {
         Ok(Self {
             tls: tls::connector(roots, &["http/1.1"])?,
@@ -42,12 +42,12 @@ impl Client {
         })
     }
 
-    /// How many connections were made.
+    /// The number of connections so far.
     pub(crate) fn opened(&self) -> usize {
         self.opened.get()
     }
 
-    /// Fetches a page, from wherever it has moved to.
+    /// Fetches a page and follows its redirects.
     pub(crate) async fn get(&self, url: &Url) -> Result<Page, Failure> {
         let mut url = url.clone();
         for _ in 0..=MOST_REDIRECTS {
@@ -64,7 +64,8 @@ impl Client {
     /// Sends one request.
     async fn ask(&self, url: &Url) -> Result<Answer, Failure> {
         while let Some(connection) = self.take(url) {
-            // Servers close connections when they please, so a kept one may fail: nothing is wrong until a new one does.
+            // A server may have closed an idle connection, so its failure is no error: a new
+            // connection is tried.
             if let Ok(answer) = self.ask_over(connection, url).await {
                 return Ok(answer);
             }
@@ -74,7 +75,7 @@ impl Client {
         self.ask_over(connection, url).await
     }
 
-    /// Sends one request over this connection, and keeps that if it can be used again.
+    /// Sends one request over a connection, and keeps the connection if it can be used again.
     async fn ask_over(&self, mut connection: Connection, url: &Url) -> Result<Answer, Failure> {
         let answer = connection.ask(url).await?;
         let mut kept = self.kept.borrow_mut();
@@ -82,16 +83,18 @@ impl Client {
         Ok(answer)
     }
 
-    /// A connection to where this page is, if one is kept.
+    /// Takes an idle connection to the page's server, if there is one.
     fn take(&self, url: &Url) -> Option<Connection> {
         self.kept.borrow_mut().get_mut(&url.origin())?.pop()
     }
 }
 
-/// Where a page has gone; what a server gives may be relative to where it was.
+/// Resolves the address of a redirect, which may be relative.
 fn moved(from: &Url, location: &str) -> Result<Url, Failure> {
     match from.join(location) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(format!("redirected to what is no http or https address: {location}").into()),
+        _ => {
+            Err(format!("redirected to `{location}`, which is not an http or https address").into())
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! One connection to a server, encrypted or not.
+//! A connection to a server, with or without TLS.
 
 use futures::io::{AsyncRead, AsyncWrite};
 use futures_rustls::TlsConnector;
@@ -15,19 +15,19 @@ use wheelhouse::spawn;
 
 use crate::Failure;
 
-/// A connection, over which one request follows the other.
+/// A connection for one request after the other.
 pub(crate) struct Connection(SendRequest<Empty<Bytes>>);
 
-/// What a server said.
+/// The answer of a server.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// How long the body was.
+    /// The length of the body.
     pub(crate) bytes: u64,
 }
 
 impl Connection {
-    /// Connects to where this page is.
+    /// Connects to the page's server.
     pub(crate) async fn open(url: &Url, tls: &TlsConnector) -> Result<Self, Failure> {
         let host = url.host().ok_or("the address names no host")?;
         let port = url
@@ -40,7 +40,7 @@ impl Connection {
         }
     }
 
-    /// Begins HTTP over a stream. A task of its own carries the bytes, and ends with the connection.
+    /// Starts HTTP on a stream. A task transfers the bytes, and ends with the connection.
     async fn over<S>(stream: S) -> Result<Self, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -50,7 +50,8 @@ impl Connection {
         Ok(Self(sender))
     }
 
-    /// Sends a request and reads the answer to its end. The body is counted, not kept: it may be long.
+    /// Sends a request and reads the answer to its end. The body may be long, so it is counted and
+    /// not stored.
     pub(crate) async fn ask(&mut self, url: &Url) -> Result<Answer, Failure> {
         self.0.ready().await?;
         let (head, mut body) = self.0.send_request(request(url)?).await?.into_parts();
@@ -63,7 +64,7 @@ impl Connection {
 }
 
 impl Answer {
-    /// Where the page has gone to, if this says so.
+    /// Returns the target of a redirect.
     pub(crate) fn moved_to(&self) -> Option<&str> {
         match self.status.as_u16() {
             301 | 302 | 303 | 307 | 308 => self.headers.get(LOCATION)?.to_str().ok(),
@@ -72,7 +73,7 @@ impl Answer {
     }
 }
 
-/// The name that the server's certificate has to bear.
+/// Returns the name that the server's certificate must have.
 fn name(host: &Host<&str>) -> Result<ServerName<'static>, Failure> {
     Ok(match host {
         Host::Domain(name) => ServerName::try_from(name.to_string())?,
@@ -89,7 +90,7 @@ fn request(url: &Url) -> Result<Request<Empty<Bytes>>, Failure> {
     Ok(request.body(Empty::new())?)
 }
 
-/// Reads a body to its end.
+/// Reads a body to its end, and returns its length.
 async fn length(body: &mut Incoming) -> Result<u64, hyper::Error> {
     let mut length = 0;
     while let Some(frame) = body.frame().await {

@@ -1,10 +1,12 @@
-//! Fetches pages side by side, over http and https: what asyncio programs do with `gather` and the library aiohttp.
+//! Fetches several pages at once over HTTP and HTTPS, as asyncio programs do with `gather` and
+//! aiohttp.
 //!
-//! One thread, one task: [`gather`] runs the visits, at most so many at once, each with a [`timeout`] of its own, and all
-//! share one [`Client`](client::Client) by reference. A page that fails, or never comes, is a line in the table; the others
-//! do not notice. The protocols are hyper's and rustls'.
+//! There is one thread and one task: [`gather`] runs a limited number of visits at once, each with
+//! its own [`timeout`], and they share one [`Client`](client::Client) by reference. A page that
+//! fails becomes a line of the table and does not affect the others. The protocols are those of
+//! hyper and rustls.
 //!
-//! Without addresses it makes a small site of its own and fetches that.
+//! Without addresses, the program serves a small site itself and fetches that.
 
 mod arguments;
 mod client;
@@ -25,25 +27,25 @@ use rustls_native_certs::load_native_certs;
 use url::Url;
 use wheelhouse::{gather, run, time, timeout, to_thread};
 
-/// Why something could not be had.
+/// The error of a page.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// One address, and what came of it.
+/// An address and its outcome.
 struct Visit<'a> {
     url: &'a Url,
     outcome: Result<Page, Failure>,
     took: Duration,
 }
 
-/// Fetches what was asked for and prints what came; whether all is well.
+/// Fetches all pages and prints the table. Returns `true` if all were fetched.
 async fn scrape(settings: Settings) -> Result<bool, Failure> {
-    // The system's certificates lie in files, and reading files blocks.
+    // The certificates are files, and reading files blocks.
     let mut roots = to_thread(system_roots).await;
     if !settings.urls.is_empty() {
         return visit_all(&settings.urls, roots, &settings).await;
     }
     let site = site::start().await?;
-    println!("no addresses given: fetching a small site of our own");
+    println!("no addresses given: fetching a small site on this machine");
     roots.add(site.certificate)?;
     visit_all(&site.urls, roots, &settings).await?;
     Ok(true) // some of its pages fail, to show how that looks
@@ -84,14 +86,15 @@ async fn visit<'a>(
     let start = time::now();
     let outcome = match timeout(limit, client.get(url)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(format!("not there within {limit:?}").into()),
+        Err(_) => Err(format!("no answer within {limit:?}").into()),
     };
     progress.one_more();
     let took = time::now() - start;
     Visit { url, outcome, took }
 }
 
-/// The certificates that this system trusts. What cannot be read is left out: the servers that need it will say so.
+/// Returns the certificates that this system trusts. One that cannot be read is left out; servers
+/// that need it will fail.
 fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(load_native_certs().certs);

@@ -1,4 +1,4 @@
-//! What the user sees: a bar while pages come, then a table.
+//! The output: a progress bar, then a table.
 
 use std::error::Error;
 use std::io::{IsTerminal, stderr};
@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 
 use crate::Visit;
 
-/// A bar on the terminal; elsewhere nothing.
+/// A progress bar on a terminal; elsewhere nothing.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -20,7 +20,7 @@ impl Progress {
         })
     }
 
-    /// One more page has come, or failed.
+    /// Counts a page that was fetched or has failed.
     pub(crate) fn one_more(&self) {
         self.0.inc(1);
     }
@@ -57,7 +57,7 @@ fn line(visit: &Visit<'_>) -> String {
     }
 }
 
-/// An error with what caused it: "connection error: certificate not trusted".
+/// Formats an error with its causes: "connection error: certificate not trusted".
 fn reasons(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -68,7 +68,7 @@ fn reasons(error: &dyn Error) -> String {
     text
 }
 
-/// Prints the last line; whether all is well.
+/// Prints the last line, and returns `true` if all pages were fetched.
 pub(crate) fn summarize(visits: &[Visit<'_>], took: Duration, connections: usize) -> bool {
     let pages = visits
         .iter()

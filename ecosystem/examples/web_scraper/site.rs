@@ -1,4 +1,4 @@
-//! A small site on this machine, for those who gave no addresses: some pages are well, others are not.
+//! A small site on this machine, with working and with broken pages.
 
 use std::future::pending;
 use std::rc::Rc;
@@ -18,13 +18,13 @@ use wheelhouse_ecosystem::tls::Identity;
 use crate::Failure;
 
 pub(crate) struct Site {
-    /// Its pages.
+    /// The addresses of the pages.
     pub(crate) urls: Vec<Url>,
-    /// What a client has to trust to see those over https.
+    /// The certificate that a client has to trust.
     pub(crate) certificate: CertificateDer<'static>,
 }
 
-/// Starts it; its servers are tasks, and end with the program.
+/// Starts the site. Its servers are tasks, which end with the program.
 pub(crate) async fn start() -> Result<Site, Failure> {
     let identity = Identity::new(&["localhost"])?;
     let acceptor = identity.acceptor()?;
@@ -43,7 +43,7 @@ pub(crate) async fn start() -> Result<Site, Failure> {
     Ok(Site { urls, certificate })
 }
 
-/// Starts a server; gives its port.
+/// Starts a server and returns its port.
 async fn listen<H, F>(server: Server<H>) -> Result<u16, Failure>
 where
     H: Fn(Request<Incoming>) -> F + Clone + 'static,

@@ -1,9 +1,11 @@
-//! A throw-away PostgreSQL server.
+//! A temporary PostgreSQL server, for tests and examples.
 //!
 //! ```text
-//!   a folder ── initdb ── postgres ── ready ── body ──┐
-//!      │           │          │         │             │  and wherever it is cancelled, fails or panics:
-//!      └───────────┴──────────┴─────────┴─────────────┴──▶ what runs is stopped, the folder is removed
+//!   folder ── initdb ── postgres ── ready ── body ── end ─┐
+//!      │         │          │         │        │          │
+//!      └─────────┴──────────┴─────────┴────────┴──────────┴──▶ the running
+//!        cancelled, failed or panicked at any step             program is stopped,
+//!                                                              the folder removed
 //! ```
 
 use std::fs::{self, DirBuilder, File};
@@ -22,24 +24,25 @@ use wheelhouse::{finally_with, sleep, timeout};
 
 use super::programs::{self, Account};
 
-/// The server's superuser, and its database.
+/// The superuser of the server, and the name of its database.
 const USER: &str = "postgres";
 
-/// How long a server may take until it is ready.
+/// The time limit until a server is ready.
 const START: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether it is.
+/// The interval of the checks whether it is ready.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// How a server is stopped: the signals, in turn, and how long each may take. The first ends its sessions and closes the
-/// files well, the second leaves that to the next start, which there will not be.
+/// How a server is stopped: the signals, in turn, and the time limit of each. The first one ends
+/// the sessions and closes the files properly, the second one leaves that to the next start, which
+/// never happens.
 const STOP: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(10)),
     (Signal::QUIT, Duration::from_secs(5)),
     (Signal::KILL, Duration::from_secs(5)),
 ];
 
-/// Nothing that it writes has to outlive it.
+/// Settings for speed: the data need not survive a crash.
 const SETTINGS: [&str; 5] = [
     "fsync=off",
     "full_page_writes=off",
@@ -48,84 +51,86 @@ const SETTINGS: [&str; 5] = [
     "max_connections=200",
 ];
 
-/// Numbers the clusters of this process.
+/// The number of clusters in this process so far.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// Why there is no throw-away server.
+/// The error of starting a temporary server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
-    /// There are no programs to run.
+    /// PostgreSQL is not installed.
     #[error(
         "no PostgreSQL here: `initdb` and `postgres` are neither in PATH nor in /usr/lib/postgresql/*/bin; \
          `apt-get install postgresql` brings them on Debian and its kin, `dnf install postgresql-server` on Fedora"
     )]
     NotInstalled,
-    /// We are root, which PostgreSQL refuses to run as, and found nobody else.
+    /// PostgreSQL does not run as root, and there is no other user to run it as.
     #[error("PostgreSQL does not run as root, and there is no user `postgres` or `nobody` here")]
     NoAccount,
-    /// A folder or a program could not be made or started.
+    /// A folder could not be created, or a program not started.
     #[error("{what}: {source}")]
     System {
-        /// What was tried.
+        /// The operation that failed.
         what: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A program ended that should not have.
+    /// A program has ended with an error.
     #[error("{program} failed ({status}):\n{log}")]
     Failed {
-        /// Its name.
+        /// The name of the program.
         program: &'static str,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// What it wrote.
+        /// Its output.
         log: String,
     },
-    /// The server did not get ready.
+    /// The server was not ready in time. Contains its output.
     #[error("PostgreSQL was not ready within {START:?}:\n{0}")]
     NotReady(String),
 }
 
 impl ClusterError {
-    /// Makes an error of the system's, with what was tried.
+    /// Returns a function that adds the failed operation to an error of the system.
     fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         |source| Self::System { what, source }
     }
 }
 
-/// A throw-away PostgreSQL server, in a temporary folder, that listens at a port of 127.0.0.1 and at a Unix socket and
-/// lets everybody in. It forgets all on a crash, for speed.
+/// A temporary PostgreSQL server in its own folder. It listens on a port of 127.0.0.1 and on a Unix
+/// socket, and accepts all connections. For speed, it does not protect its data against a crash.
 ///
-/// It is a process group of its own: a Ctrl-C at the terminal reaches this program only, which stops the server in its time.
+/// The server is a process group of its own, so a Ctrl-C at the terminal reaches only this program,
+/// which then stops the server.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Holds the data, the Unix socket and the logs.
+    /// Contains the data, the Unix socket and the logs.
     folder: PathBuf,
-    /// Where PostgreSQL's programs are.
+    /// The folder of PostgreSQL's programs.
     programs: PathBuf,
-    /// Whom it runs as.
+    /// The user that runs the server.
     account: Account,
-    /// The port, which names the Unix socket, too.
+    /// The port. The name of the Unix socket contains it, too.
     port: u16,
-    /// What runs: first initdb, then the server.
+    /// The running program: first `initdb`, then the server.
     running: Option<Child>,
 }
 
 impl Cluster {
-    /// Makes a server, runs `body` with it, then stops it and removes all that it wrote, however the body ended: with a
-    /// value, by a cancellation or by a panic.
+    /// Starts a server, runs `body` with it, then stops the server and removes its folder, also if
+    /// the body was cancelled or panicked.
     ///
     /// # Cancel safety
-    /// The server is stopped and removed before the cancellation goes on. Foreign code that drops this (`select!`) kills the
-    /// server, and removes its folder without waiting for it.
+    /// The server is stopped and its folder removed before the cancellation propagates. If
+    /// third-party code drops this future (`select!`), the server is killed and the folder removed
+    /// without waiting for it.
     ///
     /// # Errors
-    /// When there is no server; what that is, the error says.
+    /// [`ClusterError`] if the server cannot be started.
     ///
     /// # Panics
-    /// When the body does, after the server is gone.
+    /// If the body panics; after the server was stopped.
     pub async fn run<T>(body: impl AsyncFnOnce(&Self) -> T) -> Result<T, ClusterError> {
         finally_with(
             Self::prepare()?,
@@ -139,7 +144,7 @@ impl Cluster {
         .await
     }
 
-    /// How to reach it over TCP.
+    /// Returns the settings to connect over TCP.
     #[must_use]
     pub fn tcp(&self) -> Config {
         let mut config = self.config();
@@ -147,7 +152,7 @@ impl Cluster {
         config
     }
 
-    /// How to reach it over its Unix socket.
+    /// Returns the settings to connect over the Unix socket.
     #[must_use]
     pub fn unix(&self) -> Config {
         let mut config = self.config();
@@ -155,32 +160,32 @@ impl Cluster {
         config
     }
 
-    /// What both have in common.
     fn config(&self) -> Config {
         let mut config = Config::new();
         config.port(self.port).user(USER).dbname(USER);
         config
     }
 
-    /// The folder of the Unix socket.
+    /// Returns the folder of the Unix socket.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The port at 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The number of the server's first process.
+    /// Returns the process id of the server.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.running.as_ref().map_or(0, Child::id)
     }
 
-    /// One of PostgreSQL's own clients, as `psql`, set up to talk to this server.
+    /// Returns a command for a client program of PostgreSQL, such as `psql`, that connects to this
+    /// server.
     #[must_use]
     pub fn client(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
@@ -192,7 +197,7 @@ impl Cluster {
         command
     }
 
-    /// Makes the folder. No awaits: from here on somebody is there to remove it.
+    /// Creates the folder. There is no await here, so after it the drop removes the folder.
     fn prepare() -> Result<Self, ClusterError> {
         let programs = programs::folder().ok_or(ClusterError::NotInstalled)?;
         let account = Account::choose().ok_or(ClusterError::NoAccount)?;
@@ -210,7 +215,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Makes the files of a server.
+    /// Creates the files of the server with `initdb`.
     async fn initialise(&mut self) -> Result<(), ClusterError> {
         let mut initdb = self.program("initdb");
         initdb.args(["--no-sync", "--no-instructions", "--no-locale"]);
@@ -226,7 +231,7 @@ impl Cluster {
 
     /// Starts the server, and waits until it is ready.
     async fn start(&mut self) -> Result<(), ClusterError> {
-        // Between the choice of the port and the server's use of it another program may take it.
+        // Another program may take the port before the server does.
         for last in [false, false, true] {
             self.port = free_port().map_err(ClusterError::system("no port is free"))?;
             let mut postgres = self.program("postgres");
@@ -245,7 +250,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until the server says in its lock file that it is ready, as `pg_ctl` does.
+    /// Waits until the lock file of the server says that it is ready, as `pg_ctl` does.
     async fn ready(&mut self) -> Result<(), ClusterError> {
         let lock = self.folder.join("data/postmaster.pid");
         loop {
@@ -261,14 +266,14 @@ impl Cluster {
         }
     }
 
-    /// A program of the server's own.
+    /// Returns a command for one of the programs of the server.
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         self.account.run(&mut command);
         command
             .arg("-D")
             .arg(self.folder.join("data"))
-            // Ours may be closed to the other user.
+            // The other user may not be allowed to read our folder.
             .current_dir(&self.folder)
             .env("LC_ALL", "C")
             .process_group(0)
@@ -276,7 +281,7 @@ impl Cluster {
         command
     }
 
-    /// Starts it; what it writes goes to a file.
+    /// Starts a program whose output goes to a file.
     fn spawn(
         &mut self,
         name: &'static str,
@@ -291,7 +296,7 @@ impl Cluster {
         Ok(self.running.insert(child))
     }
 
-    /// Says how a program failed.
+    /// Returns the error of a program that failed.
     fn failed(&self, program: &'static str, status: ExitStatus) -> ClusterError {
         ClusterError::Failed {
             program,
@@ -300,12 +305,13 @@ impl Cluster {
         }
     }
 
-    /// What a program wrote.
+    /// Reads the output of a program.
     fn log(&self, program: &str) -> String {
         fs::read_to_string(self.folder.join(program)).unwrap_or_default()
     }
 
-    /// Stops what runs, and removes the folder. There is nobody to give an error to, so it is printed.
+    /// Stops the running program and removes the folder. An error cannot be returned, so it is
+    /// printed.
     async fn remove(mut self) {
         if let Some(running) = &mut self.running
             && let Err(error) = stop(running).await
@@ -321,24 +327,24 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Killed first, else it would go on writing. After `remove` there is nothing to do for either.
+        // Killed first, since it would continue to write. After `remove`, both do nothing.
         self.running = None;
         fs::remove_dir_all(&self.folder).ok();
     }
 }
 
-/// Stops a server, or an initdb.
+/// Stops a server or an `initdb`.
 async fn stop(running: &mut Child) -> io::Result<()> {
-    for (signal, patience) in STOP {
+    for (signal, limit) in STOP {
         running.send_signal(signal.as_raw())?;
-        if let Ok(ended) = timeout(patience, running.wait()).await {
+        if let Ok(ended) = timeout(limit, running.wait()).await {
             return ended.map(drop);
         }
     }
     Err(io::ErrorKind::TimedOut.into())
 }
 
-/// A temporary folder that was not there, for its owner only.
+/// Creates a new temporary folder that only its owner can read.
 fn new_folder() -> io::Result<PathBuf> {
     loop {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -346,14 +352,14 @@ fn new_folder() -> io::Result<PathBuf> {
         let folder = std::env::temp_dir().join(name);
         match DirBuilder::new().mode(0o700).create(&folder) {
             Ok(()) => return Ok(folder),
-            // Somebody was killed before it could be removed.
+            // Left by a process that was killed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-/// A port that nobody listens at, a moment ago.
+/// Returns a port that was free a moment ago.
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -1,4 +1,4 @@
-//! What may go wrong between us and a server.
+//! The errors of connections and queries.
 
 use std::error::Error as _;
 use std::io;
@@ -8,31 +8,31 @@ use tokio_postgres::error::SqlState;
 
 use super::Peer;
 
-/// Why a connection could not be made, or a query gave no answer.
+/// The error of connecting, or of a query.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The settings name no server.
+    /// The settings contain no host.
     #[error("the settings name no host: say `host=127.0.0.1`, or the folder of a Unix socket")]
     NoHost,
-    /// There is no server, or no way to it.
+    /// The server cannot be reached.
     #[error("cannot reach the server at {peer}: {source}")]
     Unreachable {
-        /// Where it was looked for.
+        /// The address of the server.
         peer: Peer,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The server refused a query, or the connection broke.
+    /// The server rejected a query, or the connection broke.
     #[error("{}", in_full(.0))]
     Query(#[from] tokio_postgres::Error),
-    /// The server took too long.
+    /// The server did not answer in time.
     #[error("the server did not answer within {0:?}")]
     Unanswered(Duration),
 }
 
 impl Error {
-    /// The server's code for what was wrong, if it was the server that said so.
+    /// Returns the error code of the server, if the error came from it.
     #[must_use]
     pub fn code(&self) -> Option<&SqlState> {
         match self {
@@ -42,7 +42,7 @@ impl Error {
     }
 }
 
-/// The error with its cause: tokio-postgres prints no more than `db error`.
+/// Formats the error with its cause: tokio-postgres prints only `db error`.
 fn in_full(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
         (Some(server), _) => server.to_string(),

@@ -1,4 +1,4 @@
-//! Asking the server to stop what it does for a connection.
+//! Asks the server to stop the query of a connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,34 +11,35 @@ use wheelhouse::{catch_cancel, shield, timeout};
 use super::peer::Stream;
 use super::{Error, Peer};
 
-/// How long the request may take where it holds up a cancellation.
+/// The time limit of the request when a cancellation waits for it.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Can ask the server to stop the query that a connection runs.
+/// Stops the query that a connection runs on the server.
 #[derive(Clone)]
 pub struct Interrupt {
-    /// Says which connection is meant.
+    /// Identifies the connection.
     token: CancelToken,
-    /// Where the server is.
+    /// The address of the server.
     peer: Peer,
 }
 
 impl Interrupt {
-    /// For a connection to the server that is there.
+    /// Creates it for a connection to the server at `peer`.
     pub(super) fn new(token: CancelToken, peer: Peer) -> Self {
         Self { token, peer }
     }
 
-    /// Sends PostgreSQL's cancel request, over a connection of its own, and waits until the server has passed it on.
+    /// Sends PostgreSQL's cancel request over a separate connection, and waits until the server has
+    /// processed it.
     ///
-    /// The query ends with the error `query_canceled`; where none runs, nothing happens. A request that is sent before
-    /// the server has read the query is lost, and the protocol has no answer that would tell.
+    /// The query ends with the error `query_canceled`. If no query runs, nothing happens. A request
+    /// that arrives before the query is lost; the protocol does not report this.
     ///
     /// # Cancel safety
-    /// Whether the request was sent is unknown then.
+    /// It is unknown whether the request was sent.
     ///
     /// # Errors
-    /// [`Error::Unreachable`]; [`Error::Query`] when the connection breaks.
+    /// [`Error::Unreachable`], or [`Error::Query`] if the connection breaks.
     pub async fn send(&self) -> Result<(), Error> {
         match self.peer.open().await?.0 {
             Stream::Tcp(stream) => self.send_over(stream).await,
@@ -46,34 +47,35 @@ impl Interrupt {
         }
     }
 
-    /// Awaits a query of the connection; when it is cancelled, as by a [`timeout`], the server is asked to stop it, and then
-    /// the cancellation goes on.
+    /// Awaits a query of the connection. If it is cancelled, for example by a [`timeout`], the
+    /// server is asked to stop the query, and then the cancellation propagates.
     ///
-    /// What is sent next on the connection is not held up by the query then. In a transaction PostgreSQL takes the
-    /// stopped query for a failed one.
+    /// The next query of the connection then need not wait. In a transaction, PostgreSQL treats the
+    /// stopped query as failed.
     ///
     /// # Cancel safety
-    /// That is what it is for. Foreign code that drops this (`select!`) leaves the query running.
+    /// A cancellation stops the query. If third-party code drops this future (`select!`), the query
+    /// continues to run.
     pub async fn during<F: Future>(&self, query: F) -> F::Output {
         match catch_cancel(query).await {
             Ok(output) => output,
             Err(cancelled) => {
-                // A server that cannot be asked is for the next query to find out.
+                // If the server cannot be reached, the next query fails.
                 shield(timeout(LIMIT, self.send())).await.ok();
                 cancelled.resume().await
             }
         }
     }
 
-    /// Sends it over a new connection.
+    /// Sends the request over a new connection.
     async fn send_over<S>(&self, stream: S) -> Result<(), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut stream = Io::new(stream);
         self.token.cancel_query_raw(&mut stream, NoTls).await?;
-        // The server closes when it has signalled the process that runs the query. Before that, what is sent
-        // next on the connection could be hit instead.
+        // The server closes this connection after it has signalled the process that runs the query.
+        // Before that, the signal could hit the next query.
         let mut nothing = [0];
         let end = stream.get_mut().read(&mut nothing).await;
         match end {

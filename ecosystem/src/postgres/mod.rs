@@ -1,12 +1,13 @@
-//! tokio-postgres on wheelhouse: connections, transactions that end as their body does, and a throw-away server.
+//! tokio-postgres on wheelhouse: connections, transactions that roll back when they are cancelled,
+//! and a temporary server.
 //!
-//! tokio-postgres needs no tokio runtime when its default features are off: [`Session::connect`] gives it a stream of
-//! ours through `Config::connect_raw`, and a task of ours drives the connection.
+//! tokio-postgres needs no tokio runtime without its default features: [`Session::connect`] passes
+//! it one of our streams through `Config::connect_raw`, and one of our tasks drives the connection.
 //!
 //! ```text
-//!   transaction ──▶ Session: the client ─── queries ───▶ a task that drives the connection ──▶ the server
-//!       │ cancelled, panicked                                                                    ▲
-//!       └──▶ Interrupt: a connection of its own, with PostgreSQL's cancel request ───────────────┘
+//!   transaction ──▶ Session: client ── queries ──▶ task with the connection ──▶ server
+//!       │ cancelled, panicked                                                    ▲
+//!       └──▶ Interrupt: a separate connection with a cancel request ─────────────┘
 //! ```
 //!
 //! # Examples
@@ -27,13 +28,14 @@
 //!         Ok(done) => done?,
 //!         Err(_elapsed) => println!("too slow, and rolled back"),
 //!     }
-//!     session.close().await?; // it is as good as before
+//!     session.close().await?; // it can be used as before
 //!     Ok(())
 //! })
 //! # }
 //! ```
 //!
-//! No TLS here: tokio-postgres takes any `TlsConnect`, and `NoTls` is the one that needs no other library.
+//! No TLS here: tokio-postgres takes any `TlsConnect`, and `NoTls` is the one that needs no other
+//! library.
 
 mod cluster;
 mod error;

@@ -1,4 +1,4 @@
-//! Where a server is.
+//! The address of a server.
 
 use std::fmt;
 use std::io;
@@ -11,30 +11,30 @@ use wheelhouse::net::{TcpStream, UnixStream};
 
 use super::Error;
 
-/// The port of a server that listens where servers usually do.
+/// The default port of PostgreSQL.
 const USUAL_PORT: u16 = 5432;
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// At a port of a host.
+    /// A port of a host.
     Named(String, u16),
-    /// At an address.
+    /// A socket address.
     Tcp(SocketAddr),
-    /// At a Unix socket.
+    /// A Unix socket.
     Unix(PathBuf),
 }
 
-/// A connection to it.
+/// A connection to a server.
 pub(super) enum Stream {
-    /// Over TCP.
+    /// TCP.
     Tcp(TcpStream),
-    /// Over a Unix socket.
+    /// A Unix socket.
     Unix(UnixStream),
 }
 
 impl Peer {
-    /// All that the settings name, in their order.
+    /// Returns all servers of the settings, in their order.
     pub(super) fn all(config: &Config) -> Vec<Self> {
         let ports = config.get_ports();
         let addresses = config.get_hostaddrs();
@@ -58,7 +58,7 @@ impl Peer {
             .collect()
     }
 
-    /// Connects to it; gives also where that ended up, which is an address where this is a name.
+    /// Connects, and returns also the address that was used, as a host name may have several.
     pub(super) async fn open(&self) -> Result<(Stream, Self), Error> {
         let opened = match self {
             Self::Named(name, port) => tcp(TcpStream::connect((name.as_str(), *port)).await),
@@ -75,7 +75,7 @@ impl Peer {
     }
 }
 
-/// A TCP connection that sends at once what there is, and where it goes.
+/// Opens a TCP connection without delays (`TCP_NODELAY`), and returns its address.
 fn tcp(connected: io::Result<TcpStream>) -> io::Result<(Stream, Peer)> {
     let stream = connected?;
     stream.set_nodelay(true)?;

@@ -1,4 +1,4 @@
-//! PostgreSQL's programs: where they are, and as whom a server may run.
+//! The programs of PostgreSQL, and the user that runs a server.
 
 use std::fs;
 use std::io;
@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 use wheelhouse::process::Command;
 
-/// Where Debian keeps them, a folder for each version.
+/// The folder of Debian, with a folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// Whom a server runs as where we are root, which PostgreSQL refuses to be: the first of these that exists.
+/// The users that run a server if this program runs as root, which PostgreSQL refuses: the first
+/// one that exists.
 const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 
-/// The folder that has `initdb` and `postgres`: one of `PATH`, or the newest of Debian's.
+/// Returns the folder that has `initdb` and `postgres`: one of `PATH`, or the newest version of
+/// Debian.
 pub(super) fn folder() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -24,14 +26,14 @@ pub(super) fn folder() -> Option<PathBuf> {
         .or_else(|| newest(Path::new(DEBIAN)))
 }
 
-/// Where `postgres` really is, with all its kin, should a link in `folder` lead there.
+/// Resolves a link from `folder` to `postgres`, to find the other programs.
 fn behind_links(folder: &Path) -> Option<PathBuf> {
     let program = fs::canonicalize(folder.join("postgres")).ok()?;
     let folder = program.parent()?;
     is_complete(folder).then(|| folder.to_owned())
 }
 
-/// Whether a folder has what a cluster needs.
+/// Returns `true` if the folder has the necessary programs.
 fn is_complete(folder: &Path) -> bool {
     folder.is_absolute()
         && ["initdb", "postgres"]
@@ -39,7 +41,7 @@ fn is_complete(folder: &Path) -> bool {
             .all(|program| folder.join(program).is_file())
 }
 
-/// The `bin` of the highest version.
+/// Returns the `bin` folder of the highest version.
 fn newest(versions: &Path) -> Option<PathBuf> {
     let version = |entry: &fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
     let mut found: Vec<_> = fs::read_dir(versions)
@@ -52,22 +54,22 @@ fn newest(versions: &Path) -> Option<PathBuf> {
     found.pop().map(|(_, folder)| folder)
 }
 
-/// Who runs a server.
+/// The user that runs a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Account {
-    /// Whoever runs this program.
+    /// The user of this program.
     Ours,
-    /// Another user, by its numbers.
+    /// Another user.
     Other {
-        /// The user.
+        /// The user id.
         user: u32,
-        /// Its group.
+        /// The group id.
         group: u32,
     },
 }
 
 impl Account {
-    /// Somebody whom PostgreSQL accepts; `None` where we are root and there is nobody else.
+    /// Returns a user that PostgreSQL accepts; `None` if this is root and there is no other user.
     pub(super) fn choose() -> Option<Self> {
         if geteuid().is_root() {
             let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -77,7 +79,7 @@ impl Account {
         }
     }
 
-    /// Gives a folder to it.
+    /// Changes the owner of a folder to this user.
     pub(super) fn own(self, folder: &Path) -> io::Result<()> {
         match self {
             Self::Ours => Ok(()),
@@ -85,7 +87,7 @@ impl Account {
         }
     }
 
-    /// Has a program run as it.
+    /// Makes a command run as this user.
     pub(super) fn run(self, command: &mut Command) {
         if let Self::Other { user, group } = self {
             command.as_std_mut().uid(user).gid(group);
@@ -93,7 +95,7 @@ impl Account {
     }
 }
 
-/// Looks up a name in the text of `/etc/passwd`.
+/// Finds a user in the text of `/etc/passwd`.
 fn find(accounts: &str, name: &str) -> Option<Account> {
     accounts.lines().find_map(|line| {
         let mut fields = line.split(':');

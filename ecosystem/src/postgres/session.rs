@@ -1,10 +1,10 @@
-//! A connection: the client that sends queries, and the task that moves the bytes.
+//! A connection: the client that sends queries, and the task that transfers the bytes.
 //!
 //! ```text
-//!   driving ─┬─ the client was dropped: says goodbye to the server ──▶ ended
-//!            ├─ the connection broke, or was abandoned ─────────────▶ ended
-//!            └─ cancelled, as at the runtime's end ──▶ leaving: drives on for a while, so that others can
-//!                                                       roll back ──▶ ended
+//!   driving ─┬─ the client was dropped ───────────────────▶ closed
+//!            ├─ the connection broke, or was abandoned ───▶ ended
+//!            └─ cancelled, as at the runtime's end ──▶ leaving: continues for
+//!                 a while, so that other tasks can roll back ──▶ ended
 //! ```
 
 use std::fmt;
@@ -25,56 +25,58 @@ use wheelhouse::{JoinHandle, catch_cancel, shield, spawn, timeout};
 use super::peer::Stream;
 use super::{Error, Interrupt, Peer};
 
-/// How long a connection whose task is cancelled waits for its client to end.
+/// How long a connection whose task was cancelled waits for its client to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long the end of a transaction may take, if nothing else is said.
+/// The default time limit for the end of a transaction.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How a connection ended.
+/// How a connection has ended.
 type End = Result<(), tokio_postgres::Error>;
 
-/// A connection to a server. It is the [`Client`] of tokio-postgres, by `Deref`.
+/// A connection to a server. It dereferences to the [`Client`] of tokio-postgres.
 ///
-/// Queries that run at the same time, as in a [`gather`](wheelhouse::gather()), travel together, and the server answers
-/// them in their order. Dropping it says goodbye to the server when the queries under way have been answered.
+/// Queries that run at the same time, as in a [`gather`](wheelhouse::gather()), are sent together,
+/// and the server answers them in order. Dropping the session closes the connection after the
+/// pending queries were answered.
 pub struct Session {
     /// Sends queries.
     client: Client,
-    /// The server's end.
+    /// The address of the server.
     peer: Peer,
-    /// Set when the connection is to be closed at once.
+    /// Set to close the connection at once.
     abandoned: Rc<Event>,
-    /// Moves the bytes.
+    /// Transfers the bytes.
     driver: JoinHandle<End>,
-    /// How long the end of a transaction may take.
+    /// The time limit for the end of a transaction.
     limit: Duration,
 }
 
 impl Session {
-    /// Connects to the first of the hosts that the settings name and that can be reached.
+    /// Connects to the first host of the settings that can be reached.
     ///
-    /// Of the settings, those count that `Config::connect_raw` says, and the hosts, their addresses and ports, and
-    /// `connect_timeout`, for each host. Notices and notifications of the server are dropped.
+    /// It uses those settings that `Config::connect_raw` documents, the hosts with their addresses
+    /// and ports, and `connect_timeout` for each host. Notices and notifications of the server are
+    /// discarded.
     ///
     /// # Cancel safety
     /// The connection is closed.
     ///
     /// # Errors
-    /// [`Error::NoHost`], [`Error::Unreachable`], [`Error::Query`] when the server refuses, [`Error::Unanswered`] after
-    /// `connect_timeout`.
+    /// [`Error::NoHost`]; [`Error::Unreachable`]; [`Error::Query`] if the server rejects the
+    /// connection; [`Error::Unanswered`] after `connect_timeout`.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
         Self::connect_with(config, drop).await
     }
 
-    /// Connects as [`connect`](Self::connect) does; what the server says unasked is given to `on_message`: the notifications of
-    /// `LISTEN`, and notices.
+    /// Connects like [`connect`](Self::connect), and passes notices and the notifications of
+    /// `LISTEN` to `on_message`.
     ///
     /// # Cancel safety
     /// The connection is closed.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect).
+    /// Like [`connect`](Self::connect).
     pub async fn connect_with<F>(config: &Config, on_message: F) -> Result<Self, Error>
     where
         F: FnMut(AsyncMessage) + 'static,
@@ -89,46 +91,46 @@ impl Session {
         Err(last)
     }
 
-    /// Where the server is.
+    /// Returns the address of the server.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    /// What asks the server to stop the query that runs here.
+    /// Returns a handle that stops the query of this connection.
     #[must_use]
     pub fn interrupt(&self) -> Interrupt {
         Interrupt::new(self.client.cancel_token(), self.peer.clone())
     }
 
-    /// Bounds how long the server may take to commit or roll back before the connection is closed: five seconds, unless this
-    /// says otherwise.
+    /// Sets how long the server may take to commit or roll back before the connection is closed.
+    /// The default is five seconds.
     pub fn set_limit(&mut self, limit: Duration) {
         self.limit = limit;
     }
 
-    /// Says goodbye to the server, and waits until the connection is closed.
+    /// Closes the connection, and waits until it is closed.
     ///
     /// # Cancel safety
-    /// The queries under way have ten seconds to be answered.
+    /// Pending queries have ten seconds to be answered.
     ///
     /// # Errors
-    /// When the connection broke.
+    /// If the connection broke.
     ///
     /// # Panics
-    /// When what was given to [`connect_with`](Self::connect_with) has panicked.
+    /// If the function that was passed to [`connect_with`](Self::connect_with) has panicked.
     pub async fn close(self) -> Result<(), Error> {
         let Self { client, driver, .. } = self;
         drop(client);
         match driver.await {
             Ok(end) => Ok(end?),
             Err(wheelhouse::JoinError::Panicked(panic)) => panic.resume(),
-            // At the end of the runtime.
+            // The runtime is shutting down.
             Err(_cancelled) => Ok(()),
         }
     }
 
-    /// For the transactions: the client, and what bounds their ends.
+    /// Returns the client and the limits of a transaction.
     pub(super) fn parts(&mut self) -> (&mut Client, Bound<'_>) {
         let bound = Bound {
             interrupt: self.interrupt(),
@@ -139,18 +141,18 @@ impl Session {
     }
 }
 
-/// What bounds the end of a transaction.
+/// The limits of the end of a transaction.
 pub(super) struct Bound<'a> {
-    /// Stops the query that runs.
+    /// Stops the running query.
     pub(super) interrupt: Interrupt,
     /// Closes the connection at once.
     abandoned: &'a Event,
-    /// How long it may take.
+    /// The time limit.
     limit: Duration,
 }
 
 impl Bound<'_> {
-    /// Waits for the server's answer, and closes the connection when it takes too long.
+    /// Waits for the answer of the server, and closes the connection if it takes too long.
     pub(super) async fn wait<T>(&self, answer: impl Future<Output = T>) -> Result<T, Error> {
         match timeout(self.limit, answer).await {
             Ok(answer) => Ok(answer),
@@ -179,7 +181,7 @@ impl fmt::Debug for Session {
     }
 }
 
-/// A connection over one kind of stream or the other.
+/// A connection over TCP or a Unix socket.
 enum Wire {
     /// TCP.
     Tcp(Connection<Io<wheelhouse::net::TcpStream>, NoTlsStream>),
@@ -187,18 +189,18 @@ enum Wire {
     Unix(Connection<Io<wheelhouse::net::UnixStream>, NoTlsStream>),
 }
 
-/// What is connected and not driven yet.
+/// A connection before its task is spawned.
 struct Connected {
     /// Sends queries.
     client: Client,
-    /// The server's end.
+    /// The address of the server.
     peer: Peer,
-    /// What has to be driven.
+    /// The future that transfers the bytes.
     wire: Wire,
 }
 
 impl Connected {
-    /// Has a task drive it.
+    /// Spawns the task that transfers the bytes.
     fn drive(self, on_message: impl FnMut(AsyncMessage) + 'static) -> Session {
         let abandoned = Rc::new(Event::new());
         let until = Rc::clone(&abandoned);
@@ -216,7 +218,7 @@ impl Connected {
     }
 }
 
-/// Connects, and introduces itself to the server.
+/// Connects, and starts the protocol.
 async fn connect_to(config: &Config, peer: &Peer) -> Result<Connected, Error> {
     let (stream, peer) = peer.open().await?;
     let (client, wire) = match stream {
@@ -232,7 +234,7 @@ async fn connect_to(config: &Config, peer: &Peer) -> Result<Connected, Error> {
     Ok(Connected { client, peer, wire })
 }
 
-/// Bounds connecting, if the settings do.
+/// Applies the time limit of the settings to connecting.
 async fn in_time<T>(
     config: &Config,
     connecting: impl Future<Output = Result<T, Error>>,
@@ -246,10 +248,10 @@ async fn in_time<T>(
     }
 }
 
-/// Drives a connection to its end.
+/// Transfers bytes until the connection has ended.
 ///
-/// At the end of the runtime all tasks are cancelled at once, this one and those that roll back through it. So it goes on
-/// until they are done.
+/// At the end of the runtime all tasks are cancelled at once, this one and those that roll back
+/// over it. So it continues until they are done.
 async fn drive<S>(
     mut connection: Connection<Io<S>, NoTlsStream>,
     abandoned: Rc<Event>,
@@ -270,7 +272,7 @@ where
     }
 }
 
-/// Moves bytes until the client is dropped, the connection breaks, or it is abandoned.
+/// Transfers bytes until the client is dropped, the connection breaks, or it is abandoned.
 async fn pump<S>(
     connection: &mut Connection<Io<S>, NoTlsStream>,
     abandoned: &Event,

@@ -1,12 +1,14 @@
-//! Transactions that end as their body does.
+//! Transactions that commit or roll back when their body ends.
 //!
 //! ```text
-//!   BEGIN ── body ─┬─ Ok ─────────────────▶ COMMIT, which nothing cuts off
-//!                  ├─ Err ────────────────▶ ROLLBACK                              then the error is given,
-//!                  ├─ a panic ────────────▶ cancel request, ROLLBACK              the panic goes on,
-//!                  └─ a cancellation ─────▶ cancel request, ROLLBACK              the cancellation is resumed
-//!                                             │ no answer
-//!                                             └──▶ the connection is closed
+//!   BEGIN ── body ─┬─ Ok ───────────▶ COMMIT (shielded)
+//!                  ├─ Err ──────────▶ ROLLBACK ───────▶ returns the error
+//!                  ├─ panic ────────▶ cancel request,
+//!                  │                  ROLLBACK ───────▶ resumes the panic
+//!                  └─ cancellation ─▶ cancel request,
+//!                                     ROLLBACK ───────▶ resumes the cancellation
+//!                                        │ no answer
+//!                                        └──▶ the connection is closed
 //! ```
 
 use std::mem::forget;
@@ -20,29 +22,31 @@ use wheelhouse::{finally_with, shield, timeout};
 use super::session::Bound;
 use super::{Error, Interrupt, Session};
 
-/// How long a ROLLBACK may go unanswered before the server is asked (again) to stop what it does.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// The time after which an unanswered ROLLBACK leads to another cancel request.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Runs `body` in a transaction: commits if it gives `Ok`; rolls back if it gives `Err`, panics, or is cancelled.
+/// Runs `body` in a transaction. Commits if it returns `Ok`; rolls back if it returns `Err`,
+/// panics, or is cancelled.
 ///
-/// By the time this ends the server has answered, so the session can be used at once. When the body is cancelled (its
-/// task, a [`timeout`] around it, its group) the server is asked to stop the query that runs, the
-/// transaction is rolled back, and then the cancellation goes on: a timeout gives `Elapsed` after the
-/// rollback. All that is bounded: if the server does not answer within five seconds ([`Session::set_limit`]), the
-/// connection is closed.
+/// When this ends, the server has answered, so the session can be used at once. If the body is
+/// cancelled (its task, a [`timeout`] around it, its group), the server is asked to stop the
+/// running query, the transaction is rolled back, and then the cancellation propagates: a timeout
+/// returns `Elapsed` after the rollback. If the server does not answer within five seconds
+/// ([`Session::set_limit`]), the connection is closed.
 ///
-/// asyncpg says this with `async with connection.transaction():`.
+/// In asyncpg, this is `async with connection.transaction():`.
 ///
 /// # Cancel safety
-/// Nothing is left half done. A COMMIT that was begun is finished, and its outcome given. Foreign code that drops this
-/// (`select!`) leaves the rollback to the connection, and the query that runs, to its end.
+/// A COMMIT that was begun is finished, and its result returned. If third-party code drops this
+/// future (`select!`), the connection rolls back later, after the running query has ended.
 ///
 /// # Errors
-/// What the body gave. [`Error::Query`] when the server did not begin or commit; [`Error::Unanswered`] when it did not
-/// answer to the COMMIT, of which it is then unknown whether it was carried out.
+/// The error of the body. [`Error::Query`] if the server did not begin or commit.
+/// [`Error::Unanswered`] if it did not answer the COMMIT; then it is unknown whether the
+/// transaction was committed.
 ///
 /// # Panics
-/// When the body does, after the rollback.
+/// If the body panics; after the rollback.
 pub async fn transaction<T, E, B>(session: &mut Session, body: B) -> Result<T, E>
 where
     B: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
@@ -70,22 +74,23 @@ where
     .await
 }
 
-/// A transaction that was begun.
+/// A transaction that has begun.
 struct Open<'a> {
-    /// tokio-postgres' own; `None` when it was ended. Its destructor rolls back, and waits for nothing.
+    /// The transaction of tokio-postgres; `None` after its end. Its destructor sends a ROLLBACK
+    /// without waiting for the answer.
     transaction: Option<Transaction<'a>>,
-    /// Whether the server may be running a query of it: the body did not come to its end.
+    /// Whether the server may be running a query, because the body did not end by itself.
     may_be_busy: bool,
 }
 
 impl Open<'_> {
-    /// Commits, whoever is cancelled meanwhile.
+    /// Commits. A cancellation does not interrupt this.
     async fn commit(&mut self, bound: &Bound<'_>) -> Result<(), Error> {
         let Some(transaction) = self.transaction.take() else {
             return Ok(());
         };
-        // After a query that failed, a lone COMMIT is answered with success, and rolls back.
-        // Any query before it fails then, and the error is ours to give.
+        // After a failed query, a COMMIT succeeds but rolls back. An empty query before it fails in
+        // that case, and its error is returned.
         let commit = transaction.batch_execute("SELECT; COMMIT");
         match shield(bound.wait(commit)).await? {
             Ok(()) => {
@@ -99,41 +104,43 @@ impl Open<'_> {
         }
     }
 
-    /// Rolls back what was not committed. Runs in the shield of `finally_with`, so nothing cuts it off but the time.
+    /// Rolls back if the transaction was not committed. Only the time limit ends this, as
+    /// `finally_with` shields it.
     async fn end(self, bound: &Bound<'_>) {
         let Some(transaction) = self.transaction else {
             return;
         };
         let ending = async {
             if self.may_be_busy {
-                // Should it not get through, it is sent again below.
+                // If it does not arrive, it is sent again below.
                 bound.interrupt.send().await.ok();
             }
             roll_back(&transaction, &bound.interrupt).await
         };
-        // Without an answer the connection is closed by now, or broken, and the server rolls back for that.
+        // Without an answer, the connection is closed by now, so the server rolls back.
         if let Ok(Ok(())) = bound.wait(ending).await {
-            // It is over: nothing is left for the destructor to do.
+            // The destructor has nothing to do.
             forget(transaction);
         }
     }
 }
 
-/// Rolls back, and gives the server's answer.
+/// Rolls back, and returns the answer of the server.
 async fn roll_back(
     transaction: &Transaction<'_>,
     interrupt: &Interrupt,
 ) -> Result<(), tokio_postgres::Error> {
     loop {
         match said(transaction, "ROLLBACK", interrupt).await {
-            // A request of ours came when the query had ended, and hit this instead.
+            // A late cancel request has hit this statement instead of the query.
             Err(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {}
             outcome => return outcome,
         }
     }
 }
 
-/// Sends a statement and waits for its answer; while there is none, asks the server to stop what it does.
+/// Sends a statement and waits for its answer. Without an answer, asks the server to stop what it
+/// runs.
 async fn said(
     transaction: &Transaction<'_>,
     statement: &str,
@@ -141,7 +148,7 @@ async fn said(
 ) -> Result<(), tokio_postgres::Error> {
     let mut answer = pin!(transaction.batch_execute(statement));
     loop {
-        match timeout(PATIENCE, answer.as_mut()).await {
+        match timeout(ROLLBACK_TIMEOUT, answer.as_mut()).await {
             Ok(answer) => return answer,
             Err(_elapsed) => drop(interrupt.send().await),
         }

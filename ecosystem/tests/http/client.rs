@@ -52,7 +52,7 @@ fn without_addresses_it_fetches_a_site_of_its_own() {
             "circle: {lines:?}"
         );
         assert!(
-            lines[7].join(" ").contains("not there within 1s"),
+            lines[7].join(" ").contains("no answer within 1s"),
             "silent: {lines:?}"
         );
         assert!(lines[8][4].starts_with("https://"), "{lines:?}");

@@ -17,7 +17,7 @@ use crate::servers::{pages, serve};
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// How long the servers of these tests wait for a request.
-const PATIENCE: Duration = Duration::from_millis(200);
+const HEAD_TIMEOUT: Duration = Duration::from_millis(200);
 
 fn acceptor() -> TlsAcceptor {
     let identity = Identity::new(&["localhost"]).expect("a certificate can be made");
@@ -43,11 +43,12 @@ async fn fall_silent(port: u16, said: &[u8]) {
     );
 }
 
-// The clients' silence is over sockets, so the real clock has to run: for as long as the servers are patient.
+// The clients' silence is over sockets, so the real clock has to run: for as long as the servers
+// are patient.
 #[test]
 fn a_client_that_falls_silent_is_closed() {
     run(async {
-        let (server, port) = serve(Server::new(pages).patience(PATIENCE)).await;
+        let (server, port) = serve(Server::new(pages).head_timeout(HEAD_TIMEOUT)).await;
         gather((
             fall_silent(port, b""),
             fall_silent(port, b"P"),
@@ -65,12 +66,12 @@ fn a_client_that_falls_silent_is_closed() {
 #[test]
 fn a_client_that_sends_a_byte_at_a_time_is_closed() {
     run(async {
-        let (_server, port) = serve(Server::new(pages).patience(PATIENCE)).await;
+        let (_server, port) = serve(Server::new(pages).head_timeout(HEAD_TIMEOUT)).await;
         let mut stream = connect(port).await;
         let dripping = async {
             // Never done, and never silent for long.
             while stream.write_all(b"G").await.is_ok() {
-                sleep(PATIENCE / 10).await;
+                sleep(HEAD_TIMEOUT / 10).await;
             }
         };
         timeout(SOON, dripping)
@@ -82,7 +83,9 @@ fn a_client_that_sends_a_byte_at_a_time_is_closed() {
 #[test]
 fn a_tls_client_that_falls_silent_is_closed() {
     run(async {
-        let server = Server::new(pages).tls(acceptor()).patience(PATIENCE);
+        let server = Server::new(pages)
+            .tls(acceptor())
+            .head_timeout(HEAD_TIMEOUT);
         let (_server, port) = serve(server).await;
         gather((fall_silent(port, b""), fall_silent(port, b"\x16\x03\x01"))).await;
     });
@@ -110,14 +113,14 @@ fn a_server_that_stops_does_not_wait_for_handshakes() {
 #[test]
 fn a_client_that_is_slow_to_read_is_waited_for() {
     run(async {
-        let (_server, port) = serve(Server::new(pages).patience(PATIENCE)).await;
+        let (_server, port) = serve(Server::new(pages).head_timeout(HEAD_TIMEOUT)).await;
         let mut stream = connect(port).await;
         let request = b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         stream
             .write_all(request)
             .await
             .expect("the server takes it");
-        sleep(PATIENCE * 2).await; // longer than the server waits for requests
+        sleep(HEAD_TIMEOUT * 2).await; // longer than the server waits for requests
         let mut got = Vec::new();
         stream.read_to_end(&mut got).await.expect("all comes");
         assert!(got.len() > crate::servers::BIG);

@@ -1,5 +1,5 @@
-//! gRPC by tonic, over hyper's HTTP/2 at both ends. What tonic's compiler writes of a `.proto` file is written by hand here, so
-//! that none is needed.
+//! gRPC by tonic, over hyper's HTTP/2 at both ends. What tonic's compiler writes of a `.proto` file
+//! is written by hand here, so that none is needed.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! Many requests over many connections, by the programs that others measure servers with. How many there are per second is
-//! not looked at: that none fails is. `load.sh` does the same for longer.
+//! Many requests over many connections, by the programs that others measure servers with. How many
+//! there are per second is not looked at: that none fails is. `load.sh` does the same for longer.
 
 use wheelhouse::run;
 use wheelhouse_ecosystem::server::Server;

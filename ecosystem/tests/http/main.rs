@@ -1,4 +1,5 @@
-//! HTTP with parts that nobody here wrote: curl, wrk, h2load, nc, openssl, Python's server and nginx on the other side.
+//! HTTP with parts that nobody here wrote: curl, wrk, h2load, nc, openssl, Python's server and
+//! nginx on the other side.
 //!
 //! The programs are started by the same thread that serves them.
 

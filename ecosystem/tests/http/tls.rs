@@ -28,7 +28,8 @@ fn curl_speaks_both_protocols_over_tls() {
     });
 }
 
-// Without TLS, curl 7.88 breaks its HTTP/2 connections when it uses them again, whoever the server is.
+// Without TLS, curl 7.88 breaks its HTTP/2 connections when it uses them again, whoever the server
+// is.
 #[test]
 fn curl_keeps_its_connection() {
     run(async {

@@ -1,4 +1,5 @@
-//! Cancelling: the server stops the query, the transaction is rolled back, and then the cancellation goes on.
+//! Cancelling: the server stops the query, the transaction is rolled back, and then the
+//! cancellation goes on.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -113,7 +114,8 @@ pub(crate) async fn a_query_that_a_failing_body_leaves_running_is_stopped(cluste
     assert_eq!(rows(&session, "left_running").await, 0);
 }
 
-/// It waits for the deadline, a tenth of a second; whether the server had begun by then does not matter.
+/// It waits for the deadline, a tenth of a second; whether the server had begun by then does not
+/// matter.
 pub(crate) async fn a_timeout_gives_elapsed_after_the_rollback(cluster: &Cluster) {
     let mut session = session(cluster).await;
     table(&session, "late").await;
@@ -167,7 +169,8 @@ pub(crate) async fn one_failed_transaction_of_a_group_rolls_the_others_back(clus
     }
 }
 
-/// The tasks that drive the connections are cancelled together with those that roll back through them.
+/// The tasks that drive the connections are cancelled together with those that roll back through
+/// them.
 pub(crate) async fn the_end_of_the_runtime_rolls_back(cluster: &Cluster) {
     let watch = session(cluster).await;
     table(&watch, "ended").await;
@@ -203,7 +206,8 @@ pub(crate) async fn the_end_of_the_runtime_rolls_back(cluster: &Cluster) {
     assert_eq!(rows(&watch, "ended").await, 0);
 }
 
-/// However many turns it is given before it is cancelled: either both rows are there and the value is `Ok`, or none is.
+/// However many turns it is given before it is cancelled: either both rows are there and the value
+/// is `Ok`, or none is.
 pub(crate) async fn cancelled_at_any_moment_it_is_all_or_nothing(cluster: &Cluster) {
     let watch = session(cluster).await;
     table(&watch, "moments").await;

@@ -60,7 +60,8 @@ pub(crate) async fn it_shows_all_on_the_server_that_is_named(cluster: &Cluster) 
     assert!(answer, "{text}");
 }
 
-/// A shell that runs the example and says with which status it ended; both get the Ctrl-C, as at a terminal.
+/// A shell that runs the example and says with which status it ended; both get the Ctrl-C, as at a
+/// terminal.
 struct Terminal {
     shell: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -149,12 +150,15 @@ pub(crate) async fn what_is_wrong_with_its_arguments_it_says(_: &Cluster) {
     let wrong = [
         (
             example(&["many"]),
-            "not a number of queries from 1 to 100: many",
+            "QUERIES must be a number from 1 to 100, not `many`",
         ),
-        (example(&["0"]), "not a number of queries from 1 to 100: 0"),
+        (
+            example(&["0"]),
+            "QUERIES must be a number from 1 to 100, not `0`",
+        ),
         (
             example(&["1", "-1"]),
-            "not a number of seconds up to 3600: -1",
+            "SECONDS must be a number up to 3600, not `-1`",
         ),
         (example(&["1", "1", "1"]), "more than two arguments"),
     ];

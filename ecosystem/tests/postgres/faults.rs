@@ -37,7 +37,8 @@ pub(crate) async fn a_session_that_the_server_ends_gives_errors(cluster: &Cluste
     );
 }
 
-/// The server's process for the session is stopped, as on a machine that is overloaded. The test waits for the bound, twice.
+/// The server's process for the session is stopped, as on a machine that is overloaded. The test
+/// waits for the bound, twice.
 pub(crate) async fn a_server_that_does_not_answer_holds_nobody_up(cluster: &Cluster) {
     let watch = session(cluster).await;
     table(&watch, "frozen").await;
@@ -99,7 +100,8 @@ fn folders() -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
-/// Cut by time, which is no race: wherever it is, all must go. (The example is interrupted with its server in full swing.)
+/// Cut by time, which is no race: wherever it is, all must go. (The example is interrupted with its
+/// server in full swing.)
 pub(crate) async fn a_cluster_is_gone_when_it_is_cancelled_before_it_is_ready(_: &Cluster) {
     let before = folders();
     for millis in [0, 200] {

@@ -107,7 +107,8 @@ pub(crate) async fn backend(session: &Session) -> i32 {
     value(session, "SELECT pg_backend_pid()").await
 }
 
-/// What the server says that it does for that process: its state and its query; nothing when it has gone.
+/// What the server says that it does for that process: its state and its query; nothing when it has
+/// gone.
 pub(crate) async fn activity(session: &Session, backend: i32) -> Option<(String, String)> {
     let query = "SELECT state, query FROM pg_stat_activity WHERE pid = $1";
     let row = session.query_opt(query, &[&backend]).await;
@@ -128,9 +129,9 @@ pub(crate) async fn until_running(session: &Session, backend: i32, part: &str) {
     }
 }
 
-/// The processes that work in a cluster's folder, which all of a server's do. They are no process group: each of its
-/// children makes one of its own. (One that has ended and whose parent has gone stays in the system's table until the first
-/// process looks; it works nowhere.)
+/// The processes that work in a cluster's folder, which all of a server's do. They are no process
+/// group: each of its children makes one of its own. (One that has ended and whose parent has gone
+/// stays in the system's table until the first process looks; it works nowhere.)
 pub(crate) fn living(folder: &Path) -> Vec<PathBuf> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let inside = processes.filter(|process| {

@@ -1,7 +1,8 @@
 //! tokio-postgres on wheelhouse, against a real server, with PostgreSQL's own clients beside it.
 //!
-//! One server for all cases, which run one after the other, in one runtime: a server takes longer to start than they
-//! all do together. So the harness is a few lines of ours; arguments choose the cases whose names have one of them in it.
+//! One server for all cases, which run one after the other, in one runtime: a server takes longer
+//! to start than they all do together. So the harness is a few lines of ours; arguments choose the
+//! cases whose names have one of them in it.
 
 mod cancel;
 mod example;

@@ -44,7 +44,8 @@ pub(crate) async fn psql_sees_our_rows_and_we_see_those_of_psql(cluster: &Cluste
     assert_eq!(sum, 100);
 }
 
-/// The other program runs for two seconds, by its own clock; it has no other bound that is as telling.
+/// The other program runs for two seconds, by its own clock; it has no other bound that is as
+/// telling.
 pub(crate) async fn pgbench_runs_beside_us_without_errors(cluster: &Cluster) {
     let mut init = client(cluster, "pgbench");
     let init = init.args(["-i", "-q", "-s", "1"]).output().await.unwrap();
@@ -84,7 +85,8 @@ pub(crate) async fn pgbench_runs_beside_us_without_errors(cluster: &Cluster) {
     assert!(output.status.success(), "{output:?}");
     let failed = "number of failed transactions: 0 (0.000%)";
     assert!(report.contains(failed), "{report}");
-    // Each of its transactions changed a branch's balance and an account's by the same amount, ours only a branch's.
+    // Each of its transactions changed a branch's balance and an account's by the same amount, ours
+    // only a branch's.
     let rest = "SELECT (SELECT sum(bbalance) FROM pgbench_branches)
         - (SELECT sum(abalance) FROM pgbench_accounts)";
     let rest: i64 = value(&session, rest).await;
