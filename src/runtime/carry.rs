@@ -99,7 +99,7 @@ impl Core {
             return None;
         }
         drop(task);
-        let carried = Self::find_carrier(parent)?;
+        let carried = find_carrier(parent)?;
         if carried.by.state().is_main() {
             return Some(carried);
         }
@@ -121,39 +121,6 @@ impl Core {
             }
         }
         false
-    }
-
-    /// Prepares all groups around a child whose turn has come, and marks the code between them.
-    /// Returns `None` if the path ends at a task that cannot be polled.
-    fn find_carrier(innermost: Rc<dyn ParentScheduler<Shared>>) -> Option<Carried> {
-        let mut path = Path {
-            innermost,
-            others: Vec::new(),
-        };
-        loop {
-            let parent = path.others.last().unwrap_or(&path.innermost);
-            let owner = parent.owner()?.at_home().ok()?;
-            if !owner.state().can_carry() {
-                return None;
-            }
-            owner.with_wakes_suppressed(|| parent.mark_path());
-            let (outer, carrier) = match (parent.around(), owner.parent()) {
-                (Some(around), _) => (around, None),
-                (None, Some(parent)) => (parent, Some(owner)),
-                (None, None) => {
-                    return Some(Carried {
-                        by: owner,
-                        _path: path,
-                    });
-                }
-            };
-            // `false` if the path is a cycle.
-            let is_expected = outer.expect(carrier);
-            path.others.push(outer);
-            if !is_expected {
-                return None;
-            }
-        }
     }
 
     /// Polls a task that carries the turn of a child further in.
@@ -211,6 +178,39 @@ impl Core {
         let ended = self.carrying(|| self.poll_as(&task, || started.poll()));
         if let Some(pending) = self.end_unless_pending(task, ended) {
             pending.end_carrying();
+        }
+    }
+}
+
+/// Prepares all groups around a child whose turn has come, and marks the code between them.
+/// Returns `None` if the path ends at a task that cannot be polled.
+fn find_carrier(innermost: Rc<dyn ParentScheduler<Shared>>) -> Option<Carried> {
+    let mut path = Path {
+        innermost,
+        others: Vec::new(),
+    };
+    loop {
+        let parent = path.others.last().unwrap_or(&path.innermost);
+        let owner = parent.owner()?.at_home().ok()?;
+        if !owner.state().can_carry() {
+            return None;
+        }
+        owner.with_wakes_suppressed(|| parent.mark_path());
+        let (outer, carrier) = match (parent.around(), owner.parent()) {
+            (Some(around), _) => (around, None),
+            (None, Some(parent)) => (parent, Some(owner)),
+            (None, None) => {
+                return Some(Carried {
+                    by: owner,
+                    _path: path,
+                });
+            }
+        };
+        // `false` if the path is a cycle.
+        let is_expected = outer.expect(carrier);
+        path.others.push(outer);
+        if !is_expected {
+            return None;
         }
     }
 }

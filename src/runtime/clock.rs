@@ -1,8 +1,9 @@
-//! The runtime's clock: the machine's, or one that stands still until it is told to jump.
+//! The clock of a runtime: that of the machine, or a virtual one that only moves by jumps.
 //!
-//! The loop counts in nanoseconds of `CLOCK_MONOTONIC`, read as such: a difference of two `Instant`s, which users
-//! see, costs more than the reading. The two meet at the process's moment zero, where both were read, the `Instant`
-//! first: so a deadline that is converted is late by the time between the two readings, and never early.
+//! The loop reads `CLOCK_MONOTONIC` itself, in nanoseconds: the difference of two `Instant`s, which
+//! users see, costs more than the reading. The two are compared once in the process, where the
+//! `Instant` is read first. So a converted deadline is late by the time between the two readings,
+//! and never early.
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -10,92 +11,91 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// One moment by both clocks.
+/// One moment by both clocks, read at the first use of a clock.
 static ZERO: LazyLock<(Instant, u64)> = LazyLock::new(|| (Instant::now(), monotonic()));
 
-/// A runtime's clock. It counts nanoseconds from a moment that is the same for the whole process; `u64::MAX` stands
-/// for never.
+/// The clock of a runtime. It counts nanoseconds from a moment that is the same for the whole
+/// process; `u64::MAX` is never.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// What a virtual clock shows; `None` for the machine's.
-    shows: Option<Cell<u64>>,
-    /// What it showed in the beginning.
+    /// The time of a virtual clock; `None` for the clock of the machine.
+    time: Option<Cell<u64>>,
+    /// The time at the creation of the clock.
     start: u64,
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the clock of the machine.
     pub(crate) fn real() -> Self {
         LazyLock::force(&ZERO);
         Self {
-            shows: None,
+            time: None,
             start: monotonic(),
         }
     }
 
-    /// A clock that stands still, at the moment it is.
+    /// Returns a virtual clock, which begins at the present time.
     pub(crate) fn virtual_() -> Self {
         LazyLock::force(&ZERO);
         let start = monotonic();
         Self {
-            shows: Some(Cell::new(start)),
+            time: Some(Cell::new(start)),
             start,
         }
     }
 
-    /// True for a clock that stands still.
     pub(crate) fn is_virtual(&self) -> bool {
-        self.shows.is_some()
+        self.time.is_some()
     }
 
-    /// The moment it is.
+    /// Returns the present time.
     pub(crate) fn now(&self) -> Instant {
-        match &self.shows {
+        match &self.time {
             None => Instant::now(),
-            Some(shows) => to_instant(shows.get()).unwrap_or_else(Instant::now),
+            Some(time) => to_instant(time.get()).unwrap_or_else(Instant::now),
         }
     }
 
-    /// The moment it is, in nanoseconds.
+    /// Returns the present time in nanoseconds.
     #[inline]
     pub(crate) fn nanos(&self) -> u64 {
-        match &self.shows {
+        match &self.time {
             None => monotonic(),
-            Some(shows) => shows.get(),
+            Some(time) => time.get(),
         }
     }
 
-    /// How long it has been going.
+    /// Returns the time since the creation of the clock.
     pub(crate) fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.nanos().saturating_sub(self.start))
     }
 
-    /// The moment after `duration`, in nanoseconds.
+    /// Returns the time after `duration`, in nanoseconds.
     #[inline]
     pub(crate) fn after(&self, duration: Duration) -> u64 {
         self.nanos().saturating_add(nanos(duration))
     }
 
-    /// Sets a virtual clock forward; never back.
+    /// Moves a virtual clock to a later time. Does nothing if the time is past.
     pub(crate) fn jump_to(&self, nanos: u64) {
-        if let Some(shows) = &self.shows {
-            shows.set(nanos.max(shows.get()));
+        if let Some(time) = &self.time {
+            time.set(nanos.max(time.get()));
         }
     }
 }
 
-/// What `CLOCK_MONOTONIC` shows, in nanoseconds.
+/// Reads `CLOCK_MONOTONIC`, in nanoseconds.
 #[inline]
 fn monotonic() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
-    // The kernel counts from the start of the machine and keeps the nanoseconds below a second: neither is negative,
-    // and together they last for 584 years.
+    // The kernel counts from the start of the machine, and the nanoseconds are less than a second: so
+    // neither is negative, and the sum overflows after 584 years.
     (time.tv_sec as u64)
         .wrapping_mul(1_000_000_000)
         .wrapping_add(time.tv_nsec as u64)
 }
 
-/// A moment in nanoseconds: what lies before all clocks is zero, what is too far off is never.
+/// Converts a time to nanoseconds. A time that is too early gives 0, one that is too late never.
 pub(crate) fn to_nanos(at: Instant) -> u64 {
     let (instant, zero) = *ZERO;
     match at.checked_duration_since(instant) {
@@ -104,7 +104,7 @@ pub(crate) fn to_nanos(at: Instant) -> u64 {
     }
 }
 
-/// The moment of a number of nanoseconds; `None` for never.
+/// Converts nanoseconds to a time; `None` for never.
 pub(crate) fn to_instant(nanos: u64) -> Option<Instant> {
     let (instant, zero) = *ZERO;
     match nanos {
@@ -114,7 +114,7 @@ pub(crate) fn to_instant(nanos: u64) -> Option<Instant> {
     }
 }
 
-/// A duration in nanoseconds; `u64::MAX`, some 584 years, when it is longer than that.
+/// Converts a duration to nanoseconds; `u64::MAX`, some 584 years, if it is longer.
 #[inline]
 fn nanos(duration: Duration) -> u64 {
     let seconds = duration.as_secs().checked_mul(1_000_000_000);

@@ -59,7 +59,7 @@ impl Entered {
     /// Makes `core` the runtime that this thread drives.
     fn new(core: &Rc<Core>) -> Self {
         let core = Rc::clone(core);
-        core.begin_driving();
+        core.lifecycle.begin_driving();
         let outer = DRIVEN.with(|driven| {
             let shared = Arc::as_ptr(core.shared());
             (
@@ -80,7 +80,7 @@ impl Drop for Entered {
             driven.shared.set(self.outer.1);
             driven.carrying.set(self.outer.2);
         });
-        self.core.end_driving();
+        self.core.lifecycle.end_driving();
         budget::put_back(self.rest);
     }
 }

@@ -4,7 +4,6 @@
 //! Wakers, destructors and polls run with no borrow alive: each method here either borrows and
 //! calls no third-party code, or calls and borrows nothing.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use std::task::Waker;
 use super::carriers::Carriers;
 use super::clock::Clock;
 use super::io::Io;
+use super::lifecycle::Lifecycle;
 use super::scheduler::Scheduler;
 use super::scoped::JoinList;
 use super::shared::{HomeInbox, Shared};
@@ -25,17 +25,6 @@ use crate::reactor::Reactor;
 use crate::scope::{self, Position};
 use crate::util::wait_graph::WaitGraph;
 use crate::util::{Id, budget};
-
-/// The phases of a runtime's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Tasks are spawned and polled.
-    Open,
-    /// Every task has been cancelled and cleans up. A new task is cancelled before its first poll.
-    ShuttingDown,
-    /// No task is polled. A new task is dropped at once.
-    Closed,
-}
 
 /// The cancellation state of a runtime.
 pub(super) type Scopes = scope::Scopes<Cancelled, Waker, TaskRef, JoinList>;
@@ -50,12 +39,10 @@ pub(crate) struct Core {
     pub(crate) carriers: Carriers,
     scopes: Scopes,
     /// The wait graph for the report of a deadlock; on virtual time only.
-    wait_graph: Option<WaitGraph>,
-    phase: Cell<Phase>,
-    /// The number of calls on the stack that drive the runtime.
-    drivers: Cell<usize>,
+    pub(super) wait_graph: Option<WaitGraph>,
+    pub(super) lifecycle: Lifecycle,
     /// Last, so that it outlives what the other fields contain.
-    inbox: HomeInbox,
+    pub(super) inbox: HomeInbox,
 }
 
 impl Core {
@@ -75,8 +62,7 @@ impl Core {
             carriers: Carriers::default(),
             scopes: Scopes::new(),
             wait_graph,
-            phase: Cell::new(Phase::Open),
-            drivers: Cell::new(0),
+            lifecycle: Lifecycle::new(),
         })
     }
 
@@ -86,40 +72,10 @@ impl Core {
         self.inbox.shared()
     }
 
-    pub(super) fn inbox(&self) -> &HomeInbox {
-        &self.inbox
-    }
-
-    pub(super) fn wait_graph(&self) -> Option<&WaitGraph> {
-        self.wait_graph.as_ref()
-    }
-
     /// Returns the cancellation state.
     #[inline]
     pub(super) fn scopes(&self) -> &Scopes {
         &self.scopes
-    }
-
-    pub(super) fn phase(&self) -> Phase {
-        self.phase.get()
-    }
-
-    pub(super) fn set_phase(&self, phase: Phase) {
-        self.phase.set(phase);
-    }
-
-    /// Counts a call that drives the runtime. Called by [`enter`](super::context::enter) only.
-    pub(super) fn begin_driving(&self) {
-        self.drivers.set(self.drivers.get() + 1);
-    }
-
-    pub(super) fn end_driving(&self) {
-        self.drivers.set(self.drivers.get() - 1);
-    }
-
-    /// Returns `true` while a call on the stack drives the runtime, even if it is an outer one.
-    pub(super) fn is_driven(&self) -> bool {
-        self.drivers.get() > 0
     }
 
     /// Puts a task into the run queue.
@@ -204,7 +160,7 @@ impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")
             .field("shared", self.shared())
-            .field("phase", &self.phase)
+            .field("lifecycle", &self.lifecycle)
             .finish_non_exhaustive()
     }
 }

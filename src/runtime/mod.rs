@@ -21,22 +21,24 @@
 //! | [`blocking`] | functions on the thread pool |
 //! | [`report`] | the wait graph that a deadlock prints |
 
+mod await_cycles;
 mod blocking;
 mod builder;
 mod cancel;
 mod carriers;
 mod carry;
-mod circles;
 mod clock;
 #[allow(unsafe_code, reason = "the pointer in the one thread-local")]
 mod context;
 mod core;
 mod describe;
+mod drain;
 mod drive;
 mod ending;
 mod final_output;
 mod home_key;
 mod io;
+mod lifecycle;
 mod order;
 mod owned_tasks;
 mod poll_task;
@@ -78,7 +80,7 @@ pub(crate) use scoped::{
 };
 pub(crate) use shared::Shared;
 pub(crate) use signals::{Subscription, drain};
-pub(crate) use task_types::{Join, OwnedRef, Task, TaskMessage, TaskRef};
+pub(crate) use task_types::{Join, OwnedRef, Task, TaskRef};
 pub(crate) use timers::TimerState;
 pub(crate) use variables::{abort_outside, replace_vars_here, vars_here};
 
@@ -260,7 +262,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if self.core.is_driven() {
+        if self.core.lifecycle.is_driven() {
             // The process exits inside a task, and the C library drops thread-locals on top of the
             // task's stack. The tasks that are being polled stay; the driving call keeps the core
             // alive.

@@ -1,54 +1,52 @@
-//! Another order than first come, first served: for tests that look for races between tasks.
+//! Orders of the run queue other than first in, first out, for tests that look for races.
 //!
-//! Whenever more than one task is ready, one of them is chosen: `0` is the one that would run anyway. Which choices were made
-//! other than that is a [`Schedule`], and a run of the same program by the same schedule makes the same choices.
+//! When several tasks are ready, an order chooses the one that runs: `0` is the first in the queue.
+//! A [`Schedule`] has the choices other than 0. The same program with the same schedule makes the
+//! same choices.
 //!
 //! ```text
-//!   Seeded: a generator decides ─┐
-//!                                ├─▶ choose ─▶ recorded, if it was not 0
-//!   Scripted: a schedule does ───┘
+//!   Seeded: by a generator ──┐
+//!                            ├─▶ choose ─▶ recorded, if not 0
+//!   Scripted: by a schedule ─┘
 //! ```
 //!
-//! A test, or a simulated network under it, may have a choice made for itself, too: it is one of the sequence, so a schedule
-//! has the delays of a network along with the order of the tasks.
+//! A test or its simulated network can ask for choices, too. They are part of the same sequence, so
+//! a schedule has the delays of a network along with the order of the tasks.
 
 use std::collections::BTreeMap;
 
-/// The choices other than 0: which one of all choices, and what was chosen.
+/// The choices other than 0, by their numbers.
 pub(crate) type Schedule = BTreeMap<u64, usize>;
 
-/// Who of those that are ready runs next.
+/// Chooses which of the ready tasks runs next.
 #[derive(Debug)]
 pub(crate) struct Order {
-    /// Where choices come from.
     source: Source,
-    /// How many there have been.
+    /// The number of choices so far.
     count: u64,
-    /// Those that were not 0.
+    /// The choices that were not 0.
     made: Schedule,
 }
 
-/// Where choices come from.
+/// The source of choices.
 #[derive(Debug)]
 enum Source {
-    /// A generator, in this state.
+    /// The state of a generator.
     Seeded(u64),
-    /// A schedule.
     Scripted(Schedule),
 }
 
 impl Order {
-    /// The order that belongs to a seed.
+    /// Creates the order of a seed.
     pub(crate) fn seeded(seed: u64) -> Self {
         Self::from(Source::Seeded(seed))
     }
 
-    /// The order that belongs to a schedule.
+    /// Creates the order of a schedule.
     pub(crate) fn scripted(schedule: Schedule) -> Self {
         Self::from(Source::Scripted(schedule))
     }
 
-    /// An order that has made no choice yet.
     fn from(source: Source) -> Self {
         Self {
             source,
@@ -57,7 +55,7 @@ impl Order {
         }
     }
 
-    /// Chooses one of so many, which are at least one.
+    /// Chooses one of `ready` tasks.
     pub(crate) fn choose(&mut self, ready: usize) -> usize {
         if ready < 2 {
             return 0;
@@ -74,14 +72,14 @@ impl Order {
         choice
     }
 
-    /// The choices so far that were not 0.
+    /// Returns the choices so far that were not 0.
     pub(crate) fn made(&self) -> &Schedule {
         &self.made
     }
 }
 
-/// The next number of a SplitMix64 generator (Steele, Lea and Flood 2014). Our own few lines: a seed that is written down must
-/// give the same order in all versions.
+/// Returns the next number of a SplitMix64 generator (Steele, Lea and Flood 2014). Not from a crate,
+/// since a seed must give the same order in all versions.
 pub(crate) fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;

@@ -1,24 +1,23 @@
-//! Every task of a runtime: the table owns them, so that none vanishes.
+//! All tasks of a runtime. They own the tasks, so that none is lost.
 
 use std::cell::RefCell;
 
 use super::{OwnedRef, Task};
 
-/// The tasks that have not been given up, each at a slot of its own.
+/// The tasks that have not been removed, each in a slot.
 #[derive(Debug, Default)]
 pub(crate) struct OwnedTasks(RefCell<Slots>);
 
-/// What is in the table.
 #[derive(Debug, Default)]
 struct Slots {
-    /// The tasks; a slot is empty when its task was given up.
+    /// `None` in the slot of a task that was removed.
     owners: Vec<Option<OwnedRef>>,
-    /// The empty slots, the last one emptied on top.
+    /// The empty slots, the last one emptied on top. Invariant: each is `None` in `owners`.
     free: Vec<u32>,
 }
 
 impl OwnedTasks {
-    /// Takes a task in and tells it its slot.
+    /// Adds a task and sets its slot.
     #[inline]
     pub(crate) fn insert(&self, owner: OwnedRef) {
         if let Ok(mut slots) = self.0.try_borrow_mut()
@@ -28,13 +27,14 @@ impl OwnedTasks {
             owner.set_slot(slot);
             let before = place.replace(owner);
             debug_assert!(before.is_none(), "a free slot is empty");
-            // Nothing; to know so spares each task the look at what there would be to drop.
+            // It is `None`. Not dropped, which saves a comparison (bench `spawn_detached_burst`).
             return std::mem::forget(before);
         }
         self.insert_at_the_end(owner);
     }
 
-    /// Takes a task in where no slot is free. Apart, so that the usual case needs no frame.
+    /// [`insert`](OwnedTasks::insert) without a free slot. A separate call, so that the usual case
+    /// needs no stack frame (bench `spawn_detached_burst`).
     #[cold]
     #[inline(never)]
     fn insert_at_the_end(&self, owner: OwnedRef) {
@@ -44,7 +44,7 @@ impl OwnedTasks {
         owners.push(Some(owner));
     }
 
-    /// Takes a task out.
+    /// Removes a task.
     #[inline]
     pub(crate) fn remove(&self, slot: u32) -> Option<OwnedRef> {
         if let Ok(mut slots) = self.0.try_borrow_mut()
@@ -55,22 +55,23 @@ impl OwnedTasks {
         self.remove_and_grow(slot)
     }
 
-    /// Takes a task out where there is no room to note its slot. Apart, so that the usual case needs no frame.
+    /// [`remove`](OwnedTasks::remove) without capacity for the free slot. A separate call, so that
+    /// the usual case needs no stack frame (bench `spawn_detached_burst`).
     #[cold]
     #[inline(never)]
     fn remove_and_grow(&self, slot: u32) -> Option<OwnedRef> {
         self.0.borrow_mut().remove(slot)
     }
 
-    /// Takes every task out.
+    /// Removes all tasks.
     pub(crate) fn take_all(&self) -> Vec<OwnedRef> {
         let slots = self.0.take();
         slots.owners.into_iter().flatten().collect()
     }
 
-    /// True while a task has a future that is polled by the loop. Children of groups end with others, or were leaked; and
-    /// a task that lingers waits for one that runs, or for such a child, for ever. Looks from the back, where those are that
-    /// were spawned last and end last.
+    /// Returns `true` while a task has a future that the loop polls. A child of a group ends with
+    /// other tasks, or was leaked. A task that drains waits for a task that runs, or for ever for
+    /// such a child. Looks from the back: tasks that were spawned last end last.
     pub(crate) fn has_running(&self) -> bool {
         let slots = self.0.borrow();
         let owners = slots.owners.iter().rev().flatten();
@@ -80,7 +81,7 @@ impl OwnedTasks {
             .any(|state| !(state.is_done() || state.is_held_by_parent() || state.is_draining()))
     }
 
-    /// The tasks that have not ended, in the order of their spawning.
+    /// Returns the tasks that have not ended, in the order in which they were spawned.
     pub(crate) fn running(&self) -> Vec<Task> {
         let slots = self.0.borrow();
         let owners = slots.owners.iter().flatten();

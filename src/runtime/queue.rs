@@ -1,4 +1,5 @@
-//! The run queue: who is ready, first come, first served. In tests that explore, in another [order](super::order).
+//! The run queue: the ready tasks, first in, first out; in some tests in another
+//! [order](super::order).
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -6,19 +7,18 @@ use std::collections::VecDeque;
 use super::Task;
 use super::order::{Order, Schedule};
 
-/// The room that an empty queue keeps.
+/// The capacity that an empty queue keeps.
 const KEEP: usize = 1024;
 
 /// The ready tasks, in the order in which they will run.
 #[derive(Debug, Default)]
 pub(crate) struct Queue(RefCell<Ready>);
 
-/// What is in a queue.
 #[derive(Debug, Default)]
 struct Ready {
-    /// The tasks; the front runs next.
+    /// The front runs next, unless `order` is set.
     tasks: VecDeque<Task>,
-    /// Who runs next instead, if that is asked for.
+    /// Chooses the task that runs next.
     order: Option<Box<Order>>,
 }
 
@@ -32,7 +32,7 @@ impl Ready {
         self.tasks.pop_front()
     }
 
-    /// Takes the task that runs next by the order that was asked for. The others keep theirs.
+    /// Takes the task that the order chooses. The others stay in their order.
     #[cold]
     fn pop_in_order(&mut self) -> Option<Task> {
         let count = self.tasks.len();
@@ -42,18 +42,18 @@ impl Ready {
 }
 
 impl Queue {
-    /// Has tasks run in another order.
+    /// Sets the order in which tasks run.
     pub(crate) fn set_order(&self, order: Order) {
         self.0.borrow_mut().order = Some(Box::new(order));
     }
 
-    /// Chooses one of so many for somebody else; 0 when no order was asked for.
+    /// Makes one of `count` choices by the order; 0 without one.
     pub(crate) fn choose(&self, count: usize) -> usize {
         let order = &mut self.0.borrow_mut().order;
         order.as_mut().map_or(0, |order| order.choose(count))
     }
 
-    /// The choices so far that were other than first come, first served.
+    /// Returns the choices of the order so far.
     pub(crate) fn schedule(&self) -> Schedule {
         let ready = self.0.borrow();
         ready
@@ -73,20 +73,22 @@ impl Queue {
         self.push_and_grow(task);
     }
 
-    /// Adds a task where there is no room. Apart, so that the usual case needs no frame.
+    /// [`push`](Queue::push) without free capacity. A separate call, so that the usual case needs no
+    /// stack frame (bench `spawn_detached_burst`).
     #[cold]
     #[inline(never)]
     fn push_and_grow(&self, task: Task) {
         self.0.borrow_mut().tasks.push_back(task);
     }
 
-    /// Adds a task behind all others, and takes the one that runs next: both at the price of one.
+    /// Adds a task behind all others, and takes the one that runs next, with one borrow (bench
+    /// `yield_1`).
     #[inline]
     pub(crate) fn push_and_pop(&self, task: Task) -> Task {
         let mut ready = self.0.borrow_mut();
         if ready.order.is_some() {
             ready.tasks.push_back(task);
-            return ready.pop_in_order().expect("one was pushed just now");
+            return ready.pop_in_order().expect("a task was pushed just now");
         }
         match ready.tasks.pop_front() {
             Some(next) => {
@@ -103,13 +105,13 @@ impl Queue {
         self.0.borrow_mut().pop()
     }
 
-    /// How many tasks are ready.
+    /// Returns the number of ready tasks.
     pub(crate) fn len(&self) -> usize {
         self.0.borrow().tasks.len()
     }
 
-    /// Takes the task that runs next if `is_it` says so. `None` where another order was asked for: the next one is chosen
-    /// only when it is taken. `is_it` must call nothing foreign.
+    /// Takes the task that runs next if `is_it` returns `true`. Returns `None` if an order is set: it
+    /// chooses a task only to take it. `is_it` calls no third-party code.
     pub(crate) fn pop_if(&self, is_it: impl FnOnce(&Task) -> bool) -> Option<Task> {
         let mut ready = self.0.borrow_mut();
         let is_next = ready.order.is_none() && ready.tasks.front().is_some_and(is_it);
@@ -120,12 +122,12 @@ impl Queue {
         }
     }
 
-    /// True when nobody is ready.
+    /// Returns `true` if no task is ready.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().tasks.is_empty()
     }
 
-    /// Gives back the room that a burst took, when the burst is over.
+    /// Frees the memory of a burst of tasks that is over.
     pub(crate) fn shrink(&self) {
         let tasks = &mut self.0.borrow_mut().tasks;
         if tasks.is_empty() && tasks.capacity() > KEEP {

@@ -8,8 +8,9 @@
 
 use std::collections::BTreeSet;
 
-use super::core::{Core, Phase};
+use super::core::Core;
 use super::describe::{describe, name_of};
+use super::lifecycle::Phase;
 use super::scoped::JoinList;
 use super::{Task, try_with};
 use crate::util::Id;
@@ -18,36 +19,34 @@ use crate::util::wait_graph::{HoldRecord, ResourceLabel, WaitGraph, WaitRecord};
 /// Shows the book of the runtime that this thread drives, and which of its tasks runs.
 pub(super) fn find_wait_graph(work: &mut dyn FnMut(&WaitGraph, Option<Id>)) {
     let show = |core: &Core| {
-        if let Some(book) = core.wait_graph() {
+        if let Some(book) = core.wait_graph.as_ref() {
             work(book, core.current_id());
         }
     };
     try_with(show).ok();
 }
 
-impl Core {
-    /// Who waits for what can never come.
-    pub(super) fn deadlock_report(&self) -> String {
-        let stuck = match self.phase() {
-            Phase::Open => "the main task is not done",
-            _ => "main is done and the runtime shuts down, but not every task stops",
-        };
-        let timers = if self.timers.is_empty() {
-            "no timer is set"
-        } else {
-            "no timer is set but such as lie past the end of the clock"
-        };
-        let picture = Picture::of(self);
-        let entries: Vec<_> = picture
-            .tasks
-            .iter()
-            .map(|task| picture.entry(task))
-            .collect();
-        let (entries, circle) = (entries.concat(), picture.circle());
-        format!(
-            "deadlock: {stuck}, no task is ready, {timers} and nothing is in flight. Waiting:{entries}{circle}"
-        )
-    }
+/// Returns the text of the panic of a deadlock.
+pub(super) fn deadlock_report(core: &Core) -> String {
+    let stuck = match core.lifecycle.phase() {
+        Phase::Open => "the main task is not done",
+        _ => "main is done and the runtime shuts down, but not every task stops",
+    };
+    let timers = if core.timers.is_empty() {
+        "no timer is set"
+    } else {
+        "no timer is set but such as lie past the end of the clock"
+    };
+    let picture = Picture::of(core);
+    let entries: Vec<_> = picture
+        .tasks
+        .iter()
+        .map(|task| picture.entry(task))
+        .collect();
+    let (entries, circle) = (entries.concat(), picture.circle());
+    format!(
+        "deadlock: {stuck}, no task is ready, {timers} and nothing is in flight. Waiting:{entries}{circle}"
+    )
 }
 
 /// Everything that is known when nobody can go on.
@@ -86,11 +85,13 @@ impl Picture {
         Self {
             tasks: core.running(),
             waits: core
-                .wait_graph()
+                .wait_graph
+                .as_ref()
                 .map(WaitGraph::all_waits)
                 .unwrap_or_default(),
             holds: core
-                .wait_graph()
+                .wait_graph
+                .as_ref()
                 .map(WaitGraph::holds_in_demand)
                 .unwrap_or_default(),
             draining: core.scopes().all_draining(JoinList::numbers),

@@ -19,7 +19,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::context;
-use super::core::{Core, Phase};
+use super::core::Core;
+use super::lifecycle::Phase;
 use super::stuck::{REPORT_DELAY, has_come, report_dropped, report_functions, report_wait};
 use crate::cell::State;
 use crate::error::{Cancelled, Reason};
@@ -35,7 +36,7 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn shut_down(core: &Rc<Core>, timeout: Option<Duration>) {
     let begin = Instant::now();
     let emptied = context::enter(core, || {
-        core.set_phase(Phase::ShuttingDown);
+        core.lifecycle.set_phase(Phase::ShuttingDown);
         // A task that was cancelled before keeps the reason of that cancellation.
         core.drain_inbox_fully();
         // Groups cancel their children.
@@ -57,7 +58,7 @@ pub(super) fn shut_down(core: &Rc<Core>, timeout: Option<Duration>) {
 /// Ends the runtime at once: drops every task.
 pub(super) fn close(core: &Rc<Core>) {
     context::enter(core, || {
-        core.set_phase(Phase::Closed);
+        core.lifecycle.set_phase(Phase::Closed);
         clear_out(core);
         // From here on no third-party code runs on this thread, so each later message is from
         // another thread. Those are not read any more, however many come: after the end their

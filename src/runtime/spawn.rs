@@ -1,47 +1,50 @@
-//! How tasks come in: spawned, by a group, or as the cell of a main future.
+//! New tasks: spawned, children of groups, and the cells of main futures.
 //!
 //! ```text
-//!   spawn, admit_child ─▶ admit: into the table, with its context variables ─┬─ open ──────────▶ queued
-//!                                                                             ├─ shutting down ─▶ queued; cancelled, if no group has it
-//!   admit_main ─▶ into the table, queued                                      └─ closed ────────▶ dropped at once
+//!   spawn, admit_child ─▶ admit ─┬─ open ──────────▶ queued
+//!                                ├─ shutting down ─▶ queued; cancelled, unless a child
+//!                                └─ closed ────────▶ dropped at once
+//!   admit_main ─▶ queued
 //! ```
 
 use std::rc::Rc;
 
-use super::core::{Core, Phase};
+use super::core::Core;
+use super::lifecycle::Phase;
 use super::shared::Shared;
 use super::{Join, OwnedRef, Task};
 use crate::cell::{Label, ParentScheduler, spawn, spawn_main};
 use crate::error::{Cancelled, Reason};
 
 impl Core {
-    /// Spawns a task: it runs on a later turn.
+    /// Spawns a task, which is first polled in a later turn.
     pub(crate) fn spawn<F: Future + 'static>(&self, label: Label, future: F) -> Join<F::Output> {
         let spawned = spawn(self.shared(), self.scheduler.next_number(), label, future);
         self.admit(spawned.owner, spawned.queued);
         spawned.join
     }
 
-    /// Takes a new task in.
-    #[inline(always)] // once a task: its frame would cost as much as its work
+    /// Adds a new task, with the context variables that it inherits.
+    #[inline(always)] // its frame would cost as much as its work (bench `spawn_detached_burst`)
     fn admit(&self, owner: OwnedRef, task: Task) {
         self.scheduler.owned.insert(owner);
         if self.vars.is_set() {
             self.hand_vars_down(&task);
         }
-        match self.phase() {
+        match self.lifecycle.phase() {
             Phase::Open => self.enqueue(task),
             _ => self.admit_late(task),
         }
     }
 
-    /// Takes a new task in while the runtime ends.
+    /// Adds a new task while the runtime ends.
     #[cold]
     fn admit_late(&self, task: Task) {
         let cancelled = Cancelled::new(Reason::Shutdown, None);
-        match self.phase() {
+        match self.lifecycle.phase() {
             Phase::Closed => self.with_vars_of(&task.clone(), || self.abort(task, cancelled)),
-            // A group that still spawns cleans up, or is shielded: else it were cancelled, and what it spawns with it.
+            // A group that still spawns cleans up, or is shielded. Otherwise it would be cancelled,
+            // and its new child with it.
             _ if task.state().is_child() => self.enqueue(task),
             _ => {
                 task.cancel(cancelled);
@@ -50,7 +53,7 @@ impl Core {
         }
     }
 
-    /// Takes a new task in that a pen polls.
+    /// Adds a new task that a group polls.
     pub(crate) fn admit_child(
         &self,
         owner: OwnedRef,
@@ -61,7 +64,7 @@ impl Core {
         self.admit(owner, task);
     }
 
-    /// Makes the cell of a main future, queued for its first poll.
+    /// Creates the cell of a main future, and queues it for its first poll.
     pub(super) fn admit_main(&self, label: Label) -> Task {
         let (owner, task) = spawn_main(self.shared(), self.scheduler.next_number(), label);
         self.scheduler.owned.insert(owner);

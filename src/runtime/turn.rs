@@ -11,25 +11,20 @@
 //!   between_batches ─┬─ a task is ready: poll_now ─┐              │
 //!                    └─ none is ready: park ───────┤              │
 //!                                                  ▼              │
-//!              Io::wait ──▶ drain_inbox ──▶ Timers::fire ───────┘
+//!              Io::wait ──▶ drain_inbox ──▶ Timers::fire ─────────┘
 //! ```
 //!
-//! A batch bounds latency: the loop checks timers, sockets and the inbox after at most [`BATCH`](super::scheduler::BATCH)
-//! polls of tasks, and after each poll that used up its [steps](crate::util::budget). One turn
-//! takes at most [`TAKEN`] messages of other threads, so many such messages delay only the messages
-//! behind them. Messages of the home thread have no limit.
+//! A batch bounds latency: the loop checks timers, sockets and the inbox after at most
+//! [`BATCH`](super::scheduler::BATCH) polls of tasks, and after each poll that used up its
+//! [steps](crate::util::budget).
 
 use std::time::Duration;
 
 use super::carry::Carried;
-use super::core::{Core, Phase};
-use super::shared::{Message, Shared};
-use super::{Task, TaskMessage};
-use crate::cell::GoneHandle;
-use crate::util::{budget, caught, drop_quietly};
-
-/// The most messages of other threads that one turn takes.
-const TAKEN: usize = 64;
+use super::core::Core;
+use super::task_types::Task;
+use super::virtual_time;
+use crate::util::budget;
 
 /// The reason to poll the main future.
 #[derive(Debug)]
@@ -96,9 +91,9 @@ impl Core {
     /// Waits until a task may be ready, then drains the inbox and fires timers.
     fn park(&self) {
         if self.timers.clock().is_virtual() {
-            self.park_virtually()
+            virtual_time::park(self);
         } else {
-            self.sleep(self.timers.until_next_deadline())
+            self.sleep(self.timers.until_next_deadline());
         }
         self.drain_inbox();
         self.timers.fire();
@@ -122,71 +117,5 @@ impl Core {
         };
         self.io.wait(timeout);
         unparker.awake();
-    }
-
-    /// Handles the messages of this thread, and up to [`TAKEN`] messages of other threads.
-    pub(super) fn drain_inbox(&self) {
-        self.drain_inbox_up_to(TAKEN);
-    }
-
-    /// Handles all messages that were sent before the call.
-    pub(super) fn drain_inbox_fully(&self) {
-        self.drain_inbox_up_to(usize::MAX);
-    }
-
-    /// Handles the messages of this thread, and up to `most` messages of other threads.
-    fn drain_inbox_up_to(&self, most: usize) {
-        self.drain_home_inbox();
-        for _ in 0..self.inbox().len_from_others().min(most) {
-            match self.inbox().pop_from_others() {
-                Some(message) => self.receive(message),
-                None => return,
-            }
-        }
-    }
-
-    /// Handles the messages that this thread sent before the call, and returns `false` if there
-    /// were none. Messages that are sent meanwhile wait for the next turn.
-    pub(super) fn drain_home_inbox(&self) -> bool {
-        let count = self.inbox().len_from_home();
-        for _ in 0..count {
-            self.inbox()
-                .pop_from_home()
-                .into_iter()
-                .for_each(|message| self.receive(message));
-        }
-        count > 0
-    }
-
-    /// Handles one message.
-    fn receive(&self, message: Message) {
-        match message {
-            Message::Task(TaskMessage::HandleGone(handle)) => self.settle_gone(handle),
-            Message::Task(TaskMessage::Wake(task)) => {
-                drop(task.at_home().map(Task::wake_collected))
-            }
-            Message::Task(TaskMessage::Cancel(task, cancelled)) => drop(task.cancel(cancelled)),
-            // A closed runtime calls nothing. Dropping the call completes its handle.
-            Message::Call(call) if self.phase() == Phase::Closed => drop_quietly(call),
-            Message::Call(call) => drop(caught(call).map_err(drop_quietly)),
-        }
-    }
-
-    /// Settles a handle that was dropped on another thread. If the task has ended, this drops its
-    /// output. The output's destructor is the task's code, so it runs with the task as the current
-    /// one.
-    fn settle_gone(&self, handle: GoneHandle<Shared>) {
-        match handle.ended() {
-            Some(task) => self
-                .scheduler
-                .current
-                .during(&task, || handle.settle_here()),
-            None => handle.settle_here(),
-        }
-    }
-
-    /// Returns `true` if another thread or a socket may still wake a task.
-    pub(super) fn is_something_in_flight(&self) -> bool {
-        self.shared().is_something_in_flight() || self.io.has_waiters()
     }
 }

@@ -1,8 +1,10 @@
-//! The context variables of the code that runs now.
+//! The context variables of the code that runs now, as the runtime keeps them.
 
+use std::any::Any;
 use std::cell::Cell;
+use std::rc::Rc;
 
-use crate::util::vars::Vars;
+use crate::util::vars::{self, Vars};
 
 /// The context variables of the code that runs now.
 #[derive(Default)]
@@ -17,6 +19,11 @@ impl VarCell {
         let vars = self.vars.take();
         self.vars.set(vars.clone());
         vars
+    }
+
+    /// Returns the value of the variable `key`, if it is set.
+    pub(crate) fn find(&self, key: usize) -> Option<Rc<dyn Any>> {
+        vars::find(&self.get(), key)
     }
 
     /// Returns `true` if any variable is set.

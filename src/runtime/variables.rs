@@ -1,25 +1,18 @@
-//! Context variables of the code that runs now. None are set while a task without any is polled, which costs nothing.
+//! The context variables of the code that runs now. While a task without variables is polled, none
+//! are set, which costs nothing.
 //!
-//! The runtime that this thread drives keeps them. Where none is driven, the thread does, for
+//! The runtime that this thread drives has them. Outside of a runtime, the thread has them, for
 //! destructors: those of a future that is dropped there see the variables of that future.
 
-use std::any::Any;
-use std::rc::Rc;
-
-use super::Task;
 use super::context::hand;
 use super::core::Core;
+use super::task_types::Task;
 use crate::error::JoinError;
 use crate::util::drop_quietly;
 use crate::util::vars::{self, Vars};
 
 impl Core {
-    /// The value of the variable `key`, if it is set.
-    pub(crate) fn find_var(&self, key: usize) -> Option<Rc<dyn Any>> {
-        vars::find(&self.vars.get(), key)
-    }
-
-    /// Gives a new task those that are inherited.
+    /// Gives a new task the variables that it inherits.
     #[cold]
     pub(super) fn hand_vars_down(&self, task: &Task) {
         let vars = vars::for_child(&self.vars.get());
@@ -28,22 +21,22 @@ impl Core {
         }
     }
 
-    /// Does something with a task, its variables set.
+    /// Runs `work` with the variables of a task.
     pub(super) fn with_vars_of<R>(&self, task: &Task, work: impl FnOnce() -> R) -> R {
-        /// Puts back what was set around, also when the work panics.
-        struct Back<'a>(&'a Core, Vars);
-        impl Drop for Back<'_> {
+        /// Restores the outer variables, also if `work` panics.
+        struct RestoreOnDrop<'a>(&'a Core, Vars);
+        impl Drop for RestoreOnDrop<'_> {
             fn drop(&mut self) {
-                // The last one who has a value drops it, which is somebody else's code.
+                // The last reference to a value drops it, which runs third-party code.
                 drop_quietly(self.0.vars.replace(self.1.take()));
             }
         }
-        let _back = Back(self, self.vars.replace(task.vars()));
+        let _restore = RestoreOnDrop(self, self.vars.replace(task.vars()));
         work()
     }
 }
 
-/// The variables that are set on this thread.
+/// Returns the variables that are set on this thread.
 pub(crate) fn vars_here() -> Vars {
     hand((), |core, ()| core.vars.get(), |()| vars::sent())
 }
@@ -57,10 +50,10 @@ pub(crate) fn replace_vars_here(vars: Vars) -> Vars {
     )
 }
 
-/// Drops the future of a task where no runtime is driven, with the variables of the task set.
+/// Drops the future of a task outside of its runtime, with the variables of the task.
 pub(crate) fn abort_outside(task: &Task, error: JoinError) {
     let outer = replace_vars_here(task.vars());
-    // It catches what destructors panic with.
+    // Catches the panics of destructors.
     task.abort(error);
     drop_quietly(replace_vars_here(outer));
 }

@@ -151,7 +151,7 @@ impl<T: 'static> ContextVar<T> {
     /// Calls `look` with a reference to the value, and returns its result. The argument is `None`
     /// if the variable is not set here and has no default.
     pub fn read<R>(&'static self, look: impl FnOnce(Option<&T>) -> R) -> R {
-        let value = crate::runtime::try_with(|core| core.find_var(self.key()));
+        let value = crate::runtime::try_with(|core| core.vars.find(self.key()));
         match value.ok().flatten().or_else(|| vars::find_sent(self.key())) {
             Some(value) => look(value.downcast_ref()),
             None => look(self.default.map(|default| default()).as_ref()),

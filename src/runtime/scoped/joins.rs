@@ -9,7 +9,7 @@
 //!     ▼
 //!   PendingJoins ── poll: the next one that has not ended wakes us ──▶ Ready
 //!     ├─ cancel_again: the scope was cancelled again, so are the tasks (C9)
-//!     ├─ given up: the task awaits its waiter, in a shield (see `circles`)
+//!     ├─ given up: the task awaits its waiter, in a shield (see `await_cycles`)
 //!     └─ dropped by an outer scope that collects: take_over
 //! ```
 //!
@@ -20,8 +20,9 @@ use std::task::{Poll, Waker};
 
 use super::join_list::JoinList;
 use crate::error::Cancelled;
-use crate::runtime::core::{Core, Phase};
+use crate::runtime::core::Core;
 use crate::runtime::home_key::HomeKey;
+use crate::runtime::lifecycle::Phase;
 use crate::runtime::{Task, TaskRef, try_with};
 
 /// A wait for tasks to end.
@@ -194,7 +195,7 @@ impl Core {
     /// Cancels a task whose awaiter is dropped. During a shutdown every task has been cancelled
     /// already, and a second cancellation would only interrupt its clean-up.
     pub(crate) fn cancel_dropped(&self, task: &Task, cancelled: &Cancelled) {
-        if self.phase() != Phase::ShuttingDown {
+        if self.lifecycle.phase() != Phase::ShuttingDown {
             self.pass_on(task.by_ref(), cancelled);
         }
     }

@@ -32,7 +32,7 @@ impl Core {
         let holds = task.scope();
         if holds.is_some_and(|root| self.scopes().is_holding(root)) {
             self.scopes().hold_off(number, || task.by_ref().clone());
-            self.break_circles();
+            break_cycles(self);
         }
     }
 
@@ -52,58 +52,58 @@ impl Core {
     #[inline(never)]
     fn await_begins_inside(&self) -> Option<Id> {
         if self.scopes().is_any_held_off() {
-            self.break_circles();
+            break_cycles(self);
         }
         let at = self.scopes().position().node()?;
         let is_shielded = self.scopes().is_shielded(at);
         self.current_id().filter(|_| is_shielded)
     }
+}
 
-    /// Gives up the tasks that hold off a cancellation in a cycle, and wakes their waiters.
-    #[cold]
-    fn break_circles(&self) {
-        let candidates = self.scopes().update_held_off(TaskRef::is_done);
-        if candidates.is_empty() {
-            return;
+/// Gives up the tasks that hold off a cancellation in a cycle, and wakes their waiters.
+#[cold]
+fn break_cycles(core: &Core) {
+    let candidates = core.scopes().update_held_off(TaskRef::is_done);
+    if candidates.is_empty() {
+        return;
+    }
+    let tasks: BTreeMap<_, _> = core
+        .running()
+        .into_iter()
+        .map(|task| (task.by_ref().number(), task))
+        .collect();
+    for (number, task) in candidates {
+        if core.scopes().is_given_up(number) || !waits_for_itself(core, number, &tasks) {
+            continue;
         }
-        let tasks: BTreeMap<_, _> = self
-            .running()
-            .into_iter()
-            .map(|task| (task.by_ref().number(), task))
-            .collect();
-        for (number, task) in candidates {
-            if self.scopes().is_given_up(number) || !self.waits_for_itself(number, &tasks) {
-                continue;
-            }
-            self.scopes().give_up(number);
-            if let Ok(task) = task.at_home() {
-                task.take_at_end().into_iter().for_each(wake_quietly);
-            }
+        core.scopes().give_up(number);
+        if let Ok(task) = task.at_home() {
+            task.take_at_end().into_iter().for_each(wake_quietly);
         }
     }
+}
 
-    /// Returns `true` if a task waits, through others, for itself.
-    fn waits_for_itself(&self, number: u64, tasks: &BTreeMap<u64, Task>) -> bool {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![number]);
-        while let Some(at) = open.pop() {
-            let waiting = self.waiters_of(at, tasks);
-            if waiting.contains(&number) {
-                return true;
-            }
-            open.extend(waiting.into_iter().filter(|waiter| seen.insert(*waiter)));
+/// Returns `true` if a task waits, through others, for itcore.
+fn waits_for_itself(core: &Core, number: u64, tasks: &BTreeMap<u64, Task>) -> bool {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![number]);
+    while let Some(at) = open.pop() {
+        let waiting = waiters_of(core, at, tasks);
+        if waiting.contains(&number) {
+            return true;
         }
-        false
+        open.extend(waiting.into_iter().filter(|waiter| seen.insert(*waiter)));
     }
+    false
+}
 
-    /// Returns the tasks that wait for task `number`: those that dropped its handle, that await it,
-    /// or whose group contains it.
-    fn waiters_of(&self, number: u64, tasks: &BTreeMap<u64, Task>) -> Vec<u64> {
-        let mut waiting = self.scopes().waiters_for(number);
-        if let Some(task) = tasks.get(&number) {
-            waiting.extend(task.awaited_by());
-            let owner = task.parent().and_then(|parent| parent.owner());
-            waiting.extend(owner.map(|owner| owner.number()));
-        }
-        waiting
+/// Returns the tasks that wait for task `number`: those that dropped its handle, that await it,
+/// or whose group contains it.
+fn waiters_of(core: &Core, number: u64, tasks: &BTreeMap<u64, Task>) -> Vec<u64> {
+    let mut waiting = core.scopes().waiters_for(number);
+    if let Some(task) = tasks.get(&number) {
+        waiting.extend(task.awaited_by());
+        let owner = task.parent().and_then(|parent| parent.owner());
+        waiting.extend(owner.map(|owner| owner.number()));
     }
+    waiting
 }
