@@ -25,9 +25,11 @@
 //!   child      the future of a child         members    children that have not ended
 //!   abandon    a group that is dropped early limit      children that may begin
 //!   output     output types                  waker      wakers of group and body
+//!   builder    a child with a name
 //! ```
 
 mod abandon;
+mod builder;
 #[allow(unsafe_code, reason = "a future that borrows becomes a task")]
 mod child;
 mod child_set;
@@ -37,6 +39,7 @@ mod members;
 mod output;
 mod waker;
 
+pub use builder::ChildBuilder;
 pub use output::{ChildOutput, GroupOutput};
 
 use std::cell::RefCell;
@@ -426,47 +429,6 @@ impl<E> fmt::Debug for TaskGroup<'_, '_, E> {
         f.debug_struct("TaskGroup")
             .field("children", &self.len())
             .field("cancelled", &self.is_cancelled())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Configures a child before it is spawned; [`TaskGroup::builder`] returns one.
-#[must_use = "a builder does nothing until `spawn` is called"]
-pub struct ChildBuilder<'scope, 'env: 'scope, E: 'env> {
-    group: &'scope TaskGroup<'scope, 'env, E>,
-    name: Option<Box<str>>,
-}
-
-impl<'scope, E> ChildBuilder<'scope, '_, E> {
-    /// Sets the name of the child, which reports and [`task::all`](crate::task::all) show.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into().into_boxed_str());
-        self
-    }
-
-    /// Spawns the child and returns its handle, as [`TaskGroup::spawn`] does.
-    ///
-    /// # Cancel safety
-    /// As for [`TaskGroup::spawn`].
-    ///
-    /// # Panics
-    /// If it is called outside a runtime.
-    #[track_caller]
-    pub fn spawn<F>(self, future: F) -> JoinHandle<<F::Output as ChildOutput<E>>::Value>
-    where
-        F: Future<Output: ChildOutput<E>> + 'scope,
-    {
-        let label = (Location::caller(), self.name);
-        with("TaskGroup::spawn", |core| {
-            child::spawn_child(core, label, self.group, future)
-        })
-    }
-}
-
-impl<E> fmt::Debug for ChildBuilder<'_, '_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChildBuilder")
-            .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }

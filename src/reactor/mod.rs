@@ -41,6 +41,7 @@ mod readiness;
 mod source;
 #[cfg(all(test, not(wheelhouse_loom)))]
 mod tests;
+mod timer_slack;
 mod unparker;
 
 use std::io;

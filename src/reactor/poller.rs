@@ -45,8 +45,6 @@
 
 use std::fmt;
 use std::io;
-use std::marker::PhantomData;
-use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -56,9 +54,9 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid};
-use rustix::thread::{current_timer_slack, set_current_timer_slack};
 
 use super::readiness::Readiness;
+use super::timer_slack::{TimerSlackGuard, current_slack};
 use super::unparker::Notify;
 
 /// The greatest number of events of one wait; further events come with the next one. Small in
@@ -333,43 +331,10 @@ impl Notify for EventFd {
     }
 }
 
-/// Returns the timer slack of this thread, or the default of the kernel if it cannot be read.
-fn current_slack() -> Duration {
-    current_timer_slack().map_or(Duration::from_micros(50), Duration::from_nanos)
-}
-
-/// Sets the timer slack of the thread to its minimum until the value is dropped.
-#[derive(Debug)]
-struct TimerSlackGuard {
-    /// The slack to restore.
-    before: NonZeroU64,
-    /// The slack is a property of the thread, so the value is not `Send`.
-    _home: PhantomData<*const ()>,
-}
-
-impl TimerSlackGuard {
-    /// Lowers the slack of this thread. Reads the current one first, because a task may have
-    /// changed it. Returns `None` if the system does not allow it.
-    fn lower() -> Option<Self> {
-        let before = NonZeroU64::new(current_timer_slack().ok()?)?;
-        set_current_timer_slack(Some(NonZeroU64::MIN)).ok()?;
-        Some(Self {
-            before,
-            _home: PhantomData,
-        })
-    }
-}
-
-impl Drop for TimerSlackGuard {
-    fn drop(&mut self) {
-        // A value that was read from the kernel can be written.
-        let restored = set_current_timer_slack(Some(self.before));
-        debug_assert!(restored.is_ok());
-    }
-}
-
 #[cfg(all(test, not(wheelhouse_loom)))]
 mod tests {
+    use rustix::thread::current_timer_slack;
+
     use super::*;
 
     /// The default of the kernel.
@@ -438,15 +403,6 @@ mod tests {
             }
         }
         assert!(!readiness(EventFlags::RDHUP).is_ready(Write));
-    }
-
-    #[test]
-    fn the_timer_slack_is_lowered_and_restored() {
-        let before = current_timer_slack().expect("readable");
-        let lowered = TimerSlackGuard::lower().expect("allowed");
-        assert_eq!(current_timer_slack(), Ok(1));
-        drop(lowered);
-        assert_eq!(current_timer_slack(), Ok(before));
     }
 
     #[test]

@@ -31,6 +31,7 @@ const COVERED: &[(&str, &str, &str)] = &[
         "create into_std metadata open set_len set_permissions sync_all sync_data",
         "cancel_steps_world.rs",
     ),
+    ("group/builder.rs", "spawn", "cancel_steps_combine.rs"),
     (
         "group/mod.rs",
         "task_group spawn",

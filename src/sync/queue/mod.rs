@@ -2,7 +2,9 @@
 //! are aliases of one [`OrderedQueue`].
 //!
 //! ```text
-//!   interface   the public types and methods
+//!   aliases     the names of the queues
+//!       │
+//!   interface   the public type and its methods
 //!       │
 //!    futures    GetFuture, PutFuture, JoinFuture, Items
 //!       │
@@ -40,12 +42,14 @@
 //! waits while the last items are promised. When the last item was taken, all waiting `get`s return
 //! that the queue is closed.
 
+mod aliases;
 mod core;
 mod futures;
 mod interface;
 mod order;
 mod state;
 
+pub use aliases::{LifoQueue, PriorityQueue, Queue};
 pub use futures::{GetFuture, Items, JoinFuture, PutFuture};
-pub use interface::{LifoQueue, OrderedQueue, PriorityQueue, Queue};
+pub use interface::OrderedQueue;
 pub use order::{Fifo, Lifo, Order, Smallest};
