@@ -28,9 +28,9 @@ use crate::util::wait_queue::{self, Resource, WaitQueue, Wakes, update};
 /// A semaphore: bounds how many tasks do something at once (asyncio: `Semaphore`,
 /// `BoundedSemaphore`).
 ///
-/// It has a number of permits. [`acquire`](Semaphore::acquire) takes one out, as a [`Permit`] that
-/// puts it back when it is dropped. Requests are served in the order in which they come, also a
-/// large one before small ones.
+/// It has a number of permits. [`acquire`](Semaphore::acquire) takes one out, as a
+/// [`Permit`](super::Permit) that puts it back when it is dropped. Requests are served in the order
+/// in which they come, also a large one before small ones.
 ///
 /// # Examples
 /// ```
