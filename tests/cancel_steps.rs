@@ -87,7 +87,7 @@ fn sleep_and_sleep_until_leave_no_timer() {
 }
 
 #[test]
-fn yield_now_gives_way_once() {
+fn yield_now_yields_once() {
     assert_eq!(
         steps_of("yield_now").run(async |step: &Step| drop(step.cut(yield_now()).await)),
         1
@@ -104,7 +104,7 @@ fn within<F: Future>(at: bool, limit: Duration, future: F) -> Timeout<F> {
 }
 
 #[test]
-fn timeout_gives_its_future_back_in_all_ends() {
+fn timeout_returns_its_value_or_drops_it_at_every_step() {
     for at in [false, true] {
         let most = steps_of("timeout").run(async |step: &Step| {
             let (living, trace) = (Rc::default(), Trace::new());
@@ -237,7 +237,7 @@ fn finally_cleans_up_once_unless_it_is_dropped() {
 }
 
 #[test]
-fn finally_with_gives_the_resource_to_the_clean_up_unless_it_is_dropped() {
+fn finally_with_moves_the_resource_into_the_clean_up_unless_it_is_dropped() {
     let most = steps_of("finally_with").run(async |step: &Step| {
         let (living, cleaned) = (Rc::default(), Rc::new(Cell::new(0)));
         let (resource, count) = (Coin::new(&living), Rc::clone(&cleaned));

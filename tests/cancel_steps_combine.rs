@@ -98,7 +98,7 @@ impl Drop for Coin {
 }
 
 #[test]
-fn gather_gives_all_values_or_leaves_none_and_its_branches_clean_up() {
+fn gather_returns_all_values_or_drops_them_and_its_branches_clean_up() {
     let most = steps_of("gather").run(async |step: &Step| {
         let world = World::default();
         let theirs = world.clone();
@@ -158,7 +158,7 @@ fn try_gather_leaves_nothing_of_the_branches_that_an_error_cut_off() {
 }
 
 #[test]
-fn try_gather_that_succeeds_gives_all_values_or_leaves_none() {
+fn try_gather_that_succeeds_returns_all_values_or_drops_them() {
     steps_of("try_gather").run(async |step: &Step| {
         let world = World::default();
         let theirs = world.clone();
@@ -227,7 +227,7 @@ fn wait_that_owns_its_handles_lets_the_tasks_run_on() {
 }
 
 #[test]
-fn as_completed_gives_each_value_once_also_when_a_next_was_cut_off() {
+fn as_completed_returns_each_value_once_also_after_a_cut_next() {
     let most = steps_of("as_completed").run(async |step: &Step| {
         let world = World::default();
         let branch = |count| world.clone().passes_on(world.clone().after(count));
@@ -288,7 +288,7 @@ fn a_group_leaves_no_child_and_its_members_clean_up() {
 }
 
 #[test]
-fn a_group_that_fails_gives_its_errors_unless_it_is_cut_off() {
+fn a_group_that_fails_returns_its_errors_unless_it_is_cut() {
     let most = steps_of("task_group").run(async |step: &Step| {
         let world = World::default();
         let theirs = world.clone();

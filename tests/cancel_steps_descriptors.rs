@@ -329,7 +329,7 @@ fn a_send_to_an_abstract_name_that_is_cut_off_has_sent_all_or_nothing() {
 }
 
 #[test]
-fn a_wait_for_room_in_a_pipe_that_is_cut_off_writes_nothing() {
+fn a_cut_wait_for_a_full_pipe_writes_nothing() {
     let _alone = alone();
     let most = steps_of("writable").run(async |step: &Step| {
         let (mut reader, writer) = pipe().expect("a pipe");

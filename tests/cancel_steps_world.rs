@@ -350,7 +350,7 @@ fn a_cut_connect_by_a_prepared_socket_closes_it() {
 }
 
 #[test]
-fn a_cut_call_to_a_thread_gives_nothing_or_its_value() {
+fn a_cut_call_to_a_thread_returns_nothing_or_its_value() {
     let most = Steps::of("to_thread").real().run(async |step: &Step| {
         let called = std::sync::Arc::new(AtomicU32::new(0));
         let calls = std::sync::Arc::clone(&called);

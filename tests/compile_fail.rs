@@ -6,7 +6,7 @@
 use wheelhouse::{run, task_group};
 
 #[test]
-fn what_would_be_unsound_or_wrong_does_not_compile() {
+fn unsound_and_wrong_programs_do_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
 }
 

@@ -17,7 +17,7 @@ use wheelhouse::{
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_handle_gives_its_result_once() {
+fn a_handle_returns_its_result_once() {
     testing::run(async {
         let words = [
             "JoinHandle of task 2 \"one\", spawned at",
@@ -44,7 +44,7 @@ fn a_handle_gives_its_result_once() {
 }
 
 #[test]
-fn a_handle_that_outlived_its_runtime_gives_its_result_once_too() {
+fn a_handle_that_outlived_its_runtime_returns_its_result_once_too() {
     let (_, waker) = CountingWaker::new();
     let mut handle = run(async { spawn(ready(1)) });
     assert!(poll_with(&mut handle, &waker).is_ready());
@@ -52,7 +52,7 @@ fn a_handle_that_outlived_its_runtime_gives_its_result_once_too() {
 }
 
 #[test]
-fn what_needs_a_runtime_says_so_outside_of_one() {
+fn functions_that_need_a_runtime_panic_outside_one_with_a_message() {
     let words = |call| [call, "outside of a", "wheelhouse::run", "block_on"];
     panics_saying(&words("`spawn`"), || spawn(ready(())));
     panics_saying(&words("`spawn`"), || {
@@ -116,7 +116,7 @@ fn the_forms_with_try_give_an_error_outside_of_a_runtime() {
 }
 
 #[test]
-fn a_runtime_inside_a_running_one_is_refused_and_the_outer_one_goes_on() {
+fn a_runtime_inside_a_running_one_is_refused_and_the_outer_one_continues() {
     let runtime = Runtime::new().unwrap();
     let words = |call| [call, "inside a running runtime", "await", "spawn"];
     let outer = async {
@@ -156,7 +156,7 @@ fn an_interval_of_zero_is_refused() {
 }
 
 #[test]
-fn a_handle_that_is_awaited_on_a_foreign_thread_says_where_to_await_it() {
+fn a_handle_that_is_awaited_on_another_thread_says_where_to_await_it() {
     let words = ["JoinHandle", "away from its runtime", "Remote"];
     run(async {
         let mut handle = spawn(pending::<()>());
@@ -172,7 +172,7 @@ fn a_handle_that_is_awaited_on_a_foreign_thread_says_where_to_await_it() {
 }
 
 #[test]
-fn a_handle_that_is_awaited_between_two_calls_of_block_on_says_so_too() {
+fn a_handle_that_is_awaited_between_two_calls_of_block_on_panics_with_a_message() {
     let runtime = Runtime::new().unwrap();
     let mut handle = runtime.block_on(async { spawn(turns(3)) });
     let (_, waker) = CountingWaker::new();
@@ -183,7 +183,7 @@ fn a_handle_that_is_awaited_between_two_calls_of_block_on_says_so_too() {
 }
 
 #[test]
-fn a_sleep_that_moves_to_another_runtime_says_so() {
+fn a_sleep_that_moves_to_another_runtime_panics_with_a_message() {
     let (_, waker) = CountingWaker::new();
     let mut carried = run(async {
         let mut sleep = sleep(SECOND);
@@ -229,7 +229,7 @@ fn a_sleep_may_be_dropped_anywhere() {
 }
 
 #[test]
-fn futures_that_are_done_say_so_when_they_are_polled_again() {
+fn finished_futures_panic_with_a_message_when_polled_again() {
     testing::run(async {
         let (_, waker) = CountingWaker::new();
         let mut timed = Box::pin(timeout(SECOND, ready(())));
@@ -254,7 +254,7 @@ fn futures_that_are_done_say_so_when_they_are_polled_again() {
 
 /// It returned its `Err` again and again.
 #[test]
-fn a_catch_point_that_has_caught_says_so_when_it_is_polled_again() {
+fn a_catch_point_that_has_caught_panics_with_a_message_when_polled_again() {
     run(async {
         let task = spawn(async {
             let mut point = Box::pin(catch_cancel(pending::<()>()));
@@ -271,7 +271,7 @@ fn a_catch_point_that_has_caught_says_so_when_it_is_polled_again() {
 }
 
 #[test]
-fn resuming_outside_of_a_task_says_so() {
+fn resume_outside_a_task_panics_with_a_message() {
     let cancelled = try_run(async {
         task::current().cancel_handle().cancel();
         pending::<()>().await
@@ -294,7 +294,7 @@ fn outside_of_a_task_a_catch_point_passes_its_future_through() {
 }
 
 #[test]
-fn main_that_waits_for_what_can_never_come_gets_a_report_in_virtual_time() {
+fn a_main_that_waits_for_an_impossible_event_gets_a_report_on_virtual_time() {
     let words = [
         "deadlock",
         "main task is not done",

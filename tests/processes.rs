@@ -434,7 +434,7 @@ fn while_sigchld_is_ignored_wait_returns_an_error() {
 /// Waits for the exit of one child, for the output of another, and for the pipe of a third, whose wakers attack each other.
 /// What they drop is reaped.
 #[test]
-fn what_waits_for_children_survives_each_others_wakers() {
+fn waits_for_children_survive_wakers_that_attack_them() {
     use common::attack::{Boxed, attack};
     run(attack(async || {
         let [mut waited, mut read] = [(); 2].map(|()| {

@@ -123,7 +123,7 @@ fn serves_after_a_time_without_descriptors(program: &Path, address: &str) {
 }
 
 #[test]
-fn its_programs_compile_with_its_dependencies_and_run_and_its_server_goes_on_without_descriptors() {
+fn its_programs_compile_and_run_and_its_server_continues_without_descriptors() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(readme).expect("a text");
     let mut programs: Vec<_> = blocks(&readme, "rust")

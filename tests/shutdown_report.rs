@@ -117,13 +117,13 @@ fn a_function_on_another_thread_that_does_not_return_is_named() {
 
 /// The report was written with `eprintln!`, which panics where nobody reads: out of `Runtime::drop`.
 #[test]
-fn a_report_that_nobody_reads_is_no_panic() {
+fn a_report_to_a_closed_stream_is_no_panic() {
     if env::var_os(ROLE).is_some() {
         return end_with_a_stubborn_task();
     }
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = again("a_report_that_nobody_reads_is_no_panic");
+    let mut command = again("a_report_to_a_closed_stream_is_no_panic");
     assert!(command.stderr(writer).status().unwrap().success());
 }
 
@@ -230,7 +230,7 @@ fn first_words(test: &str, begin: impl FnOnce(&Child, &mut dyn Iterator<Item = S
 ///
 /// Wall time: the five seconds after which a real runtime says for whom it waits.
 #[test]
-fn an_end_that_waits_for_a_stuck_clean_up_says_so_and_waits_on() {
+fn an_end_that_waits_for_a_stuck_clean_up_reports_it_and_continues_to_wait() {
     if env::var_os(ROLE).is_some() {
         return wheelhouse::run(async {
             let stuck = task::Builder::new().name("stuck");
@@ -238,7 +238,7 @@ fn an_end_that_waits_for_a_stuck_clean_up_says_so_and_waits_on() {
             yield_now().await;
         });
     }
-    let test = "an_end_that_waits_for_a_stuck_clean_up_says_so_and_waits_on";
+    let test = "an_end_that_waits_for_a_stuck_clean_up_reports_it_and_continues_to_wait";
     let report = first_words(test, |_, _| {});
     let words = [
         "waited for 5 s for 1 task(s)",

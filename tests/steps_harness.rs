@@ -45,7 +45,7 @@ fn the_harness_finds_a_future_that_loses_an_item_between_two_awaits() {
 }
 
 #[test]
-fn the_harness_finds_what_grows_by_a_little_each_time() {
+fn the_harness_finds_slow_growth() {
     let text = panic_text(|| {
         let kept = RefCell::new(Vec::new());
         Steps::of("keeps")
@@ -99,7 +99,7 @@ fn the_harness_finds_a_future_that_never_ends() {
 }
 
 #[test]
-fn a_future_is_polled_as_often_as_the_step_says() {
+fn a_future_is_polled_as_often_as_the_step_requires() {
     let polls = Cell::new(0);
     let most = Steps::of("counts").run(async |step: &Step| {
         let counted = Rc::new(Cell::new(0));

@@ -87,7 +87,7 @@ fn task_group_prints_the_same_as_asyncio_in_three_seconds() {
 }
 
 #[test]
-fn what_the_chapter_on_cancellation_says_about_asyncio_is_so() {
+fn the_asyncio_code_of_the_chapter_on_cancellation_runs() {
     let snippets = guide::snippets("cancellation.md");
     assert!(snippets.len() >= 10, "it compares throughout");
     guide::run_all(&snippets).unwrap_or_else(|problem| panic!("{problem}"));

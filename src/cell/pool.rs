@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_aligned_to_more_is_not_served() {
+    fn a_larger_alignment_is_not_served() {
         assert_eq!(Class::of(Layout::from_size_align(64, 32).unwrap()), None);
     }
 
@@ -184,7 +184,7 @@ mod tests {
 
     #[cfg(not(wheelhouse_no_pool))]
     #[test]
-    fn a_full_pool_gives_blocks_back() {
+    fn a_full_pool_frees_blocks() {
         let pool = Pool::new();
         let class = Class::of(Layout::from_size_align(100, 8).unwrap()).unwrap();
         thread_local! {

@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_being_polled_carries() {
+    fn only_a_task_that_is_being_polled_carries() {
         for state in reachable().into_iter().filter(|state| state.has(CARRIES)) {
             assert!(state.is_running() && !state.is_done() && !state.is_draining());
         }
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn task_or_handle_gives_the_task_up_when_it_ends_last() {
+    fn the_last_of_task_and_handle_frees_the_task() {
         for state in reachable().into_iter().filter(|state| state.has_handle()) {
             let (after, duty) = state.drop_handle();
             assert!(!after.has_handle() && !after.has_output());

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_has_no_peer() {
+    fn a_descriptor_that_is_no_socket_has_no_peer() {
         let (pipe, _writer) = io::pipe().expect("a pipe");
         let error = peer_credentials(pipe.as_fd())
             .map(|_| ())

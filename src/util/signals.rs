@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_program_ignores_or_catches_has_not_its_default_action() {
+    fn a_signal_that_is_ignored_or_caught_does_not_have_its_default_action() {
         assert!(
             !has_default_action(libc::SIGPIPE).unwrap(),
             "Rust ignores it"

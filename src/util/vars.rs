@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_has_what_is_inherited_and_shares_it_if_that_is_all() {
+    fn a_child_has_the_inherited_variables_and_shares_them_if_there_are_no_others() {
         let outer = Some(set(None, 1, Rc::new(10), INHERITED));
         assert!(is_same(&for_child(&outer), &outer));
         let vars = Some(set(outer.clone(), 2, Rc::new(20), KEPT));

@@ -282,7 +282,7 @@ fn each_file_that_is_named_has_scenes_with_the_functions() {
 }
 
 #[test]
-fn the_check_sees_what_gives_a_future() {
+fn the_check_finds_functions_that_return_a_future() {
     let text = "pub async fn one() {} pub fn two<F: Fn() -> u8>(f: F) -> a::Wait<'_> {} pub(crate) async fn no() {}
         pub fn three() -> impl Future {} pub fn four(self) -> Other { }
         pub fn five() -> impl Iterator<Item = u8> {} pub struct Other; async fn neither() {}

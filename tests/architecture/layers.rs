@@ -271,7 +271,7 @@ fn the_check_sees_sideways_imports_and_modules_without_a_layer() {
 }
 
 #[test]
-fn the_check_leaves_good_imports_and_what_is_not_code_alone() {
+fn the_check_accepts_good_imports_and_ignores_comments_and_strings() {
     let good = [
         "use crate::{cell::Task, error::{Cancelled, JoinError}, util};",
         "use crate::runtime::turn; use super::turn; use self::below::x; use super::{a, b};",

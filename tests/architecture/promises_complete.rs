@@ -74,7 +74,7 @@ fn every_promise_has_a_test_and_one_with_combinators_of_others() {
 }
 
 #[test]
-fn the_check_sees_what_is_missing() {
+fn the_check_finds_missing_tests() {
     let text = "#[test]\n#[allow(x)]\nfn c1_is_kept() {}\nfn c2_is_no_test() {}\n    #[test]\n    fn c3_in_a_join_is_kept() {}";
     let names = tests(text);
     assert_eq!(names, ["c1_is_kept", "c3_in_a_join_is_kept"]);

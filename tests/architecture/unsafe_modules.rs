@@ -90,7 +90,7 @@ fn unsafe_code_is_allowed_for_the_named_modules_only() {
 }
 
 #[test]
-fn every_unsafe_block_says_why_it_is_sound() {
+fn every_unsafe_block_has_its_reason() {
     for (path, text) in crate::source::files() {
         let silent = unexplained(&text);
         assert!(

@@ -115,7 +115,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn who_waits_on_the_machines_clock_says_why() {
+fn a_test_that_waits_in_real_time_gives_its_reason() {
     let mut paths = Vec::new();
     files(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"),
@@ -140,7 +140,7 @@ fn who_waits_on_the_machines_clock_says_why() {
 }
 
 #[test]
-fn the_check_sees_who_waits_and_who_says_why() {
+fn the_check_finds_real_waits_and_their_reasons() {
     let function =
         |comment: &str, body: &str| format!("{comment}\n#[test]\nfn f() {{\n    {body}\n}}\n");
     let bad = [

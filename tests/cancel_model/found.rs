@@ -72,7 +72,7 @@ fn a_resume_in_a_timeout_in_a_branch_ends_the_gather() {
 
 // Children of a group that was dropped whole were told that their awaiter had gone.
 #[test]
-fn children_of_a_group_that_is_dropped_whole_hear_the_reason() {
+fn the_children_of_a_dropped_group_get_the_reason() {
     check(cancelled(
         vec![group(vec![sleep(50)], vec![sleep(40)])],
         &[10],

@@ -230,7 +230,7 @@ fn a_group_that_fails_cancels_the_others_and_waits() {
 }
 
 #[test]
-fn a_group_that_is_cancelled_from_inside_says_so_unless_its_body_has_a_value() {
+fn a_group_that_is_cancelled_from_inside_returns_that_unless_its_body_has_a_value() {
     let child = || vec![sleep(10), Stmt::CancelGroup, sleep(9)];
     let main = vec![group(vec![child()], vec![sleep(50)])];
     check(main, &["10 group cancelled 1"], &[]);

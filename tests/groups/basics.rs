@@ -116,7 +116,7 @@ fn a_failing_child_cancels_the_others_and_the_body_and_all_errors_come_out() {
 }
 
 #[test]
-fn the_handle_of_a_failed_child_says_that_its_error_went_to_the_group() {
+fn the_handle_of_a_failed_child_returns_that_its_error_went_to_the_group() {
     testing::run(async {
         let slot = RefCell::new(None);
         let outcome = task_group(async |g| {
@@ -153,7 +153,7 @@ fn a_panic_of_a_child_goes_on_in_the_parent_when_the_others_have_cleaned_up() {
 }
 
 #[test]
-fn a_cancelled_parent_cancels_its_children_and_goes_on_outwards() {
+fn a_cancelled_parent_cancels_its_children_and_then_the_cancellation_propagates() {
     let trace = Trace::new();
     testing::run(async {
         let notes = trace.clone();
@@ -232,7 +232,7 @@ fn a_child_that_is_cancelled_through_its_handle_is_no_failure() {
 }
 
 #[test]
-fn a_timeout_around_a_group_cancels_its_members_and_gives_elapsed() {
+fn a_timeout_around_a_group_cancels_its_children_and_returns_elapsed() {
     let trace = Trace::new();
     testing::run(async {
         let start = time::now();

@@ -121,7 +121,7 @@ fn drop_in_a_panic<T>(value: T) {
 }
 
 #[test]
-fn dropped_half_way_anywhere_a_group_drops_its_children_before_what_they_borrow() {
+fn a_group_that_is_dropped_at_any_point_drops_its_children_before_their_borrows() {
     use Place::{Between, Elsewhere, Task, Unwinding, UnwindingBetween};
     for place in [Task, Between, Elsewhere, Unwinding, UnwindingBetween] {
         for polls in 0..6 {
@@ -161,7 +161,7 @@ fn all_members_of_the_crowd_begin() {
 }
 
 #[test]
-fn leaked_half_way_a_group_leaks_its_children_and_nobody_touches_them() {
+fn a_leaked_group_leaks_its_children_and_they_are_not_polled() {
     for polls in 0..6 {
         for ends_at_once in [false, true] {
             let runtime = Runtime::new().unwrap();
@@ -255,7 +255,7 @@ fn moved_before_its_first_poll_a_group_runs_where_it_comes_to() {
 }
 
 #[test]
-fn carried_from_task_to_task_a_group_goes_on() {
+fn a_group_that_is_carried_from_task_to_task_continues() {
     run(async {
         let lent: &'static Lent = Box::leak(Lent::new());
         keep_for_ever(ptr::from_ref(lent).addr());

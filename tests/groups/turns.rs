@@ -206,7 +206,7 @@ fn the_body_is_polled_when_it_was_woken_and_not_with_its_children() {
 }
 
 #[test]
-fn what_a_child_wakes_comes_in_the_order_of_the_wakes_the_body_too() {
+fn tasks_that_a_child_wakes_are_polled_in_the_order_of_the_wakes_the_body_too() {
     let trace = Trace::new();
     let notes = trace.clone();
     testing::run(async move {
@@ -301,7 +301,7 @@ async fn in_a_set<F: Future<Output = ()>>(future: F) {
 }
 
 #[test]
-fn a_turn_goes_through_combinators_that_poll_only_what_was_woken() {
+fn a_turn_reaches_a_child_through_combinators_that_poll_only_woken_futures() {
     let trace = Trace::new();
     let notes = trace.clone();
     testing::run(async move {
@@ -336,7 +336,7 @@ fn a_turn_goes_through_combinators_that_poll_only_what_was_woken() {
 }
 
 #[test]
-fn an_owner_that_does_not_poll_its_group_holds_up_nobody_and_loses_no_turn() {
+fn an_owner_that_does_not_poll_its_group_delays_no_task_and_loses_no_turn() {
     let steps = Cell::new(0);
     testing::run(async {
         let mut group = Box::pin(task_group(async |g| {
@@ -476,7 +476,7 @@ fn a_body_that_polls_the_clock_by_itself_is_not_polled_by_its_childrens_turns() 
 }
 
 #[test]
-fn what_gives_way_beside_a_group_in_the_same_task_has_its_turn_once_a_round() {
+fn a_future_that_yields_beside_a_group_in_the_same_task_is_polled_once_a_round() {
     let trace = Trace::new();
     let notes = trace.clone();
     testing::run(async move {
@@ -496,7 +496,7 @@ fn what_gives_way_beside_a_group_in_the_same_task_has_its_turn_once_a_round() {
 }
 
 #[test]
-fn a_task_that_gives_way_while_it_keeps_a_group_is_not_hurried_by_the_groups_children() {
+fn a_task_that_yields_while_it_keeps_a_group_is_not_polled_earlier_because_of_its_children() {
     let trace = Trace::new();
     let notes = trace.clone();
     testing::run(async move {

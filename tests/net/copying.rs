@@ -56,7 +56,7 @@ fn both_directions_are_copied_at_once() {
 }
 
 #[test]
-fn one_direction_goes_on_after_the_other_has_ended() {
+fn one_direction_continues_after_the_other_has_ended() {
     bounded(async {
         let (mut client, mut server, copy) = proxied().await;
         client.write_all(b"question").await.expect("room");

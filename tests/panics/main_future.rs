@@ -102,7 +102,7 @@ fn after_a_panic_of_block_on_the_runtime_and_its_tasks_go_on() {
 }
 
 #[test]
-fn a_main_that_panics_when_polled_and_when_dropped_gives_the_first_panic() {
+fn a_main_that_panics_when_polled_and_when_dropped_raises_the_first_panic() {
     let runtime = Runtime::new().unwrap();
     let (probe, counts) = Probe::new(Plan {
         panics: true,
@@ -130,7 +130,7 @@ fn a_main_whose_destructor_panics_while_it_is_cancelled_panics_once() {
 }
 
 #[test]
-fn a_main_whose_destructor_panics_after_it_was_done_gives_its_value() {
+fn a_main_whose_destructor_panics_after_it_was_done_returns_its_value() {
     let runtime = Runtime::new().unwrap();
     let bystander = runtime.block_on(async { spawn(turns(5)) });
     let (probe, counts) = Probe::new(Plan {

@@ -86,7 +86,7 @@ fn a_panic_may_go_on_in_the_awaiter() {
 }
 
 #[test]
-fn an_output_whose_destructor_panics_harms_nobody() {
+fn a_panic_in_the_destructor_of_an_output_affects_no_task() {
     let mut kept = None;
     beside_a_bystander(async || {
         drop(spawn(async { Bomb("output of a detached task") }));
@@ -109,7 +109,7 @@ fn an_output_whose_destructor_panics_harms_nobody() {
 }
 
 #[test]
-fn a_payload_whose_destructor_panics_harms_nobody() {
+fn a_panic_in_the_destructor_of_a_payload_affects_no_task() {
     beside_a_bystander(async || {
         let bomb = || resume_unwind(Box::new(DeepBomb));
         drop::<wheelhouse::JoinHandle<()>>(spawn(async move { bomb() }));
@@ -126,7 +126,7 @@ fn a_payload_whose_destructor_panics_harms_nobody() {
 }
 
 #[test]
-fn a_joiners_waker_that_panics_when_woken_harms_nobody() {
+fn a_panic_of_a_joiners_waker_affects_no_task() {
     beside_a_bystander(async || {
         let mut handle = spawn(async { 5 });
         assert!(poll_with(&mut handle, &bomb_waker(WAKE)).is_pending());
@@ -185,7 +185,7 @@ fn a_handle_whose_waker_panics_when_dropped_cancels_its_task_all_the_same() {
 }
 
 #[test]
-fn a_timers_waker_that_panics_harms_nobody() {
+fn a_panic_of_a_timers_waker_affects_no_task() {
     beside_a_bystander(async || {
         let second = Duration::from_secs(1);
         let mut woken = sleep(second);
@@ -237,7 +237,7 @@ fn timers_whose_wakers_panic_when_dropped_are_dropped_with_the_runtime() {
 }
 
 #[test]
-fn a_catch_points_waker_that_panics_harms_nobody() {
+fn a_panic_of_a_catch_points_waker_affects_no_task() {
     beside_a_bystander(async || {
         let task = spawn(async {
             let mut point = pin!(catch_cancel(pending::<()>()));

@@ -289,7 +289,7 @@ const CASES: [(&str, fn()); 17] = cases![
 ];
 
 #[test]
-fn a_process_that_exits_while_a_runtime_runs_gives_its_code_and_drops_nothing_in_use() {
+fn a_process_that_exits_while_a_runtime_runs_has_its_code_and_drops_nothing_in_use() {
     if let Some(name) = env::var_os(ROLE) {
         let (_, case) = CASES.iter().find(|(case, _)| name == *case).unwrap();
         case();

@@ -208,7 +208,7 @@ fn a_timer_set_by_the_destructor_of_another_timers_waker_is_dropped_in_order() {
 
 /// The place in the first runtime, with a waker in it, was forgotten without being given up.
 #[test]
-fn a_catch_point_that_moves_to_another_runtime_gives_up_its_place_in_the_first() {
+fn a_catch_point_that_moves_to_another_runtime_leaves_the_first() {
     let (first, second) = (Runtime::new().unwrap(), Runtime::new().unwrap());
     let (counter, waker) = CountingWaker::new();
     let mut point = Box::pin(catch_cancel(pending::<()>()));

@@ -14,7 +14,7 @@ use wheelhouse::{
 };
 
 #[test]
-fn what_is_alive_when_the_runtime_ends_is_dropped_once_and_its_handles_say_so() {
+fn tasks_that_are_alive_when_the_runtime_ends_are_dropped_once_and_their_handles_say_so() {
     let runtime = Runtime::new().unwrap();
     let (handles, counts, wakers, sleeps) = runtime.block_on(async {
         let (mut handles, mut counts, mut wakers) = (Vec::new(), Vec::new(), Vec::new());
@@ -122,7 +122,7 @@ fn a_cancellation_from_before_the_shutdown_keeps_its_reason() {
 }
 
 #[test]
-fn what_is_spawned_during_the_shutdown_is_born_cancelled() {
+fn a_task_that_is_spawned_during_the_shutdown_is_born_cancelled() {
     let trace = Trace::new();
     let (probe, counts) = Probe::new(Plan::ends_at(1));
     let inherited = Rc::new(RefCell::new(None));
@@ -171,7 +171,7 @@ fn a_shutdown_of_very_many_tasks_is_not_quadratic() {
 
 /// Wall time: the patience of a shutdown is by the machine's clock, and a runtime on virtual time has none.
 #[test]
-fn a_bounded_shutdown_drops_what_does_not_stop() {
+fn a_bounded_shutdown_drops_tasks_that_do_not_stop() {
     let trace = Trace::new();
     let bound = Duration::from_millis(5);
     for patience in [Duration::ZERO, bound] {

@@ -354,9 +354,9 @@ fn listeners_are_send_and_have_a_debug_form() {
 }
 
 #[test]
-fn what_waits_for_a_signal_survives_each_others_wakers() {
+fn waits_for_a_signal_survive_wakers_that_attack_them() {
     use crate::common::attack::{Boxed, attack};
-    let test = "listeners::what_waits_for_a_signal_survives_each_others_wakers";
+    let test = "listeners::waits_for_a_signal_survive_wakers_that_attack_them";
     by_itself(test, || {
         run(attack(async || {
             let mut listener = unix(SignalKind::interrupt()).unwrap();

@@ -44,7 +44,7 @@ enum Dropped {
 }
 
 #[test]
-fn a_borrowed_value_is_dropped_before_what_it_borrows_wherever_its_handle_is() {
+fn a_value_that_borrows_is_dropped_before_its_borrow_wherever_its_handle_is() {
     use Dropped::{After, AfterTheEnd, Early, Elsewhere, Outside, Taken};
     for dropped in [Early, After, Outside, Elsewhere, AfterTheEnd, Taken] {
         let runtime = Runtime::new().unwrap();
@@ -226,7 +226,7 @@ fn half_run_scopes_may_outlive_their_runtime() {
 }
 
 #[test]
-fn catch_points_that_are_carried_hear_of_the_task_that_polls_them() {
+fn carried_catch_points_get_the_cancellation_of_the_task_that_polls_them() {
     run(async {
         let mut catch = Box::pin(async { catch_cancel(pending::<()>()).await.is_err() });
         for _ in 0..3 {

@@ -284,7 +284,7 @@ fn a_variable_without_a_default_is_no_panic_in_the_destructor_of_a_cancelled_tas
 }
 
 #[test]
-fn a_value_is_dropped_with_the_last_who_has_it() {
+fn a_value_is_dropped_with_its_last_owner() {
     let dropped = Rc::new(Cell::new(0));
     let count = Rc::clone(&dropped);
     testing::run(async {
@@ -300,7 +300,7 @@ fn a_value_is_dropped_with_the_last_who_has_it() {
 }
 
 #[test]
-fn what_is_set_ends_when_the_future_panics_or_is_dropped() {
+fn a_value_is_unset_when_the_future_panics_or_is_dropped() {
     run(async {
         let panicking = spawn(async {
             let inner = pin!(NUMBER.with(4, async { silent_panic("inside") }));
@@ -319,7 +319,7 @@ fn what_is_set_ends_when_the_future_panics_or_is_dropped() {
 }
 
 #[test]
-fn a_value_whose_destructor_panics_harms_nobody() {
+fn a_panic_in_the_destructor_of_a_value_affects_no_task() {
     testing::run(async {
         for last in ["the task", "the spawner"] {
             let guard: Box<dyn FnOnce()> = Box::new(|| silent_panic("a value"));
@@ -341,7 +341,7 @@ fn a_value_whose_destructor_panics_harms_nobody() {
 }
 
 #[test]
-fn a_variable_that_is_not_set_says_what_to_do() {
+fn an_unset_variable_panics_with_a_message() {
     run(async {
         panics_saying(&["NAME", "not set", "NAME.with"], || NAME.get());
     });

@@ -124,7 +124,7 @@ fn a_lock_that_was_made_and_moved_before_the_test_is_known_by_where_it_was_made(
 }
 
 #[test]
-fn a_lock_that_is_held_outside_of_every_task_is_held_by_nobody_that_is_known() {
+fn a_lock_that_is_held_outside_every_task_has_no_known_holder() {
     let lock = Lock::new(());
     let guard = lock.try_lock();
     let report = report(async { drop(lock.lock().await) });
@@ -198,7 +198,7 @@ fn readers_and_a_writer_are_named() {
 }
 
 #[test]
-fn permits_are_held_by_who_took_them_until_they_are_given_back_or_forgotten() {
+fn permits_are_held_by_the_task_that_took_them_until_released_or_forgotten() {
     let report = report(async {
         let seats = Rc::new(Semaphore::new(3).named("seats"));
         seats.acquire().await.forget();
@@ -242,7 +242,7 @@ fn an_owned_permit_counts_as_with_the_task_that_took_it_wherever_it_ends() {
 }
 
 #[test]
-fn what_nobody_can_hold_is_named_too() {
+fn resources_without_holders_are_named_too() {
     let report = report(async {
         let (queue, full) = (Queue::<()>::unbounded().named("jobs"), Queue::bounded(1));
         full.put_nowait(()).unwrap();
@@ -337,7 +337,7 @@ fn tasks_that_await_each_other_and_children_of_groups_are_in_the_circle() {
 }
 
 #[test]
-fn a_cancelled_task_that_waits_for_those_it_awaited_says_so() {
+fn a_cancelled_task_that_waits_for_tasks_it_awaited_is_reported_as_such() {
     let report = report(async {
         let stubborn = named("stubborn", async {
             _ = catch_cancel(pending::<()>()).await;
@@ -537,7 +537,7 @@ fn waits_on_a_simulated_network_are_named() {
 }
 
 #[test]
-fn a_child_that_its_groups_limit_holds_back_says_so() {
+fn a_child_that_waits_for_the_limit_of_its_group_is_reported_as_such() {
     let report = report(async {
         let group = task_group(async |g| {
             g.limit(1);
@@ -559,7 +559,7 @@ fn a_sleep_past_the_end_of_the_clock_is_a_timer_that_is_set() {
 }
 
 #[test]
-fn waits_that_are_over_are_not_in_the_report_of_what_has_no_queue() {
+fn finished_waits_are_not_in_the_report_of_a_resource_without_a_queue() {
     use wheelhouse::sync::{inbox, oneshot};
     let report = report(async {
         let (sender, mut receiver) = oneshot::<()>();

@@ -121,7 +121,7 @@ fn a_borrow_held_over_an_await_is_found() {
 }
 
 #[test]
-fn what_has_no_race_passes_in_every_order() {
+fn a_program_without_a_race_passes_in_every_order() {
     let runs = Cell::new(0);
     testing::explore(0..200, || async {
         runs.set(runs.get() + 1);
@@ -144,9 +144,9 @@ fn what_has_no_race_passes_in_every_order() {
 }
 
 #[test]
-fn a_schedule_that_is_none_says_what_to_pass() {
+fn a_malformed_schedule_panics_with_a_message() {
     for wrong in ["x", "1", "1:", "1:2;3:4", "-1:2"] {
-        panics_saying(&["no schedule", wrong, "explore"], || {
+        panics_saying(&["not a schedule", wrong, "explore"], || {
             testing::replay(wrong, || async {})
         });
     }
@@ -155,7 +155,7 @@ fn a_schedule_that_is_none_says_what_to_pass() {
 }
 
 #[test]
-fn settle_waits_until_nobody_is_ready_and_advance_lets_time_pass() {
+fn settle_waits_until_no_task_is_ready_and_advance_lets_time_pass() {
     use std::time::Duration;
     use wheelhouse::{sleep, time};
     testing::run(async {

@@ -288,7 +288,7 @@ fn a_wake_behind_a_flood_of_calls_is_seen_when_those_before_it_were() {
 }
 
 #[test]
-fn what_came_from_home_is_taken_in_whole() {
+fn messages_of_the_home_thread_are_taken_completely() {
     let runtime = Runtime::new().unwrap();
     let remote = runtime.remote();
     let count = Arc::new(AtomicU32::new(0));
@@ -308,7 +308,7 @@ fn what_came_from_home_is_taken_in_whole() {
 }
 
 #[test]
-fn what_other_threads_asked_for_while_nobody_drove_comes_before_the_first_poll() {
+fn messages_of_other_threads_before_block_on_are_processed_before_the_first_poll() {
     let runtime = Runtime::new().unwrap();
     let calls = runtime.block_on(async { flood(1_000) });
     runtime.block_on(async { assert_eq!(calls.load(Relaxed), 1_000) });
@@ -360,7 +360,7 @@ fn a_cancel_from_another_thread_reaches_a_task_that_yields_for_ever() {
 
 /// Wall time: a virtual clock stands still while somebody is ready, and here somebody always is.
 #[test]
-fn a_task_that_sleeps_zero_for_ever_starves_nobody() {
+fn a_task_that_always_sleeps_zero_starves_no_other() {
     run(async {
         let spinner = spawn(async {
             loop {
@@ -402,7 +402,7 @@ fn timers_that_are_set_for_ever_starve_no_task() {
 
 /// Wall time: a virtual clock stands still while somebody is ready, and here somebody always is.
 #[test]
-fn tasks_that_spawn_for_ever_starve_nobody() {
+fn tasks_that_spawn_without_end_starve_no_other() {
     fn spawns_its_successor(born: Rc<Cell<u32>>) {
         born.set(born.get() + 1);
         drop(spawn(async move { spawns_its_successor(born) }));

@@ -49,7 +49,7 @@ fn an_interval_may_begin_later_or_have_begun_before() {
 }
 
 #[test]
-fn missed_ticks_come_in_a_burst_unless_told_otherwise() {
+fn missed_ticks_come_in_a_burst_by_default() {
     testing::run(async {
         let start = now();
         let mut ticks = interval(ms(10));

@@ -364,33 +364,33 @@ fn run_cases(ends_at: u32, panics: bool, drop_panics: bool) {
 }
 
 #[test]
-fn a_future_that_is_ready_at_once_lives_as_the_model_says() {
+fn a_future_that_is_ready_at_once_follows_the_model() {
     run_cases(1, false, false);
 }
 
 #[test]
-fn a_future_that_suspends_lives_as_the_model_says() {
+fn a_future_that_suspends_follows_the_model() {
     run_cases(3, false, false);
 }
 
 #[test]
-fn a_future_that_panics_at_once_lives_as_the_model_says() {
+fn a_future_that_panics_at_once_follows_the_model() {
     run_cases(1, true, false);
 }
 
 #[test]
-fn a_future_that_panics_later_lives_as_the_model_says() {
+fn a_future_that_panics_later_follows_the_model() {
     run_cases(3, true, false);
 }
 
 #[test]
-fn a_future_that_panics_when_dropped_lives_as_the_model_says() {
+fn a_future_that_panics_when_dropped_follows_the_model() {
     run_cases(1, false, true);
     run_cases(3, false, true);
 }
 
 #[test]
-fn a_future_that_panics_when_polled_and_when_dropped_lives_as_the_model_says() {
+fn a_future_that_panics_when_polled_and_when_dropped_follows_the_model() {
     run_cases(1, true, true);
     run_cases(3, true, true);
 }

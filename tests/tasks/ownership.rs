@@ -111,7 +111,7 @@ fn a_cancelled_awaiter_takes_the_awaited_task_with_it() {
 }
 
 #[test]
-fn the_awaiter_that_has_gone_is_named_as_the_one_who_asked() {
+fn a_dropped_awaiter_is_the_task_that_cancelled() {
     testing::run(async {
         let inner = spawn(catch_cancel(pending::<()>()));
         let mut watched = spawn(async { catch_cancel(pending::<()>()).await.unwrap_err().by() });
@@ -194,7 +194,7 @@ fn detached_after_its_end_a_task_drops_its_output() {
 }
 
 #[test]
-fn nobody_keeps_a_detached_task_alive_but_the_runtime() {
+fn only_the_runtime_keeps_a_detached_task_alive() {
     testing::run(async {
         let trace = Trace::new();
         let notes = trace.clone();
@@ -242,7 +242,7 @@ fn between_two_calls_of_block_on_tasks_live_on_and_do_not_run() {
 }
 
 #[test]
-fn a_handle_that_is_dropped_between_two_calls_of_block_on_does_what_it_does_inside() {
+fn a_handle_that_is_dropped_between_two_calls_of_block_on_acts_as_inside() {
     let runtime = Runtime::new().unwrap();
     let trace = Trace::new();
     let (unpolled, polled) = runtime.block_on(async {
@@ -274,7 +274,7 @@ impl Drop for Tells {
 // The destructor of an output that nobody wants runs at the end of its task, after the last poll:
 // `task::current()` panicked there and said that there was no runtime.
 #[test]
-fn the_destructor_of_an_output_that_nobody_wants_runs_as_its_task() {
+fn the_destructor_of_an_unused_output_runs_as_its_task() {
     let trace = Trace::new();
     let output = |name: &str| {
         let tells = Tells(trace.clone());

@@ -34,7 +34,7 @@ fn assert_cancelled<T: std::fmt::Debug>(result: Result<T, JoinError>, reason: &R
 }
 
 #[test]
-fn a_remote_spawns_futures_that_need_not_be_send_and_gives_their_output() {
+fn a_remote_spawns_futures_that_need_not_be_send_and_returns_their_output() {
     with_remote(async |remote| {
         let sum = off_thread(move || {
             let handles: Vec<_> = (0..100_u32)
@@ -153,7 +153,7 @@ fn a_remote_handle_cancels_its_task_before_and_after_it_was_spawned() {
 }
 
 #[test]
-fn a_join_with_a_time_limit_gives_the_handle_back() {
+fn a_join_with_a_time_limit_returns_the_handle() {
     with_remote(async |remote| {
         off_thread(move || {
             let handle = remote.spawn(pending::<()>);
@@ -216,7 +216,7 @@ fn joining_on_the_home_thread_panics_instead_of_waiting_for_itself() {
 }
 
 #[test]
-fn what_is_asked_after_the_end_is_cancelled_at_once() {
+fn calls_after_the_end_are_cancelled_at_once() {
     let runtime = Runtime::new().unwrap();
     let remote = runtime.remote();
     assert!(!remote.is_closed());
@@ -249,7 +249,7 @@ fn what_is_asked_after_the_end_is_cancelled_at_once() {
 }
 
 #[test]
-fn what_is_unfinished_at_the_end_is_cancelled_and_its_joiner_hears_of_it() {
+fn a_task_that_is_unfinished_at_the_end_is_cancelled_and_its_joiner_is_woken() {
     let runtime = Runtime::new().unwrap();
     let remote = runtime.remote();
     let (sender, receiver) = mpsc::channel();
@@ -314,7 +314,7 @@ fn joining_at_home_panics_also_between_two_calls_of_block_on() {
 }
 
 #[test]
-fn what_is_finished_may_be_joined_at_home() {
+fn a_finished_task_may_be_joined_on_the_home_thread() {
     let runtime = Runtime::new().unwrap();
     let remote = runtime.remote();
     let handle = remote.spawn(|| ready(3));
@@ -409,7 +409,7 @@ fn a_call_that_sends_itself_again_lets_a_clean_up_finish_and_is_dropped_uncalled
 }
 
 #[test]
-fn what_is_sent_while_the_runtime_drops_what_is_left_is_not_called() {
+fn a_call_that_is_sent_while_the_runtime_drops_its_tasks_is_not_made() {
     let called = Arc::new(AtomicU32::new(0));
     let (counter, slot) = (Arc::clone(&called), Arc::new(Mutex::new(None)));
     let handle = Arc::clone(&slot);

@@ -81,7 +81,7 @@ fn the_time_of_a_sleep_counts_from_its_making() {
 }
 
 #[test]
-fn a_sleep_of_zero_gives_way_once() {
+fn a_sleep_of_zero_yields_once() {
     testing::run(async {
         let trace = Trace::new();
         for name in ["a", "b"] {
@@ -117,7 +117,7 @@ fn a_moment_that_has_passed_is_over_on_the_next_turn_of_the_loop() {
 }
 
 #[test]
-fn what_is_too_far_off_for_the_clock_never_ends_and_never_overflows() {
+fn a_deadline_beyond_the_clock_never_comes_and_never_overflows() {
     testing::run(async {
         let far = Instant::now().checked_add(Duration::from_secs(u64::MAX / 4));
         let mut never = sleep(Duration::MAX);
@@ -173,7 +173,7 @@ fn a_sleep_that_is_over_says_so_before_it_is_polled_again() {
 }
 
 #[test]
-fn a_sleep_wakes_whoever_polled_it_last() {
+fn a_sleep_wakes_the_task_that_polled_it_last() {
     testing::run(async {
         let mut sleep = sleep(ms(5));
         let (first, first_waker) = CountingWaker::new();
@@ -236,7 +236,7 @@ fn a_timeout_drops_its_future_before_it_says_that_the_time_was_up() {
 }
 
 #[test]
-fn a_timeout_whose_future_is_done_in_time_gives_its_value_and_drops_it() {
+fn a_timeout_whose_future_completes_in_time_returns_its_value_and_drops_it() {
     testing::run(async {
         let (probe, counts) = Probe::new(Plan {
             wakes_itself: true,

@@ -81,7 +81,7 @@ fn a_trace_is_shown_line_by_line() {
 }
 
 #[test]
-fn what_a_cancelled_future_leaves_is_reported_with_its_place_its_step_and_its_way() {
+fn effects_of_a_cancelled_future_are_reported_with_location_step_and_mode() {
     let steps = cancel_at_every_step(|| async {
         yield_now().await;
         sleep(Duration::from_secs(1)).await;

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_is_one_pointer_and_gives_back_what_it_was_made_of() {
+    fn a_label_is_one_pointer_and_returns_its_contents() {
         assert_eq!(size_of::<Label>(), size_of::<usize>());
         let here = Location::caller();
         let plain = Label::new(here, None);

@@ -40,7 +40,7 @@ fn all_begin_with_the_first_poll_even_if_one_is_ready() {
 }
 
 #[test]
-fn len_counts_what_is_still_to_be_fetched() {
+fn len_counts_the_outputs_that_were_not_returned() {
     let (keys, all) = gates(3);
     let mut stream = as_completed(all);
     assert_eq!((stream.len(), stream.size_hint()), (3, (3, Some(3))));
@@ -53,7 +53,7 @@ fn len_counts_what_is_still_to_be_fetched() {
 }
 
 #[test]
-fn after_the_end_the_stream_gives_none_for_ever() {
+fn after_the_end_the_stream_returns_none() {
     let mut stream = as_completed([ready(1)]);
     let got = [(); 4].map(|()| Driven::new(stream.next()).finish());
     assert_eq!(got, [Some(1), None, None, None]);

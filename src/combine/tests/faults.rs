@@ -187,7 +187,7 @@ fn destructors_that_panic_while_a_panic_unwinds_do_not_end_the_program() {
 }
 
 #[test]
-fn a_parents_waker_that_panics_reaches_whoever_woke_and_nothing_is_lost() {
+fn a_panic_of_the_parents_waker_reaches_the_caller_of_wake_and_nothing_is_lost() {
     struct Angry;
     impl Wake for Angry {
         fn wake(self: Arc<Self>) {

@@ -59,7 +59,7 @@ fn an_array_gives_an_array_and_a_vec_gives_a_vec() {
 }
 
 #[test]
-fn gathering_nothing_gives_nothing_at_once() {
+fn a_gather_of_nothing_is_ready_at_once() {
     assert_eq!(Driven::new(gather(())).poll(), Poll::Ready(()));
     assert_eq!(
         Driven::new(gather::<[std::future::Ready<u8>; 0]>([])).poll(),

@@ -81,7 +81,7 @@ fn wakes_of_two_children_on_two_threads_both_arrive() {
 }
 
 #[test]
-fn wakes_of_one_child_on_two_threads_show_what_was_written_before_either() {
+fn wakes_of_one_child_on_two_threads_publish_all_earlier_writes() {
     explore(|| {
         let bench = bench(1);
         let threads: Vec<_> = (0..2)
@@ -121,7 +121,7 @@ fn a_wake_may_race_with_the_end() {
 /// would become a circle, which the poller would never leave, or lose what stood behind it. The
 /// sibling's wake, pushed in between, must arrive.
 #[test]
-fn two_wakes_may_race_with_the_end_of_their_child_while_a_sibling_goes_on() {
+fn two_wakes_may_race_with_the_end_of_their_child_while_a_sibling_continues() {
     explore(|| {
         let bench = bench(2);
         let threads: Vec<_> = (0..2)

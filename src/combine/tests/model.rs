@@ -80,7 +80,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 512 }))]
 
     #[test]
-    fn what_is_polled_and_when_the_parent_is_woken_follows_the_model(
+    fn polls_and_wakes_of_the_parent_follow_the_model(
         (n, limit, events) in (1..8usize).prop_flat_map(|n| (Just(n), 1..9usize, events(n)))
     ) {
         let trace = Mutex::new(Vec::new());

@@ -252,7 +252,7 @@ async fn with_timer(
 }
 
 #[test]
-fn the_deadline_returns_what_is_done_and_what_is_pending() {
+fn the_deadline_returns_the_finished_and_the_pending() {
     let (bench, tasks) = tasks(3);
     let (alarm, timer) = gate();
     let made = Default::default();

@@ -41,7 +41,7 @@ fn a_wake_after_the_drop_does_nothing_and_the_parents_waker_is_let_go() {
 }
 
 #[test]
-fn the_wakes_of_a_future_that_has_ended_reach_nobody() {
+fn the_wakes_of_a_future_that_has_ended_have_no_effect() {
     let (key, first) = gate();
     let (_other, second) = gate::<()>();
     let mut all = Driven::new(gather((first, second)));

@@ -187,7 +187,7 @@ fn shrink_keeps_all_memory_while_a_value_lives() {
 }
 
 #[test]
-fn shrink_keeps_all_memory_when_a_slot_has_no_generation_left_to_go_on_from() {
+fn shrink_keeps_all_memory_when_a_slot_has_no_generation_left() {
     let mut slab = Slab::new();
     let keys: Vec<Key> = (0..3 * CHUNK).map(|value| slab.insert(value)).collect();
     slab.chunks[2][0].generation = u32::MAX;

@@ -93,7 +93,7 @@ fn on_another_thread_it_is_an_error_and_no_call_is_made() {
 }
 
 #[test]
-fn a_descriptor_of_an_ended_runtime_says_so_and_moves_to_the_next() {
+fn a_descriptor_of_an_ended_runtime_fails_with_a_message_and_moves_to_the_next() {
     let runtime = Runtime::new().expect("a runtime");
     let (reader, mut writer) = io::pipe().expect("a pipe");
     let reader = runtime.block_on(async { Registered::new(reader).expect("registered") });

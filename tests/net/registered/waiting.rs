@@ -30,7 +30,7 @@ async fn waits<T: AsFd>(fd: &Registered<T>) {
 }
 
 #[test]
-fn what_is_ready_already_is_ready_at_once() {
+fn a_descriptor_that_is_ready_is_ready_at_once() {
     bounded(async {
         let (reader, mut writer) = io::pipe().expect("a pipe");
         writer.write_all(b"x").expect("room");
@@ -96,7 +96,7 @@ fn only_would_block_makes_try_io_forget_that_a_descriptor_is_ready() {
 }
 
 #[test]
-fn a_writer_waits_for_room() {
+fn a_writer_waits_while_the_buffer_is_full() {
     bounded(async {
         let (reader, writer) = pipe();
         let fill = |mut pipe: &PipeWriter| pipe.write(&[0; 4096]);
@@ -163,7 +163,7 @@ fn any_number_of_tasks_wait_and_each_is_woken() {
 }
 
 #[test]
-fn a_descriptor_that_is_always_ready_gives_way() {
+fn a_task_with_a_descriptor_that_is_always_ready_yields() {
     bounded(async {
         let (reader, writer) = pipe();
         writer.get_ref().write_all(b"x").expect("room");
