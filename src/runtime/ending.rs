@@ -1,4 +1,5 @@
-//! The end of a runtime as its senders see it: of each message, either the loop or its sender learns in time.
+//! The end of a runtime, and the messages that are sent meanwhile: each is settled by the end or by its
+//! sender.
 //!
 //! ```text
 //!   the end                                    a sender
@@ -8,9 +9,10 @@
 //!   empty the inbox                            yes: wait for the lock, then empty the inbox
 //! ```
 //!
-//! Were both to miss the other's write, each fence would have to come before the other. So a message is seen by the end, by
-//! its sender, or by both, and then whoever pops it settles it. What is settled touches tasks, and those are handed over by then:
-//! a sender that finds the end begun waits for the lock.
+//! The end and the sender cannot both miss the other's write, since then each fence would come before
+//! the other. So the end, the sender or both see the message, and the one that pops it settles it.
+//! Settling may access tasks, which are handed over by then: a sender that sees the end waits for the
+//! lock.
 
 use crate::util::sync::Mutex;
 use crate::util::sync::atomic::{AtomicBool, Ordering, fence};
@@ -25,7 +27,6 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Of a runtime that has not ended.
     pub(super) fn new() -> Self {
         Self {
             ended: AtomicBool::new(false),
@@ -33,7 +34,8 @@ impl Ending {
         }
     }
 
-    /// Ends the runtime; `hand_over` runs while everybody who sees the end waits. The caller empties the inbox afterwards.
+    /// Ends the runtime. While `hand_over` runs, each sender that sees the end waits. The caller
+    /// empties the inbox afterwards.
     pub(super) fn end(&self, hand_over: impl FnOnce()) {
         let lock = self.handover.lock();
         self.ended.store(true, Ordering::Relaxed);
@@ -46,7 +48,7 @@ impl Ending {
     pub(super) fn is_over(&self) -> bool {
         let ended = self.ended.load(Ordering::Relaxed);
         if ended {
-            // Whether a hand-over panicked does not matter: it is over.
+            // A lock that a panic has poisoned is over, too.
             drop(self.handover.lock());
         }
         ended
@@ -68,7 +70,7 @@ mod loom_tests {
     use loom::sync::atomic::AtomicUsize;
     use loom::thread;
 
-    /// A runtime that ends: an inbox that gives no order beyond its own, and a task that the hand-over writes to.
+    /// A runtime that ends: an inbox with relaxed ordering, and a task to which the hand-over writes.
     struct Home {
         ending: Ending,
         inbox: AtomicUsize,
@@ -77,7 +79,7 @@ mod loom_tests {
     }
 
     impl Home {
-        /// Settles what lies in the inbox, for which the tasks must have been handed over.
+        /// Settles the messages in the inbox, for which the tasks must have been handed over.
         fn empty(&self) {
             let messages = self.inbox.swap(0, Ordering::Relaxed);
             if messages > 0 {
@@ -87,7 +89,7 @@ mod loom_tests {
         }
     }
 
-    /// Lets two threads send by `send` while the runtime ends.
+    /// Runs `send` on two threads while the runtime ends.
     fn check(send: impl Fn(&Home) + Send + Sync + Copy + 'static) {
         loom::model(move || {
             let home = Arc::new(Home {
@@ -121,7 +123,8 @@ mod loom_tests {
         });
     }
 
-    /// Shows that the test can fail: without its fence a sender may miss the end that has missed its message.
+    /// Shows that the test can fail: without its fence, a sender may miss the end that has missed its
+    /// message.
     #[test]
     #[should_panic(expected = "a message is left")]
     fn the_model_notices_a_missing_fence() {
@@ -133,7 +136,8 @@ mod loom_tests {
         });
     }
 
-    /// Shows that the test can fail: who does not wait for the hand-over touches a task that is being handed over.
+    /// Shows that the test can fail: a sender that does not wait accesses a task that is being handed
+    /// over.
     #[test]
     #[should_panic(expected = "Causality violation")]
     fn the_model_notices_a_sender_that_does_not_wait_for_the_hand_over() {

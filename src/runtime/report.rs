@@ -1,9 +1,10 @@
-//! The report of a deadlock: which tasks there are, what each holds and waits for, and who goes round in a circle.
+//! The report of a deadlock: the tasks, what each holds and waits for, and a cycle of waits if there is
+//! one.
 //!
 //! ```text
-//!   book: waits, holds ─┐
-//!   tasks: awaited by,  ├─▶ Picture ──▶ one entry a task
-//!   in whose group ─────┘      └──────▶ edges: waits for what, of whom ──▶ the first circle that is found
+//!   wait graph: waits, holds ─┐
+//!   tasks: awaiters, groups ──┴─▶ Snapshot ─┬─▶ an entry for each task
+//!                                           └─▶ edges ──▶ the first cycle
 //! ```
 
 use std::collections::BTreeSet;
@@ -16,14 +17,14 @@ use super::{Task, try_with};
 use crate::util::Id;
 use crate::util::wait_graph::{HoldRecord, ResourceLabel, WaitGraph, WaitRecord};
 
-/// Shows the book of the runtime that this thread drives, and which of its tasks runs.
+/// Calls `work` with the wait graph of the runtime that this thread drives, and its current task.
 pub(super) fn find_wait_graph(work: &mut dyn FnMut(&WaitGraph, Option<Id>)) {
-    let show = |core: &Core| {
-        if let Some(book) = core.wait_graph.as_ref() {
-            work(book, core.current_id());
+    let call = |core: &Core| {
+        if let Some(graph) = core.wait_graph.as_ref() {
+            work(graph, core.current_id());
         }
     };
-    try_with(show).ok();
+    try_with(call).ok();
 }
 
 /// Returns the text of the panic of a deadlock.
@@ -37,50 +38,47 @@ pub(super) fn deadlock_report(core: &Core) -> String {
     } else {
         "no timer is set but such as lie past the end of the clock"
     };
-    let picture = Picture::of(core);
-    let entries: Vec<_> = picture
+    let snapshot = Snapshot::of(core);
+    let entries: Vec<_> = snapshot
         .tasks
         .iter()
-        .map(|task| picture.entry(task))
+        .map(|task| snapshot.entry(task))
         .collect();
-    let (entries, circle) = (entries.concat(), picture.circle());
+    let (entries, cycle) = (entries.concat(), snapshot.cycle());
     format!(
-        "deadlock: {stuck}, no task is ready, {timers} and nothing is in flight. Waiting:{entries}{circle}"
+        "deadlock: {stuck}, no task is ready, {timers} and nothing is in flight. Waiting:{entries}{cycle}"
     )
 }
 
-/// Everything that is known when nobody can go on.
-struct Picture {
-    /// The tasks, in the order of their spawning.
+/// The tasks and waits of a runtime in a deadlock.
+struct Snapshot {
+    /// In the order in which they were spawned.
     tasks: Vec<Task>,
-    /// Who waits for what.
     waits: Vec<WaitRecord>,
-    /// Who holds what somebody waits for.
+    /// The holders of resources that tasks wait for.
     holds: Vec<HoldRecord>,
-    /// Who has been cancelled, and waits for whom before it ends.
+    /// The tasks that drain, with the tasks for which each waits.
     draining: Vec<(u64, Vec<u64>)>,
 }
 
-/// Why a task does not go on, and whose turn it is, by numbers.
+/// The wait of a task for other tasks.
 struct Edge {
-    /// What it does: "awaits", "waits for the lock, held by".
+    /// The words for it: "awaits", "waits for the lock, held by".
     what: String,
-    /// Who would have to go on.
+    /// The numbers of the tasks.
     whom: Vec<u64>,
 }
 
-/// A task on the way from one to the next.
+/// A task on a path of the search for a cycle.
 struct Stop {
-    /// Which.
     number: u64,
-    /// The steps from here that are left to try.
+    /// The edges that were not followed yet.
     steps: Vec<(String, u64)>,
-    /// The words of the step that was taken.
+    /// The words of the edge that was followed.
     taken: String,
 }
 
-impl Picture {
-    /// The runtime as it is.
+impl Snapshot {
     fn of(core: &Core) -> Self {
         Self {
             tasks: core.running(),
@@ -98,7 +96,7 @@ impl Picture {
         }
     }
 
-    /// The lines about one task.
+    /// Returns the lines about one task.
     fn entry(&self, task: &Task) -> String {
         let number = task.by_ref().number();
         let mut lines = vec![format!("\n  {}", describe(task))];
@@ -114,7 +112,7 @@ impl Picture {
         lines.concat()
     }
 
-    /// The line about one wait.
+    /// Returns the line about one wait.
     fn line_of(&self, wait: &WaitRecord) -> String {
         let thing = &wait.resource;
         if wait.is_granted {
@@ -128,7 +126,7 @@ impl Picture {
         }
     }
 
-    /// Who has a thing, in words; nothing, for what nobody can have.
+    /// Returns the names of the holders of a resource; `None` if no task can hold it.
     fn keepers(&self, thing: &ResourceLabel) -> Option<String> {
         if !thing.kind.is_held() {
             return None;
@@ -150,7 +148,7 @@ impl Picture {
         }
     }
 
-    /// The numbers of the tasks that have a thing.
+    /// Returns the numbers of the tasks that hold a resource.
     fn holders(&self, thing: &ResourceLabel) -> Vec<u64> {
         let holds = self
             .holds
@@ -159,7 +157,7 @@ impl Picture {
         holds.filter_map(|(_, who)| who.map(Id::number)).collect()
     }
 
-    /// Whom a task waits for to end.
+    /// Returns the waits of a task for the ends of others.
     fn edges_to_tasks(&self, number: u64) -> Vec<Edge> {
         let numbers = |is_one: &dyn Fn(&Task) -> bool| {
             let tasks = self.tasks.iter().filter(|task| is_one(task));
@@ -188,7 +186,7 @@ impl Picture {
             .collect()
     }
 
-    /// Whom a task waits for, in every way.
+    /// Returns all waits of a task for others.
     fn edges(&self, number: u64) -> Vec<Edge> {
         let waits = self.waits.iter().filter(|wait| is(wait.task, number));
         let things = waits.map(|wait| Edge {
@@ -198,38 +196,38 @@ impl Picture {
         things.chain(self.edges_to_tasks(number)).collect()
     }
 
-    /// The first circle of tasks that wait for each other; nothing, if there is none.
-    fn circle(&self) -> String {
+    /// Returns the lines about the first cycle of waits; empty if there is none.
+    fn cycle(&self) -> String {
         let mut done = BTreeSet::new();
         for task in &self.tasks {
-            if let Some(circle) = self.circle_from(task.by_ref().number(), &mut done) {
-                return circle;
+            if let Some(cycle) = self.cycle_from(task.by_ref().number(), &mut done) {
+                return cycle;
             }
         }
         String::new()
     }
 
-    /// A circle that can be reached from this task; `done` are those from which none can.
-    fn circle_from(&self, start: u64, done: &mut BTreeSet<u64>) -> Option<String> {
-        let mut way = vec![self.stop(start)];
-        while let Some(last) = way.last_mut() {
+    /// Returns the lines about a cycle that can be reached from a task. `done` has the tasks from which
+    /// none can.
+    fn cycle_from(&self, start: u64, done: &mut BTreeSet<u64>) -> Option<String> {
+        let mut path = vec![self.stop(start)];
+        while let Some(last) = path.last_mut() {
             let Some((what, next)) = last.steps.pop() else {
                 done.insert(last.number);
-                way.pop();
+                path.pop();
                 continue;
             };
             last.taken = what;
-            if let Some(at) = way.iter().position(|stop| stop.number == next) {
-                return Some(self.tell(&way[at..]));
+            if let Some(at) = path.iter().position(|stop| stop.number == next) {
+                return Some(self.describe_cycle(&path[at..]));
             }
             if !done.contains(&next) {
-                way.push(self.stop(next));
+                path.push(self.stop(next));
             }
         }
         None
     }
 
-    /// A task that the way has come to.
     fn stop(&self, number: u64) -> Stop {
         Stop {
             number,
@@ -238,7 +236,7 @@ impl Picture {
         }
     }
 
-    /// Whom a task waits for, one by one, the first one last.
+    /// Returns the tasks for which a task waits, one by one, the first one last.
     fn steps(&self, number: u64) -> Vec<(String, u64)> {
         let edges = self.edges(number).into_iter();
         let steps = edges.flat_map(|edge| {
@@ -250,24 +248,24 @@ impl Picture {
         steps
     }
 
-    /// A circle in words.
-    fn tell(&self, circle: &[Stop]) -> String {
+    /// Returns the lines about a cycle.
+    fn describe_cycle(&self, cycle: &[Stop]) -> String {
         let mut text = "\nIn a circle:".to_owned();
-        for (at, stop) in circle.iter().enumerate() {
+        for (at, stop) in cycle.iter().enumerate() {
             let which = if at == 0 { "" } else { ", which" };
             text += &format!("\n  {}{which} {}", self.name(Some(stop.number)), stop.taken);
         }
-        let first = circle.first().map(|stop| stop.number);
+        let first = cycle.first().map(|stop| stop.number);
         text + &format!("\n  {}", self.name(first))
     }
 
-    /// What tasks are called.
+    /// Returns the names of tasks.
     fn names(&self, numbers: &[u64]) -> String {
         let names = numbers.iter().map(|number| self.name(Some(*number)));
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// What a task is called.
+    /// Returns the name of a task.
     fn name(&self, number: Option<u64>) -> String {
         let Some(number) = number else {
             return "something outside of any task".to_owned();
@@ -280,7 +278,7 @@ impl Picture {
     }
 }
 
-/// Whether that is the task of this number.
+/// Returns `true` if `task` has this number.
 fn is(task: Option<Id>, number: u64) -> bool {
     task.is_some_and(|task| task.number() == number)
 }

@@ -1,18 +1,18 @@
-//! The part of a runtime that all threads share: its inbox, its bell, and whether it has ended.
+//! The part of a runtime that all threads share: its inbox, its unparker, and whether it has ended.
 //!
 //! ```text
-//!   open ── end(): the table is handed over, under the lock ──▶ ended
-//!    │ send: push, ring                                           │ send: push, then whoever pushed empties
-//!    ▼                                                            ▼ the inbox itself
-//!   home collects each turn                                     nothing stays behind
+//!   open ── end(): tasks are handed over, under a lock ──▶ ended
+//!    │ send: push, unpark                                  │ send: push, then the
+//!    ▼                                                     ▼ sender empties the inbox
+//!   the loop drains the inbox in each turn
 //! ```
 //!
-//! What the home thread itself sends, while it does not drive this runtime, has an inbox of its own, which only that
-//! thread empties: it may hold a handle whose output must not leave the thread, and after the end whoever sends
-//! settles what lies in the common inbox.
+//! The messages that the home thread sends while it does not drive this runtime are in an inbox of
+//! their own, which only that thread empties: such a message may contain a handle whose output must
+//! not leave the thread, and after the end any sender settles what is in the common inbox.
 //!
-//! Why no message is left behind says [`ending`](super::ending). What is settled after the end may touch task cells, which have
-//! been handed over by then (see [`OwnedRef`]).
+//! [`ending`](super::ending) shows that no message is left behind. What is settled after the end may
+//! access the cells of tasks, which have been handed over by then (see [`OwnedRef`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,20 +31,19 @@ use crate::reactor::{Detacher, EventFd, Reactor, Unparker};
 use crate::util::drop_quietly;
 use crate::util::sync;
 
-/// What other threads, and the home thread while it does not drive, tell a runtime.
+/// A message to a runtime from another thread, or from the home thread while it does not drive.
 pub(crate) enum Message {
-    /// Something about one task.
     Task(TaskMessage<Shared>),
     /// A function to call in the runtime. It is dropped uncalled when the runtime has ended.
     Call(Box<dyn FnOnce() + Send>),
 }
 
 impl Message {
-    /// Deals with a message that nobody will collect.
+    /// Settles a message to a runtime that has ended.
     fn settle_after_the_end(self) {
         match self {
             Self::Task(TaskMessage::HandleGone(handle)) => handle.settle_after_the_end(),
-            Self::Task(letter) => drop(letter),
+            Self::Task(message) => drop(message),
             Self::Call(call) => drop_quietly(call),
         }
     }
@@ -52,40 +51,38 @@ impl Message {
 
 /// The shared part of a runtime.
 pub(crate) struct Shared {
-    /// Which runtime of the process this is.
+    /// The number of the runtime in the process.
     number: u32,
-    /// The thread that made the runtime and drives it.
+    /// The thread that created the runtime and drives it.
     home: ThreadId,
-    /// What other threads sent and was not collected.
+    /// The messages of other threads.
     inbox: SegQueue<Message>,
-    /// What the home thread sent. Invariant: only the home thread pops.
+    /// The messages of the home thread. Invariant: only the home thread pops.
     from_home: SegQueue<Message>,
-    /// Ends the loop's sleep.
     unparker: sync::Arc<Unparker<EventFd>>,
-    /// Takes descriptors out of the reactor.
     detacher: Detacher,
-    /// Whether it has ended.
     ending: Ending,
-    /// How many `Remote`s, remote handles and functions on other threads may still send work.
+    /// The number of `Remote`s, remote handles and functions on other threads that may still send
+    /// work.
     in_flight: AtomicUsize,
-    /// The functions that run on other threads.
+    /// The functions that run on the thread pool.
     jobs: Arc<BlockingTasks>,
 }
 
-/// The runtimes of the process that have not ended, by number: leaf futures hold the number only, and find the way
-/// home here when they are dropped on a foreign thread.
-static HUBS: Mutex<BTreeMap<u32, Arc<Shared>>> = Mutex::new(BTreeMap::new());
+/// The runtimes of the process that have not ended, by number. A [`HomeKey`](super::HomeKey) has the
+/// number only.
+static RUNTIMES: Mutex<BTreeMap<u32, Arc<Shared>>> = Mutex::new(BTreeMap::new());
 
 /// The number of the next runtime.
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
-/// The registry, which no panic can leave half-changed.
-fn hubs() -> MutexGuard<'static, BTreeMap<u32, Arc<Shared>>> {
-    HUBS.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks the registry. No panic can leave it half-changed, so a poisoned lock is still consistent.
+fn runtimes() -> MutexGuard<'static, BTreeMap<u32, Arc<Shared>>> {
+    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    /// Opens that of a new runtime, enters it in the registry, and returns its home end.
+    /// Creates and registers the shared part of a new runtime, and returns its home end.
     pub(super) fn open(reactor: &Reactor) -> HomeInbox {
         let shared = Arc::new(Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -98,39 +95,38 @@ impl Shared {
             in_flight: AtomicUsize::new(0),
             jobs: Arc::default(),
         });
-        hubs().insert(shared.number, Arc::clone(&shared));
+        runtimes().insert(shared.number, Arc::clone(&shared));
         HomeInbox {
             shared,
             _home: PhantomData,
         }
     }
 
-    /// The runtime of that number, unless it has ended.
+    /// Returns the runtime with this number, unless it has ended.
     pub(crate) fn find(number: u32) -> Option<Arc<Self>> {
-        hubs().get(&number).cloned()
+        runtimes().get(&number).cloned()
     }
 
-    /// Which runtime of the process this is.
+    /// Returns the number of the runtime in the process.
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
-    /// The bell.
     pub(crate) fn unparker(&self) -> &Unparker<EventFd> {
         &self.unparker
     }
 
-    /// True when nothing waits to be collected.
+    /// Returns `true` if no message waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.inbox.is_empty() && self.from_home.is_empty()
     }
 
-    /// True on the thread that made the runtime, whether it drives it at this moment or not.
+    /// Returns `true` on the thread that created the runtime, even if it does not drive it now.
     pub(crate) fn is_home_thread(&self) -> bool {
         thread::current().id() == self.home
     }
 
-    /// Sends a message home. After the runtime's end it is dealt with here.
+    /// Sends a message to the runtime. After its end, settles the message here.
     pub(crate) fn send(&self, message: Message) {
         if self.is_home_thread() {
             self.from_home.push(message)
@@ -150,20 +146,20 @@ impl Shared {
         self.detacher.detach(fd);
     }
 
-    /// Whether the runtime has ended; waits for an end that is under way.
+    /// Returns `true` if the runtime has ended. Waits for an end in progress.
     pub(crate) fn wait_for_the_end(&self) -> bool {
         self.ending.is_over()
     }
 
-    /// Ends the runtime: `tasks`, all of them done, are handed over to whoever still has a handle or a waker.
+    /// Ends the runtime: hands `tasks`, which all have ended, over to their handles and wakers.
     pub(crate) fn end(&self, tasks: Vec<OwnedRef<Self>>) {
         self.ending.end(|| drop(tasks));
         self.unparker.close();
-        hubs().remove(&self.number);
+        runtimes().remove(&self.number);
     }
 
-    /// Deals with what was sent too late: as many messages as there are now. Whoever sends one
-    /// later deals with that.
+    /// Settles the messages that are there now, after the end. The sender of a later message settles
+    /// that.
     pub(crate) fn settle_leftovers(&self) {
         if self.is_home_thread() {
             settle(&self.from_home);
@@ -171,58 +167,54 @@ impl Shared {
         settle(&self.inbox);
     }
 
-    /// True while something elsewhere may still send work.
+    /// Returns `true` while another thread may still send work.
     pub(crate) fn is_something_in_flight(&self) -> bool {
         self.in_flight.load(Ordering::Acquire) > 0
     }
 
-    /// The functions of this runtime that run on other threads.
+    /// Returns the functions of this runtime that run on the thread pool.
     pub(crate) fn jobs(&self) -> Arc<BlockingTasks> {
         Arc::clone(&self.jobs)
     }
 }
 
-/// The end of the queues at which messages are taken out, for the home part of the runtime.
+/// The end of the inboxes from which the home part of the runtime takes messages.
 ///
-/// Invariant: it is on the home thread. Only [`Shared::open`] makes one, there, and it is not `Send`.
+/// Invariant: it is on the home thread. Only [`Shared::open`] creates one, and it is not `Send`.
 #[derive(Debug)]
 pub(crate) struct HomeInbox {
-    /// The queues.
     shared: Arc<Shared>,
-    /// It stays on its thread: so does what the home thread sends to itself.
+    /// Makes it neither `Send` nor `Sync`.
     _home: PhantomData<*const ()>,
 }
 
 impl HomeInbox {
-    /// The part of the runtime that all threads share.
     #[inline]
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    /// How many messages of the home thread wait.
     pub(super) fn len_from_home(&self) -> usize {
         self.shared.from_home.len()
     }
 
-    /// How many messages of other threads wait, about: those that were sent before are counted.
+    /// Returns the number of messages of other threads: at least those that were sent before the
+    /// call and were not taken.
     pub(super) fn len_from_others(&self) -> usize {
         self.shared.inbox.len()
     }
 
-    /// Takes the next message of another thread.
     pub(super) fn pop_from_others(&self) -> Option<Message> {
         self.shared.inbox.pop()
     }
 
-    /// Takes the next message that the home thread sent.
     pub(super) fn pop_from_home(&self) -> Option<Message> {
         self.shared.from_home.pop()
     }
 }
 
-/// Deals with as many messages as there are now, also if others send more all the time. A queue is
-/// first come, first served, so those that were there have gone then, whoever popped them.
+/// Settles as many messages as there are now, even if other threads keep sending. The queue is first
+/// in, first out, so afterwards those messages are settled, or another thread has popped them.
 fn settle(messages: &SegQueue<Message>) {
     for _ in 0..messages.len() {
         match messages.pop() {
@@ -232,25 +224,25 @@ fn settle(messages: &SegQueue<Message>) {
     }
 }
 
-/// Something elsewhere that may send work: while one lives, a virtual clock does not jump.
+/// Counts something that may send work from another thread. While one lives, a virtual clock does not
+/// jump.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Shared>);
 
 impl InFlight {
-    /// One more.
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(shared))
     }
 
-    /// Where the work would be sent.
+    /// Returns the runtime to which the work would be sent.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
 }
 
 impl Drop for InFlight {
-    /// The loop is woken: it may have waited for this one only.
+    /// Unparks the loop, which may have waited for the last one.
     fn drop(&mut self) {
         if self.0.in_flight.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::SeqCst);
@@ -261,7 +253,7 @@ impl Drop for InFlight {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub")
+        f.debug_struct("Shared")
             .field("number", &self.number)
             .finish_non_exhaustive()
     }

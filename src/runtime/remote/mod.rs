@@ -164,7 +164,7 @@ impl Clone for Remote {
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote")
-            .field("hub", self.home.shared())
+            .field("home", self.home.shared())
             .finish()
     }
 }
