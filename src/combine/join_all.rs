@@ -27,11 +27,9 @@
 //! nodes are opened when a catch point opens in a child. Without one they cost nothing, and a
 //! cancellation drops the `JoinAll` as a whole.
 
-use super::branch_scopes::{BranchScopes, Exit};
 use super::engine::Engine;
 use super::slot::Set;
-use crate::error::Panic;
-use crate::runtime::{DeferredOpen, ScopeHandle};
+use crate::runtime::{DeferredOpen, Nursery};
 use crate::util::{Payload, caught, drop_quietly, go_on};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
@@ -49,8 +47,10 @@ pin_project! {
         live: bool,
         // Whether all children have ended.
         finished: bool,
+        // Whether the driver's judgement broke off.
+        broken: bool,
         // Declared after the set, so that the scopes close last.
-        branch_scopes: BranchScopes,
+        nursery: Nursery,
     }
 
     impl<S: Set> PinnedDrop for JoinAll<S> {
@@ -71,7 +71,8 @@ impl<S: Set> JoinAll<S> {
             engine,
             live: true,
             finished: false,
-            branch_scopes: BranchScopes::default(),
+            broken: false,
+            nursery: Nursery::default(),
         }
     }
 
@@ -97,7 +98,7 @@ impl<S: Set> JoinAll<S> {
     /// Returns `true` if a cancellation propagates, so that the future around must wait to be
     /// dropped.
     pub(super) fn is_propagating(&self) -> bool {
-        self.branch_scopes.is_propagating()
+        self.nursery.is_propagating()
     }
 
     /// Waits to be dropped while a cancellation propagates.
@@ -105,12 +106,12 @@ impl<S: Set> JoinAll<S> {
     /// # Panics
     /// If `catch_cancel` has returned the cancellation already.
     pub(super) fn wait_to_be_dropped<T>(&self) -> Poll<T> {
-        self.branch_scopes.wait_to_be_dropped()
+        self.nursery.wait_to_be_dropped()
     }
 
     /// Ends the propagation of a cancellation: the future that polled was dropped.
     pub(super) fn forget_propagating(&mut self) {
-        self.branch_scopes.forget_propagating();
+        self.nursery.forget_propagating();
     }
 
     /// Returns the children, all of which have ended. The driver takes every output.
@@ -126,7 +127,7 @@ impl<S: Set> JoinAll<S> {
 
     /// Suspends the scope until the next poll: until then, a cancellation is not delivered inside.
     pub(super) fn suspend(&mut self) {
-        self.branch_scopes.join.set_aside();
+        self.nursery.suspend();
     }
 
     /// Polls the children that were woken. Calls `judge` for each that has ended; a `Break` of it
@@ -140,62 +141,56 @@ impl<S: Set> JoinAll<S> {
         cx: &mut Context<'_>,
         mut judge: impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
     ) -> Poll<ControlFlow<()>> {
-        if self.branch_scopes.is_propagating() {
-            return self.branch_scopes.wait_to_be_dropped();
+        if self.nursery.is_propagating() {
+            return self.nursery.wait_to_be_dropped();
         }
         while !self.engine.has_ended() {
             let mut this = self.as_mut().project();
-            if this.branch_scopes.begin_poll(cx.waker()) {
-                drop_uncaught(this.set.as_mut(), this.engine, this.branch_scopes);
+            this.nursery.visit(cx.waker());
+            if this.nursery.receive() {
+                this.drop_uncaught();
             }
             match this.round(cx, &mut judge) {
-                Poll::Pending if self.as_mut().project().end_poll(cx.waker()) => {
-                    return Poll::Pending;
+                Poll::Pending => {
+                    this.nursery.pass_by(|index| this.engine.is_woken(index));
+                    if this.nursery.end_poll(cx.waker()) {
+                        return Poll::Pending;
+                    }
                 }
-                Poll::Pending | Poll::Ready(ControlFlow::Continue(())) => {}
-                Poll::Ready(ControlFlow::Break(exit)) => self.as_mut().begin_exit(exit),
+                Poll::Ready(ControlFlow::Continue(())) => {}
+                Poll::Ready(ControlFlow::Break(())) => this.drop_uncaught(),
             }
         }
-        self.finish(cx)
-    }
-
-    /// Begins to exit for a reason inside, and drops the children without a catch point.
-    fn begin_exit(self: Pin<&mut Self>, exit: Exit) {
-        let this = self.project();
-        this.branch_scopes.begin_exit(exit);
-        drop_uncaught(this.set, this.engine, this.branch_scopes);
+        self.finish(cx.waker())
     }
 
     /// Completes, or exits: all children have ended.
-    fn finish(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
+    fn finish(mut self: Pin<&mut Self>, waker: &Waker) -> Poll<ControlFlow<()>> {
         let this = self.as_mut().project();
-        let branch_scopes = this.branch_scopes;
-        if !branch_scopes.pending_joins.is_over() {
+        let nursery = this.nursery;
+        if !nursery.has_no_joins() {
             // A shield that ended last may have released a cancellation that is recorded already.
             // Taking it here keeps it from scopes further out.
-            branch_scopes.begin_poll(cx.waker());
+            nursery.visit(waker);
+            nursery.receive();
         }
-        ready!(branch_scopes.pending_joins.poll(cx.waker()));
+        ready!(nursery.poll_joins(waker));
         *this.finished = true;
-        branch_scopes.close();
-        let Some(exit) = branch_scopes.exit.take() else {
+        nursery.close();
+        let panic = nursery.take_panic();
+        if panic.is_none() && !*this.broken && !nursery.is_exiting() {
             return Poll::Ready(ControlFlow::Continue(()));
-        };
-        let dropped = self.as_mut().clear();
-        match (exit, dropped) {
-            (Exit::Panicked(panic), dropped) => {
-                drop_quietly(dropped);
-                panic.resume()
-            }
-            (_, Err(panic)) => resume_unwind(panic),
-            (Exit::Cancelled(cancelled), Ok(())) => {
-                self.project()
-                    .branch_scopes
-                    .propagate(cancelled, cx.waker());
-                Poll::Pending
-            }
-            (Exit::Broken, Ok(())) => Poll::Ready(ControlFlow::Break(())),
         }
+        let dropped = self.as_mut().clear();
+        if let Some(panic) = panic {
+            drop_quietly(dropped);
+            panic.resume();
+        }
+        dropped.unwrap_or_else(|payload| resume_unwind(payload));
+        if self.project().nursery.propagate(waker) {
+            return Poll::Pending;
+        }
+        Poll::Ready(ControlFlow::Break(()))
     }
 
     /// Drops the remaining children and outputs, in argument order.
@@ -234,12 +229,11 @@ struct Turn<'a, 'p, S> {
     deferred: Option<&'a DeferredOpen<'p>>,
 }
 
-/// Polls a child once. Breaks if `judge` does, or if the child resumed a cancellation, which is
-/// then in `resumed`.
+/// Polls a child once. Breaks if `judge` does, or if the child resumed a cancellation.
 #[inline]
 fn step<S: Set>(
     turn: Turn<'_, '_, S>,
-    branch_scopes: &mut BranchScopes,
+    nursery: &mut Nursery,
     cx: &mut Context<'_>,
     judge: &mut impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
 ) -> Poll<ControlFlow<()>> {
@@ -248,68 +242,43 @@ fn step<S: Set>(
         index,
         deferred,
     } = turn;
-    if branch_scopes.has_scopes() && branch_scopes.has_arrived_at(index) {
-        return end_cancelled(set, index, branch_scopes);
+    if nursery.has_scopes() && nursery.has_arrived_at(index) {
+        return nursery.end_cancelled(index, || set.as_mut().clear_child(index));
     }
-    let polled =
-        branch_scopes.poll_inside(index, cx, deferred, |cx| set.as_mut().poll_child(index, cx));
+    let polled = nursery.poll_inside(index, cx, deferred, |cx| set.as_mut().poll_child(index, cx));
     if polled.is_pending() {
-        return if branch_scopes.has_scopes() {
-            end_cancelled(set, index, branch_scopes)
+        return if nursery.has_scopes() {
+            nursery.end_cancelled(index, || set.as_mut().clear_child(index))
         } else {
             Poll::Pending
         };
     }
-    if branch_scopes.has_scopes() {
-        branch_scopes.close_branch(index);
+    if nursery.has_scopes() {
+        nursery.close_branch(index);
     }
-    match branch_scopes.exit {
-        Some(_) => Poll::Ready(ControlFlow::Continue(())),
-        None => Poll::Ready(judge(set, index)),
-    }
-}
-
-/// Drops a pending child if a cancellation ends it.
-///
-/// Cold: most children open no scope (bench `gather_yield_10000`).
-#[cold]
-fn end_cancelled<S: Set>(
-    set: Pin<&mut S>,
-    index: usize,
-    branch_scopes: &mut BranchScopes,
-) -> Poll<ControlFlow<()>> {
-    let Some(cancelled) = branch_scopes.arrived_at(index) else {
-        return Poll::Pending;
-    };
-    branch_scopes.drop_child(index, &cancelled, set);
-    if branch_scopes.expects(&cancelled) {
+    if nursery.is_exiting() {
         return Poll::Ready(ControlFlow::Continue(()));
     }
-    branch_scopes.resumed = Some(cancelled);
-    Poll::Ready(ControlFlow::Break(()))
+    Poll::Ready(judge(set, index))
 }
 
 impl<S: Set> JoinAllProj<'_, S> {
-    /// Ends a poll that is pending. Returns `false` if a cancellation has arrived meanwhile and the
-    /// poll must continue.
-    fn end_poll(self, waker: &Waker) -> bool {
-        self.branch_scopes.end_poll(waker, self.engine)
-    }
-
-    /// Runs one poll of the engine. Breaks with the exit that a child causes.
+    /// Runs one poll of the engine. Breaks if the other children were cancelled; the caller drops
+    /// those without a catch point.
     fn round(
-        self,
+        &mut self,
         cx: &mut Context<'_>,
         judge: &mut impl FnMut(Pin<&mut S>, usize) -> ControlFlow<()>,
-    ) -> Poll<ControlFlow<Exit>> {
+    ) -> Poll<ControlFlow<()>> {
         let Self {
-            mut set,
+            set,
             engine,
-            branch_scopes,
+            broken,
+            nursery,
             ..
         } = self;
         let polled = caught(|| {
-            ScopeHandle::with_branches(branch_scopes.join.node(), |deferred| {
+            DeferredOpen::with_branches(nursery.node(), |deferred| {
                 engine.poll(cx, |index, cx| {
                     let set = set.as_mut();
                     let turn = Turn {
@@ -317,45 +286,51 @@ impl<S: Set> JoinAllProj<'_, S> {
                         index,
                         deferred,
                     };
-                    step(turn, branch_scopes, cx, judge)
+                    step(turn, nursery, cx, judge)
                 })
             })
         });
         match polled {
-            Ok(Poll::Ready(ControlFlow::Break(()))) => {
-                let resumed = branch_scopes.resumed.take();
-                let exit = resumed.map_or(Exit::Broken, Exit::Cancelled);
-                Poll::Ready(ControlFlow::Break(exit))
+            Ok(polled) => {
+                // If a child resumed a cancellation, the nursery is exiting.
+                if polled == Poll::Ready(ControlFlow::Break(())) && !nursery.is_exiting() {
+                    **broken = true;
+                    nursery.fail();
+                }
+                polled
             }
-            Ok(Poll::Ready(ControlFlow::Continue(()))) => Poll::Ready(ControlFlow::Continue(())),
-            Ok(Poll::Pending) => Poll::Pending,
             Err(panic) => {
                 let Some(index) = engine.resume_after_panic() else {
                     resume_unwind(panic);
                 };
-                branch_scopes.drop_child(index, &branch_scopes.reason(), set);
-                let exit = Exit::Panicked(Panic::new(panic));
-                Poll::Ready(ControlFlow::Break(exit))
+                let reason = nursery.reason();
+                nursery.drop_child(index, &reason, || set.as_mut().clear_child(index));
+                nursery.panicked(panic);
+                nursery.fail();
+                Poll::Ready(ControlFlow::Break(()))
             }
         }
     }
-}
 
-/// Drops the children without a catch point, and those that have not begun, in argument order.
-fn drop_uncaught<S: Set>(
-    mut set: Pin<&mut S>,
-    engine: &mut Engine,
-    branch_scopes: &mut BranchScopes,
-) {
-    let never_begun = engine.stop_beginning();
-    for index in 0..never_begun.end {
-        let is_running = engine.is_running(index);
-        if !(is_running || never_begun.contains(&index)) || branch_scopes.has_scope(index) {
-            continue;
-        }
-        branch_scopes.drop_child(index, &branch_scopes.reason(), set.as_mut());
-        if is_running {
-            engine.end(index);
+    /// Drops the children without a catch point, and those that have not begun, in argument order.
+    fn drop_uncaught(&mut self) {
+        let Self {
+            set,
+            engine,
+            nursery,
+            ..
+        } = self;
+        let never_begun = engine.stop_beginning();
+        for index in 0..never_begun.end {
+            let is_running = engine.is_running(index);
+            if !(is_running || never_begun.contains(&index)) || nursery.has_scope(index) {
+                continue;
+            }
+            let reason = nursery.reason();
+            nursery.drop_child(index, &reason, || set.as_mut().clear_child(index));
+            if is_running {
+                engine.end(index);
+            }
         }
     }
 }

@@ -50,11 +50,10 @@
 //       ┌───────┴────────┐                     │
 //  slot, tuple, list   engine  ◀───────────────┘     when each child is polled
 //  the children          │
-//  branch_scopes       node      wakers; the unsafe module
+//  runtime::Nursery    node      wakers; the unsafe module
 //  their scopes        queue     the woken children, in order
 
 mod as_completed;
-mod branch_scopes;
 mod engine;
 mod gather;
 mod join_all;

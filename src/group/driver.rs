@@ -9,7 +9,7 @@
 //!         │                                  polled at the turn of its owner
 //!         │
 //!         └─ for itself: poll_group
-//!              take_outer     a cancellation from outside
+//!              receive        a cancellation from outside
 //!                 ▼
 //!              advance_body   polls the body once, if it was woken
 //!                 ▼
@@ -20,8 +20,12 @@
 //!              no member left ─▶ the joins that a cancelled body left (C21)
 //!                                 ─▶ finish
 //! ```
+//!
+//! What a cancellation means for the members is decided by the
+//! [nursery](crate::runtime::Nursery); the driver decides which of them is polled when.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -32,10 +36,11 @@ use super::TaskGroup;
 use super::child_set::Call;
 use super::output::GroupOutput;
 use crate::error::{Cancelled, GroupError, Panic};
-use crate::runtime::{Core, Outgoing, OwnTurn, PendingJoins, ScopeHandle, Task, with};
-use crate::scope::Kind;
-use crate::scope::Unopened;
-use crate::util::{caught, drop_quietly};
+use crate::runtime::{Core, DeferredOpen, Nursery, OwnTurn, Task, with};
+use crate::util::{Payload, caught, drop_quietly};
+
+/// The index of the body in the nursery. The children are tasks, with roots of their own.
+const BODY: usize = 0;
 
 pin_project! {
     /// The future of a group.
@@ -61,40 +66,12 @@ pin_project! {
 struct DriverState<V> {
     /// The value of the body, once it has ended with one.
     value: Option<V>,
-    /// The scope of the group.
-    join: ScopeHandle,
-    /// The scope of the body.
-    branch: ScopeHandle,
+    nursery: Nursery,
     body_waker: Waker,
     /// The number of the runtime of the first poll.
     runtime: Option<u32>,
-    /// Whether the group's own cancellation has been delivered.
-    delivered: bool,
-    /// A cancellation that came from outside, or that the body resumed. It propagates at the end.
-    outer: Option<Cancelled>,
-    /// The joins that were pending in the body when it was dropped.
-    pending_joins: PendingJoins,
-    /// A cancellation that propagates: the group waits to be dropped.
-    propagating: Option<Outgoing>,
     /// Keeps a poll for the group itself until the turn of its owner.
     own_turn: OwnTurn,
-}
-
-impl<V> DriverState<V> {
-    fn new(body_waker: Waker) -> Self {
-        Self {
-            value: None,
-            join: ScopeHandle::default(),
-            branch: ScopeHandle::default(),
-            body_waker,
-            runtime: None,
-            delivered: false,
-            outer: None,
-            pending_joins: PendingJoins::default(),
-            propagating: None,
-            own_turn: OwnTurn::default(),
-        }
-    }
 }
 
 /// The error type of the members of the group with body `B`.
@@ -109,7 +86,13 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         Self {
             body: Some(body),
             group,
-            state: DriverState::new(group.children.body_waker()),
+            state: DriverState {
+                value: None,
+                nursery: Nursery::default(),
+                body_waker: group.children.body_waker(),
+                runtime: None,
+                own_turn: OwnTurn::default(),
+            },
         }
     }
 
@@ -123,106 +106,83 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             "a task group was polled in another runtime than at its first poll; await it in one \
              runtime only"
         );
-        let join = &mut this.state.join;
-        let is_first = join.open(Kind::Join, waker);
-        this.group.children.begin_poll(core, waker, join.node());
+        let nursery = &mut this.state.nursery;
+        let is_first = nursery.open(waker);
+        this.group.children.begin_poll(core, waker, nursery.node());
         is_first
     }
 
-    /// Takes a cancellation from outside. One that came before the first poll stays in the tree
+    /// Receives a cancellation from outside. One that came before the first poll stays in the tree
     /// until the body has been polled once (C24), so that catch points that open in that poll
     /// receive it.
-    fn take_outer(mut self: Pin<&mut Self>, is_first: bool) -> Option<Cancelled> {
-        let join = &self.state.join;
-        let cancelled = if is_first {
-            join.pending()
-        } else {
-            join.arrived()
-        };
-        let cancelled = cancelled.filter(|cancelled| !join.owns(cancelled))?;
-        self.as_mut().propagate_at_end(cancelled.clone());
-        Some(cancelled)
-    }
-
-    /// Records a cancellation that is not the group's own: it propagates when all members have
-    /// ended.
-    fn propagate_at_end(self: Pin<&mut Self>, cancelled: Cancelled) {
+    fn receive(self: Pin<&mut Self>, is_first: bool) -> bool {
         let this = self.project();
-        let state = this.state;
-        state.delivered = true;
-        state.pending_joins.cancel_again(&cancelled);
-        // The first cancellation stands, unless the second comes from further out.
-        let first = state.outer.as_ref();
-        if first.is_none_or(|first| state.join.outranks(&cancelled, first)) {
-            // A child that is spawned later is cancelled with this before its first poll.
-            this.group.cancelled.replace(Some(cancelled.clone()));
-            state.outer = Some(cancelled);
+        let nursery = &mut this.state.nursery;
+        let has_received = if is_first {
+            nursery.receive_and_leave()
+        } else {
+            nursery.receive()
+        };
+        if has_received {
+            this.group.set_cancelled(nursery.passing());
         }
+        has_received
     }
 
-    /// Polls the body once, if it was woken or carries the turn of a nested task. Returns a
-    /// cancellation that the body resumed and that does not come from the group.
-    fn poll_body(mut self: Pin<&mut Self>, core: &Core, carries: bool) -> Option<Cancelled> {
-        let this = self.as_mut().project();
-        let body = this.body.as_pin_mut()?;
-        let state = this.state;
-        let was_woken = this.group.children.waker().take_body_wake();
-        let waker = &state.body_waker;
-        state.branch.refresh(waker);
-        let polled = if state.branch.has_arrived() {
+    /// Polls the body once, if it was woken or carries the turn of a nested task. Returns `true` if
+    /// it resumed a cancellation that does not come from the group.
+    fn poll_body(mut self: Pin<&mut Self>, core: &Core, carries: bool) -> bool {
+        let mut this = self.as_mut().project();
+        let children = &this.group.children;
+        let Some(body) = this.body.as_mut().as_pin_mut() else {
+            return false;
+        };
+        let (nursery, waker) = (&mut this.state.nursery, &this.state.body_waker);
+        let was_woken = children.waker().take_body_wake();
+        nursery.refresh(BODY, waker);
+        let polled = if nursery.has_arrived_at(BODY) {
             Ok(Poll::Pending)
         } else if was_woken || carries {
-            let lazy = Unopened::Branch(state.join.node());
-            let mut cx = Context::from_waker(waker);
-            let poll = || caught(|| body.poll(&mut cx));
-            let parent = Rc::clone(&this.group.children) as _;
-            let branch = &mut state.branch;
-            core.in_body_of(parent, || branch.inside_unopened(lazy, waker, poll))
+            let parent = Rc::clone(children) as _;
+            core.in_body_of(parent, || poll_in(nursery, body, waker))
         } else {
-            return None;
+            return false;
         };
         match polled {
             Ok(Poll::Pending) => {
-                if was_woken && !carries && !this.group.children.waker().is_body_woken() {
-                    // A cancellation that was delivered inside, and that this poll did not observe,
-                    // ends the body (C26).
-                    state.branch.pass_by();
+                if was_woken && !carries {
+                    nursery.pass_by(|_| children.waker().is_body_woken());
                 }
-                let cancelled = state.branch.arrived()?;
-                let is_own = state.join.owns(&cancelled) || state.outer.is_some();
-                self.cancel_body(&cancelled);
-                return (!is_own).then_some(cancelled);
+                let ended = nursery.end_cancelled(BODY, || this.body.set(None));
+                report_panic(nursery, this.group);
+                return ended == Poll::Ready(ControlFlow::Break(()));
             }
             Ok(Poll::Ready(output)) => {
                 match output.into_result() {
-                    Ok(value) => state.value = Some(value),
+                    Ok(value) => this.state.value = Some(value),
                     Err(error) => this.group.failed(error),
                 }
-                self.drop_body();
+                self.drop_body(None);
             }
             Err(payload) => {
                 this.group.panicked(Panic::new(payload));
-                self.drop_body();
+                self.drop_body(None);
             }
         }
-        None
+        false
     }
 
-    /// Drops the body inside its scope, and closes the scope.
-    fn drop_body(self: Pin<&mut Self>) {
+    /// Drops the body inside its scope, and closes the scope. If it is dropped for a cancellation,
+    /// the group then waits for the joins that were pending in it.
+    fn drop_body(self: Pin<&mut Self>, why: Option<&Cancelled>) {
         let mut this = self.project();
-        let branch = &mut this.state.branch;
-        let dropped = branch.inside(|| caught(|| this.body.set(None)));
-        branch.close();
-        if let Err(payload) = dropped {
-            this.group.panicked(Panic::new(payload));
+        let nursery = &mut this.state.nursery;
+        let drop_it = || this.body.set(None);
+        match why {
+            Some(cancelled) => nursery.drop_child(BODY, cancelled, drop_it),
+            None => nursery.end_child(BODY, drop_it),
         }
-    }
-
-    /// Drops the cancelled body. The group then waits for the joins that were pending in it.
-    fn cancel_body(mut self: Pin<&mut Self>, cancelled: &Cancelled) {
-        let joins = PendingJoins::of(cancelled, || self.as_mut().drop_body());
-        self.project().state.pending_joins.join(joins);
+        report_panic(nursery, this.group);
     }
 
     /// Runs a poll that is for a child: polls that child, and its successors in the run queue.
@@ -284,11 +244,9 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
 
     /// Polls the body, if it is due, and cancels the members if the body resumed a cancellation.
     fn advance_body(mut self: Pin<&mut Self>, core: &Core, carries: bool) {
-        if let Some(cancelled) = self.as_mut().poll_body(core, carries) {
-            // The cancellation is not the group's own, so the members receive a renewed one.
-            self.state.join.cancel(&cancelled.renewed());
-            self.as_mut().propagate_at_end(cancelled.clone());
-            self.drop_uncaught(core, &cancelled);
+        if self.as_mut().poll_body(core, carries) {
+            self.group.set_cancelled(self.state.nursery.passing());
+            self.drop_uncaught(core);
         }
     }
 
@@ -299,7 +257,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
             Some(_) => children.waker().is_body_woken(),
             None => children.len() == 0,
         };
-        is_body_due || children.has_backlog() || self.state.join.has_arrived()
+        is_body_due || children.has_backlog() || self.state.nursery.has_arrived()
     }
 
     /// Runs a poll that is for the group itself.
@@ -309,22 +267,23 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         cx: &Context<'_>,
         is_first: bool,
     ) -> Poll<Output<B>> {
-        let outer = self.as_mut().take_outer(is_first);
-        if let (Some(cancelled), false) = (&outer, is_first) {
-            self.as_mut().drop_uncaught(core, cancelled);
+        let has_received = self.as_mut().receive(is_first);
+        if has_received && !is_first {
+            self.as_mut().drop_uncaught(core);
         }
         self.as_mut().advance_body(core, false);
-        if let (Some(cancelled), true) = (&outer, is_first) {
-            drop(self.state.join.arrived());
-            self.as_mut().drop_uncaught(core, cancelled);
+        if has_received && is_first {
+            self.as_mut().project().state.nursery.receive();
+            self.as_mut().drop_uncaught(core);
         }
         self.as_mut().deliver(core);
         self.as_mut().run_backlog(core);
         if self.body.is_some() || self.group.children.len() > 0 {
             return Poll::Pending;
         }
-        ready!(self.as_mut().project().state.pending_joins.poll(cx.waker()));
-        self.finish(core, cx.waker())
+        let nursery = &mut self.as_mut().project().state.nursery;
+        ready!(nursery.poll_joins(cx.waker()));
+        self.finish(cx.waker())
     }
 
     /// Delivers the group's own cancellation to its members, once.
@@ -333,25 +292,25 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         let Some(cancelled) = this.group.cancelled() else {
             return;
         };
-        if this.state.delivered || core.is_outer_ending() {
+        if this.state.nursery.is_exiting() || core.is_outer_ending() {
             // If two scopes end at the same moment, the outer one wins (C27): its cancellation
             // reaches this group.
             return;
         }
-        this.state.delivered = true;
-        this.state.join.cancel(&cancelled);
-        self.drop_uncaught(core, &cancelled);
+        this.state.nursery.cancel(cancelled);
+        self.drop_uncaught(core);
     }
 
     /// Drops the body and those children that have no open catch point, before any other member
     /// runs. A sibling that a dropped member was awaiting is cancelled with it; that merges with
     /// the cancellation delivered there (C10) and interrupts no clean-up.
-    fn drop_uncaught(mut self: Pin<&mut Self>, core: &Core, cancelled: &Cancelled) {
-        let branch = &self.state.branch;
-        if self.body.is_some() && (branch.node().is_none() || branch.has_arrived()) {
-            let arrived = branch.arrived();
+    fn drop_uncaught(mut self: Pin<&mut Self>, core: &Core) {
+        let nursery = &self.state.nursery;
+        let cancelled = &nursery.reason();
+        let arrived = nursery.arrived_at(BODY);
+        if self.body.is_some() && (arrived.is_some() || !nursery.has_scope(BODY)) {
             self.as_mut()
-                .cancel_body(arrived.as_ref().unwrap_or(cancelled));
+                .drop_body(arrived.as_ref().or(Some(cancelled)));
         }
         let group = self.group;
         for task in group.children.members() {
@@ -377,15 +336,14 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     }
 
     /// Completes the group: all members have ended.
-    fn finish(self: Pin<&mut Self>, core: &Core, waker: &Waker) -> Poll<Output<B>> {
+    fn finish(self: Pin<&mut Self>, waker: &Waker) -> Poll<Output<B>> {
         let this = self.project();
         let (group, state) = (this.group, this.state);
-        state.join.close();
+        state.nursery.close();
         if let Some(panic) = group.panic.take() {
             panic.resume();
         }
-        if let Some(cancelled) = state.outer.take() {
-            state.propagating = Some(core.resume(cancelled, waker));
+        if state.nursery.propagate(waker) {
             return Poll::Pending;
         }
         let mut errors = group.errors.take().into_iter();
@@ -405,7 +363,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         let group = self.group;
         let cancelled = group.abandon();
         if self.body.is_some() {
-            self.as_mut().drop_body();
+            self.as_mut().drop_body(None);
         }
         group.drop_children(&cancelled);
         if let Some(panic) = group.panic.take() {
@@ -423,8 +381,8 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         with("task_group", |core| {
-            if let Some(outgoing) = &self.state.propagating {
-                return outgoing.poll();
+            if self.state.nursery.is_propagating() {
+                return self.state.nursery.wait_to_be_dropped();
             }
             let is_first = self.as_mut().begin_poll(core, cx.waker());
             match self.group.children.take_call() {
@@ -440,4 +398,23 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
             Poll::Pending
         })
     }
+}
+
+/// Moves the panic of the body's destructor, if there is one, to the panics of the children.
+fn report_panic<E>(nursery: &mut Nursery, group: &TaskGroup<'_, '_, E>) {
+    if let Some(panic) = nursery.take_panic() {
+        group.panicked(panic);
+    }
+}
+
+/// Polls a body as code inside of its scope, and catches its panic.
+fn poll_in<B: Future>(
+    nursery: &mut Nursery,
+    body: Pin<&mut B>,
+    waker: &Waker,
+) -> Result<Poll<B::Output>, Payload> {
+    let mut cx = Context::from_waker(waker);
+    DeferredOpen::with_branches(nursery.node(), |deferred| {
+        nursery.poll_inside(BODY, &mut cx, deferred, |cx| caught(|| body.poll(cx)))
+    })
 }

@@ -390,6 +390,14 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         self.cancelled.borrow().clone()
     }
 
+    /// Records the cancellation that propagates at the end, if there is one. A child that is spawned
+    /// later is cancelled with it before its first poll.
+    fn set_cancelled(&self, passing: Option<&Cancelled>) {
+        if let Some(cancelled) = passing {
+            self.cancelled.replace(Some(cancelled.clone()));
+        }
+    }
+
     /// Creates the group's own cancellation, unless the group is cancelled already. The driver
     /// delivers it.
     fn cancel_for(&self, reason: Reason) {

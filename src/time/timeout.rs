@@ -135,6 +135,7 @@ impl<F: Future> Timeout<F> {
     }
 
     /// Polls the future, and cancels it if the deadline has passed.
+    #[inline]
     fn poll_inside(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending<F::Output>> {
         let mut this = self.project();
         let refused = budget::refusals_of_spent();

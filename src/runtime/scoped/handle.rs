@@ -25,14 +25,14 @@ use crate::util::{caught, go_on, wake_quietly};
 
 /// A node of the tree that closes with its owner.
 #[derive(Debug, Default)]
-pub(crate) struct ScopeHandle {
+pub(super) struct ScopeHandle {
     /// The node and its runtime, while it is open.
     node: Option<(Key, HomeKey)>,
 }
 
 impl ScopeHandle {
     /// Begins a poll of a future that needs a node. Returns `true` if this call opened it.
-    pub(crate) fn open(&mut self, kind: Kind, waker: &Waker) -> bool {
+    pub(super) fn open(&mut self, kind: Kind, waker: &Waker) -> bool {
         if self.node.is_some() {
             self.visit(waker);
         }
@@ -62,7 +62,7 @@ impl ScopeHandle {
     /// Begins a poll: moves an open node to the position of the running code, and registers the
     /// waker.
     #[inline]
-    pub(crate) fn visit(&mut self, waker: &Waker) {
+    pub(super) fn visit(&mut self, waker: &Waker) {
         if self.node.is_some() {
             self.visit_open(waker);
         }
@@ -80,7 +80,7 @@ impl ScopeHandle {
     }
 
     /// Registers the waker, and leaves the node where it is in the tree.
-    pub(crate) fn refresh(&mut self, waker: &Waker) {
+    pub(super) fn refresh(&mut self, waker: &Waker) {
         self.at(|handle, core| {
             handle.leave_other_runtime(core);
             if let Some(key) = handle.key(core) {
@@ -97,7 +97,7 @@ impl ScopeHandle {
     }
 
     /// Makes the node a root until the next poll: the futures inside are not polled meanwhile.
-    pub(crate) fn set_aside(&mut self) {
+    pub(super) fn set_aside(&mut self) {
         self.at(|handle, core| {
             if let Some(key) = handle.key(core) {
                 core.scopes().adopt(key, None);
@@ -107,7 +107,7 @@ impl ScopeHandle {
 
     /// Runs `f` as code inside of the node.
     #[inline]
-    pub(crate) fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
+    pub(super) fn inside<R>(&self, f: impl FnOnce() -> R) -> R {
         if self.node.is_none() {
             return f();
         }
@@ -125,7 +125,7 @@ impl ScopeHandle {
     }
 
     /// Runs `f` as code inside of a scope, which is opened only if `f` opens a node.
-    pub(crate) fn inside_unopened<R>(
+    pub(super) fn inside_unopened<R>(
         &mut self,
         unopened: Unopened,
         waker: &Waker,
@@ -153,32 +153,19 @@ impl ScopeHandle {
         )
     }
 
-    /// Runs `f`, which polls the branches of a gather with the node `join`. A branch is opened only
-    /// if its future opens a node; the gather is opened with its first branch.
-    pub(crate) fn with_branches<R>(
-        join: Option<Key>,
-        f: impl FnOnce(Option<&DeferredOpen<'_>>) -> R,
-    ) -> R {
-        hand(
-            f,
-            |core, f| f(DeferredOpen::make(core, Unopened::Branch(join)).as_ref()),
-            |f| f(None),
-        )
-    }
-
     /// Takes the cancellation that has arrived.
-    pub(crate) fn arrived(&self) -> Option<Cancelled> {
+    pub(super) fn arrived(&self) -> Option<Cancelled> {
         self.ask(|core, key| core.scopes().take_pending(key))
             .flatten()
     }
 
     /// Returns the cancellation that has arrived, and leaves it there.
-    pub(crate) fn pending(&self) -> Option<Cancelled> {
+    pub(super) fn pending(&self) -> Option<Cancelled> {
         self.ask(|core, key| core.scopes().pending(key)).flatten()
     }
 
     /// Returns `true` if a cancellation has arrived and was not taken.
-    pub(crate) fn has_arrived(&self) -> bool {
+    pub(super) fn has_arrived(&self) -> bool {
         self.ask(|core, key| core.scopes().is_pending(key))
             .unwrap_or(false)
     }
@@ -195,7 +182,7 @@ impl ScopeHandle {
 
     /// Cancels the scope. Returns `false` if no catch point or shield inside received the
     /// cancellation: the owner then drops its future.
-    pub(crate) fn cancel(&self, cancelled: &Cancelled) -> bool {
+    pub(super) fn cancel(&self, cancelled: &Cancelled) -> bool {
         self.ask(|core, key| {
             let delivery = core.scopes().cancel(key, cancelled.clone());
             delivery.wakes.into_iter().for_each(wake_quietly);
@@ -206,34 +193,34 @@ impl ScopeHandle {
 
     /// Propagates what was delivered inside to nodes that have not been polled since (C26). The
     /// poll of this scope has just ended pending, and the scope is not woken again.
-    pub(crate) fn pass_by(&self) {
+    pub(super) fn pass_by(&self) {
         self.ask(|core, key| core.pass_by(key));
     }
 
     /// Returns `true` if this scope was cancelled with `cancelled`.
-    pub(crate) fn owns(&self, cancelled: &Cancelled) -> bool {
+    pub(super) fn owns(&self, cancelled: &Cancelled) -> bool {
         self.ask(|core, key| core.scopes().owns(key, cancelled))
             .unwrap_or(false)
     }
 
     /// Returns the cancellation from further out that was delivered inside.
-    pub(crate) fn outer(&self) -> Option<Cancelled> {
+    pub(super) fn outer(&self) -> Option<Cancelled> {
         self.ask(|core, key| core.scopes().outer(key)).flatten()
     }
 
     /// Returns `true` if `new` belongs to a scope further out than that of `old`.
-    pub(crate) fn outranks(&self, new: &Cancelled, old: &Cancelled) -> bool {
+    pub(super) fn outranks(&self, new: &Cancelled, old: &Cancelled) -> bool {
         self.ask(|core, key| core.scopes().outranks(new, old, key))
             .unwrap_or(false)
     }
 
     /// Returns the node, if it is open in the runtime that this thread drives.
-    pub(crate) fn node(&self) -> Option<Key> {
+    pub(super) fn node(&self) -> Option<Key> {
         self.ask(|_, key| key)
     }
 
     /// Returns a handle to the node around this one.
-    pub(crate) fn around(&self) -> Option<Self> {
+    pub(super) fn around(&self) -> Option<Self> {
         self.ask(|core, key| {
             let around = core.scopes().parent(key)?;
             let node = Some((around, HomeKey::of(core)));
@@ -244,7 +231,7 @@ impl ScopeHandle {
 
     /// Closes the node, if it is open.
     #[inline]
-    pub(crate) fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         // Nothing is written if there is no node: this runs twice at the end of each scope that was
         // never opened.
         if self.node.is_some() {
@@ -318,6 +305,19 @@ pub(crate) struct DeferredOpen<'a> {
 }
 
 impl<'a> DeferredOpen<'a> {
+    /// Runs `f`, which polls the branches of a gather or group with the node `join`. A branch is
+    /// opened only if its future opens a node; a gather is opened with its first branch.
+    pub(crate) fn with_branches<R>(
+        join: Option<Key>,
+        f: impl FnOnce(Option<&DeferredOpen<'_>>) -> R,
+    ) -> R {
+        hand(
+            f,
+            |core, f| f(DeferredOpen::make(core, Unopened::Branch(join)).as_ref()),
+            |f| f(None),
+        )
+    }
+
     /// Enters an unopened scope; `None` outside of a task.
     fn make(core: &'a Core, unopened: Unopened) -> Option<Self> {
         let outer = core.defer(unopened)?;
@@ -330,7 +330,7 @@ impl<'a> DeferredOpen<'a> {
     }
 
     /// Returns the branch that was opened since the last call. The next branch opens another node.
-    pub(crate) fn opened(&self, waker: &Waker) -> Option<ScopeHandle> {
+    pub(super) fn opened(&self, waker: &Waker) -> Option<ScopeHandle> {
         let Position::Node(key) = self.core.scopes().position() else {
             return None;
         };
@@ -342,7 +342,7 @@ impl<'a> DeferredOpen<'a> {
     }
 
     /// Opens further branches inside of `join`.
-    pub(crate) fn set_join(&self, join: &ScopeHandle) {
+    pub(super) fn set_join(&self, join: &ScopeHandle) {
         let deferred = Position::Unopened(join.node(), Unopened::Branch(join.node()));
         self.deferred.set(deferred);
         self.core.scopes().set_position(deferred);

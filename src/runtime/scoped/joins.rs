@@ -27,7 +27,7 @@ use crate::runtime::{Task, TaskRef, try_with};
 
 /// A wait for tasks to end.
 #[derive(Debug, Default)]
-pub(crate) struct PendingJoins {
+pub(in crate::runtime) struct PendingJoins {
     list: JoinList,
     /// The runtime of the tasks; `None` outside of a runtime.
     home: Option<HomeKey>,
@@ -36,7 +36,7 @@ pub(crate) struct PendingJoins {
 impl PendingJoins {
     /// Runs `drop_it`, which drops a future for `cancelled`. Returns a wait for the tasks that the
     /// future was awaiting; outside of a runtime, an empty one.
-    pub(crate) fn of(cancelled: &Cancelled, drop_it: impl FnOnce()) -> Self {
+    pub(in crate::runtime) fn of(cancelled: &Cancelled, drop_it: impl FnOnce()) -> Self {
         let outer = try_with(|core| {
             let reason = core.scopes().replace_dropping_for(Some(cancelled.clone()));
             let ours = Some(JoinList::default());
@@ -71,7 +71,7 @@ impl PendingJoins {
 
     /// Returns `Ready` when all tasks have ended, and where it cannot wait: outside of their
     /// runtime.
-    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
+    pub(in crate::runtime) fn poll(&mut self, waker: &Waker) -> Poll<()> {
         while let Some(last) = self.list.tasks.last() {
             if !last.is_done()
                 && try_with(|core| core.scopes().is_given_up(last.number())) == Ok(false)
@@ -87,7 +87,11 @@ impl PendingJoins {
     }
 
     /// [`poll`](PendingJoins::poll), after `again`, if there is one, is passed on to the tasks.
-    pub(crate) fn poll_again(&mut self, again: Option<Cancelled>, waker: &Waker) -> Poll<()> {
+    pub(in crate::runtime) fn poll_again(
+        &mut self,
+        again: Option<Cancelled>,
+        waker: &Waker,
+    ) -> Poll<()> {
         again
             .iter()
             .for_each(|cancelled| self.cancel_again(cancelled));
@@ -95,12 +99,12 @@ impl PendingJoins {
     }
 
     /// Returns `true` if there is no task to wait for.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(in crate::runtime) fn is_over(&self) -> bool {
         self.list.tasks.is_empty()
     }
 
     /// Adds the tasks of `other`.
-    pub(crate) fn join(&mut self, mut other: Self) {
+    pub(in crate::runtime) fn join(&mut self, mut other: Self) {
         if self.home != other.home {
             self.remove_from_record();
             self.home = other.home;
@@ -111,7 +115,7 @@ impl PendingJoins {
 
     /// Cancels the tasks again, because the scope that waits for them was cancelled with
     /// `cancelled`.
-    pub(crate) fn cancel_again(&self, cancelled: &Cancelled) {
+    pub(in crate::runtime) fn cancel_again(&self, cancelled: &Cancelled) {
         let pass_on = |core: &Core| {
             let gone = core.gone(Some(cancelled));
             let tasks = self.list.tasks.iter();

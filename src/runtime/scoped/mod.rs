@@ -25,6 +25,7 @@
 mod handle;
 mod join_list;
 mod joins;
+mod nursery;
 mod outgoing;
 
 use std::future::Future;
@@ -37,10 +38,12 @@ use super::with;
 use crate::error::Cancelled;
 use crate::scope::{Kind, Unopened};
 
-pub(crate) use handle::{DeferredOpen, ScopeHandle};
-pub(crate) use join_list::JoinList;
-pub(crate) use joins::PendingJoins;
-pub(crate) use outgoing::Outgoing;
+pub(crate) use handle::DeferredOpen;
+use handle::ScopeHandle;
+pub(super) use join_list::JoinList;
+pub(super) use joins::PendingJoins;
+pub(crate) use nursery::Nursery;
+use outgoing::Outgoing;
 
 /// The scope of a future.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +118,9 @@ impl<F: Future> Scoped<F> {
     ///
     /// # Panics
     /// If it has ended.
-    #[inline]
+    // Inlined, and `run`, so that the kind is known and the ending takes no memory (bench
+    // `timeout_ready`).
+    #[inline(always)]
     pub(crate) fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -134,7 +139,7 @@ impl<F: Future> Scoped<F> {
     ///
     /// # Errors
     /// The cancellation that ends the future.
-    #[inline]
+    #[inline(always)]
     fn run(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
