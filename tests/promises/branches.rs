@@ -5,7 +5,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use crate::common::handles::cancellation_of;
-use crate::common::turns;
+use crate::common::{silent_panic, turns};
 use wheelhouse::testing::Trace;
 use wheelhouse::{
     Cancelled, JoinHandle, as_completed, catch_cancel, gather, shield, sleep, spawn, task_group,
@@ -255,4 +255,46 @@ fn c22_a_body_or_a_child_of_a_group_may_resume_a_cancellation_from_elsewhere() {
         assert_eq!(cancelled.to_string(), "cancelled: elsewhere");
     });
     trace.expect(["the task was cancelled: elsewhere", "child: elsewhere"]);
+}
+
+/// Waits for ever; when cancelled, panics while it cleans up.
+async fn panics_in_its_clean_up() {
+    drop(catch_cancel(pending::<()>()).await);
+    sleep(ms(1)).await;
+    silent_panic("in a clean-up");
+}
+
+/// The second panic delivered the cancellation again, which cut off the clean-ups that the first one had begun.
+#[test]
+fn a_panic_in_the_clean_up_of_a_branch_does_not_cut_off_the_clean_ups_of_others() {
+    let trace = Trace::new();
+    testing::run(async {
+        let branches = (
+            async {
+                sleep(ms(1)).await;
+                silent_panic("first");
+            },
+            panics_in_its_clean_up(),
+            cleans_up(trace.clone(), "third"),
+        );
+        let failure = spawn(async move { gather(branches).await })
+            .await
+            .unwrap_err();
+        assert!(failure.is_panic());
+    });
+    trace.expect(["third: a sibling failed"]);
+}
+
+/// It was the same when the cancellation had come from outside.
+#[test]
+fn a_panic_in_a_clean_up_does_not_cut_off_others_of_a_gather_that_was_cancelled() {
+    let trace = Trace::new();
+    testing::run(async {
+        let branches = (panics_in_its_clean_up(), cleans_up(trace.clone(), "second"));
+        let task = spawn(async move { gather(branches).await });
+        turns(2).await;
+        task.cancel_with("enough");
+        assert!(task.await.unwrap_err().is_panic());
+    });
+    trace.expect(["second: enough"]);
 }

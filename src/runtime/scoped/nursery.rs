@@ -146,10 +146,12 @@ impl Nursery {
         self.pass_on(cancelled);
     }
 
-    /// Begins to exit because a child failed or panicked.
+    /// Begins to exit because a child failed or panicked. If the children were cancelled already, a
+    /// second cancellation would only interrupt their clean-ups.
     pub(crate) fn fail(&mut self) {
-        let cancelled = self.sent.take().unwrap_or_else(failed);
-        self.cancel(cancelled);
+        if !self.is_exiting() {
+            self.cancel(failed());
+        }
     }
 
     /// Delivers a cancellation of the nursery's own to all children.
