@@ -5,21 +5,23 @@
 //! tree from its first catch point on. A task without a root pays for none of this.
 //!
 //! ```text
-//!   poll_task ── a cancellation waits ─▶ deliver ─┬─ Uncaught ─▶ abort: the future is dropped
-//!                                                 └─ Caught ───▶ the catch points are woken, the task is polled
-//!   after a pending poll ─▶ pass_by, take_uncaught ── one left the last catch point ─▶ abort
+//!   before a poll: deliver ─┬─ uncaught ─▶ abort: the future is dropped
+//!                           └─ caught ───▶ the catch points are woken, the
+//!                                          task is polled
+//!   after a pending poll: exit_of ── one left the last catch point ─▶ abort
 //!
-//!   abort ─┬─ the future was awaiting no task ─────────▶ settle: ended
-//!          └─ it was awaiting some: begin_draining ────▶ poll_draining ── all have ended ─▶ settle (C21)
+//!   abort ─┬─ the future was awaiting no task ──▶ settle: ended
+//!          └─ it was awaiting some (C21):
+//!             begin_draining ─▶ poll_draining ── all have ended ─▶ settle
 //! ```
 
 use super::Task;
 use super::core::Core;
 use super::scoped::PendingJoins;
 use crate::error::{Cancelled, JoinError};
-use crate::scope::{Duty, Identity};
+use crate::scope::{Duty, Identity, Position};
 use crate::util::slab::Key;
-use crate::util::wake_quietly;
+use crate::util::{budget, wake_quietly};
 
 impl Identity for Cancelled {
     fn is(&self, other: &Self) -> bool {
@@ -31,28 +33,26 @@ impl Identity for Cancelled {
     }
 }
 
-/// What the caller of [`Core::deliver`] does next.
-#[must_use]
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Delivered {
-    /// Poll the task: a catch point or shield inside has received the cancellation.
-    Caught,
-    /// Drop the task's future.
-    Uncaught,
-}
-
 impl Core {
-    /// Delivers a cancellation to a task that is not running.
-    pub(super) fn deliver(&self, task: &Task, cancelled: &Cancelled) -> Delivered {
+    /// Delivers the cancellation that waits for a task. Returns the one that ends the task: no
+    /// catch point or shield inside has received it.
+    pub(super) fn deliver(&self, task: &Task) -> Option<Cancelled> {
+        let uncaught = task
+            .take_cancel()
+            .filter(|cancelled| !self.deliver_inside(task, cancelled));
+        // If one was pending at the root already, the new one has joined it (C10).
+        self.take_uncaught(task).or(uncaught)
+    }
+
+    /// Delivers a cancellation to the catch points and shields inside a task, and wakes them.
+    /// Returns `false` if there is none.
+    fn deliver_inside(&self, task: &Task, cancelled: &Cancelled) -> bool {
         let Some(root) = task.scope() else {
-            return Delivered::Uncaught;
+            return false;
         };
         let delivery = self.scopes().cancel(root, cancelled.clone());
         delivery.wakes.into_iter().for_each(wake_quietly);
-        match delivery.duty {
-            Duty::Wait => Delivered::Caught,
-            Duty::Drop | Duty::Gone => Delivered::Uncaught,
-        }
+        delivery.duty == Duty::Wait
     }
 
     /// Takes the cancellation that is pending at the root of `task`: no catch point inside received
@@ -82,11 +82,52 @@ impl Core {
         }
     }
 
+    /// Returns the cancellation that ends `task` after a pending poll: the poll resumed it past
+    /// every catch point, or a catch point let it out because third-party code dropped it or did
+    /// not poll it (C26).
+    pub(super) fn exit_of(&self, task: &Task) -> Option<Cancelled> {
+        let exit = self.scopes().take_exit();
+        if let Some(root) = task.scope()
+            && task.state().had_own_poll()
+        {
+            self.pass_by(root);
+            self.look_for_shields(task);
+        }
+        // If the task has a root, the tree has decided between the one that was resumed and the one
+        // pending there.
+        self.take_uncaught(task).or(exit)
+    }
+
+    /// Returns the cancellation for which a future is being dropped, if it is dropped for one.
+    pub(crate) fn aborting(&self) -> Option<Cancelled> {
+        self.scopes().dropping_for()
+    }
+
     /// Returns the cancellation for which a future is being dropped, or one that says that its
     /// awaiter is gone.
     pub(crate) fn why_dropped(&self) -> Cancelled {
         let gone = || Cancelled::awaiter_gone(self.current_id(), None);
         self.aborting().unwrap_or_else(gone)
+    }
+
+    /// Runs `drop_it`, which drops the future of `task` for `cancelled` and does not panic.
+    pub(super) fn aborting_for<R>(
+        &self,
+        task: &Task,
+        cancelled: &Cancelled,
+        drop_it: impl FnOnce() -> R,
+    ) -> R {
+        let scopes = self.scopes();
+        let outer = scopes.replace_dropping_for(Some(cancelled.clone()));
+        let position = scopes.replace_position(Position::Task);
+        // A destructor takes no steps of the poll that drops it.
+        let rest = budget::set_aside();
+        let dropped = self.scheduler.current.during(task, drop_it);
+        budget::put_back(rest);
+        scopes.set_position(position);
+        self.end_poll(task);
+        scopes.replace_dropping_for(outer);
+        dropped
     }
 
     /// Drops a task's future. The task ends as cancelled when the tasks that the future was

@@ -130,30 +130,6 @@ impl Core {
         self.scopes.set_position(Position::Task);
         self.scheduler.current.during_poll(task, poll)
     }
-
-    /// Runs `drop_it`, which drops the future of `task` for `cancelled` and does not panic.
-    pub(super) fn aborting_for<R>(
-        &self,
-        task: &Task,
-        cancelled: &Cancelled,
-        drop_it: impl FnOnce() -> R,
-    ) -> R {
-        let outer = self.scopes.replace_dropping_for(Some(cancelled.clone()));
-        let position = self.scopes.replace_position(Position::Task);
-        // A destructor takes no steps of the poll that drops it.
-        let rest = budget::set_aside();
-        let dropped = self.scheduler.current.during(task, drop_it);
-        budget::put_back(rest);
-        self.scopes.set_position(position);
-        self.end_poll(task);
-        self.scopes.replace_dropping_for(outer);
-        dropped
-    }
-
-    /// Returns the cancellation for which a future is being dropped.
-    pub(crate) fn aborting(&self) -> Option<Cancelled> {
-        self.scopes.dropping_for()
-    }
 }
 
 impl fmt::Debug for Core {

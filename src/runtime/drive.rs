@@ -17,7 +17,6 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::cancel::Delivered;
 use super::carry::Carried;
 use super::core::Core;
 use super::scoped::Cut;
@@ -117,9 +116,7 @@ impl<'a> MainTask<'a> {
         task: &Task,
         future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
-        let cancelled = task.take_cancel();
-        let uncaught =
-            cancelled.filter(|cancelled| self.core.deliver(task, cancelled) == Delivered::Uncaught);
+        let uncaught = self.core.deliver(task);
         task.start();
         match uncaught {
             Some(cancelled) => self.cut_down(task, cancelled, future),

@@ -14,7 +14,6 @@
 //! ```
 
 use super::Task;
-use super::cancel::Delivered;
 use super::carry::Carried;
 use super::context::set_carrying;
 use super::core::Core;
@@ -101,11 +100,7 @@ impl Core {
         if task.state().is_draining() {
             return self.poll_draining(task);
         }
-        let uncaught = task
-            .take_cancel()
-            .filter(|cancelled| self.deliver(&task, cancelled) == Delivered::Uncaught);
-        // If one was pending at the root already, the new one has joined it (C10).
-        match self.take_uncaught(&task).or(uncaught) {
+        match self.deliver(&task) {
             Some(cancelled) => self.abort(task, cancelled),
             None => {
                 self.scopes().set_after_poll(true);
@@ -144,22 +139,6 @@ impl Core {
             return None;
         }
         Some(task)
-    }
-
-    /// Returns the cancellation that ends `task` after a pending poll: the poll resumed it past
-    /// every catch point, or a catch point let it out because third-party code dropped it or did
-    /// not poll it (C26).
-    pub(super) fn exit_of(&self, task: &Task) -> Option<Cancelled> {
-        let exit = self.scopes().take_exit();
-        if let Some(root) = task.scope()
-            && task.state().had_own_poll()
-        {
-            self.pass_by(root);
-            self.look_for_shields(task);
-        }
-        // If the task has a root, the tree has decided between the one that was resumed and the one
-        // pending there.
-        self.take_uncaught(task).or(exit)
     }
 
     /// Clears the state of the last poll of a task, or of the drop of its future.

@@ -9,25 +9,24 @@
 //!
 //! ```text
 //!   JoinHandle::cancel                                     task/handle
-//!     └▶ Task::cancel: stores it, queues the task          cell
-//!          └▶ run_cancellable, on the task's turn          runtime/poll_task
-//!               └▶ deliver                                 runtime/cancel
-//!                    └▶ Scopes::cancel                     scope/scopes
-//!                         └▶ Tree::cancel                  scope/deliver
-//!                              │
-//!          ┌───────────────────┴──────────────┐
-//!     Duty::Wait: catch points inside    Duty::Drop: no catch point
+//!     └▶ Task::cancel: stores it, queues the task          cell/raw/task
+//!          └▶ deliver, on the task's turn                  runtime/cancel
+//!               └▶ Scopes::cancel                          scope/scopes
+//!                    └▶ Tree::cancel                       scope/deliver
+//!                         │
+//!          ┌──────────────┴────────────────────┐
+//!     Duty::Wait: catch points inside     Duty::Drop: no catch point
 //!          │ woken; the task is polled        └▶ abort: drops the future
 //!          ▼
-//!     Scoped::poll: drops its future, which is cut         runtime/scoped
-//!          ▼
-//!     CatchCancel::poll: returns Err                       task/catch
+//!     Scoped::poll: drops its future, Ending::Cut          runtime/scoped
+//!          │ catch_cancel returns Err,
 //!          │ the code after it cleans up
 //!          ▼
 //!     Cancelled::resume ▶ Core::resume ▶ Tree::raise       runtime/scoped
-//!          ├▶ the next catch point outwards: CatchCancel::poll
-//!          ├▶ the timeout, gather or group that owns it: ends
-//!          └▶ the task: exit_of ▶ abort                    runtime/poll_task
+//!          ├▶ the next catch point outwards: Scoped::poll
+//!          ├▶ the timeout that owns it: Scoped::poll, Elapsed
+//!          ├▶ a branch of a gather or group: Nursery::end_cancelled
+//!          └▶ the task: exit_of ▶ abort                    runtime/cancel
 //! ```
 //!
 //! # The tree
