@@ -4,10 +4,10 @@
 //!   drive ─▶ batch ─┬─ Own ─────▶ step  ─┬─ pending ──────▶ queued when woken
 //!                   └─ Carries ─▶ carry ─┼─ ready ────────▶ Ok(value)
 //!                                        ├─ panicked ─────▶ unwinds
-//!                                        └─ cancelled: cut_down ─▶ poll_draining
-//!                                                             │ the awaited tasks
-//!                                                             ▼ have ended
-//!                                                           Err(Cancelled)
+//!                                        └─ cancelled: cut_down ─▶ poll_cutting
+//!                                                           │ the awaited tasks
+//!                                                           ▼ have ended
+//!                                                         Err(Cancelled)
 //!   `MainTask` ends the cell on every way out.
 //! ```
 
@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::carry::Carried;
 use super::core::Core;
-use super::scoped::Cut;
+use super::scoped::Cutting;
 use super::turn::MainTurn;
 use super::{Task, context};
 use crate::cell::Label;
@@ -33,7 +33,7 @@ struct MainTask<'a> {
     /// The waker of `task`, for all polls.
     waker: Waker,
     /// Set when main has been dropped for a cancellation.
-    cut: Cell<Option<Cut>>,
+    cutting: Cell<Option<Cutting>>,
 }
 
 impl Drop for MainTask<'_> {
@@ -82,12 +82,12 @@ impl<'a> MainTask<'a> {
     fn new(core: &'a Core, label: Label) -> Self {
         let task = core.admit_main(label);
         let waker = task.waker();
-        let cut = Cell::new(None);
+        let cutting = Cell::new(None);
         Self {
             core,
             task,
             waker,
-            cut,
+            cutting,
         }
     }
 
@@ -97,9 +97,9 @@ impl<'a> MainTask<'a> {
         task: Task,
         future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
-        let outcome = if let Some(cut) = self.cut.take() {
+        let outcome = if let Some(cutting) = self.cutting.take() {
             task.start();
-            self.poll_cut(&task, cut)
+            self.poll_cutting(&task, cutting)
         } else {
             self.turn(&task, future)
         };
@@ -167,11 +167,11 @@ impl<'a> MainTask<'a> {
     }
 
     /// Waits for the tasks that main was awaiting when it was dropped.
-    fn poll_cut<T>(&self, task: &Task, mut cut: Cut) -> Option<Result<T, Cancelled>> {
-        if let Poll::Ready(cancelled) = cut.poll(task.take_cancel(), &self.waker) {
+    fn poll_cutting<T>(&self, task: &Task, mut cutting: Cutting) -> Option<Result<T, Cancelled>> {
+        if let Poll::Ready(cancelled) = cutting.poll(task.take_cancel(), &self.waker) {
             return Some(Err(cancelled));
         }
-        self.cut.set(Some(cut));
+        self.cutting.set(Some(cutting));
         None
     }
 
@@ -199,10 +199,10 @@ impl<'a> MainTask<'a> {
         mut future: Pin<&mut Option<F>>,
     ) -> Option<Result<F::Output, Cancelled>> {
         let mut dropped = Ok(());
-        let cut = self.core.aborting_for(task, &cancelled, || {
-            Cut::begin(cancelled.clone(), || dropped = caught(|| future.set(None)))
+        let cutting = self.core.aborting_for(task, &cancelled, || {
+            Cutting::begin(cancelled.clone(), || dropped = caught(|| future.set(None)))
         });
         dropped.unwrap_or_else(|payload| resume_unwind(payload));
-        self.poll_cut(task, cut)
+        self.poll_cutting(task, cutting)
     }
 }

@@ -90,7 +90,7 @@ impl<F: Future> Future for CatchCancel<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match ready!(self.project().scoped.poll(cx, ScopeKind::Catch)) {
             Ending::Value(output) => Poll::Ready(Ok(output)),
-            Ending::Cut { by, .. } => Poll::Ready(Err(by)),
+            Ending::Cut(cut) => Poll::Ready(Err(cut.by)),
         }
     }
 }

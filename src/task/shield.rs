@@ -82,7 +82,7 @@ impl<F: Future> Future for Shield<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         match ready!(self.project().scoped.poll(cx, ScopeKind::Shield)) {
             Ending::Value(output) => Poll::Ready(output),
-            Ending::Cut { .. } => unreachable!("no cancellation cuts a shield"),
+            Ending::Cut(_) => unreachable!("no cancellation cuts a shield"),
         }
     }
 }

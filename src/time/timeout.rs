@@ -154,7 +154,7 @@ impl<F: Future> Timeout<F> {
         }
         *this.is_expired = true;
         let expired = Cancelled::new(Reason::Timeout, None);
-        this.scoped.cancel(expired, cx.waker())
+        this.scoped.cancel(expired, cx.waker()).map(Ending::Cut)
     }
 }
 
@@ -167,17 +167,14 @@ impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match ready!(self.as_mut().poll_inside(cx)) {
-            Ending::Value(output) => Poll::Ready(Ok(output)),
-            Ending::Cut {
-                own: true,
-                outer: None,
-                ..
-            } => Poll::Ready(Err(Elapsed(()))),
-            Ending::Cut { by, outer, .. } => {
-                let from_further_out = outer.unwrap_or(by);
-                self.project().scoped.resume(from_further_out, cx.waker())
-            }
+        let cut = match ready!(self.as_mut().poll_inside(cx)) {
+            Ending::Value(output) => return Poll::Ready(Ok(output)),
+            Ending::Cut(cut) => cut,
+        };
+        if cut.own && cut.outer.is_none() {
+            return Poll::Ready(Err(Elapsed(())));
         }
+        let from_further_out = cut.outer.unwrap_or(cut.by);
+        self.project().scoped.resume(from_further_out, cx.waker())
     }
 }

@@ -74,13 +74,17 @@ pub(crate) enum Ending<T> {
     /// It was ready.
     Value(T),
     /// A cancellation has ended it. The tasks that it was awaiting have ended, too.
-    Cut {
-        by: Cancelled,
-        /// Whether the scope itself was cancelled with `by`.
-        own: bool,
-        /// The cancellation from further out that was delivered inside of a timeout (C13).
-        outer: Option<Cancelled>,
-    },
+    Cut(Cut),
+}
+
+/// The cancellations that have ended a future.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(crate) by: Cancelled,
+    /// Whether the scope itself was cancelled with `by`.
+    pub(crate) own: bool,
+    /// The cancellation from further out that was delivered inside of a timeout (C13).
+    pub(crate) outer: Option<Cancelled>,
 }
 
 pin_project! {
@@ -100,7 +104,7 @@ pin_project! {
 enum Stage {
     /// The future is polled, or has ended and is gone.
     Running,
-    Cutting(Cut),
+    Cutting(Cutting),
     /// A cancellation was resumed. The future around waits to be dropped.
     Passed(Outgoing),
 }
@@ -118,7 +122,7 @@ impl<F: Future> Scoped<F> {
     ///
     /// # Panics
     /// If it has ended.
-    // Inlined, and `run`, so that the kind is known and the ending takes no memory (bench
+    // Inlined, and `run`, so that the kind is known and a value is not copied through memory (bench
     // `timeout_ready`).
     #[inline(always)]
     pub(crate) fn poll(
@@ -132,7 +136,7 @@ impl<F: Future> Scoped<F> {
                 Err(by) => self.as_mut().cut(by, cx.waker()),
             }
         }
-        self.poll_cut(cx.waker())
+        self.poll_cutting(cx.waker()).map(Ending::Cut)
     }
 
     /// Polls the future, which has not ended.
@@ -184,24 +188,24 @@ impl<F: Future> Scoped<F> {
     fn cut(self: Pin<&mut Self>, by: Cancelled, waker: &Waker) {
         let mut this = self.project();
         let scope = this.scope;
-        let cut = Cut::begin(by, || scope.inside(|| this.future.set(None)));
+        let cutting = Cutting::begin(by, || scope.inside(|| this.future.set(None)));
         scope.visit(waker);
-        *this.stage = Stage::Cutting(cut);
+        *this.stage = Stage::Cutting(cutting);
     }
 
     /// Waits for the tasks that the dropped future was awaiting.
     #[cold]
-    fn poll_cut<T>(self: Pin<&mut Self>, waker: &Waker) -> Poll<Ending<T>> {
+    fn poll_cutting(self: Pin<&mut Self>, waker: &Waker) -> Poll<Cut> {
         let this = self.project();
         let scope = this.scope;
-        let cut = match this.stage {
-            Stage::Cutting(cut) => cut,
+        let cutting = match this.stage {
+            Stage::Cutting(cutting) => cutting,
             Stage::Passed(outgoing) => return outgoing.poll(),
             Stage::Running => return Poll::Pending,
         };
         let again = scope.latest_if_hit();
         scope.visit(waker);
-        let by = ready!(cut.poll(again, waker));
+        let by = ready!(cutting.poll(again, waker));
         // One that arrived meanwhile has joined the first, or replaces it.
         let arrived = scope.arrived();
         let own = arrived.as_ref().is_none_or(|arrived| scope.owns(arrived));
@@ -209,7 +213,7 @@ impl<F: Future> Scoped<F> {
         scope.close();
         *this.stage = Stage::Running;
         let by = arrived.unwrap_or(by);
-        Poll::Ready(Ending::Cut { by, own, outer })
+        Poll::Ready(Cut { by, own, outer })
     }
 
     /// Returns `true` if the future is polled, or has returned.
@@ -223,13 +227,13 @@ impl<F: Future> Scoped<F> {
         mut self: Pin<&mut Self>,
         cancelled: Cancelled,
         waker: &Waker,
-    ) -> Poll<Ending<F::Output>> {
+    ) -> Poll<Cut> {
         if self.scope.cancel(&cancelled) {
             return Poll::Pending;
         }
         let by = self.scope.pending().unwrap_or(cancelled);
         self.as_mut().cut(by, waker);
-        self.poll_cut(waker)
+        self.poll_cutting(waker)
     }
 
     /// Resumes a cancellation that has cut the future. The future around then waits to be dropped.
@@ -243,12 +247,12 @@ impl<F: Future> Scoped<F> {
 /// The end of a future that was dropped for a cancellation: a wait for the tasks that it was
 /// awaiting.
 #[derive(Debug)]
-pub(super) struct Cut {
+pub(super) struct Cutting {
     by: Cancelled,
     joins: PendingJoins,
 }
 
-impl Cut {
+impl Cutting {
     /// Runs `drop_it`, which drops the future.
     pub(super) fn begin(by: Cancelled, drop_it: impl FnOnce()) -> Self {
         let joins = PendingJoins::of(&by, drop_it);
