@@ -88,8 +88,8 @@ impl Clock {
 #[inline]
 fn monotonic() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
-    // The kernel counts from the start of the machine, and the nanoseconds are less than a second: so
-    // neither is negative, and the sum overflows after 584 years.
+    // The kernel counts from the start of the machine, and the nanoseconds are less than a second:
+    // so neither is negative, and the sum overflows after 584 years.
     (time.tv_sec as u64)
         .wrapping_mul(1_000_000_000)
         .wrapping_add(time.tv_nsec as u64)

@@ -126,7 +126,8 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Core) -> R) -> Result<R, NoRuntime> {
     hand((), |core, ()| Ok(f(core)), |()| Err(NoRuntime(())))
 }
 
-/// Passes `value` to `inside` with the runtime that this thread drives, or to `outside` without one.
+/// Passes `value` to `inside` with the runtime that this thread drives, or to `outside` without
+/// one.
 #[inline]
 pub(super) fn hand<T, R>(
     value: T,
@@ -166,7 +167,8 @@ fn send_scheduled(task: Task) {
     task.by_ref().home().send(Message::Call(Box::new(enqueue)));
 }
 
-// SAFETY: `shared` is set only by `enter`, on the thread of the core, which is not `Send`, so no other thread sees it.
+// SAFETY: `shared` is set only by `enter`, on the thread of the core, which is not `Send`, so no
+// other thread sees it.
 unsafe impl Schedule for Shared {
     #[inline]
     fn is_here(&self) -> bool {

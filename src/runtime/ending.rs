@@ -1,5 +1,5 @@
-//! The end of a runtime, and the messages that are sent meanwhile: each is settled by the end or by its
-//! sender.
+//! The end of a runtime, and the messages that are sent meanwhile: each is settled by the end or by
+//! its sender.
 //!
 //! ```text
 //!   the end                                    a sender
@@ -9,10 +9,10 @@
 //!   empty the inbox                            yes: wait for the lock, then empty the inbox
 //! ```
 //!
-//! The end and the sender cannot both miss the other's write, since then each fence would come before
-//! the other. So the end, the sender or both see the message, and the one that pops it settles it.
-//! Settling may access tasks, which are handed over by then: a sender that sees the end waits for the
-//! lock.
+//! The end and the sender cannot both miss the other's write, since then each fence would come
+//! before the other. So the end, the sender or both see the message, and the one that pops it
+//! settles it. Settling may access tasks, which are handed over by then: a sender that sees the end
+//! waits for the lock.
 
 use crate::util::sync::Mutex;
 use crate::util::sync::atomic::{AtomicBool, Ordering, fence};
@@ -54,7 +54,8 @@ impl Ending {
         ended
     }
 
-    /// Like [`is_over`](Self::is_over), after a push into the inbox; `true` obliges the caller to empty that.
+    /// Like [`is_over`](Self::is_over), after a push into the inbox; `true` obliges the caller to
+    /// empty that.
     #[must_use]
     pub(super) fn is_over_after_push(&self) -> bool {
         fence(Ordering::SeqCst);
@@ -70,7 +71,8 @@ mod loom_tests {
     use loom::sync::atomic::AtomicUsize;
     use loom::thread;
 
-    /// A runtime that ends: an inbox with relaxed ordering, and a task to which the hand-over writes.
+    /// A runtime that ends: an inbox with relaxed ordering, and a task to which the hand-over
+    /// writes.
     struct Home {
         ending: Ending,
         inbox: AtomicUsize,
@@ -123,8 +125,8 @@ mod loom_tests {
         });
     }
 
-    /// Shows that the test can fail: without its fence, a sender may miss the end that has missed its
-    /// message.
+    /// Shows that the test can fail: without its fence, a sender may miss the end that has missed
+    /// its message.
     #[test]
     #[should_panic(expected = "a message is left")]
     fn the_model_notices_a_missing_fence() {
@@ -136,8 +138,8 @@ mod loom_tests {
         });
     }
 
-    /// Shows that the test can fail: a sender that does not wait accesses a task that is being handed
-    /// over.
+    /// Shows that the test can fail: a sender that does not wait accesses a task that is being
+    /// handed over.
     #[test]
     #[should_panic(expected = "Causality violation")]
     fn the_model_notices_a_sender_that_does_not_wait_for_the_hand_over() {

@@ -21,7 +21,8 @@ use crate::util::waiting_io::{WaitFor, is_ready_within, until_done, write_all};
 /// How long the end of a runtime waits for a stream.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The size of one write without a thread. A stream that is writable takes as much without blocking.
+/// The size of one write without a thread. A stream that is writable takes as much without
+/// blocking.
 const CHUNK: usize = 64;
 
 /// Writes to standard error. Does not fail if nothing reads it: `eprint!` would panic, even in a

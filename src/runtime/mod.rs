@@ -1,24 +1,29 @@
 //! The runtime, which polls tasks. Layer L2.
 //!
 //! ```text
-//!   Runtime ─owns─▶ Core (one thread)                Shared (all threads)
-//!                   │ table: all tasks, owned        │ inbox: messages
-//!                   │ queue: ready tasks             │ unparker: ends a park
-//!                   │ wheel: timers   ◀─drain_inbox──┤ ended: from then on,
-//!                   │ reactor: sockets               │   the sender of a
-//!                   │ signals: Ctrl-C                │   message settles it
-//!                   │ clock, current task, phase     │
-//!                   ▲                                ▲
-//!     context: the one thread-local      wakers, Remote, CancelHandle
+//!   Runtime ─owns─▶ Core (one thread)                  Shared (all threads)
+//!                   │ scheduler: tasks, run queue      │ inbox: messages
+//!                   │ timers: wheel, clock             │ unparker: ends a park
+//!                   │ io: reactor         ◀──drain─────┤ ending: from then on,
+//!                   │ scopes: cancellation             │   the sender of a
+//!                   │ signals, vars, carriers          │   message settles it
+//!                   │ lifecycle: phase                 │
+//!                   ▲                                  ▲
+//!     context: the one thread-local        wakers, Remote, CancelHandle, HomeKey
 //! ```
+//!
+//! Each field of `Core` is a type in a file of its own, which imports nothing that needs `Core`.
+//! The files below import `Core` and combine its fields.
 //!
 //! | module | mechanism |
 //! |---|---|
-//! | [`turn`] | one turn of the loop |
+//! | [`turn`], [`drain`](mod@drain) | one turn of the loop, and its messages |
 //! | [`drive`](mod@drive) | the main future |
+//! | [`poll_task`], [`carry`] | the poll of a task that needs more than a poll; the turn of a child |
+//! | [`cancel`], [`scoped`] | delivery of a cancellation to a task, and to a future in a scope |
 //! | [`shutdown`] | the end of a runtime |
-//! | [`signals`] | the effect of Ctrl-C on the main future |
-//! | [`blocking`] | functions on the thread pool |
+//! | [`home_key`], [`io`](mod@io), [`remote`] | what owns a resource of a runtime, or calls it from outside |
+//! | [`blocking`], [`signals`] | functions on the thread pool; the effect of Ctrl-C |
 //! | [`report`] | the wait graph that a deadlock prints |
 
 mod await_cycles;

@@ -78,8 +78,8 @@ impl Order {
     }
 }
 
-/// Returns the next number of a SplitMix64 generator (Steele, Lea and Flood 2014). Not from a crate,
-/// since a seed must give the same order in all versions.
+/// Returns the next number of a SplitMix64 generator (Steele, Lea and Flood 2014). Not from a
+/// crate, since a seed must give the same order in all versions.
 pub(crate) fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;

@@ -73,8 +73,8 @@ impl Queue {
         self.push_and_grow(task);
     }
 
-    /// [`push`](Queue::push) without free capacity. A separate call, so that the usual case needs no
-    /// stack frame (bench `spawn_detached_burst`).
+    /// [`push`](Queue::push) without free capacity. A separate call, so that the usual case needs
+    /// no stack frame (bench `spawn_detached_burst`).
     #[cold]
     #[inline(never)]
     fn push_and_grow(&self, task: Task) {
@@ -110,8 +110,8 @@ impl Queue {
         self.0.borrow().tasks.len()
     }
 
-    /// Takes the task that runs next if `is_it` returns `true`. Returns `None` if an order is set: it
-    /// chooses a task only to take it. `is_it` calls no third-party code.
+    /// Takes the task that runs next if `is_it` returns `true`. Returns `None` if an order is set:
+    /// it chooses a task only to take it. `is_it` calls no third-party code.
     pub(crate) fn pop_if(&self, is_it: impl FnOnce(&Task) -> bool) -> Option<Task> {
         let mut ready = self.0.borrow_mut();
         let is_next = ready.order.is_none() && ready.tasks.front().is_some_and(is_it);

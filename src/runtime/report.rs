@@ -1,5 +1,5 @@
-//! The report of a deadlock: the tasks, what each holds and waits for, and a cycle of waits if there is
-//! one.
+//! The report of a deadlock: the tasks, what each holds and waits for, and a cycle of waits if
+//! there is one.
 //!
 //! ```text
 //!   wait graph: waits, holds ─┐
@@ -207,8 +207,8 @@ impl Snapshot {
         String::new()
     }
 
-    /// Returns the lines about a cycle that can be reached from a task. `done` has the tasks from which
-    /// none can.
+    /// Returns the lines about a cycle that can be reached from a task. `done` has the tasks from
+    /// which none can.
     fn cycle_from(&self, start: u64, done: &mut BTreeSet<u64>) -> Option<String> {
         let mut path = vec![self.stop(start)];
         while let Some(last) = path.last_mut() {

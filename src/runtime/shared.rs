@@ -11,8 +11,8 @@
 //! their own, which only that thread empties: such a message may contain a handle whose output must
 //! not leave the thread, and after the end any sender settles what is in the common inbox.
 //!
-//! [`ending`](super::ending) shows that no message is left behind. What is settled after the end may
-//! access the cells of tasks, which have been handed over by then (see [`OwnedRef`]).
+//! [`ending`](super::ending) shows that no message is left behind. What is settled after the end
+//! may access the cells of tasks, which have been handed over by then (see [`OwnedRef`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,8 +69,8 @@ pub(crate) struct Shared {
     jobs: Arc<BlockingTasks>,
 }
 
-/// The runtimes of the process that have not ended, by number. A [`HomeKey`](super::HomeKey) has the
-/// number only.
+/// The runtimes of the process that have not ended, by number. A [`HomeKey`](super::HomeKey) has
+/// the number only.
 static RUNTIMES: Mutex<BTreeMap<u32, Arc<Shared>>> = Mutex::new(BTreeMap::new());
 
 /// The number of the next runtime.
@@ -158,8 +158,8 @@ impl Shared {
         runtimes().remove(&self.number);
     }
 
-    /// Settles the messages that are there now, after the end. The sender of a later message settles
-    /// that.
+    /// Settles the messages that are there now, after the end. The sender of a later message
+    /// settles that.
     pub(crate) fn settle_leftovers(&self) {
         if self.is_home_thread() {
             settle(&self.from_home);
@@ -213,8 +213,9 @@ impl HomeInbox {
     }
 }
 
-/// Settles as many messages as there are now, even if other threads keep sending. The queue is first
-/// in, first out, so afterwards those messages are settled, or another thread has popped them.
+/// Settles as many messages as there are now, even if other threads keep sending. The queue is
+/// first in, first out, so afterwards those messages are settled, or another thread has popped
+/// them.
 fn settle(messages: &SegQueue<Message>) {
     for _ in 0..messages.len() {
         match messages.pop() {
@@ -224,8 +225,8 @@ fn settle(messages: &SegQueue<Message>) {
     }
 }
 
-/// Counts something that may send work from another thread. While one lives, a virtual clock does not
-/// jump.
+/// Counts something that may send work from another thread. While one lives, a virtual clock does
+/// not jump.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Shared>);
 

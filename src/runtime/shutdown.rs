@@ -74,8 +74,8 @@ fn shutdown() -> Cancelled {
     Cancelled::new(Reason::Shutdown, None)
 }
 
-/// Runs until no task is left, or until `timeout` is over, and then reports the tasks that are left.
-/// Reports the tasks for which it waits after [`REPORT_DELAY`], too.
+/// Runs until no task is left, or until `timeout` is over, and then reports the tasks that are
+/// left. Reports the tasks for which it waits after [`REPORT_DELAY`], too.
 fn run_until_empty(core: &Core, timeout: Option<Duration>) {
     let begin = Instant::now();
     let end = timeout.and_then(|timeout| begin.checked_add(timeout));
@@ -162,8 +162,8 @@ fn take_wakers(core: &Core) -> Vec<Waker> {
 }
 
 /// Returns `true` if the end may drop the future of a task in this state. A child was leaked with
-/// its group, and what its future borrows may be gone. A task that is being polled, as a main future
-/// always is, is on the stack.
+/// its group, and what its future borrows may be gone. A task that is being polled, as a main
+/// future always is, is on the stack.
 fn may_be_dropped(state: State) -> bool {
     !(state.is_held_by_parent() || state.is_running() || state.is_main())
 }

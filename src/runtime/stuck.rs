@@ -64,7 +64,8 @@ fn report_tasks(tasks: &[Task], mut text: String) {
     write_stderr(text);
 }
 
-/// Reports the functions on the thread pool that still run when the shutdown stops to wait for them.
+/// Reports the functions on the thread pool that still run when the shutdown stops to wait for
+/// them.
 pub(super) fn report_functions(locations: &[&Location<'_>]) {
     if locations.is_empty() {
         return;

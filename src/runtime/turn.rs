@@ -54,7 +54,8 @@ impl Core {
                 None => self.scheduler.queue.pop()?,
             };
             self.scheduler.batch.count_poll();
-            // Branches, where a `match` on an enum cost seven instructions for each poll (`yield_1`).
+            // Branches, where a `match` on an enum cost seven instructions for each poll
+            // (`yield_1`).
             if let Some(started) = task.start_if_plain() {
                 let ended = self.poll_as(&task, || started.poll());
                 woken = self.settle_poll(task, ended);

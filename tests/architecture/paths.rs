@@ -1,7 +1,7 @@
 //! Reads which items of this crate a source file names, by their paths from the crate root.
 //!
-//! A path counts in a `use` and in the middle of code. It begins with `crate`, `super`, `self`, or a
-//! module that the file declares.
+//! A path counts in a `use` and in the middle of code. It begins with `crate`, `super`, `self`, or
+//! a module that the file declares.
 
 use crate::source::Token;
 

@@ -111,8 +111,8 @@ impl Interrupt {
     }
 }
 
-/// Makes the loop run after some time, and returns that moment. On virtual time, where a main future
-/// that waits for nothing is a deadlock, returns `None`.
+/// Makes the loop run after some time, and returns that moment. On virtual time, where a main
+/// future that waits for nothing is a deadlock, returns `None`.
 fn unpark_after(timers: &Timers, time: Duration) -> Option<Instant> {
     if timers.clock().is_virtual() {
         return None;
