@@ -9,8 +9,8 @@ use crate::error::{GetError, PutError};
 
 /// A queue whose order `O` decides which item is next; has the methods of all three queues.
 ///
-/// Use it by one of its names: [`Queue`], [`PriorityQueue`] or [`LifoQueue`]. The generic type is
-/// for code that works with any of them.
+/// Use it by one of its names: [`Queue`](super::Queue), [`PriorityQueue`](super::PriorityQueue) or
+/// [`LifoQueue`](super::LifoQueue). The generic type is for code that works with any of them.
 ///
 /// # Examples
 /// ```
