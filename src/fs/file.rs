@@ -21,9 +21,9 @@ use crate::util::waiting_io::{WaitFor, until_done, write_all};
 ///
 /// It reads, writes and seeks with the traits of `futures::io`.
 ///
-/// A write returns when a thread has taken the bytes, which is before they are in the file. **Flush
-/// before you drop the file**: `flush` waits for the last write and returns its error. Without it
-/// the bytes are written, too, but an error is lost.
+/// A write returns when its bytes were passed to a thread, which is before they are in the file.
+/// **Flush before you drop the file**: `flush` waits for the last write and returns its error.
+/// Without it the bytes are written, too, but an error is lost.
 ///
 /// The error of a write is returned by the next call, and then by each flush until more bytes are
 /// written.

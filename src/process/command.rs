@@ -57,13 +57,13 @@ impl Command {
         self
     }
 
-    /// Sets an environment variable.
+    /// Sets an environment variable of the child.
     pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
         self.std.env(name, value);
         self
     }
 
-    /// Sets environment variables.
+    /// Sets environment variables of the child.
     pub fn envs<I, K, V>(&mut self, vars: I) -> &mut Self
     where
         I: IntoIterator<Item = (K, V)>,
@@ -74,39 +74,41 @@ impl Command {
         self
     }
 
-    /// Removes an environment variable.
+    /// Removes an environment variable of the child.
     pub fn env_remove(&mut self, name: impl AsRef<OsStr>) -> &mut Self {
         self.std.env_remove(name);
         self
     }
 
-    /// Clears the environment. Variables that are set later stay.
+    /// Clears the environment of the child. Variables that are set after this call stay.
     pub fn env_clear(&mut self) -> &mut Self {
         self.std.env_clear();
         self
     }
 
-    /// Sets the working directory.
+    /// Sets the working directory of the child.
     pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Self {
         self.std.current_dir(folder);
         self
     }
 
-    /// Sets the standard input. `Stdio::piped()` creates a pipe, [`Child::stdin`].
+    /// Sets the standard input of the child. `Stdio::piped()` creates a pipe, [`Child::stdin`].
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Self {
         self.set[0] = true;
         self.std.stdin(stdin);
         self
     }
 
-    /// Sets the standard output. `Stdio::piped()` creates a pipe, [`Child::stdout`].
+    /// Sets the standard output of the child. `Stdio::piped()` creates a pipe,
+    /// [`Child::stdout`].
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Self {
         self.set[1] = true;
         self.std.stdout(stdout);
         self
     }
 
-    /// Sets the standard error. `Stdio::piped()` creates a pipe, [`Child::stderr`].
+    /// Sets the standard error of the child. `Stdio::piped()` creates a pipe,
+    /// [`Child::stderr`].
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Self {
         self.set[2] = true;
         self.std.stderr(stderr);
