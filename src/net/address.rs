@@ -84,11 +84,11 @@ pub(crate) fn target(address: &impl ToSocketAddrs) -> io::Result<Target> {
 /// Returns the addresses of a host (asyncio: `loop.getaddrinfo`).
 ///
 /// The argument has a port, as `"localhost:80"` or `("localhost", 80)`, which each address then
-/// has. Numeric addresses are returned as they are. [`TcpStream::connect`](super::TcpStream::connect)
-/// and other functions look names up themselves.
+/// has. Numeric addresses are returned as they are.
+/// [`TcpStream::connect`](super::TcpStream::connect) and other functions look names up themselves.
 ///
 /// # Cancel safety
-/// Nothing is lost. The lookup goes on in the background, see [`ToSocketAddrs`].
+/// Nothing is lost. The lookup continues in the background, see [`ToSocketAddrs`].
 ///
 /// # Errors
 /// Fails if the text is no address, or the name is unknown; outside a runtime, if it is a name.

@@ -30,7 +30,7 @@ const BUFFER: usize = 16 * 1024;
 /// number of bytes from `one` to `other` and back.
 ///
 /// When one stream ends, the writing side of the other is flushed and closed, and the other
-/// direction goes on (a half-close). So a proxy passes on what each side does. An error in one
+/// direction continues (a half-close). So a proxy passes on what each side does. An error in one
 /// direction ends both.
 ///
 /// The streams may be of any type that implements the traits of `futures::io`, by value or as

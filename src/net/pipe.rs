@@ -61,8 +61,8 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 
 /// The end of a pipe or FIFO that is read, from [`pipe`] or [`open`](Self::open).
 ///
-/// It reads by the traits of `futures::io`, and returns the end (0 bytes) when the last writer has
-/// closed the pipe. Any number of tasks may read from one `&PipeReader`.
+/// It reads with the traits of `futures::io`, and returns the end (0 bytes) when the last writer
+/// has closed the pipe. Any number of tasks may read from one `&PipeReader`.
 ///
 /// # Cancel safety
 /// A read that was pending has read nothing.
@@ -140,7 +140,7 @@ impl PipeReader {
 
 /// The end of a pipe or FIFO that is written, from [`pipe`] or [`open`](Self::open).
 ///
-/// It writes by the traits of `futures::io`. Dropping or closing it closes this end; the reader
+/// It writes with the traits of `futures::io`. Dropping or closing it closes this end; the reader
 /// then reads the end, if there is no other writer.
 ///
 /// # Cancel safety
@@ -181,14 +181,14 @@ impl PipeWriter {
     /// Writes some bytes without waiting.
     ///
     /// # Errors
-    /// `WouldBlock` if there is no room, `BrokenPipe` without a reader or after it was closed.
+    /// `WouldBlock` if there is no space, `BrokenPipe` without a reader or after it was closed.
     /// Fails outside the runtime of the pipe.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let write = |mut pipe: &io::PipeWriter| pipe.write(bytes);
         self.source()?.try_io(Direction::Write, write)
     }
 
-    /// Waits until a write does not block: there is room to write, or no reader any more.
+    /// Waits until a write does not block: there is space to write, or no reader any more.
     ///
     /// # Cancel safety
     /// Nothing is lost.

@@ -25,11 +25,11 @@ macro_rules! readable {
                 std::future::poll_fn(|cx| self.poll_readable(cx)).await
             }
 
-            /// Polls [`readable`](Self::readable), for futures written by hand. Any number of tasks
-            /// may wait; the waker of each is kept.
+            /// Polls [`readable`](Self::readable), for futures that are written by hand. Any number
+            /// of tasks may wait; the waker of each is kept.
             ///
             /// # Errors
-            /// As [`readable`](Self::readable).
+            /// As for [`readable`](Self::readable).
             #[doc(alias = "poll_read_ready")]
             pub fn poll_readable(
                 &self,
@@ -45,7 +45,7 @@ macro_rules! readable {
 macro_rules! writable {
     ($type:ty, $field:ident) => {
         impl $type {
-            /// Waits until a write does not block: there is room to write, or an error to report.
+            /// Waits until a write does not block: there is space to write, or an error to report.
             ///
             /// Of several tasks that wait all are woken: a write that does not wait may still
             /// return `WouldBlock`.
@@ -59,11 +59,11 @@ macro_rules! writable {
                 std::future::poll_fn(|cx| self.poll_writable(cx)).await
             }
 
-            /// Polls [`writable`](Self::writable), for futures written by hand. Any number of tasks
-            /// may wait; the waker of each is kept.
+            /// Polls [`writable`](Self::writable), for futures that are written by hand. Any number
+            /// of tasks may wait; the waker of each is kept.
             ///
             /// # Errors
-            /// As [`writable`](Self::writable).
+            /// As for [`writable`](Self::writable).
             #[doc(alias = "poll_write_ready")]
             pub fn poll_writable(
                 &self,
@@ -98,11 +98,11 @@ macro_rules! custom_io {
                 self.$field.when_ready(direction, call).await
             }
 
-            /// Polls [`async_io`](Self::async_io), for futures written by hand. Any number of tasks
-            /// may wait; the waker of each is kept.
+            /// Polls [`async_io`](Self::async_io), for futures that are written by hand. Any number
+            /// of tasks may wait; the waker of each is kept.
             ///
             /// # Errors
-            /// As [`async_io`](Self::async_io).
+            /// As for [`async_io`](Self::async_io).
             pub fn poll_io<R>(
                 &self,
                 direction: $crate::reactor::Direction,
@@ -149,7 +149,7 @@ macro_rules! stream_calls {
             /// Writes some bytes without waiting.
             ///
             /// # Errors
-            /// `WouldBlock` if there is no room. Fails outside the runtime of the stream, and with
+            /// `WouldBlock` if there is no space. Fails outside the runtime of the stream, and with
             /// the errors of `send`.
             pub fn try_write(&self, bytes: &[u8]) -> std::io::Result<usize> {
                 use std::io::Write;
@@ -175,10 +175,10 @@ macro_rules! stream_calls {
                 std::future::poll_fn(|cx| self.poll_closed(cx)).await
             }
 
-            /// Polls [`closed`](Self::closed), for futures written by hand.
+            /// Polls [`closed`](Self::closed), for futures that are written by hand.
             ///
             /// # Errors
-            /// As [`closed`](Self::closed).
+            /// As for [`closed`](Self::closed).
             pub fn poll_closed(
                 &self,
                 cx: &mut std::task::Context<'_>,
@@ -197,7 +197,7 @@ macro_rules! datagram_calls {
             /// Sends a datagram to the connected peer without waiting. Returns its length.
             ///
             /// # Errors
-            /// `WouldBlock` if there is no room. Fails outside the runtime of the socket, and with
+            /// `WouldBlock` if there is no space. Fails outside the runtime of the socket, and with
             /// the other errors of [`send`](Self::send).
             pub fn try_send(&self, bytes: &[u8]) -> std::io::Result<usize> {
                 let send = |socket: &_| {

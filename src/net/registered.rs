@@ -6,14 +6,14 @@
 //!                 │                                                          ▼
 //!   new ──▶ registered ◀─────────────────────────────────────────────────── Ok
 //!            │    │  └── try_io, async_io: the caller's own system call
-//!            │    └── into_inner ──▶ taken out of epoll, open
-//!            └── dropped ──────────▶ taken out of epoll, closed by the destructor of `T`
+//!            │    └── into_inner ──▶ removed from epoll, open
+//!            └── dropped ──────────▶ removed from epoll, closed by the destructor of `T`
 //! ```
 //!
 //! Everything that waits is [`IoSource`]'s; this type adds what a value of users' own may do wrong:
 //! a descriptor that epoll refuses, one that is registered already, one that is replaced through
-//! [`get_mut`](Registered::get_mut). `T::as_fd` is third-party code, so nothing is borrowed while it
-//! runs.
+//! [`get_mut`](Registered::get_mut). `T::as_fd` is third-party code, so nothing is borrowed while
+//! it runs.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -33,8 +33,8 @@ use crate::runtime::{IoSource, for_one_call};
 ///
 /// It waits until the descriptor is [readable](Self::readable) or [writable](Self::writable), and
 /// makes system calls on it that would otherwise block: [`async_io`](Self::async_io). It is for
-/// descriptors that this crate has no type for: inotify, timerfd, signalfd, terminals, serial ports,
-/// raw and SEQPACKET sockets, and those inside of C libraries.
+/// descriptors that this crate has no type for: inotify, timerfd, signalfd, terminals, serial
+/// ports, raw and SEQPACKET sockets, and those inside C libraries.
 ///
 /// All methods that wait take `&self`, and any number of tasks may wait at once. If `&T` implements
 /// `Read` or `Write`, as `&File` and the sockets and pipes of std do, the `Registered` implements
@@ -95,7 +95,7 @@ impl<T: AsFd> Registered<T> {
     /// registration; the descriptor then stays non-blocking.
     ///
     /// # Errors
-    /// [`RegisterError`], which gives `io` back: outside of a runtime; if the descriptor is
+    /// [`RegisterError`], which gives `io` back: outside a runtime; if the descriptor is
     /// registered already; if it cannot be watched, as a regular file; those of `epoll_ctl` and
     /// `ioctl`. `?` converts it to an [`io::Error`].
     pub fn new(io: T) -> Result<Self, RegisterError<T>> {
@@ -118,7 +118,7 @@ impl<T: AsFd> Registered<T> {
     /// [`async_io`](Self::async_io) and the traits of `futures::io` then.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// As for [`new`](Self::new).
     pub fn new_keeping_mode(io: T) -> Result<Self, RegisterError<T>> {
         // The first wait asks the kernel, so nothing that is ready already waits for the loop.
         let known = Readiness::READABLE | Readiness::WRITABLE;
@@ -158,30 +158,30 @@ impl<T: AsFd> Registered<T> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
-    /// Waits until a write does not block: there is room for bytes, or an error to report.
+    /// Waits until a write does not block: there is space for bytes, or an error to report.
     ///
     /// # Cancel safety
     /// Nothing is lost.
     ///
     /// # Errors
-    /// As [`readable`](Self::readable).
+    /// As for [`readable`](Self::readable).
     pub async fn writable(&self) -> io::Result<()> {
         poll_fn(|cx| self.poll_writable(cx)).await
     }
 
-    /// Polls [`readable`](Self::readable), for futures written by hand. Any number of tasks may
-    /// wait; the waker of each is kept.
+    /// Polls [`readable`](Self::readable), for futures that are written by hand. Any number of
+    /// tasks may wait; the waker of each is kept.
     ///
     /// # Errors
-    /// As [`readable`](Self::readable).
+    /// As for [`readable`](Self::readable).
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.source()?.poll_ready(Direction::Read, cx)
     }
 
-    /// Polls [`writable`](Self::writable), for futures written by hand.
+    /// Polls [`writable`](Self::writable), for futures that are written by hand.
     ///
     /// # Errors
-    /// As [`readable`](Self::readable).
+    /// As for [`readable`](Self::readable).
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.source()?.poll_ready(Direction::Write, cx)
     }
@@ -232,11 +232,11 @@ impl<T: AsFd> Registered<T> {
         poll_fn(|cx| self.poll_io(direction, cx, &mut call)).await
     }
 
-    /// Polls [`async_io`](Self::async_io), for futures written by hand. Any number of tasks may
-    /// wait; the waker of each is kept.
+    /// Polls [`async_io`](Self::async_io), for futures that are written by hand. Any number of
+    /// tasks may wait; the waker of each is kept.
     ///
     /// # Errors
-    /// As [`async_io`](Self::async_io).
+    /// As for [`async_io`](Self::async_io).
     pub fn poll_io<R>(
         &self,
         direction: Direction,

@@ -141,7 +141,7 @@ impl UdpSocket {
     /// Sends a datagram to an address without waiting. Returns its length.
     ///
     /// # Errors
-    /// `WouldBlock` if there is no room. Fails outside the runtime of the socket, and with the
+    /// `WouldBlock` if there is no space. Fails outside the runtime of the socket, and with the
     /// other errors of [`send_to`](Self::send_to).
     pub fn try_send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
         let send = |socket: &StdSocket| socket.send_to(bytes, to);
