@@ -18,7 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::core::Core;
 use super::{Task, TaskRef};
-use crate::scope::Position;
 use crate::util::{Id, wake_quietly};
 
 impl Core {
@@ -36,21 +35,18 @@ impl Core {
         }
     }
 
-    /// Called when the running code begins to await a task. Returns the current task if the code is
-    /// in a shield.
+    /// Returns `true` if the running code is in an open scope, if a task holds off a cancellation,
+    /// or if awaits are recorded for the report of a deadlock.
     #[inline]
-    pub(super) fn await_begins(&self) -> Option<Id> {
-        if self.scopes().position() == Position::Task && !self.scopes().is_any_held_off() {
-            return None;
-        }
-        self.await_begins_inside()
+    pub(super) fn are_awaits_watched(&self) -> bool {
+        self.scopes().position().node().is_some()
+            || self.scopes().is_any_held_off()
+            || self.wait_graph.is_some()
     }
 
-    /// [`await_begins`](Core::await_begins) in a scope, or while a task holds off a cancellation. A
-    /// separate call, so that any other await costs two comparisons (bench `spawn_join_1`).
-    #[cold]
-    #[inline(never)]
-    fn await_begins_inside(&self) -> Option<Id> {
+    /// Called when the running code begins to await a task. Returns the current task if the code is
+    /// in a shield.
+    pub(super) fn await_begins(&self) -> Option<Id> {
         if self.scopes().is_any_held_off() {
             break_cycles(self);
         }

@@ -208,6 +208,10 @@ unsafe impl Schedule for Shared {
     }
 
     #[inline]
+    fn are_awaits_watched() -> bool {
+        try_with(Core::are_awaits_watched).unwrap_or(true)
+    }
+
     fn await_begins() -> Option<Id> {
         try_with(Core::await_begins).ok().flatten()
     }

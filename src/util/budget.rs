@@ -91,22 +91,29 @@ pub(crate) fn refusals_of_spent() -> Option<i64> {
 #[inline]
 #[must_use]
 pub(crate) fn spend() -> bool {
-    STEPS.set(STEPS.get() - 1);
-    // Read again from memory, so that the decrement is one instruction (bench `queue_free`).
-    STEPS.get() >= 0 || refuse()
+    let is_left = take_step();
+    if !is_left {
+        refuse();
+    }
+    is_left
 }
 
-/// Counts a refusal. Returns `true` if there were so many that the poll gets more steps. Not
-/// inlined: once in 128 steps (bench `queue_free`).
+/// Takes a step off the count. Returns `false` if none was left.
+#[inline]
+fn take_step() -> bool {
+    STEPS.set(STEPS.get() - 1);
+    // Read again from memory, so that the decrement is one instruction (bench `queue_free`).
+    STEPS.get() >= 0
+}
+
+/// Counts a refusal. After so many that the poll does not yield, it gets more steps.
 #[cold]
 #[inline(never)]
-fn refuse() -> bool {
+fn refuse() {
     REFUSED.set(true);
-    let enough = STEPS.get() < -MAX_REFUSALS;
-    if enough {
-        STEPS.set(BUDGET - 1);
+    if STEPS.get() <= -MAX_REFUSALS {
+        STEPS.set(BUDGET);
     }
-    enough
 }
 
 /// Returns `true` if a step was refused since the last [`take_refusal`], in any poll.
@@ -130,18 +137,21 @@ pub(crate) fn give_back() {
 /// Spends one step. If none is left, wakes `waker` and returns `Pending`. Nothing may be borrowed.
 #[inline]
 pub(crate) fn poll_spend(waker: &Waker) -> Poll<()> {
-    if spend() {
+    if take_step() {
         return Poll::Ready(());
     }
-    give_way(waker)
+    give_way(waker);
+    Poll::Pending
 }
 
-/// Wakes the waker, so that the task is polled again after the other ready tasks.
+/// Counts a refusal, and wakes the waker, so that the task is polled again after the other ready
+/// tasks. Not inlined, and without a result: a caller that has a step (bench `lock_free`) keeps
+/// nothing for what comes after the call.
 #[cold]
 #[inline(never)]
-pub(crate) fn give_way(waker: &Waker) -> Poll<()> {
+fn give_way(waker: &Waker) {
+    refuse();
     waker.wake_by_ref();
-    Poll::Pending
 }
 
 /// Calls `poll`, and spends one step if it is ready.

@@ -11,7 +11,6 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::refs::{free_merged, reference};
-use super::waker::number_of;
 use super::{Header, Label, Schedule, Task, TaskMessage, TaskRef};
 use crate::cell::shared_refs::Release;
 use crate::cell::state::{OnHandleGone, State};
@@ -120,7 +119,7 @@ impl<T, H: Schedule> Join<T, H> {
             ready!(budget::poll_spend(cx.waker()));
             return Poll::Ready(self.take_from(state));
         }
-        self.wait(cx, true).map(|()| self.take())
+        self.wait(cx.waker(), true).map(|()| self.take())
     }
 
     /// Returns `Ready` if the task has ended; otherwise its end wakes the context's waker. Does not
@@ -129,7 +128,7 @@ impl<T, H: Schedule> Join<T, H> {
         if self.is_done() {
             return Poll::Ready(());
         }
-        self.wait(cx, false)
+        self.wait(cx.waker(), false)
     }
 
     /// Takes the output of a finished task. Panics if it was taken before.
@@ -171,29 +170,29 @@ impl<T, H: Schedule> Join<T, H> {
         }
     }
 
-    /// Makes the context's waker the joiner of a task that has not ended. Ready if the task ended
-    /// meanwhile. With `owns`, the handle owns the task from now on. Not inlined, so that a poll of
-    /// a finished task (bench `spawn_join_1`) needs no stack frame.
+    /// Makes `waker` the joiner of a task that has not ended. Ready if the task ended meanwhile.
+    /// With `owns`, the handle owns the task from now on. Not inlined, so that a poll of a finished task (bench `spawn_join_1`) needs no
+    /// further register.
     ///
-    /// The clone and the destructor of
-    /// a waker are third-party code, which may poll the group of the task and so end the task. So
-    /// the clone comes first, and the old waker is dropped last.
+    /// The clone and the destructor of a waker are third-party code, which may poll the group of
+    /// the task and so end the task. So the clone comes first, and the old waker is dropped last.
     #[inline(never)]
-    fn wait(&mut self, cx: &mut Context<'_>, owns: bool) -> Poll<()> {
+    fn wait(&mut self, waker: &Waker, owns: bool) -> Poll<()> {
         assert!(self.header().home().is_here(), "{AWAY}");
-        let mut old = None;
-        if !self.is_joiner(cx.waker()) {
-            let fresh = cx.waker().clone();
-            if self.is_done() {
-                return Poll::Ready(());
-            }
-            old = self.header().joiner.replace(Some(fresh));
-            self.begin_await(cx.waker());
+        if self.is_joiner(waker) {
+            self.awaited |= owns;
+            self.note_if_enabled();
+            return Poll::Pending;
         }
+        let fresh = waker.clone();
+        if self.is_done() {
+            drop(fresh);
+            return Poll::Ready(());
+        }
+        let old = self.header().joiner.replace(Some(fresh));
         self.awaited |= owns;
-        drop(old);
-        if wait_graph::is_enabled() && !self.is_done() {
-            self.note();
+        if old.is_some() || H::are_awaits_watched() {
+            self.finish_wait(old);
         }
         Poll::Pending
     }
@@ -201,18 +200,28 @@ impl<T, H: Schedule> Join<T, H> {
     /// Returns `true` if `waker` is the joiner already.
     #[inline(always)]
     fn is_joiner(&self, waker: &Waker) -> bool {
-        let joiner = self.header().joiner.take();
-        let known = joiner.as_ref().is_some_and(|it| it.will_wake(waker));
-        self.header().joiner.set(joiner);
-        known
+        let Some(joiner) = self.header().joiner.take() else {
+            return false;
+        };
+        let is_it = joiner.will_wake(waker);
+        self.header().joiner.set(Some(joiner));
+        is_it
+    }
+
+    /// Starts the search for cycles of awaits, and drops the joiner before. A separate call, so
+    /// that the first await in a task without scopes (bench `spawn_join_1`) needs one register.
+    #[inline(never)]
+    fn finish_wait(&self, old: Option<Waker>) {
+        self.begin_await();
+        drop(old);
+        self.note_if_enabled();
     }
 
     /// Starts the search for cycles of awaits. The waker of a combinator does not identify the
     /// awaiting task, so that task is recorded if a cycle is possible.
-    #[inline]
-    fn begin_await(&self, waker: &Waker) {
+    fn begin_await(&self) {
         if let Some(awaiter) = H::await_begins()
-            && number_of(waker, self.header().home()).is_none()
+            && self.header().joiner_number().is_none()
         {
             self.note_awaiter(Some(awaiter));
             // The recorded task may close a cycle.
@@ -221,10 +230,11 @@ impl<T, H: Schedule> Join<T, H> {
     }
 
     /// Records which task awaits this one, for the report of a deadlock.
-    #[cold]
-    #[inline(never)]
-    fn note(&self) {
-        self.note_awaiter(wait_graph::who());
+    #[inline]
+    fn note_if_enabled(&self) {
+        if wait_graph::is_enabled() && !self.is_done() {
+            self.note_awaiter(wait_graph::who());
+        }
     }
 
     /// Records which task awaits this one, if that is known.

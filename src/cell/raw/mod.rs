@@ -42,6 +42,7 @@ use super::word::Word;
 use crate::error::Cancelled;
 use crate::util::Id;
 use memory::VTable;
+use waker::number_of;
 
 /// The interface of a task to its runtime. Wakers call it from every thread.
 ///
@@ -74,6 +75,10 @@ pub(crate) unsafe trait Schedule: Send + Sync + Sized + 'static {
 
     /// Cancels a task whose awaited handle was dropped. Called on the home thread.
     fn awaiter_gone(task: Task<Self>);
+
+    /// Returns `true` if [`await_begins`](Schedule::await_begins) has something to do, or if awaits
+    /// are recorded.
+    fn are_awaits_watched() -> bool;
 
     /// Records that the running code begins to await a task. Returns the task of that code if it is
     /// inside a shield.
@@ -134,6 +139,17 @@ impl<H: Schedule> Header<H> {
     #[inline]
     fn needs_drop(&self) -> bool {
         self.label.is_named()
+    }
+
+    /// Returns the number of the task that the joiner wakes, if that is a task of this runtime. On
+    /// the home thread (rule 2).
+    fn joiner_number(&self) -> Option<u64> {
+        let joiner = self.joiner.take();
+        let number = joiner
+            .as_ref()
+            .and_then(|joiner| number_of(joiner, self.home()));
+        self.joiner.set(joiner);
+        number
     }
 
     /// The runtime the task belongs to.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 
 use super::refs::{release_here, retain_here};
-use super::waker::{number_of, waker_vtable};
+use super::waker::waker_vtable;
 use super::{Header, Schedule, TaskRef};
 use crate::cell::cold_state::{ColdState, ParentScheduler};
 use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
@@ -162,11 +162,8 @@ impl<H: Schedule> Task<H> {
     /// Returns the number of the task that awaits this one, from the joiner's waker or from the
     /// record.
     pub(crate) fn awaited_by(&self) -> Option<u64> {
-        let joiner = self.header().joiner.take();
-        let home = self.header().home();
-        let number = joiner.as_ref().and_then(|joiner| number_of(joiner, home));
-        self.header().joiner.set(joiner);
-        number.or_else(|| self.awaiter().map(Id::number))
+        let by_waker = self.header().joiner_number();
+        by_waker.or_else(|| self.awaiter().map(Id::number))
     }
 
     /// Takes the wakers that were to be woken at the end, besides the joiner.
