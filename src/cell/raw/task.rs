@@ -320,26 +320,38 @@ impl<H: Schedule> Task<H> {
 
     /// Ends the task after its output was written: delivers the output to the handle, or drops it.
     fn conclude(self, current: &Current<H>) {
-        let header = self.header();
-        let duty = header.state.advance(State::finish);
-        let at_end = header
-            .cold_state
-            .take()
-            .map(|cold_state| wakers_at_end(&cold_state));
+        let duty = self.header().state.advance(State::finish);
+        match self.header().cold_state.take() {
+            None => self.hand_over(duty, current),
+            Some(cold_state) => self.conclude_cold(cold_state, duty, current),
+        }
+    }
+
+    /// Delivers the output to the handle, or drops it.
+    #[inline]
+    fn hand_over(self, duty: OnFinish, current: &Current<H>) {
         match duty {
             OnFinish::Deliver => self.deliver(),
             OnFinish::Discard => self.discard(current),
         }
-        if let Some(wakers) = at_end {
-            wakers.into_iter().for_each(wake_quietly);
-        }
+    }
+
+    /// [`conclude`](Task::conclude) for a task with rarely used state. Not inlined, so that other
+    /// tasks (bench `spawn_join_1`) save no registers for it.
+    #[cold]
+    #[inline(never)]
+    fn conclude_cold(self, cold_state: Box<ColdState<H>>, duty: OnFinish, current: &Current<H>) {
+        // The destructors of the variables are third-party code.
+        drop_quietly(cold_state.vars.take());
+        let at_end = cold_state.at_end.take();
+        drop(cold_state);
+        self.hand_over(duty, current);
+        at_end.into_iter().for_each(wake_quietly);
     }
 
     /// Wakes the joiner.
     fn deliver(self) {
-        let joiner = self.header().joiner.take();
-        drop(self);
-        if let Some(joiner) = joiner {
+        if let Some(joiner) = self.header().joiner.take() {
             wake_joiner(joiner);
         }
     }
@@ -411,15 +423,6 @@ fn schedule_outlined<H: Schedule>(task: Task<H>) {
 #[inline(never)]
 fn wake_joiner(joiner: Waker) {
     wake_quietly(joiner);
-}
-
-/// Returns the wakers to wake at the end of a task with rarely used state. Cold, so that other
-/// tasks (bench `spawn_detached_burst`) do not pay for it.
-#[cold]
-fn wakers_at_end<H: Schedule>(cold_state: &ColdState<H>) -> Vec<Waker> {
-    // The destructors of the variables are third-party code.
-    drop_quietly(cold_state.vars.take());
-    cold_state.at_end.take()
 }
 
 impl<H: Schedule> Clone for Task<H> {
