@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::marker::PhantomData;
 
 use super::{FINDER, Finder, ResourceInfo, ResourceLabel, WAIT_GRAPHS};
 use crate::util::Id;
@@ -35,7 +35,7 @@ pub(crate) enum WaitStep {
 }
 
 /// The waits and holds of a runtime.
-pub(crate) struct WaitGraph(RefCell<Records>);
+pub(crate) struct WaitGraph(RefCell<Records>, PhantomData<*const ()>);
 
 /// What a [`WaitGraph`] records.
 #[derive(Default)]
@@ -50,8 +50,8 @@ impl WaitGraph {
     /// Creates a graph that `finder` finds. All graphs of a process have the same finder.
     pub(crate) fn open(finder: Finder) -> Self {
         FINDER.get_or_init(|| finder);
-        WAIT_GRAPHS.fetch_add(1, Ordering::Relaxed);
-        Self(RefCell::default())
+        WAIT_GRAPHS.set(WAIT_GRAPHS.get() + 1);
+        Self(RefCell::default(), PhantomData)
     }
 
     /// Records a step of a wait.
@@ -124,7 +124,7 @@ impl WaitGraph {
 
 impl Drop for WaitGraph {
     fn drop(&mut self) {
-        WAIT_GRAPHS.fetch_sub(1, Ordering::Relaxed);
+        WAIT_GRAPHS.set(WAIT_GRAPHS.get() - 1);
     }
 }
 

@@ -12,7 +12,7 @@
 //!                      WaitGraph ── all_waits, holds_in_demand ──▶ report
 //! ```
 //!
-//! Only `testing::run` opens a graph. In any other run, recording costs one load of
+//! Only `testing::run` opens a graph. On any other thread, recording costs one comparison with
 //! [`WAIT_GRAPHS`]. This module knows neither tasks nor runtimes: the runtime passes a [`Finder`]
 //! that returns its graph and its current task. Layer 0.
 //!
@@ -27,15 +27,19 @@ pub(crate) use graph::{HoldRecord, WaitGraph, WaitRecord, WaitStep};
 pub(crate) use note::{Note, never_fires, never_fires_no_more, task_goes_on, task_waits};
 pub(crate) use resource::{Held, ResourceInfo, ResourceKind, ResourceLabel};
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 // From `std`, not from `util::sync`: nothing depends on when a thread sees these numbers, so loom
 // has nothing to check.
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::Id;
 
-/// The number of graphs that are open in the process.
-static WAIT_GRAPHS: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// The number of graphs that are open on this thread. A graph never leaves its thread, and a
+    /// thread finds only its own.
+    static WAIT_GRAPHS: Cell<usize> = const { Cell::new(0) };
+}
 
 /// The latest number of a resource.
 static RESOURCES: AtomicU64 = AtomicU64::new(0);
@@ -50,10 +54,10 @@ pub(crate) type Finder = fn(&mut dyn FnMut(&WaitGraph, Option<Id>));
 /// The finder of all graphs.
 static FINDER: OnceLock<Finder> = OnceLock::new();
 
-/// Returns `true` while a graph is open, on any thread.
+/// Returns `true` while a graph is open on this thread.
 #[inline]
 pub(crate) fn is_enabled() -> bool {
-    WAIT_GRAPHS.load(Ordering::Relaxed) != 0
+    WAIT_GRAPHS.get() != 0
 }
 
 /// Returns the current task, if its runtime has a graph.
