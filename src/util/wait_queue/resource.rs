@@ -62,8 +62,12 @@ pub(crate) fn name<R: Resource>(resource: &mut RefCell<R>, name: &str) {
 /// Changes a state, ends the borrow, and then wakes the gathered wakers.
 #[inline]
 pub(crate) fn update<S, T>(state: &RefCell<S>, change: impl FnOnce(&mut S, &mut Wakes) -> T) -> T {
+    let mut state = state.borrow_mut();
+    // After the borrow, which may panic: a list that nothing drops early needs no memory (bench
+    // `lock_free`).
     let mut wakes = Wakes::new();
-    let result = change(&mut state.borrow_mut(), &mut wakes);
+    let result = change(&mut state, &mut wakes);
+    drop(state);
     wakes.wake();
     result
 }
