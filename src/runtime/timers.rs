@@ -63,7 +63,7 @@ impl Timers {
     }
 
     /// Sets a timer, with a deadline in nanoseconds of the clock.
-    #[inline]
+    #[inline(always)] // one caller, to which a frame costs a tenth (benches `sleep_drop`, `timeout_waiting`)
     pub(crate) fn insert(&self, deadline: u64, waker: Waker) -> Key {
         self.wheel.borrow_mut().insert(deadline, waker)
     }
