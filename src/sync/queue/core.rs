@@ -265,7 +265,8 @@ impl<S: Order> Core<S> {
         }
     }
 
-    /// Waits for an item.
+    /// Waits for an item. What an actual wait needs is not inlined, so that a get without one (bench
+    /// `queue_free`) saves fewer registers.
     #[inline]
     pub(super) fn poll_get(
         &self,
@@ -283,6 +284,7 @@ impl<S: Order> Core<S> {
     }
 
     /// Continues to wait for an item. A promise of a queue that was drained since is void.
+    #[inline(never)]
     fn poll_get_waiting(
         &self,
         wait: &mut Option<Ticket>,
@@ -303,6 +305,7 @@ impl<S: Order> Core<S> {
     }
 
     /// Starts to wait for an item, unless the clone of the waker has put one.
+    #[inline(never)]
     fn enter_get(&self, wait: &mut Option<Ticket>, waker: &Waker) -> Poll<Result<S::Item, Closed>> {
         budget::give_back();
         let waker = waker.clone();
