@@ -26,11 +26,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use super::Network;
 use super::end::End;
 use super::in_flight::{Frame, Trip, after};
-use super::map::{HostId, Route};
+use super::medium::Medium;
 use super::notifier::Notifier;
+use super::route::{HostId, Route};
 use crate::runtime::require_runtime;
 use crate::time::{Sleep, now, sleep_until};
 use crate::util::budget;
@@ -64,7 +64,7 @@ type Timer = Option<(Instant, Sleep)>;
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    network: Network,
+    network: Rc<dyn Medium>,
     /// The key of this connection in the network.
     number: u64,
     endpoints: Endpoints,
@@ -79,7 +79,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Creates a connection. The caller adds it to the network.
-    pub(super) fn new(network: Network, number: u64, endpoints: Endpoints) -> Rc<Self> {
+    pub(super) fn new(network: Rc<dyn Medium>, number: u64, endpoints: Endpoints) -> Rc<Self> {
         let [client, server] = endpoints.hosts;
         let window = network.link((client, server)).window_size();
         let mut ends = [End::new(window), End::new(window)];

@@ -50,3 +50,19 @@ impl OwnedReadHalf {
         self.as_ref().peek(buffer).await
     }
 }
+
+impl Stream {
+    /// Splits the stream into two halves that different tasks can own.
+    ///
+    /// Dropping the write half ends its direction: the peer reads the end of the stream.
+    /// [`reunite`](OwnedReadHalf::reunite) joins the halves again.
+    #[must_use = "dropping the halves closes the connection"]
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        net::split_owned(self)
+    }
+
+    /// Borrows the stream as two halves, to read and write at the same time in one task.
+    pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        net::split_borrowed(self)
+    }
+}

@@ -16,10 +16,10 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::Network;
 use super::connection::Endpoints;
 use super::listener::Listener;
-use super::map::{HostId, Route};
+use super::network::{HostName, Network};
+use super::route::{HostId, Route};
 use super::stream::Stream;
 use crate::net::{Target, ToSocketAddrs, happy_eyeballs, target};
 use crate::runtime::require_runtime;
@@ -173,7 +173,7 @@ impl Host {
     async fn traverse(&self, route: Route) {
         loop {
             let cuts = poll_fn(|cx| self.network.poll_open(route, cx)).await;
-            let latency = self.network.draw_latency(&self.network.link(route));
+            let latency = self.network.draw_trip(route);
             if !latency.is_zero() {
                 sleep(latency).await;
             }
@@ -202,5 +202,23 @@ impl Host {
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Host").field(&self.name()).finish()
+    }
+}
+
+impl Network {
+    /// Returns the host with this name or IP address, and creates it if there is none.
+    ///
+    /// A host that is created by its name gets one of the addresses 10.0.0.1, 10.0.0.2, ….
+    #[must_use]
+    pub fn host(&self, name: impl Into<HostName>) -> Host {
+        let name = name.into();
+        let id = self.with_map(|map| map.host(name.as_str()));
+        Host::new(self.clone(), id)
+    }
+}
+
+impl From<&Host> for HostName {
+    fn from(host: &Host) -> Self {
+        host.name().into()
     }
 }

@@ -1,7 +1,5 @@
 //! The listener, and the port that it shares with the network.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -10,58 +8,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::Network;
-use super::connection::poll_budget;
-use super::notifier::Notifier;
+use super::port::Port;
 use super::stream::Stream;
 use crate::net::{Incoming, Listen};
-use crate::util::wait_graph::{Note, ResourceKind};
-
-/// The data that a listener and its network share. The network has only a `Weak` to it: a
-/// connection in the backlog owns the network.
-#[derive(Debug)]
-pub(super) struct Port {
-    address: SocketAddr,
-    /// The connections that wait to be accepted.
-    backlog: RefCell<VecDeque<Stream>>,
-    has_crashed: Cell<bool>,
-    /// The tasks that wait for a connection.
-    notifier: Notifier,
-    /// The waits of these tasks, for the report of a deadlock.
-    note: Note,
-}
-
-impl Port {
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Adds a connection to the backlog.
-    pub(super) fn push(&self, stream: Stream) {
-        self.backlog.borrow_mut().push_back(stream);
-        self.notifier.notify_all();
-    }
-
-    /// Stops listening, because the program crashed.
-    pub(super) fn crash(&self) {
-        self.has_crashed.set(true);
-        self.refuse_all();
-    }
-
-    /// Breaks the connections in the backlog.
-    fn refuse_all(&self) {
-        let backlog = self.backlog.take();
-        backlog.into_iter().for_each(Stream::abort);
-    }
-
-    fn poll_accept(&self, cx: &Context<'_>) -> Poll<Stream> {
-        if self.backlog.borrow().is_empty() {
-            return Poll::Pending;
-        }
-        ready!(poll_budget(cx.waker()));
-        let stream = self.backlog.borrow_mut().pop_front();
-        stream.map_or(Poll::Pending, Poll::Ready)
-    }
-}
+use crate::util::wait_graph::ResourceKind;
 
 /// A listener on a simulated network, returned by [`Host::listen`](super::Host::listen). It
 /// corresponds to [`TcpListener`](crate::net::TcpListener).
@@ -77,13 +27,7 @@ pub struct Listener {
 
 impl Listener {
     pub(super) fn new(network: &Network, address: SocketAddr) -> io::Result<Self> {
-        let port = Rc::new(Port {
-            address,
-            backlog: RefCell::default(),
-            has_crashed: Cell::new(false),
-            notifier: Notifier::default(),
-            note: Note::default(),
-        });
+        let port = Rc::new(Port::new(address));
         if !network.add_port(&port) {
             return Err(ErrorKind::AddrInUse.into());
         }

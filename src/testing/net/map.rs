@@ -6,17 +6,11 @@ use std::rc::Weak;
 
 use super::connection::Connection;
 use super::link::Link;
-use super::listener::Port;
+use super::port::Port;
+use super::route::{HostId, Route};
 
 /// The first port that is chosen where none is given.
 const FIRST_PORT: u16 = 49152;
-
-/// The index of a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct HostId(usize);
-
-/// A direction between two hosts: from, to.
-pub(super) type Route = (HostId, HostId);
 
 #[derive(Debug)]
 struct HostEntry {

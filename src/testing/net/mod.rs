@@ -91,9 +91,12 @@ mod in_flight;
 mod link;
 mod listener;
 mod map;
+mod medium;
 mod network;
 mod notifier;
+mod port;
 mod readiness;
+mod route;
 mod stream;
 
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};

@@ -8,14 +8,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::connection::{Connection, Endpoints};
-use super::host::Host;
 use super::link::Link;
-use super::listener::Port;
-use super::map::{HostId, Map, Route};
+use super::map::Map;
+use super::medium::Medium;
 use super::notifier::Notifier;
+use super::port::Port;
+use super::route::{HostId, Route};
 use crate::runtime::{next_random, try_with};
 
-/// A simulated network of [`Host`]s. A clone is the same network.
+/// A simulated network of [`Host`](super::Host)s. A clone is the same network.
 ///
 /// The [module](super) describes what it does and does not simulate.
 ///
@@ -96,16 +97,6 @@ impl Network {
             cuts_parts: Cell::new(true),
             opened: Notifier::default(),
         }))
-    }
-
-    /// Returns the host with this name or IP address, and creates it if there is none.
-    ///
-    /// A host that is created by its name gets one of the addresses 10.0.0.1, 10.0.0.2, ….
-    #[must_use]
-    pub fn host(&self, name: impl Into<HostName>) -> Host {
-        let name = name.into().0;
-        let id = self.0.map.borrow_mut().host(&name);
-        Host::new(self.clone(), id)
     }
 
     /// Sets the link between all hosts, and discards what
@@ -192,7 +183,7 @@ impl Network {
         self.reset_those(|hosts| hosts == [a, b] || hosts == [b, a]);
     }
 
-    /// Simulates a crash of the program on a host: see [`Host::crash`].
+    /// Simulates a crash of the program on a host: see [`Host::crash`](super::Host::crash).
     ///
     /// # Panics
     /// If the network has no such host.
@@ -254,6 +245,11 @@ impl Network {
         }
     }
 
+    /// Returns the latency of one trip on a route.
+    pub(super) fn draw_trip(&self, route: Route) -> Duration {
+        self.0.draw_latency(&self.0.link(route))
+    }
+
     /// Calls `work` with the map. `work` must not run third-party code, as the map is borrowed.
     pub(super) fn with_map<R>(&self, work: impl FnOnce(&mut Map) -> R) -> R {
         work(&mut self.0.map.borrow_mut())
@@ -263,21 +259,13 @@ impl Network {
         self.0.map.borrow().address(host)
     }
 
-    pub(super) fn link(&self, route: Route) -> Link {
-        self.0.map.borrow().link(route)
-    }
-
-    pub(super) fn is_cut(&self, route: Route) -> bool {
-        self.0.map.borrow().is_cut(route)
-    }
-
     /// Polls until a route is open, and returns how often it has been cut.
     pub(super) fn poll_open(&self, route: Route, cx: &Context<'_>) -> Poll<u64> {
-        if self.is_cut(route) {
+        if self.0.is_cut(route) {
             self.0.opened.register(cx.waker());
         }
         // Cloning the waker ran third-party code, which may have opened the route.
-        if self.is_cut(route) {
+        if self.0.is_cut(route) {
             Poll::Pending
         } else {
             Poll::Ready(self.0.map.borrow().times_cut(route))
@@ -311,19 +299,23 @@ impl Network {
 
     pub(super) fn add_connection(&self, endpoints: Endpoints) -> Rc<Connection> {
         let number = self.0.map.borrow_mut().number_connection();
-        let connection = Connection::new(self.clone(), number, endpoints);
+        let connection = Connection::new(self.0.clone(), number, endpoints);
         let mut map = self.0.map.borrow_mut();
         map.connections().insert(number, Rc::downgrade(&connection));
         connection
     }
+}
 
-    pub(super) fn forget_connection(&self, number: u64) {
-        self.0.map.borrow_mut().connections().remove(&number);
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
+}
 
+impl Inner {
     /// Returns a number below `count`, chosen by the seed.
     fn choose(&self, count: usize) -> usize {
-        let Some(generator) = &self.0.generator else {
+        let Some(generator) = &self.generator else {
             return try_with(|core| core.scheduler.choose(count)).unwrap_or(0);
         };
         if count < 2 {
@@ -334,38 +326,56 @@ impl Network {
         generator.set(state);
         choice as usize
     }
+}
 
-    pub(super) fn draw_latency(&self, link: &Link) -> Duration {
+impl Medium for Inner {
+    fn link(&self, route: Route) -> Link {
+        self.map.borrow().link(route)
+    }
+
+    fn is_cut(&self, route: Route) -> bool {
+        self.map.borrow().is_cut(route)
+    }
+
+    fn draw_latency(&self, link: &Link) -> Duration {
         link.draw_latency(|count| self.choose(count))
     }
 
-    pub(super) fn draw_break(&self, route: Route) -> bool {
+    fn draw_break(&self, route: Route) -> bool {
         self.link(route).draw_break(|count| self.choose(count))
     }
 
-    /// Returns how many of `bytes` a read or write transfers: all of them in half of the cases,
-    /// else any number from 1.
-    pub(super) fn draw_part(&self, bytes: usize) -> usize {
-        if bytes < 2 || !self.0.cuts_parts.get() || self.choose(2) == 0 {
+    fn draw_part(&self, bytes: usize) -> usize {
+        if bytes < 2 || !self.cuts_parts.get() || self.choose(2) == 0 {
             return bytes;
         }
         1 + self.choose(bytes - 1)
     }
+
+    fn forget_connection(&self, number: u64) {
+        self.map.borrow_mut().connections().remove(&number);
+    }
 }
 
-impl fmt::Debug for Network {
+impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Network");
-        if let Ok(map) = self.0.map.try_borrow() {
+        if let Ok(map) = self.map.try_borrow() {
             shown.field("hosts", &map.names());
         }
         shown.finish_non_exhaustive()
     }
 }
 
-/// The name of a host. It is created from a name, an IP address or a [`Host`].
+/// The name of a host. It is created from a name, an IP address or a [`Host`](super::Host).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(String);
+
+impl HostName {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 macro_rules! named_by {
     ($($type:ty),*) => {$(
@@ -378,9 +388,3 @@ macro_rules! named_by {
 }
 
 named_by!(&str, String, &String, IpAddr, Ipv4Addr, Ipv6Addr);
-
-impl From<&Host> for HostName {
-    fn from(host: &Host) -> Self {
-        Self(host.name())
-    }
-}

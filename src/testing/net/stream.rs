@@ -10,9 +10,8 @@ use std::task::{Context, Poll};
 
 use super::connection::{Connection, Side};
 use super::end::End;
-use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::in_flight::Frame;
-use crate::net::{self, Bytes, read_by_ref, write_by_ref};
+use crate::net::{Bytes, read_by_ref, write_by_ref};
 use crate::util::wait_graph::ResourceKind;
 
 /// A connection on a simulated network, from [`Host::connect`](super::Host::connect) or
@@ -59,20 +58,6 @@ impl Stream {
 
     pub(super) fn is_reset(&self) -> bool {
         self.connection.is_reset(self.side)
-    }
-
-    /// Splits the stream into two halves that different tasks can own.
-    ///
-    /// Dropping the write half ends its direction: the peer reads the end of the stream.
-    /// [`reunite`](OwnedReadHalf::reunite) joins the halves again.
-    #[must_use = "dropping the halves closes the connection"]
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        net::split_owned(self)
-    }
-
-    /// Borrows the stream as two halves, to read and write at the same time in one task.
-    pub fn split_mut(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        net::split_borrowed(self)
     }
 
     /// Shuts down one direction or both (asyncio: `StreamWriter.write_eof` for
