@@ -1,13 +1,16 @@
 //! C1 to C10 with third-party combinators in between: `join!`, `select!`, `FuturesUnordered`.
 
-use std::future::pending;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending, poll_fn};
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::common::combinator::Combinator;
 use crate::common::handles::{cancellation_of, explicit};
 use crate::common::{Plan, Probe, turns};
 use wheelhouse::testing::Trace;
-use wheelhouse::{catch_cancel, shield, sleep, spawn, task, testing, timeout, yield_now};
+use wheelhouse::{catch_cancel, shield, sleep, spawn, task, testing, timeout, try_run, yield_now};
 
 /// Runs a test for each combinator.
 fn for_each(scene: impl AsyncFn(Combinator)) {
@@ -206,4 +209,30 @@ fn c10_several_cancels_reach_a_catch_point_in_a_third_party_combinator_as_one() 
         assert!(task.cancel_with("first") && stop.cancel_with("second") && task.cancel());
         assert_eq!(task.await.unwrap(), (explicit(Some("first")), true));
     });
+}
+
+/// Main was polled once more before it ended; a task was not.
+#[test]
+fn c4_main_whose_shield_was_dropped_between_two_polls_is_not_polled_again() {
+    let held = Rc::new(RefCell::new(Some(Box::pin(shield(pending::<()>())))));
+    let polls = Cell::new(0);
+    let outcome = try_run(async {
+        let main = task::current().cancel_handle();
+        let other = Rc::clone(&held);
+        let _detached = spawn(async move {
+            main.cancel();
+            turns(2).await;
+            drop(other.take());
+        });
+        poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            if let Some(shield) = held.borrow_mut().as_mut() {
+                assert!(shield.as_mut().poll(cx).is_pending());
+            }
+            Poll::<()>::Pending
+        })
+        .await;
+    });
+    assert!(outcome.is_err());
+    assert_eq!(polls.get(), 2, "at the beginning, and for the cancellation");
 }

@@ -73,8 +73,9 @@ impl ScopeKind {
 pub(crate) enum Ending<T> {
     /// It was ready.
     Value(T),
-    /// A cancellation has ended it. The tasks that it was awaiting have ended, too.
-    Cut(Cut),
+    /// A cancellation has ended it. The tasks that it was awaiting have ended, too. In a box, so that
+    /// an ending is as small as a value (bench `timeout_ready`).
+    Cut(Box<Cut>),
 }
 
 /// The cancellations that have ended a future.
@@ -195,7 +196,7 @@ impl<F: Future> Scoped<F> {
 
     /// Waits for the tasks that the dropped future was awaiting.
     #[cold]
-    fn poll_cutting(self: Pin<&mut Self>, waker: &Waker) -> Poll<Cut> {
+    fn poll_cutting(self: Pin<&mut Self>, waker: &Waker) -> Poll<Box<Cut>> {
         let this = self.project();
         let scope = this.scope;
         let cutting = match this.stage {
@@ -213,7 +214,7 @@ impl<F: Future> Scoped<F> {
         scope.close();
         *this.stage = Stage::Running;
         let by = arrived.unwrap_or(by);
-        Poll::Ready(Cut { by, own, outer })
+        Poll::Ready(Box::new(Cut { by, own, outer }))
     }
 
     /// Returns `true` if the future is polled, or has returned.
@@ -227,7 +228,7 @@ impl<F: Future> Scoped<F> {
         mut self: Pin<&mut Self>,
         cancelled: Cancelled,
         waker: &Waker,
-    ) -> Poll<Cut> {
+    ) -> Poll<Box<Cut>> {
         if self.scope.cancel(&cancelled) {
             return Poll::Pending;
         }
