@@ -1,4 +1,4 @@
-//! TCP, UDP and Unix sockets.
+//! TCP, UDP and Unix sockets, pipes, and the readiness of other descriptors.
 //!
 //! [`TcpListener`] accepts connections (asyncio: `asyncio.start_server`) and [`TcpStream::connect`]
 //! opens one (asyncio: `asyncio.open_connection`). Streams implement the traits of `futures::io`;
@@ -42,7 +42,10 @@
 //! | datagrams | [`UdpSocket`], [`UnixDatagram`] |
 //! | pipes, FIFOs | [`pipe`](pipe()), [`PipeReader`], [`PipeWriter`] |
 //! | a proxy between two streams | [`copy_bidirectional`] |
+//! | pipes and FIFOs | [`pipe()`], [`PipeReader`], [`PipeWriter`] |
 //! | any other descriptor | [`Registered`] |
+//! | a proxy between two streams | [`copy_bidirectional`] |
+//! | the addresses of a host name | [`lookup_host`] |
 //! | a server that also runs in tests without a network | [`Listen`], with [`testing::net`](crate::testing::net) |
 //!
 //! Each socket converts from and into the type of the same name in `std::net` or
