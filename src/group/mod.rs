@@ -1,32 +1,48 @@
-//! Task groups: [`task_group`], its [`TaskGroup`], and the children that end before it does.
+//! Task groups: tasks that may borrow, and that have all ended when the group ends.
 //!
-//! ```text
-//!             a member fails or panics, or cancel() was called,
-//!             or a cancellation comes from outside
-//!   running ───────────────────────────────────────────────────▶ ending: the others
-//!      │                                                         are cancelled once,
-//!      │ all members have ended                                  and clean up
-//!      ▼                                                              │
-//!   Ok(value)                                                         │
-//!                the panic, or the cancellation from outside, ◀───────┘
-//!                or Err(Failed), or Err(Cancelled), or Ok(value)
+//! ```
+//! use wheelhouse::{run, task_group};
 //!
-//!   dropped at any time: body and children are dropped, without clean-up
+//! run(async {
+//!     let words = ["borrowed", "by", "the", "children"];
+//!     let result = task_group(async |g| {
+//!         let lengths = words.map(|word| g.spawn(async move { Ok(word.len()) }));
+//!         let mut sum = 0;
+//!         for length in lengths {
+//!             sum += length.await.unwrap();
+//!         }
+//!         Ok::<_, std::convert::Infallible>(sum)
+//!     });
+//!     assert_eq!(result.await.unwrap(), 21);
+//! });
 //! ```
 //!
-//! The members of a group are its body and its children. The group is a `Join` node in the tree of
-//! scopes; its body is a branch, each child a task with its own root. A child differs from other
-//! tasks in one thing: the future of the group polls it, not the loop of the runtime, since a child
-//! may borrow what the group may borrow. The loop has the group polled when the turn of a child
-//! comes (`runtime/carry.rs`), so a child runs where it stands in the run queue.
-//!
-//! ```text
-//!   driver     the future of the group       child_set  the children, their turns
-//!   child      the future of a child         members    children that have not ended
-//!   abandon    a group that is dropped early limit      children that may begin
-//!   output     output types                  waker      wakers of group and body
-//!   builder    a child with a name
-//! ```
+//! [`task_group`] describes errors, cancellation and the order in which children run; [`TaskGroup`]
+//! spawns them.
+
+//             a member fails or panics, or cancel() was called,
+//             or a cancellation comes from outside
+//   running ───────────────────────────────────────────────────▶ ending: the others
+//      │                                                         are cancelled once,
+//      │ all members have ended                                  and clean up
+//      ▼                                                              │
+//   Ok(value)                                                         │
+//                the panic, or the cancellation from outside, ◀───────┘
+//                or Err(Failed), or Err(Cancelled), or Ok(value)
+//
+//   dropped at any time: body and children are dropped, without clean-up
+//
+// The members of a group are its body and its children. The group is a `Join` node in the tree of
+// scopes; its body is a branch, each child a task with its own root. A child differs from other
+// tasks in one thing: the future of the group polls it, not the loop of the runtime, since a child
+// may borrow what the group may borrow. The loop has the group polled when the turn of a child
+// comes (`runtime/carry.rs`), so a child runs where it stands in the run queue.
+//
+//   driver     the future of the group       child_set  the children, their turns
+//   child      the future of a child         members    children that have not ended
+//   abandon    a group that is dropped early limit      children that may begin
+//   output     output types                  waker      wakers of group and body
+//   builder    a child with a name
 
 mod abandon;
 mod builder;
@@ -390,8 +406,8 @@ impl<'scope, 'env, E> TaskGroup<'scope, 'env, E> {
         self.cancelled.borrow().clone()
     }
 
-    /// Records the cancellation that propagates at the end, if there is one. A child that is spawned
-    /// later is cancelled with it before its first poll.
+    /// Records the cancellation that propagates at the end, if there is one. A child that is
+    /// spawned later is cancelled with it before its first poll.
     fn set_cancelled(&self, passing: Option<&Cancelled>) {
         if let Some(cancelled) = passing {
             self.cancelled.replace(Some(cancelled.clone()));
