@@ -33,6 +33,7 @@
 //!   until the next edge or sweep.
 //! - [`waiting`](Reactor::waiting) counts the source of such a waker, too.
 
+mod interest;
 mod line;
 mod poll_io;
 mod poller;
@@ -50,8 +51,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::task::Waker;
 use std::time::Duration;
 
+pub(crate) use interest::{Interest, Side};
 pub(crate) use line::Waiters;
-pub(crate) use poll_io::{Access, Done, Side, poll_edges, poll_io};
+pub(crate) use poll_io::{Access, Done, poll_edges, poll_io};
 pub(crate) use poller::{Detacher, EventFd};
 pub(crate) use probe::{is_closed, is_ready};
 pub use readiness::Direction;
@@ -65,20 +67,6 @@ use source::Source;
 
 /// The token of the event descriptor. No key has it: a slab has no slot with the index `u32::MAX`.
 const EVENT_FD: u64 = u64::MAX;
-
-/// The relation of one task to one side of a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Interest {
-    /// The side may be ready: try the system call.
-    Ready,
-    /// Not ready, and the task's waker is in the line.
-    Parked,
-    /// Not ready, and the waker is not in the line: the caller must call [`Reactor::park`].
-    Unparked,
-    /// There is no such source.
-    Gone,
-}
 
 /// All sources of one thread.
 #[derive(Debug)]

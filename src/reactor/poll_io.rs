@@ -19,8 +19,8 @@
 use std::io::{self, ErrorKind};
 use std::task::{Poll, Waker};
 
-use super::{Direction, Interest, Reactor};
-use crate::util::slab::Key;
+use super::Reactor;
+use super::interest::{Interest, Side};
 use crate::util::wake_quietly;
 
 /// Access to the reactor, which the layer above owns.
@@ -34,13 +34,6 @@ pub(crate) trait Access {
     fn may_call(&self) -> bool {
         true
     }
-}
-
-/// One direction of one source.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Side {
-    pub(crate) key: Key,
-    pub(crate) direction: Direction,
 }
 
 /// The result of a successful call, and whether it was short, which on some descriptors proves that

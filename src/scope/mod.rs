@@ -195,6 +195,7 @@
 //! - The tree does not wait for the tasks that a dropped future was awaiting (C21). The owner that
 //!   drops the future does.
 
+mod deferred;
 mod deliver;
 mod ending;
 mod held_off;
