@@ -1,5 +1,6 @@
-//! Cancel at every step: the futures of time, of tasks and of remotes are ended at each of their suspensions, in five ways. The
-//! harness, and what it checks in each scene without being asked, is described at `testing::Steps`.
+//! Cancel at every step: the futures of time, of tasks and of remotes are ended at each of their
+//! suspensions, in five ways. The harness, and what it checks in each scene without being asked, is
+//! described at `testing::Steps`.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -47,7 +48,7 @@ impl Drop for Coin {
     }
 }
 
-/// Waits for two turns, then gives a coin.
+/// Waits for two turns, then returns a coin.
 async fn coin(living: Rc<Cell<i32>>) -> Coin {
     turns(2).await;
     Coin::new(&living)
@@ -94,7 +95,7 @@ fn yield_now_yields_once() {
     );
 }
 
-/// A limit of so long from now, be it told as a time or as a moment.
+/// A timeout, set by a duration or by a deadline.
 fn within<F: Future>(at: bool, limit: Duration, future: F) -> Timeout<F> {
     if at {
         timeout_at(time::now() + limit, future)

@@ -1,5 +1,6 @@
-//! Cancel at every step: combinators and groups are ended at each of their suspensions, in five ways. The harness, and what it
-//! checks in each scene without being asked, is described at `testing::Steps`.
+//! Cancel at every step: combinators and groups are ended at each of their suspensions, in five
+//! ways. The harness, and what it checks in each scene without being asked, is described at
+//! `testing::Steps`.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -59,7 +60,7 @@ impl World {
         self.coin()
     }
 
-    /// What `body` gives; when it is cancelled, cleans up with awaits in a shield, and resumes.
+    /// Returns the value of `body`. When cancelled, cleans up with awaits in a shield, and resumes.
     async fn passes_on<T>(self, body: impl Future<Output = T>) -> T {
         match catch_cancel(body).await {
             Ok(value) => value,
@@ -76,12 +77,14 @@ impl World {
         }
     }
 
-    /// A task that gives a coin after so many turns, and cleans up when it is cancelled before.
+    /// A task that returns a coin after a number of turns, and cleans up when it is cancelled
+    /// before.
     fn task(&self, count: usize) -> JoinHandle<Coin> {
         spawn(self.clone().passes_on(self.clone().after(count)))
     }
 
-    /// Checks that only these coins are left, and, but for a plain drop, that each clean-up that began has ended.
+    /// Checks that only these coins are left, and, but for a plain drop, that each clean-up that
+    /// began has ended.
     fn check(&self, step: &Step, coins: usize) {
         assert_eq!(self.0.coins.get(), coins, "coins");
         if !step.mode.is_drop() {
@@ -243,7 +246,8 @@ fn as_completed_returns_each_value_once_also_after_a_cut_next() {
             }
         });
         drop(cut.await);
-        // Those that the cancellation of the task ended are gone; the others go on here.
+        // The futures that the cancellation of the task ended are dropped; the others continue
+        // here.
         let begun = world.0.begun.get();
         if begun == 0 {
             while { stream.lock().await.next().await }.is_some() {

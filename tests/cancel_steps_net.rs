@@ -1,6 +1,6 @@
-//! Cancel at every step: what waits for a socket is ended at each of its suspensions, in five ways. The harness, and what it checks
-//! in each scene without being asked, is described at `testing::Steps`. Besides bytes it counts file descriptors, so only one
-//! test at a time runs.
+//! Cancel at every step: what waits for a socket is ended at each of its suspensions, in five ways.
+//! The harness, and what it checks in each scene without being asked, is described at
+//! `testing::Steps`. Besides bytes it counts file descriptors, so only one test at a time runs.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -46,7 +46,8 @@ fn steps_of(name: &'static str) -> Steps {
         .meter("descriptors", descriptors)
 }
 
-/// The two ends of a connection with small buffers, which leaves nothing behind in the system when it closes.
+/// The two ends of a connection with small buffers, which leaves nothing behind in the system when
+/// it closes.
 fn pair() -> (TcpStream, TcpStream) {
     let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let small = |socket: SockRef<'_>| {
@@ -71,7 +72,7 @@ fn pair() -> (TcpStream, TcpStream) {
 struct Progress {
     /// How much has arrived in the future under test.
     arrived: Cell<usize>,
-    /// Set when that has ended: nobody needs to be waited for.
+    /// Set when that has ended, so that nothing has to be waited for.
     over: Cell<bool>,
 }
 
@@ -186,7 +187,7 @@ fn a_peek_that_is_cut_off_takes_no_byte() {
     assert_eq!(most, 1);
 }
 
-/// Writes at every step; as many bytes as the writer was told arrive.
+/// Writes at every step. As many bytes arrive as the writes returned.
 async fn writes(step: &Step, vectored: bool) {
     let data: Rc<Vec<u8>> = Rc::new((0..30_000_u32).map(|number| number as u8).collect());
     let (client, server) = pair();

@@ -1,6 +1,7 @@
-//! Cancel at every step: signals, context variables and the clock of tests are ended at each of their suspensions, in five ways.
-//! The harness, and what it checks in each scene without being asked, is `testing::Steps`. A signal belongs to the
-//! whole process, so each of these tests has one of its own, and waits for each that it sends.
+//! Cancel at every step: signals, context variables and the clock of tests are ended at each of
+//! their suspensions, in five ways. The harness, and what it checks in each scene without being
+//! asked, is `testing::Steps`. A signal belongs to the whole process, so each of these tests has
+//! one of its own, and waits for each that it sends.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -24,7 +25,8 @@ use wheelhouse::{
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Whoever holds it may listen to signals: what the process keeps for them is changed by one thread at a time.
+/// Whoever holds it may listen to signals: what the process keeps for them is changed by one thread
+/// at a time.
 static ONE: Mutex<()> = Mutex::new(());
 
 /// Waits until no other test listens.
@@ -40,7 +42,7 @@ const MOST: u32 = 3;
 struct Signals {
     /// How many were sent.
     sent: Cell<u32>,
-    /// How many were heard.
+    /// How many were received.
     heard: Cell<u32>,
     /// Set when the future under test has ended.
     over: Cell<bool>,
@@ -51,7 +53,7 @@ fn send(signal: Sent) {
     kill_process(getpid(), signal).expect("a process may signal itself");
 }
 
-/// Sends one again and again, each time when the one before has been heard.
+/// Sends one again and again, each time after the one before was received.
 fn sends(signal: Sent, signals: &Rc<Signals>) -> JoinHandle<()> {
     let signals = Rc::clone(signals);
     spawn(async move {
@@ -70,7 +72,8 @@ fn sends(signal: Sent, signals: &Rc<Signals>) -> JoinHandle<()> {
     })
 }
 
-/// Hears of all signals that are sent; `hear` waits for one. What the future that is cut off did not hear, the next one does.
+/// Receives all signals that are sent; `hear` waits for one. The next call receives a signal that a
+/// cut future did not.
 async fn hears<W: 'static>(
     step: &Step,
     sent: Sent,
@@ -93,7 +96,8 @@ async fn hears<W: 'static>(
         hear(&world).await;
         signals.heard.set(signals.heard.get() + 1);
     }
-    // One more for whoever comes next: it also sends off the wakers of those who left, of which the line keeps a few.
+    // One more signal for the next future. It also removes the abandoned wakers, of which the line
+    // keeps a few.
     send(sent);
     hear(&world).await;
 }

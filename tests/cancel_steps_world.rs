@@ -1,5 +1,6 @@
-//! What waits for the world outside is ended at each of its suspensions, in five ways: datagrams, Unix sockets, threads, files,
-//! programs. The harness is `testing::Steps`; here nothing may be lost, said twice, or left open.
+//! What waits for the world outside is ended at each of its suspensions, in five ways: datagrams,
+//! Unix sockets, threads, files, programs. The harness is `testing::Steps`; here nothing may be
+//! lost, said twice, or left open.
 
 #[path = "common/installed.rs"]
 mod installed;
@@ -28,14 +29,15 @@ use wheelhouse::{JoinHandle, spawn, to_thread, yield_now};
 /// Any free port.
 const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
-/// A path that nobody else has.
+/// A unique path.
 fn path() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     std::env::temp_dir().join(format!("wh-steps-{}-{number}", std::process::id()))
 }
 
-/// Lets the loop look at the sockets several times, so that who waits for one sleeps by then.
+/// Lets the event loop check the sockets several times, so that all tasks that wait for one are
+/// parked.
 async fn some_turns() {
     for _ in 0..130 {
         yield_now().await;
@@ -77,7 +79,8 @@ impl Numbers {
     }
 }
 
-/// Receives the numbers below `COUNT`, one datagram each, with a cut; what the cut receiver did not get, the scene does.
+/// Receives the numbers below `COUNT`, one datagram each, with a cut; what the cut receiver did not
+/// get, the scene does.
 async fn receives<R, F>(step: &Step, receive: R)
 where
     R: Fn() -> F + Clone + 'static,
@@ -193,7 +196,8 @@ fn a_unix_datagram_that_a_cut_receiver_did_not_get_is_there_for_the_next() {
     }
 }
 
-/// Sends numbers into a queue that is drained slowly, with a cut; what arrives is what was said to be sent.
+/// Sends numbers into a queue that is drained slowly, with a cut; what arrives is what was said to
+/// be sent.
 async fn sends<S, F>(step: &Step, there: Rc<UnixDatagram>, send: S)
 where
     S: Fn(u8) -> F + 'static,
@@ -414,7 +418,8 @@ fn a_cut_run_of_a_program_leaves_nothing_that_others_wait_for() {
 
 #[test]
 fn a_cut_use_of_a_file_has_done_a_part_of_it_in_order() {
-    // A call that had begun may make a file after its test looked: so they are in a folder, which goes at the end.
+    // A call that had begun may make a file after its test looked: so they are in a folder, which
+    // goes at the end.
     let folder = path();
     std::fs::create_dir(&folder).unwrap();
     let file = || folder.join(path().file_name().unwrap());
@@ -441,7 +446,8 @@ fn a_cut_use_of_a_file_has_done_a_part_of_it_in_order() {
             fs::write(&here, "new").await
         })
         .await;
-        // A call that had begun is made to its end, so what is there may still change: to the next state, and to no other.
+        // A call that had begun is made to its end, so what is there may still change: to the next
+        // state, and to no other.
         let states: [&[u8]; 6] = [b"", b"abc", b"abcdef", b"abcde", b"new", b"ne"];
         if let Ok(bytes) = fs::read(&path).await {
             assert!(

@@ -1,4 +1,4 @@
-//! Programs that must not compile: what the types forbid, and what they say to whoever tries.
+//! Programs that must not compile, and the messages of the compiler.
 //!
 //! The messages are those of the toolchain that the gate runs on. After a change of it,
 //! `TRYBUILD=overwrite cargo test --test compile_fail` writes them anew; read what changed.
@@ -10,7 +10,8 @@ fn unsound_and_wrong_programs_do_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
 }
 
-/// Implemented once for what is not `Send`, and twice for what is: then nobody can tell which `Which` is meant.
+/// Implemented once for types that are not `Send`, and twice for types that are: then the type of
+/// `Which` is ambiguous.
 trait StaysOnItsThread<Which> {}
 impl<T> StaysOnItsThread<()> for T {}
 impl<T: Send> StaysOnItsThread<u8> for T {}

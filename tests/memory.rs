@@ -1,7 +1,8 @@
-//! Memory: what a task costs, what is left while a runtime lives, and what is left when it has gone.
+//! Memory: what a task costs, what is left while a runtime lives, and what is left when it has
+//! gone.
 //!
-//! The allocator of this binary counts by thread, and the scenes run one after the other in a single test, so that
-//! nobody else's allocations show.
+//! The allocator of this binary counts by thread, and the scenes run one after the other in a
+//! single test, so that nobody else's allocations show.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -40,7 +41,8 @@ fn note(bytes: isize) {
     }
 }
 
-// SAFETY: it passes everything on to the system's allocator; the counters have no destructor and do not allocate.
+// SAFETY: it passes everything on to the system's allocator; the counters have no destructor and do
+// not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note(layout.size().cast_signed());
@@ -55,7 +57,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How many bytes more are in use after `scene` than before, when what is made once and kept has been made.
+/// How many bytes more are in use after `scene` than before, when what is made once and kept has
+/// been made.
 fn left_by(scene: impl Fn()) -> isize {
     scene();
     scene();
@@ -64,7 +67,8 @@ fn left_by(scene: impl Fn()) -> isize {
     BYTES.get() - before
 }
 
-/// How many bytes more a runtime uses when `round` has been run four hundred times than after two hundred.
+/// How many bytes more a runtime uses when `round` has been run four hundred times than after two
+/// hundred.
 fn grown_by(round: impl AsyncFn()) -> isize {
     run(async {
         for _ in 0..200 {
@@ -167,7 +171,8 @@ fn survivors() {
     drop((kept, stop));
 }
 
-/// A foreign waker in a timer holds the handle of a task: both go with the runtime, the handle inside of its end.
+/// A third-party waker in a timer holds the handle of a task. Both are dropped with the runtime,
+/// the handle during its end.
 fn a_handle_that_goes_with_the_timers() {
     let runtime = Runtime::new().unwrap();
     let sleep = runtime.block_on(async {
@@ -226,14 +231,15 @@ fn mains_of_all_kinds() {
     assert!(outcome.map(|never| -> () { never }).is_err());
 }
 
-/// A child that is large, and gives way once.
+/// A large child, which yields once.
 async fn large_child() {
     let block = black_box([7_u8; 4096]);
     yield_now().await;
     black_box(block);
 }
 
-/// Bytes that large children, ended in every way, leave in a group that lives on and spawns no further one.
+/// Bytes that large children, ended in every way, leave in a group that lives on and spawns no
+/// further one.
 fn left_by_ended_children() -> isize {
     run(async {
         let mut left = 0;
@@ -322,7 +328,8 @@ fn memory_comes_back_and_a_task_is_one_allocation() {
 
     let runtime = Runtime::new().unwrap();
     let (bytes, allocations) = cost_of_a_task(&runtime, 100_000);
-    // The table and the queue grow by doubling: a handful of allocations, and up to twice the room they need.
+    // The table and the queue grow by doubling: a handful of allocations, and up to twice the room
+    // they need.
     assert!(allocations < 1.001, "{allocations} allocations a task");
     assert!(bytes < 180.0, "{bytes} bytes a task");
 }

@@ -42,7 +42,7 @@ fn manifest(readme: &str) -> String {
     )
 }
 
-/// A port on which nobody listens now.
+/// A port on which no socket listens now.
 fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it is bound").to_string()
@@ -83,7 +83,7 @@ impl Drop for Running {
     }
 }
 
-/// Connects as soon as somebody listens.
+/// Connects as soon as a socket listens.
 fn connect(address: &str) -> TcpStream {
     let start = Instant::now();
     loop {

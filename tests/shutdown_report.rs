@@ -19,7 +19,7 @@ use wheelhouse::{Runtime, catch_cancel, finally, sleep, spawn, task, to_thread, 
 /// Says to a process of this test what it is.
 const ROLE: &str = "WHEELHOUSE_TEST_STUBBORN";
 
-/// This test's binary again, told to run `test` only.
+/// The binary of this test, which runs only `test`.
 fn again(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]);
@@ -44,7 +44,7 @@ fn says(report: &str, words: &[&str]) {
     }
 }
 
-/// A runtime that waits for nobody for long.
+/// A runtime with a short shutdown timeout.
 ///
 /// Wall time: the patience of a real runtime, as short as can be.
 fn impatient() -> Runtime {
@@ -52,7 +52,7 @@ fn impatient() -> Runtime {
     Runtime::builder().shutdown_timeout(limit).build().unwrap()
 }
 
-/// A function that never returns, and what hears that it has begun.
+/// A function that never returns, and a receiver that is notified of its start.
 fn stuck() -> (impl FnOnce() + Send + 'static, Receiver<()>) {
     let (begin, begun) = channel();
     let function = move || {
@@ -115,7 +115,8 @@ fn a_function_on_another_thread_that_does_not_return_is_named() {
     says(&report_of(again(test)), &words);
 }
 
-/// The report was written with `eprintln!`, which panics where nobody reads: out of `Runtime::drop`.
+/// The report was written with `eprintln!`, which panics if the stream is closed: out of
+/// `Runtime::drop`.
 #[test]
 fn a_report_to_a_closed_stream_is_no_panic() {
     if env::var_os(ROLE).is_some() {
@@ -127,8 +128,8 @@ fn a_report_to_a_closed_stream_is_no_panic() {
     assert!(command.stderr(writer).status().unwrap().success());
 }
 
-/// It waited in the pool behind a function that held up everything, long after nobody wanted it any more, and was named as one that
-/// runs on.
+/// It waited in the pool behind a function that held up everything, long after nobody wanted it any
+/// more, and was named as one that runs on.
 ///
 /// Wall time: the patience of a real runtime, as short as can be.
 #[test]
@@ -160,7 +161,7 @@ fn a_file_whose_opening_does_not_return_is_named_with_the_place_where_it_was_ask
     const PIPE: &str = "WHEELHOUSE_TEST_PIPE";
     if let Some(path) = env::var_os(PIPE) {
         return impatient().block_on(async {
-            // A named pipe that nobody opens at its other end.
+            // A named pipe whose other end is never opened.
             spawn(wheelhouse::fs::File::open(path)).detach();
             // Nobody can see from outside whether a thread has begun.
             sleep(Duration::from_millis(100)).await;
@@ -208,8 +209,8 @@ async fn clean_up() {
     stdin().read(&mut [0; 8]).await.map(drop).unwrap();
 }
 
-/// Runs a process of `test` until it has said something, and then to its end, when its standard input ends. Returns the first
-/// two lines.
+/// Runs a process of `test` until it has said something, and then to its end, when its standard
+/// input ends. Returns the first two lines.
 #[track_caller]
 fn first_words(test: &str, begin: impl FnOnce(&Child, &mut dyn Iterator<Item = String>)) -> String {
     let mut command = again(test);
@@ -226,7 +227,7 @@ fn first_words(test: &str, begin: impl FnOnce(&Child, &mut dyn Iterator<Item = S
     report.concat()
 }
 
-/// It waited in silence for ever.
+/// It waited without a message, and without end.
 ///
 /// Wall time: the five seconds after which a real runtime says for whom it waits.
 #[test]

@@ -1,5 +1,5 @@
-//! The harness that cancels at every step, tried on futures with a planted fault, and on some without. It is described at
-//! `testing::Steps`.
+//! The harness that cancels at every step, tried on futures with a planted fault, and on some
+//! without. It is described at `testing::Steps`.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
@@ -18,7 +18,8 @@ use wheelhouse::{sleep, spawn, yield_now};
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Takes two items from a queue, gives way, and puts them down: it loses them when it is dropped in between.
+/// Takes two items from a queue, yields, and stores them. It loses them if it is dropped in
+/// between.
 async fn carries(from: Rc<RefCell<VecDeque<u32>>>, to: Rc<RefCell<Vec<u32>>>) {
     yield_now().await;
     while let Some(item) = { from.borrow_mut().pop_front() } {

@@ -17,7 +17,7 @@ const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// Waits for ever; when cancelled, cleans up for `takes`, notes why, and resumes.
+/// Never ends. When cancelled, cleans up for `takes`, notes the reason, and resumes.
 async fn cleans_up(trace: &Trace, name: &'static str, takes: Duration) {
     let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
     sleep(takes).await;

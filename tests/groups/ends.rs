@@ -1,4 +1,5 @@
-//! Groups and the waits of cancelled tasks at hard ends: what a review found wrong, each with what went wrong.
+//! Groups and the waits of cancelled tasks at hard ends: what a review found wrong, each with what
+//! went wrong.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -43,13 +44,13 @@ async fn poll_some<F: Future>(mut future: Pin<&mut F>, polls: usize) {
     }
 }
 
-/// Polls a future once with a foreign waker; it must not end.
-fn poll_foreign<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) {
+/// Polls a future once with this waker. It must not end.
+fn poll_pending<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) {
     let polled = future.poll(&mut Context::from_waker(waker));
     assert!(polled.is_pending());
 }
 
-/// Never ends; when it is cancelled, goes on for so many turns.
+/// Never ends by itself. When cancelled, continues for a number of turns.
 async fn swallows(turns_left: usize) {
     drop(catch_cancel(pending::<()>()).await);
     turns(turns_left).await;
@@ -61,7 +62,8 @@ async fn holds_out() {
     pending().await
 }
 
-/// The end of a runtime ended lingering children without a word to their group, which waited for them in its destructor.
+/// The end of a runtime ended lingering children without a word to their group, which waited for
+/// them in its destructor.
 #[test]
 fn a_group_does_not_wait_for_children_that_the_end_took() {
     let runtime = Runtime::new().unwrap();
@@ -78,7 +80,8 @@ fn a_group_does_not_wait_for_children_that_the_end_took() {
     drop(group);
 }
 
-/// The destructor of a child drove the runtime, by which a sibling ended that the group was about to drop: it panicked.
+/// The destructor of a child drove the runtime, by which a sibling ended that the group was about
+/// to drop: it panicked.
 #[test]
 fn a_destructor_that_drives_the_runtime_may_end_a_sibling() {
     let runtime = Rc::new(Runtime::new().unwrap());
@@ -119,7 +122,8 @@ fn spawns_and_panics<'scope>(
     silent_panic("no future")
 }
 
-/// The children of a body that panics before it gives a future were never dropped, and their handles never ready.
+/// The children of a body that panics before it returns a future were never dropped, and their
+/// handles never ready.
 #[test]
 fn children_of_a_body_that_panics_at_once_are_dropped() {
     testing::run(async {
@@ -196,7 +200,8 @@ fn c21_a_wait_that_is_dropped_elsewhere_leaves_the_record_there_alone() {
     });
 }
 
-/// The shutdown waited for a task that waited for a child of a leaked group, which nobody would ever poll.
+/// The shutdown waited for a task that waited for a child of a leaked group, which was never
+/// polled.
 #[test]
 fn the_end_does_not_wait_for_the_children_of_a_leaked_group() {
     let waits = run(async {
@@ -216,7 +221,8 @@ fn the_end_does_not_wait_for_the_children_of_a_leaked_group() {
     assert_shut_down(waits);
 }
 
-/// A foreign waker that panicked when it was cloned, at the wake of a child, ended the loop.
+/// A third-party waker that panicked when it was cloned, at the wake of a child, ended the event
+/// loop.
 #[test]
 fn a_waker_that_cannot_be_cloned_does_not_end_the_loop() {
     static FUSE: AtomicUsize = AtomicUsize::new(0);
@@ -226,9 +232,9 @@ fn a_waker_that_cannot_be_cloned_does_not_end_the_loop() {
         let mut group = Box::pin(task_group(async |g| {
             drop(g.spawn(async { drop(probe.await) }))
         }));
-        poll_foreign(group.as_mut(), &waker);
+        poll_pending(group.as_mut(), &waker);
         turns(1).await;
-        poll_foreign(group.as_mut(), &waker);
+        poll_pending(group.as_mut(), &waker);
         assert_eq!(counts.all().0, 1);
         let child = counts.waker().unwrap();
         spawn(async move {
@@ -239,12 +245,13 @@ fn a_waker_that_cannot_be_cloned_does_not_end_the_loop() {
         .unwrap();
         turns(2).await;
         FUSE.store(0, Ordering::SeqCst);
-        poll_foreign(group.as_mut(), &waker);
+        poll_pending(group.as_mut(), &waker);
         assert_eq!(counts.all().0, 2);
     });
 }
 
-/// A group that was dropped by a panic, and with it a foreign waker that panics too: the process was aborted.
+/// A group was dropped by a panic, and with it a third-party waker that panics, too: the process
+/// was aborted.
 #[test]
 fn a_waker_that_cannot_be_dropped_does_not_abort_an_unwinding_group() {
     static FUSE: AtomicUsize = AtomicUsize::new(0);
@@ -258,9 +265,9 @@ fn a_waker_that_cannot_be_dropped_does_not_abort_an_unwinding_group() {
                 drop(g.spawn(async { drop(child.await) }));
                 drop(catch_cancel(pending::<()>()).await);
             }));
-            poll_foreign(group.as_mut(), &waker);
+            poll_pending(group.as_mut(), &waker);
             turns(1).await;
-            poll_foreign(group.as_mut(), &waker);
+            poll_pending(group.as_mut(), &waker);
             std::mem::forget(waker);
             FUSE.store(DROP, Ordering::SeqCst);
             silent_panic("on purpose")
@@ -285,7 +292,7 @@ fn a_waker_that_cannot_be_dropped_does_not_abort_an_unwinding_wait() {
         for mut wait in waits {
             FUSE.store(0, Ordering::SeqCst);
             let waker = fused_waker(&FUSE);
-            poll_foreign(wait.as_mut(), &waker);
+            poll_pending(wait.as_mut(), &waker);
             std::mem::forget(waker);
             FUSE.store(DROP, Ordering::SeqCst);
             let text = panic_text(move || {
@@ -297,8 +304,8 @@ fn a_waker_that_cannot_be_dropped_does_not_abort_an_unwinding_wait() {
     });
 }
 
-/// A timeout's future panicked behind a catch point that it had just opened, and the waker could not be cloned: the process
-/// was aborted.
+/// A timeout's future panicked behind a catch point that it had just opened, and the waker could
+/// not be cloned: the process was aborted.
 #[test]
 fn a_waker_that_cannot_be_cloned_does_not_abort_an_unwinding_timeout() {
     static FUSE: AtomicUsize = AtomicUsize::new(0);
@@ -313,13 +320,14 @@ fn a_waker_that_cannot_be_cloned_does_not_abort_an_unwinding_timeout() {
                 silent_panic("on purpose")
             }),
         ));
-        let text = panic_text(|| poll_foreign(inside.as_mut(), &waker));
+        let text = panic_text(|| poll_pending(inside.as_mut(), &waker));
         FUSE.store(0, Ordering::SeqCst);
         assert_eq!(text, "on purpose");
     });
 }
 
-/// A group that was polled where there is no task had no place in the tree, and its catching children were never told.
+/// A group that was polled outside a task had no node in the tree, and its catch points never got
+/// the cancellation.
 #[test]
 fn a_group_that_is_polled_outside_of_a_task_tells_its_children() {
     thread_local! {
@@ -341,7 +349,7 @@ fn a_group_that_is_polled_outside_of_a_task_tells_its_children() {
         for _ in 0..4 {
             let called = remote.call(|| {
                 let mut group = GROUP.take().expect("it waits there");
-                poll_foreign(group.as_mut(), Waker::noop());
+                poll_pending(group.as_mut(), Waker::noop());
                 GROUP.set(Some(group));
             });
             called.await.unwrap();
@@ -353,7 +361,8 @@ fn a_group_that_is_polled_outside_of_a_task_tells_its_children() {
     assert!(told.get());
 }
 
-/// A group was polled by another task with the same foreign waker, and the record of waits took it for the first one's.
+/// A group was polled by another task with the same third-party waker, and the record of waits
+/// mistook it for the first one.
 #[test]
 fn c21_a_group_that_is_carried_to_another_task_closes_no_cycle() {
     testing::run(async {
@@ -382,7 +391,7 @@ fn c21_a_group_that_is_carried_to_another_task_closes_no_cycle() {
     });
 }
 
-/// A report such as `anyhow` prints: the error, and what it gives as its causes.
+/// A report like that of `anyhow`: the error and its causes.
 fn chain(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect()

@@ -1,7 +1,8 @@
 //! Children that borrow, under every hard use of their group's future that safe code can think of.
 //!
-//! What is checked here is memory: these tests are to be run under AddressSanitizer and valgrind, which see a child that is
-//! polled or dropped after what it borrows has gone. The assertions see the rest: a child that is lost, or dropped twice.
+//! What is checked here is memory: these tests are to be run under AddressSanitizer and valgrind,
+//! which see a child that is polled or dropped after what it borrows has gone. The assertions see
+//! the rest: a child that is lost, or dropped twice.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
@@ -53,7 +54,8 @@ impl Drop for Guard<'_> {
     }
 }
 
-/// A child that borrows, and never ends by itself: it looks at what it borrows at each of its polls.
+/// A child that borrows, and never ends by itself: it looks at what it borrows at each of its
+/// polls.
 async fn looks(lent: &Lent) {
     let guard = lent.guard();
     poll_fn(|_| {
@@ -72,8 +74,8 @@ async fn looks_and_cleans_up(lent: &Lent) {
     cancelled.resume().await
 }
 
-/// A group whose members all borrow and never end: plain children, one that cleans up, one behind a nested group in a gather,
-/// and the body itself.
+/// A group whose members all borrow and never end: plain children, one that cleans up, one behind a
+/// nested group in a gather, and the body itself.
 async fn crowd(lent: &Lent) {
     let outcome = task_group(async |g| {
         drop(g.spawn(looks(lent)));
@@ -101,7 +103,7 @@ const CROWD: i32 = 6;
 enum Place {
     /// In the task that polled it.
     Task,
-    /// While no runtime runs; afterwards the runtime goes on, or ends.
+    /// While no runtime runs. Afterwards the runtime continues, or ends.
     Between,
     /// Inside another runtime.
     Elsewhere,

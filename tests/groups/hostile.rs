@@ -1,8 +1,8 @@
-//! Random programs of groups among code that does what no sensible code would: wakers and destructors that poll, drop, leak,
-//! cancel and wake whatever they can reach.
+//! Random programs of groups among code that does what no sensible code would: wakers and
+//! destructors that poll, drop, leak, cancel and wake whatever they can reach.
 //!
-//! Children borrow from the heap, so that AddressSanitizer sees one that is touched after its group. On virtual time a wake
-//! that is lost is a deadlock, which is reported.
+//! Children borrow from the heap, so that AddressSanitizer sees one that is touched after its
+//! group. On virtual time a wake that is lost is a deadlock, which is reported.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -148,7 +148,7 @@ fn with_acting_wakers<'a>(world: &Rc<World>, mut inner: Boxed<'a>) -> Boxed<'a> 
         });
         let polled = inner.as_mut().poll(&mut Context::from_waker(&waker));
         if forwards && polled.is_pending() {
-            // This waker wakes nobody, so the task comes back by itself.
+            // This waker wakes no task, so the task yields.
             cx.waker().wake_by_ref();
         }
         polled
@@ -165,7 +165,8 @@ impl Wake for Flag {
     }
 }
 
-/// Runs two futures and polls each only when it was woken, as `FuturesUnordered` does; but that leaks members when one panics.
+/// Runs two futures and polls each only when it was woken, as `FuturesUnordered` does; but that
+/// leaks members when one panics.
 fn both_when_woken<'a>(futures: [Boxed<'a>; 2]) -> Boxed<'a> {
     let mut members = futures.map(|future| (Some(future), None::<Arc<Flag>>));
     Box::pin(poll_fn(move |cx| {
@@ -327,7 +328,8 @@ fn leaf<'a>(world: &Rc<World>, ops: Option<Ops<'a>>) -> Boxed<'a> {
     })
 }
 
-/// Checks that a panic is one of the program: its own, or that of a future that was polled where it must not be.
+/// Checks that a panic is one of the program: its own, or that of a future that was polled where it
+/// must not be.
 fn assert_expected(seed: u64, text: &str) {
     let expected = [
         HOSTILE,
@@ -389,8 +391,9 @@ fn random_programs_of_hostile_members_end_and_touch_nothing_that_has_gone() {
     }
 }
 
-/// The turn of a child looks at the owner of its group after it has called the wakers on the way. Where one of these had ended
-/// the owner, that look allocated state for it that nothing freed: the leak check of AddressSanitizer sees it.
+/// The turn of a child looks at the owner of its group after it has called the wakers on the way.
+/// Where one of these had ended the owner, that look allocated state for it that nothing freed: the
+/// leak check of AddressSanitizer sees it.
 #[test]
 fn a_waker_on_the_way_to_a_child_may_drop_the_group_of_the_owner() {
     testing::run(async {
@@ -434,9 +437,9 @@ fn a_waker_on_the_way_to_a_child_may_drop_the_group_of_the_owner() {
     });
 }
 
-/// The turn of a child marks the code between its group and the owner by the wakers there, and ignores their wakes of the
-/// owner, which is polled anyhow. It ignored a cancellation, too, which then never came: nothing woke the owner, and a
-/// second `cancel` joined the first.
+/// The turn of a child marks the code between its group and the owner by the wakers there, and
+/// ignores their wakes of the owner, which is polled anyhow. It ignored a cancellation, too, which
+/// then never came: nothing woke the owner, and a second `cancel` joined the first.
 #[test]
 fn a_waker_on_the_way_to_a_child_may_cancel_the_owner_of_the_group() {
     testing::run(async {

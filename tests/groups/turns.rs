@@ -1,7 +1,8 @@
 //! The turns of children: each at its own place in the run queue, as a plain task's.
 //!
-//! Children were once polled whenever their group was, behind its body, while the batch lasted: they came late, out of order,
-//! and, where the group's poll was the last of a batch each time, never.
+//! Children were once polled whenever their group was, behind its body, while the batch lasted:
+//! they came late, out of order, and, where the group's poll was the last of a batch each time,
+//! never.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
@@ -48,7 +49,8 @@ fn groups_nested_through_children_come_to_their_end_at_any_depth() {
     }
 }
 
-/// The mean number of steps of `others` plain tasks, and that of a child at `depth`, beside each other.
+/// The mean number of steps of `others` plain tasks, and that of a child at `depth`, beside each
+/// other.
 fn steps(others: u32, depth: usize) -> (u32, u32) {
     testing::run(async move {
         let (plain, child) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
@@ -141,7 +143,8 @@ fn children_and_plain_tasks_take_turns_in_the_order_of_their_spawning() {
     trace.expect(one.into_iter().cycle().take(18));
 }
 
-/// The order in which plain tasks and children of groups, nested in each other in several ways, take their turns.
+/// The order in which plain tasks and children of groups, nested in each other in several ways,
+/// take their turns.
 #[test]
 fn children_at_any_depth_take_turns_in_the_order_of_their_wakes() {
     let trace = Trace::new();
@@ -294,7 +297,7 @@ fn explore_finds_every_order_of_children_and_body() {
     assert_eq!(found.borrow().len(), 6, "{:?}", found.borrow());
 }
 
-/// Puts a future into a place inside of which foreign code polls it only when it wakes what that gave out.
+/// Wraps a future in third-party code that polls it only when the waker of that code is woken.
 async fn in_a_set<F: Future<Output = ()>>(future: F) {
     let mut set: FuturesUnordered<_> = [future].into_iter().collect();
     while set.next().await.is_some() {}
@@ -424,7 +427,7 @@ fn a_child_is_cancelled_at_its_own_turn() {
 
 #[test]
 fn at_most_one_batch_of_turns_of_children_is_taken_between_two_looks_at_the_timers() {
-    // Wall time: the virtual clock stands still while somebody is ready.
+    // Wall time: virtual time stands still while a task is ready.
     run(async {
         let (steps, seen) = (Cell::new(0), Cell::new(0));
         let outcome = task_group(async |g| {

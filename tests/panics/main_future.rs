@@ -1,4 +1,5 @@
-//! Panics of the main future, and what a main future leaves behind: the tasks and the runtime are unharmed.
+//! Panics of the main future, and what a main future leaves behind: the tasks and the runtime are
+//! unharmed.
 
 use std::future::{pending, poll_fn, ready};
 use std::pin::pin;
@@ -15,7 +16,8 @@ use wheelhouse::{
     yield_now,
 };
 
-/// Spawns a task that notes its clean-up, which awaits. Wall time: it is the end of `run` and of `block_on` that is tested.
+/// Spawns a task that notes its clean-up, which awaits. Wall time: it is the end of `run` and of
+/// `block_on` that is tested.
 async fn spawn_one_that_cleans_up(trace: &Trace) {
     let trace = trace.clone();
     drop(spawn(async move {
@@ -29,7 +31,7 @@ async fn spawn_one_that_cleans_up(trace: &Trace) {
 /// What the trace shows of that task when the runtime has ended in order.
 const CLEAN: &str = "clean-up: the runtime is shutting down";
 
-/// A cancellation, as the handle of a task gives it.
+/// A cancellation, from the handle of a task.
 async fn a_cancellation() -> Cancelled {
     match spawn(pending::<()>()).cancel_and_wait().await {
         Err(JoinError::Cancelled(cancelled)) => cancelled,
@@ -197,7 +199,8 @@ fn assert_another_task_is_unharmed(runtime: &Runtime) {
     runtime.block_on(task).unwrap();
 }
 
-/// A main that was cancelled while it awaited a task that cleans up, and whose destructor woke it, was started a second time.
+/// A main that was cancelled while it awaited a task that cleans up, and whose destructor woke it,
+/// was started a second time.
 #[test]
 fn a_main_that_is_woken_by_its_own_destructor_waits_for_the_task_that_it_was_awaiting() {
     let trace = Trace::new();

@@ -1,5 +1,5 @@
-//! Panics wherever somebody else's code runs: futures, destructors, outputs, wakers, payloads, main. Each stays with
-//! whom it concerns, and the other tasks are unharmed.
+//! Panics wherever somebody else's code runs: futures, destructors, outputs, wakers, payloads,
+//! main. Each stays with whom it concerns, and the other tasks are unharmed.
 
 use std::future::{pending, poll_fn};
 use std::mem::forget;
@@ -31,8 +31,8 @@ fn beside_a_bystander(main: impl AsyncFnOnce()) {
     });
 }
 
-/// A payload whose destructor panics, with a payload whose destructor panics. Neither has a size, so that nothing is
-/// lost when the runtime forgets the second.
+/// A payload whose destructor panics, with a payload whose destructor panics. Neither has a size,
+/// so that nothing is lost when the runtime forgets the second.
 struct DeepBomb;
 
 /// The second.
@@ -242,7 +242,7 @@ fn a_panic_of_a_catch_points_waker_affects_no_task() {
         let task = spawn(async {
             let mut point = pin!(catch_cancel(pending::<()>()));
             assert!(poll_with(&mut point, &bomb_waker(WAKE)).is_pending());
-            // Ready when the cancellation comes, so that nobody needs the wake that panics.
+            // Ready when the cancellation comes, so that the wake that panics is not needed.
             turns(1).await;
             point.await.is_err()
         });

@@ -1,5 +1,5 @@
-//! The hard ends of a runtime: during a panic, inside another runtime, with its thread; destructors that come back in;
-//! tasks that hold on to each other.
+//! The hard ends of a runtime: during a panic, inside another runtime, with its thread; destructors
+//! that come back in; tasks that hold on to each other.
 
 use std::cell::RefCell;
 use std::future::{pending, ready};
@@ -185,7 +185,8 @@ fn a_runtime_may_live_in_a_thread_local_and_end_with_its_thread() {
     assert_eq!(counts.all(), (1, 1, 0));
 }
 
-/// Sleeps for ever with a waker that, when it is dropped, does the same again `more` times, and panics in the end.
+/// Sleeps without end, with a waker that does the same `more` times when it is dropped, and then
+/// panics.
 fn sleeps_again_when_dropped(more: u32) {
     let again = OnDrop::new(move || match more {
         0 => silent_panic("the last waker"),
@@ -196,7 +197,8 @@ fn sleeps_again_when_dropped(more: u32) {
     std::mem::forget(sleep);
 }
 
-/// What a waker's destructor left in a timer was dropped with the runtime's memory, and its panic came out.
+/// What a waker's destructor left in a timer was dropped with the runtime's memory, and its panic
+/// came out.
 #[test]
 fn a_timer_set_by_the_destructor_of_another_timers_waker_is_dropped_in_order() {
     for more in [0, 1, 5, 12] {

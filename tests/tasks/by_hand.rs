@@ -1,4 +1,5 @@
-//! Futures that foreign code polls by hand, at moments and in places that no combinator would choose.
+//! Futures that third-party code polls by hand, at times and in places that no combinator would
+//! choose.
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
@@ -20,7 +21,7 @@ use crate::common::{CountingWaker, OnDrop, panic_text, poll_with, turns};
 /// A future of any type.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// A place for a future that foreign code polls.
+/// Holds a future that third-party code polls.
 type Place = Rc<RefCell<Option<BoxFuture<()>>>>;
 
 /// Polls once what is in a place, which is empty meanwhile.
@@ -65,8 +66,9 @@ impl Around {
     }
 }
 
-/// A destructor inside of a future polls by hand the future around that. In the tree of scopes each was then inside of the
-/// other, and release builds followed that circle for ever; debug builds panicked.
+/// A destructor inside of a future polls by hand the future around that. In the tree of scopes each
+/// was then inside of the other, and release builds followed that circle without end; debug builds
+/// panicked.
 #[test]
 fn a_destructor_may_poll_the_future_that_its_own_was_polled_in() {
     use Around::{Catch, Gather, Group, Shield, Timeout};
@@ -105,7 +107,8 @@ fn a_destructor_may_poll_the_future_that_its_own_was_polled_in() {
     }
 }
 
-/// A group that foreign code polls, and the handle of its only child, which ends when that is polled next.
+/// A group that third-party code polls, and the handle of its only child, which ends in its next
+/// poll.
 fn polled_group() -> (Place, Rc<RefCell<Option<JoinHandle<()>>>>) {
     let (group, handle) = <(Place, Rc<RefCell<Option<_>>>)>::default();
     let slot = handle.clone();
@@ -119,8 +122,8 @@ fn polled_group() -> (Place, Rc<RefCell<Option<JoinHandle<()>>>>) {
     (group, handle)
 }
 
-/// The clone of a joiner's waker ended the task. The handle then left the waker with a task that wakes nobody any more: whoever
-/// awaited it waited for ever, and the cell was freed with the waker in it.
+/// The clone of a joiner's waker ended the task. The handle then stored the waker in a task that
+/// never wakes it: the joiner waited without end, and the cell was freed with the waker in it.
 #[test]
 fn a_waker_whose_clone_ends_the_task_that_is_awaited_is_no_reason_to_wait() {
     run(async {
@@ -157,7 +160,8 @@ fn a_waker_that_replaces_one_whose_drop_ends_the_task_is_woken() {
     });
 }
 
-/// The destructor of the joiner's waker ended the task while its handle was being dropped, which then went on with the cell.
+/// The destructor of the joiner's waker ended the task while its handle was being dropped, which
+/// then went on with the cell.
 #[test]
 fn a_waker_whose_drop_ends_the_task_may_go_with_its_handle() {
     for awaited in [false, true] {
@@ -183,8 +187,8 @@ fn a_waker_whose_drop_ends_the_task_may_go_with_its_handle() {
     }
 }
 
-/// A group cloned its owner's waker while its own state was borrowed: a clone that dropped the group was caught as a panic,
-/// and the wake was lost; one that polled it aborted.
+/// A group cloned its owner's waker while its own state was borrowed: a clone that dropped the
+/// group was caught as a panic, and the wake was lost; one that polled it aborted.
 #[test]
 fn the_waker_of_a_group_may_drop_the_group_and_spawn_and_cancel() {
     for call in Call::ALL {
@@ -249,8 +253,9 @@ impl Future for Third {
     }
 }
 
-/// A combinator took the panic of its parent's waker for one of the child that it had polled last: it dropped an innocent
-/// one, or counted one that had ended a second time, and then waited for ever.
+/// A combinator took the panic of its parent's waker for one of the child that it had polled last:
+/// it dropped an innocent one, or counted one that had ended a second time, and then waited without
+/// end.
 #[test]
 fn a_parents_waker_that_panics_takes_no_child_with_it() {
     fn check<F: Future + Unpin>(of: impl FnOnce([BoxFuture<Result<u8, ()>>; 2]) -> F, at: usize) {

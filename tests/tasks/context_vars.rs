@@ -1,4 +1,4 @@
-//! Context variables: who sees which value, and when it is gone.
+//! Context variables: which code sees which value, and when the value is dropped.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
@@ -157,8 +157,8 @@ fn seen_by_destructors<F: Future>(test: impl FnOnce(Rc<dyn Fn(u32) -> Never>) ->
     seen.take()
 }
 
-// A variable was unset while the future that it was set for was dropped unfinished: a destructor saw
-// what was set around, or panicked without a default, and the cancelled task gave `Panicked`.
+// A variable was unset while the future that it was set for was dropped unfinished: a destructor
+// saw what was set around, or panicked without a default, and the cancelled task gave `Panicked`.
 #[test]
 fn destructors_see_the_value_whatever_drops_their_future() {
     let cancelled = seen_by_destructors(async |never| {
@@ -331,7 +331,8 @@ fn a_panic_in_the_destructor_of_a_value_affects_no_task() {
                 }
                 Some(child)
             });
-            // The value of the spawner stands, whatever its variables do when they are dropped (C4).
+            // The value of the spawner stands, whatever its variables do when they are dropped
+            // (C4).
             if let Some(child) = spawn(scope).await.unwrap() {
                 child.await.unwrap();
             }

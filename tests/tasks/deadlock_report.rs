@@ -1,4 +1,4 @@
-//! The report of a deadlock: who holds what, who waits for whom, and the circle.
+//! The report of a deadlock: which task holds and waits for what, and the cycle.
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
@@ -11,7 +11,7 @@ use wheelhouse::sync::{
 };
 use wheelhouse::{JoinHandle, catch_cancel, gather, spawn, task, task_group, testing, yield_now};
 
-/// The report of a test that cannot go on, without the places in this file.
+/// The report of a test that has deadlocked, without the locations in this file.
 fn report<F: Future>(test: F) -> String {
     let text = panic_text(|| testing::run(test));
     assert!(text.starts_with("deadlock: "), "{text}");
@@ -367,7 +367,7 @@ fn a_handle_that_was_given_up_is_not_awaited_any_more() {
     assert_eq!(about(&report, "task 1"), [""; 0]);
 }
 
-/// A future that waits for ever.
+/// A future that never ends.
 type Stuck = std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 /// What a task with `stuck` is said to wait for, alone or in a gather.
@@ -387,9 +387,9 @@ fn said_of<F: Future + 'static>(stuck: impl Fn() -> F) -> String {
     alone
 }
 
-// Silent were a oneshot, an inbox, the connections of `testing::net`, the end of a receiver, a child
-// that its group's limit holds back, and a sleep past the end of the clock, of which the report said
-// that no timer was set.
+// Silent were a oneshot, an inbox, the connections of `testing::net`, the end of a receiver, a
+// child that its group's limit holds back, and a sleep past the end of the clock, of which the
+// report said that no timer was set.
 #[test]
 fn every_wait_for_a_task_or_a_moment_is_named() {
     use wheelhouse::{as_completed, shield, sleep, timeout, wait};

@@ -1,4 +1,5 @@
-//! Bugs that show only in some orders of the tasks, planted, found by exploring seeds, made small and replayed.
+//! Bugs that show only in some orders of the tasks, planted, found by exploring seeds, made small
+//! and replayed.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -19,7 +20,8 @@ fn found<Fut: Future<Output = ()>>(test: impl Fn() -> Fut) -> (String, String) {
     (text.clone(), schedule.to_owned())
 }
 
-/// Checks that the test passes first come, first served, that exploring finds its fault and replaying shows it again.
+/// Checks that the test passes first come, first served, that exploring finds its fault and
+/// replaying shows it again.
 fn finds<Fut: Future<Output = ()>>(fault: &str, test: impl Fn() -> Fut) -> String {
     testing::run(test());
     let (text, schedule) = found(&test);
@@ -30,7 +32,7 @@ fn finds<Fut: Future<Output = ()>>(fault: &str, test: impl Fn() -> Fut) -> Strin
     schedule
 }
 
-/// An event that forgets a waiter who comes between check and registration.
+/// An event that loses a waiter that comes between check and registration.
 #[derive(Default)]
 struct Leaky {
     set: Cell<bool>,
@@ -86,7 +88,7 @@ fn a_check_then_act_race_between_two_tasks_is_found() {
             spawn(async move {
                 crate::common::turns(turns).await;
                 if seats.get() > 0 {
-                    yield_now().await; // the fault: somebody else may check here
+                    yield_now().await; // the fault: another task may check here
                     seats.set(seats.get() - 1);
                 }
             })
@@ -106,7 +108,7 @@ fn a_borrow_held_over_an_await_is_found() {
         let holds = Rc::clone(&shared);
         let holder = spawn(async move {
             let mut held = holds.borrow_mut();
-            yield_now().await; // the fault: somebody else may borrow here
+            yield_now().await; // the fault: another task may borrow here
             *held += 1;
         });
         let late = spawn(async move {

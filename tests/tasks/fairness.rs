@@ -1,4 +1,5 @@
-//! Nobody starves: tasks run first come, first served, and timers, other threads and main are seen within 64 polls.
+//! Nobody starves: tasks run first come, first served, and timers, other threads and main are seen
+//! within 64 polls.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -16,7 +17,7 @@ use wheelhouse::{Remote, Runtime, run, sleep, spawn, testing, time, timeout, yie
 /// Polls of tasks between two looks at what is not a task.
 const BOUND: u32 = 64;
 
-/// Polls of one task, which it counts and goes on for ever.
+/// A task that counts its polls, without end.
 fn spins() -> Rc<Cell<u32>> {
     let polls = Rc::new(Cell::new(0));
     let counter = Rc::clone(&polls);
@@ -358,7 +359,7 @@ fn a_cancel_from_another_thread_reaches_a_task_that_yields_for_ever() {
     });
 }
 
-/// Wall time: a virtual clock stands still while somebody is ready, and here somebody always is.
+/// Wall time: virtual time stands still while a task is ready, and here one always is.
 #[test]
 fn a_task_that_always_sleeps_zero_starves_no_other() {
     run(async {
@@ -387,7 +388,7 @@ fn a_task_that_always_sleeps_zero_starves_no_other() {
     });
 }
 
-/// Wall time: a virtual clock stands still while somebody is ready, and here somebody always is.
+/// Wall time: virtual time stands still while a task is ready, and here one always is.
 #[test]
 fn timers_that_are_set_for_ever_starve_no_task() {
     run(async {
@@ -400,7 +401,7 @@ fn timers_that_are_set_for_ever_starve_no_task() {
     });
 }
 
-/// Wall time: a virtual clock stands still while somebody is ready, and here somebody always is.
+/// Wall time: virtual time stands still while a task is ready, and here one always is.
 #[test]
 fn tasks_that_spawn_without_end_starve_no_other() {
     fn spawns_its_successor(born: Rc<Cell<u32>>) {

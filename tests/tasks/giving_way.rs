@@ -1,8 +1,9 @@
-//! Whatever is ready at once, again and again, gives way: a loop over it ends its task's poll after a
-//! bounded number of steps, and goes on in the next.
+//! An operation that is always ready yields: a loop over it ends the poll of its task after a
+//! bounded number of steps, and continues in the next poll.
 //!
-//! Sockets did so (`tests/net/fairness.rs`), and nothing else: a loop over a free lock, a set event, a late tick of an interval
-//! or a finished task kept every other task from running, for ever.
+//! Sockets did so (`tests/net/fairness.rs`), and nothing else: a loop over a free lock, a set
+//! event, a late tick of an interval or a finished task kept every other task from running, without
+//! end.
 
 use std::cell::Cell;
 use std::future::{Future, pending, ready};
@@ -28,7 +29,8 @@ use crate::common::turns;
 /// More steps in one poll than this are too many.
 const MOST: usize = 1000;
 
-/// Loops over `step`, which is ready each time; it must end its poll, and go on in the next one.
+/// Loops over `step`, which is always ready. The loop must end its poll, and continue in the next
+/// one.
 async fn gives_way<R>(what: &str, mut step: impl AsyncFnMut() -> R) {
     let steps = Cell::new(0);
     let mut endless = pin!(async {
@@ -223,8 +225,8 @@ fn files_and_programs() {
         fs::remove_file(&path).await.unwrap();
         // A read that is cancelled fills the buffer, from which small reads are ready at once.
         let mut large = vec![0; 8 * MOST];
-        // A thread that is quick ends it before it can be cancelled. Each try is in a poll of its own,
-        // so that pending means that the thread reads, and not that the task gives way.
+        // A thread that is quick ends it before it can be cancelled. Each try is in a poll of its
+        // own, so that pending means that the thread reads, and not that the task yields.
         yield_now().await;
         while futures::poll!(file.read(&mut large)).is_ready() {
             file.seek(SeekFrom::Start(0)).await.unwrap();
@@ -275,8 +277,8 @@ fn members_of_a_group_do_not_take_each_others_steps() {
     });
 }
 
-/// C24: a future that is ready wins over a deadline that has passed. It must not lose because others
-/// in its task have used up the steps of the poll.
+/// C24: a future that is ready wins over a deadline that has passed. It must not lose because
+/// others in its task have used up the steps of the poll.
 #[test]
 fn a_timeout_does_not_take_a_refused_step_for_a_future_that_is_not_ready() {
     testing::run(async {
@@ -311,7 +313,7 @@ fn a_timeout_ends_a_loop_that_is_always_ready() {
     });
 }
 
-/// An executor inside of a task polls again and again, and never gives way; it must not do so for ever.
+/// An executor inside a task polls again and again and never yields. It must not do so without end.
 #[test]
 fn an_executor_inside_of_a_task_comes_to_its_end() {
     run(async {
@@ -390,8 +392,8 @@ where
 /// A branch of a test.
 type Branch = Pin<Box<dyn Future<Output = Result<(), ()>>>>;
 
-// The steps are the task's: the branch that was polled first used them up in each poll, and the others
-// were refused each time.
+// The steps are the task's: the branch that was polled first used them up in each poll, and the
+// others were refused each time.
 #[test]
 fn a_branch_that_is_always_ready_starves_no_other() {
     testing::run(async {

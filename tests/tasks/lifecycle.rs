@@ -1,5 +1,6 @@
-//! The life of a task as a cross product: how its future ends, what becomes of its handle, when it is cancelled,
-//! who wakes it. After every step the counters of polls, drops and wakes are compared with a model's.
+//! The life of a task as a cross product: how its future ends, what becomes of its handle, when it
+//! is cancelled, who wakes it. After every step the counters of polls, drops and wakes are compared
+//! with a model's.
 
 mod model;
 
@@ -19,7 +20,7 @@ use wheelhouse::{JoinError, JoinHandle, Reason, Runtime, sleep, spawn};
 /// What becomes of the handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Handle {
-    /// Polled until it gives the result.
+    /// Polled until it returns the result.
     Awaited,
     /// Dropped before the task ran, unpolled.
     DroppedBefore,
@@ -228,7 +229,7 @@ impl Pair {
         self.check(step);
     }
 
-    /// Has the task woken by whoever it is that wakes it.
+    /// Wakes the task, from the source that this case uses.
     async fn wake(&mut self, step: &str) {
         let Some(waker) = self.counts.waker() else {
             return;
@@ -273,7 +274,7 @@ fn end_of(result: &Result<Token, JoinError>) -> End {
     }
 }
 
-/// Plays one case inside the runtime; gives the pair as it is in the end.
+/// Runs one case inside the runtime. Returns the final pair.
 async fn play(case: Case) -> Pair {
     let mut pair = Pair::spawn(case);
     match case.handle {

@@ -1,5 +1,5 @@
-//! Who owns a task: what becomes of it when its handle goes. One test for each row of the table at the head of
-//! `wheelhouse::task`.
+//! Who owns a task: what becomes of it when its handle goes. One test for each row of the table at
+//! the head of `wheelhouse::task`.
 
 use std::future::pending;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use wheelhouse::{
     JoinHandle, Reason, Runtime, catch_cancel, sleep, spawn, task, testing, timeout, yield_now,
 };
 
-/// A task that notes how it ended: by itself after `count` turns, or for which reason it was cancelled.
+/// A task that notes how it ended: by itself after `count` turns, or for which reason it was
+/// cancelled.
 fn notes_its_end(trace: &Trace, count: usize) -> JoinHandle<()> {
     let trace = trace.clone();
     spawn(async move {
@@ -22,7 +23,7 @@ fn notes_its_end(trace: &Trace, count: usize) -> JoinHandle<()> {
     })
 }
 
-/// What the trace shows of a task that was cancelled since nobody awaits it any more.
+/// The trace of a task that was cancelled because it is no longer awaited.
 fn gone() -> String {
     format!("cancelled: {}", Reason::AwaiterGone)
 }
@@ -271,7 +272,7 @@ impl Drop for Tells {
     }
 }
 
-// The destructor of an output that nobody wants runs at the end of its task, after the last poll:
+// The destructor of an unused output runs at the end of its task, after the last poll:
 // `task::current()` panicked there and said that there was no runtime.
 #[test]
 fn the_destructor_of_an_unused_output_runs_as_its_task() {

@@ -1,4 +1,5 @@
-//! `Remote`: work that other threads ask a runtime for, while it runs, while it ends, and when it has ended.
+//! `Remote`: work that other threads ask a runtime for, while it runs, while it ends, and when it
+//! has ended.
 
 use std::future::{pending, ready};
 use std::rc::Rc;
@@ -300,7 +301,8 @@ fn every_handle_resolves_while_threads_ask_and_the_runtime_ends() {
     }
 }
 
-/// The handle asked whether this thread drives the runtime at this moment, and waited for itself when it did not.
+/// The handle asked whether this thread drives the runtime at this moment, and waited for itself
+/// when it did not.
 #[test]
 fn joining_at_home_panics_also_between_two_calls_of_block_on() {
     let runtime = Runtime::new().unwrap();
@@ -437,7 +439,8 @@ fn a_call_that_is_sent_while_the_runtime_drops_its_tasks_is_not_made() {
     assert_cancelled(handle.join(), &Reason::Shutdown);
 }
 
-/// Threads that send without end kept whoever settles what came too late: the end did not end.
+/// Threads that send without end occupied the thread that processes late messages: the runtime did
+/// not end.
 #[test]
 fn threads_that_send_without_end_do_not_hold_up_the_end() {
     let stop = Arc::new(AtomicU32::new(0));

@@ -1,4 +1,5 @@
-//! Wakes, wakers and handles on other threads: none is lost, none outstays its welcome, all survive the runtime.
+//! Wakes, wakers and handles on other threads: none is lost, none outstays its welcome, all survive
+//! the runtime.
 
 #![allow(
     clippy::waker_clone_wake,
@@ -43,7 +44,7 @@ impl Tally {
     }
 }
 
-/// Spawns a task that never ends and gives a waker of it.
+/// Spawns a task that never ends, and returns its waker.
 async fn waker_of_a_waiting_task() -> (JoinHandle<Token>, Arc<Counts>, Waker) {
     let (probe, counts) = Probe::new(Plan::ends_at(0));
     let handle = spawn(probe);
@@ -136,7 +137,7 @@ fn wakers_may_be_cloned_dropped_and_forgotten_on_any_thread() {
     FORGOTTEN.lock().unwrap().extend(forgotten);
 }
 
-/// Clones, wakes and drops; gives two wakers back.
+/// Clones, wakes and drops. Returns two wakers.
 fn juggle(waker: Waker, seed: usize) -> Vec<Waker> {
     let mut held = VecDeque::from([waker]);
     for step in 0..500 {
@@ -202,8 +203,8 @@ fn wakes_hail_down_while_the_runtime_is_dropped() {
     }
 }
 
-/// Runs `ends` here while `count` threads do `work` over and over with tools of their own; the tools are dropped in
-/// the middle of it by some, and after it by others.
+/// Runs `ends` here while `count` threads do `work` over and over with tools of their own; the
+/// tools are dropped in the middle of it by some, and after it by others.
 fn hail<T: Send>(
     count: usize,
     tools: impl Fn() -> T,

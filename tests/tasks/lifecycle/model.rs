@@ -1,4 +1,5 @@
-//! What a task must do, said a second time and without a runtime: the expectation of the cross product.
+//! What a task must do, said a second time and without a runtime: the expectation of the cross
+//! product.
 
 use super::{Cancel, Case, Handle, Plan, Wakes};
 
@@ -43,9 +44,9 @@ pub(crate) struct Model {
     pub(crate) end: Option<End>,
     /// Whether its handle exists.
     handle: bool,
-    /// Whether somebody awaits it through the handle.
+    /// Whether a task awaits it through the handle.
     awaited: bool,
-    /// How often that somebody was woken.
+    /// How often that task was woken.
     pub(crate) joiner_wakes: u32,
     /// Whether the result was taken or dropped.
     settled: bool,
@@ -139,7 +140,7 @@ impl Model {
         }
     }
 
-    /// The handle is awaited or asked; whether that gives the result.
+    /// The handle is awaited or asked. Returns `true` if that returns the result.
     pub(crate) fn ask(&mut self, awaits: bool) -> Option<End> {
         match self.end {
             None => self.awaited |= awaits,
