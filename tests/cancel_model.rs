@@ -1,5 +1,5 @@
-//! Cancellation against a model: random programs run on wheelhouse and on a reference interpreter of the rules; and a
-//! part of them on Python's asyncio.
+//! Cancellation against a model: random programs run on wheelhouse and on a reference interpreter
+//! of the rules, and some of them on asyncio.
 
 #[path = "cancel_model/found.rs"]
 mod found;
@@ -31,8 +31,8 @@ use python::Style;
 use random::{Dialect, programs, seeded};
 use reference::differences::{self, Difference};
 
-/// Where the random programs begin: the same ones each time, so that a change of the crate, and not of the dice, is what fails.
-/// To look further, raise `PROPTEST_CASES`.
+/// Where the random programs begin: the same ones each time, so that a change of the crate, and not
+/// of the dice, is what fails. To look further, raise `PROPTEST_CASES`.
 const SEED: u64 = 20_261_123;
 
 /// How many programs are compared with asyncio.
@@ -58,7 +58,8 @@ fn differs_from_asyncio(program: &Program, asyncio: Trace) -> Option<String> {
     difference(program, reference, asyncio).filter(|_| !on_purpose)
 }
 
-/// The difference between the crate and the reference, unless that depends on an order which nobody promises.
+/// Returns the difference between the crate and the reference, unless it depends on an order that
+/// is not promised.
 fn differs(program: &Program) -> Option<String> {
     differences::take();
     let reference = reference::run(program);

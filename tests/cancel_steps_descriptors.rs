@@ -1,6 +1,6 @@
-//! Cancel at every step: what waits for a descriptor is ended at each of its suspensions, in five
-//! ways. The harness, and what it checks in each scene without being asked, is described at
-//! `testing::Steps`. It counts bytes and file descriptors, so only one test at a time runs.
+//! Cancel at every step: futures that wait for a descriptor are ended at each of their suspensions,
+//! in five modes. The harness, and its checks in each scene, is described at `testing::Steps`. It
+//! counts bytes and file descriptors, so one test runs at a time.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 mod common;

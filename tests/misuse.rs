@@ -1,4 +1,4 @@
-//! Every wrong use has its message, which says what to do instead; and nothing is broken afterwards.
+//! Every misuse leads to a message that says what to do instead, and breaks nothing.
 
 mod common;
 

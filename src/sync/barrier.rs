@@ -219,7 +219,10 @@ impl Arrival {
         self.index
     }
 
-    /// Returns `true` for number 0. Each round has one, and it cannot be cancelled before it knows.
+    /// Returns `true` for number 0.
+    ///
+    /// Each round has exactly one leader: the last task to arrive does not suspend, so it cannot be
+    /// cancelled before it has its number.
     #[must_use]
     pub fn is_leader(self) -> bool {
         self.index == 0

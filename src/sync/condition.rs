@@ -24,8 +24,8 @@ use crate::util::wait_queue::{self, Resource, WaitFuture, WaitQueue, Wakes, upda
 /// A condition variable: waits, with the guard of a [`Lock`], until the value has changed (asyncio:
 /// `Condition`).
 ///
-/// asyncio's contains its lock. This one stands beside it, so several conditions can share one
-/// lock. Notifying does not need the lock; the change before it does.
+/// In asyncio, a `Condition` contains its lock. Here they are separate, so several conditions can
+/// share one lock. Notifying does not need the lock; the change before it does.
 ///
 /// # Examples
 /// ```

@@ -75,9 +75,9 @@
 //! - Locks are not poisoned: a panic while a guard lives releases the lock and leaves the value as
 //!   it is.
 //! - A guard, a permit or a wait that is leaked keeps what it holds, or will be handed, for ever.
-//! - Deadlocks are not detected, except under [`testing::run`](crate::testing::run), which reports
-//!   who holds and who waits for what. The report shows the names given by
-//!   [`Lock::named`](Lock::named) and its siblings.
+//! - Deadlocks are not detected, except under [`testing::run`](crate::testing::run), which
+//!   reports which task holds what and waits for what. The report shows the names given by `named`,
+//!   such as [`Lock::named`].
 
 mod barrier;
 pub mod broadcast;

@@ -1,8 +1,10 @@
-//! Everything of the crate that can be awaited is cut off at every step by some test: each public `async fn`, and each public
-//! function that gives a future, stands in a list here with the file of the scene that does so.
+//! Everything of the crate that can be awaited is cut off at every step by some test: each public
+//! `async fn`, and each public function that gives a future, stands in a list here with the file of
+//! the scene that does so.
 //!
-//! Not seen: what implements only the traits of others (`AsyncRead`, `AsyncWrite`, `Stream`), the `poll_*` functions, which are
-//! the same code as the future beside them, and methods that give a future back with another setting.
+//! Not seen: what implements only the traits of others (`AsyncRead`, `AsyncWrite`, `Stream`), the
+//! `poll_*` functions, which are the same code as the future beside them, and methods that give a
+//! future back with another setting.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +13,8 @@ use std::path::Path;
 use crate::cut::without_tests;
 use crate::source::{Token, files, tokens};
 
-/// What is covered: a file of `src`, functions in it, and the file of `tests` in which scenes use them.
+/// What is covered: a file of `src`, functions in it, and the file of `tests` in which scenes use
+/// them.
 const COVERED: &[(&str, &str, &str)] = &[
     ("combine/as_completed.rs", "next", "cancel_steps_combine.rs"),
     ("combine/gather.rs", "gather", "cancel_steps_combine.rs"),
@@ -155,7 +158,8 @@ const COVERED: &[(&str, &str, &str)] = &[
     ("time/timeout.rs", "timeout timeout_at", "cancel_steps.rs"),
 ];
 
-/// The name of the type that begins here, with what may stand before it: `&'a io::Result`, `impl Future`.
+/// The name of the type that begins here, with what may stand before it: `&'a io::Result`, `impl
+/// Future`.
 fn last_of_path(tokens: &[Token]) -> Option<&str> {
     let mut rest = tokens.iter().map(|token| token.text.as_str()).peekable();
     while rest.next_if(|text| *text == "&").is_some() {}
@@ -170,7 +174,8 @@ fn last_of_path(tokens: &[Token]) -> Option<&str> {
     Some(last)
 }
 
-/// How many tokens there are through the bracket that closes the first one; an arrow closes nothing.
+/// How many tokens there are through the bracket that closes the first one; an arrow closes
+/// nothing.
 fn through(tokens: &[Token], open: &str, close: &str) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate() {

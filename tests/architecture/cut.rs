@@ -41,13 +41,13 @@ pub(crate) fn without_tests(tokens: &[Token]) -> Sorted {
     sorted
 }
 
-/// Whether `tokens` begins with these words and signs.
+/// Returns `true` if `tokens` begins with these words and signs.
 fn words(tokens: &[Token], expected: &[&str]) -> bool {
     let texts = tokens.iter().map(|token| token.text.as_str());
     texts.take(expected.len()).eq(expected.iter().copied())
 }
 
-/// Whether the condition that `tokens` begins with holds in no build but a test's.
+/// Returns `true` if the condition at the start of `tokens` holds only in test builds.
 fn only_in_tests(tokens: &[Token]) -> bool {
     let parts = || parts(&tokens[2..]);
     match tokens.first().map(|token| token.text.as_str()) {

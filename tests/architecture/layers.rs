@@ -48,7 +48,7 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Says why the module `from` may not import from `to`; nothing if it may.
+/// Returns the reason why the module `from` may not import from `to`; `None` if it may.
 fn objection(from: &str, to: &str) -> Option<String> {
     let layer = |name| {
         LAYERS
@@ -153,7 +153,7 @@ fn note_names(tokens: &[Token], found: &mut Vec<(String, usize)>) {
     }
 }
 
-/// Gives the objections to one file, and the test modules that it declares.
+/// Returns the objections to one file, and the test modules that it declares.
 fn check(path: &Path, text: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let module = module_path(path);
     let own = module.first().map_or("lib", String::as_str);
@@ -167,7 +167,7 @@ fn check(path: &Path, text: &str) -> (Vec<String>, Vec<Vec<String>>) {
     (objections.collect(), tests.collect())
 }
 
-/// Gives the objections to a file that stands at `path` and holds `text`.
+/// Returns the objections to a file at `path` with the content `text`.
 fn objections(path: &str, text: &str) -> Vec<String> {
     check(Path::new(path), text).0
 }

@@ -1,5 +1,5 @@
-//! On a machine without `nc` or `wrk` tests failed with "No such file or directory": each test asks `installed` for the programs
-//! that it starts, and that says what to do about a missing one.
+//! On a machine without `nc` or `wrk` tests failed with "No such file or directory": each test asks
+//! `installed` for the programs that it starts, and that says what to do about a missing one.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -26,7 +26,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The names of the tests in a text: of the function after each `#[test]`, whatever attributes are in between.
+/// The names of the tests in a text: of the function after each `#[test]`, whatever attributes are
+/// in between.
 fn tests(text: &str) -> Vec<&str> {
     let mut names = Vec::new();
     let mut is_test = false;
@@ -46,7 +47,8 @@ fn number(name: &str) -> Option<u32> {
     number.parse().ok()
 }
 
-/// The promises without a test, and those without one in which a combinator of others stands in between.
+/// The promises without a test, and those without one in which a combinator of others stands in
+/// between.
 fn missing(names: &[&str]) -> (Vec<u32>, Vec<u32>) {
     let is_third_party = |name: &str| THIRD_PARTY.iter().any(|word| name.contains(word));
     let lacks = |is_wanted: &dyn Fn(&str) -> bool| {

@@ -1,5 +1,6 @@
-//! Who looks for a name of asyncio, tokio or trio in the documentation finds what it is called here:
-//! public items carry those names as `#[doc(alias)]`. The table says which, so that none is lost.
+//! Who looks for a name of asyncio, tokio or trio in the documentation finds what it is called
+//! here: public items carry those names as `#[doc(alias)]`. The table says which, so that none is
+//! lost.
 
 use crate::source::files;
 use std::collections::BTreeSet;

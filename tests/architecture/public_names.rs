@@ -77,7 +77,8 @@ fn camel_case(name: &str) -> String {
     words.collect()
 }
 
-/// Whether a future may have this name, where `functions` are all public ones in its file.
+/// Returns `true` if a future may have this name, where `functions` are all public ones in its
+/// file.
 fn is_name_of_a_future(name: &str, functions: &BTreeSet<String>) -> bool {
     let has_its_function = functions.contains(name);
     let is_excepted = OTHER_FUTURES.iter().any(|(other, _)| *other == name);

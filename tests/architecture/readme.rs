@@ -1,4 +1,5 @@
-//! The README's test command failed on a machine on which `.ci/tools` had not been called before: the gate ran another one.
+//! The README's test command failed on a machine on which `.ci/tools` had not been called before:
+//! the gate ran another one.
 
 use std::fs;
 use std::path::Path;

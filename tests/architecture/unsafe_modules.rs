@@ -18,7 +18,7 @@ const UNSAFE_MODULES: [(&str, &str); 7] = [
     ("util/mod.rs", "signals"),
 ];
 
-/// Gives the modules for which `text` allows unsafe code; an empty name for anything else.
+/// Returns the modules for which `text` allows unsafe code; an empty name for anything else.
 fn unsafe_modules(text: &str) -> Vec<String> {
     let tokens = crate::source::tokens(text);
     let word = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
@@ -41,7 +41,7 @@ fn unsafe_modules(text: &str) -> Vec<String> {
     found
 }
 
-/// Gives the lines in which an unsafe block or impl begins that no `SAFETY:` comment explains.
+/// Returns the lines of unsafe blocks or impls without a `SAFETY:` comment.
 fn unexplained(text: &str) -> Vec<usize> {
     let tokens = crate::source::tokens(text);
     let lines: Vec<&str> = text.lines().map(str::trim).collect();

@@ -1,9 +1,9 @@
-//! Reads the tests and fails where one waits on the machine's clock without saying why: what a virtual clock can do
-//! should be done by it.
+//! Reads the tests and fails where one waits on the machine's clock without saying why: what a
+//! virtual clock can do should be done by it.
 //!
-//! A function that drives a runtime on the machine's clock, and has a line that awaits a sleep or a timeout, has a comment with the
-//! words `Wall time:`, in it, above it, or in the head of its file or of its folder's `main.rs`. Waits that are hidden in helpers
-//! are not seen.
+//! A function that drives a runtime on the machine's clock, and has a line that awaits a sleep or a
+//! timeout, has a comment with the words `Wall time:`, in it, above it, or in the head of its file
+//! or of its folder's `main.rs`. Waits that are hidden in helpers are not seen.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,8 +32,8 @@ const WAITS: [&str; 8] = [
     "thread::sleep(",
 ];
 
-/// Whether the text calls this function, which is not `testing`'s nor a method or another word that ends like it. (A builder's
-/// `real` is a method.)
+/// Whether the text calls this function, which is not `testing`'s nor a method or another word that
+/// ends like it. (A builder's `real` is a method.)
 fn calls(text: &str, call: &str) -> bool {
     text.match_indices(call).any(|(at, _)| {
         let before = &text[..at];
@@ -75,7 +75,7 @@ fn head(text: &str) -> String {
     lines.collect()
 }
 
-/// Whether a line waits, longer than not at all.
+/// Returns `true` if a line waits for longer than zero.
 fn waits(line: &str) -> bool {
     let is_built = ["shutdown_timeout(", "recv_timeout(", "thread::sleep("];
     let is_awaited = line.contains(".await") || is_built.iter().any(|call| line.contains(call));

@@ -1,4 +1,5 @@
-//! What random programs have found, made small. Each is run on the crate and on the reference.
+//! Small versions of random programs that have found faults. Each runs on the crate and on the
+//! reference.
 
 use crate::differs;
 use crate::program::{Block, Program, Stmt, Then};
@@ -22,8 +23,8 @@ fn check(main: Block) {
     assert!(difference.is_none(), "{}", difference.unwrap_or_default());
 }
 
-// The timeout did not know of a cancellation that had moved inwards through it when a catch point opened inside, and took
-// the end for its own expiry; the code after it ran on.
+// The timeout did not know of a cancellation that had moved inwards through it when a catch point
+// opened inside, and took the end for its own expiry; the code after it ran on.
 #[test]
 fn a_cancellation_that_moved_in_through_a_timeout_is_not_taken_for_its_expiry() {
     let inside = vec![finally(vec![sleep(100)], vec![sleep(30)])];
@@ -40,7 +41,8 @@ fn a_resume_past_a_timeout_wins_over_its_expiry_that_a_shield_held() {
     check(main);
 }
 
-// Two reasons at one catch point: that of the resume was given up for one that had come later and not arrived.
+// Two reasons at one catch point: that of the resume was given up for one that had come later and
+// not arrived.
 #[test]
 fn a_resumed_cancellation_keeps_its_reason_at_a_catch_point_where_another_waits() {
     let inner = finally(vec![sleep(100)], vec![sleep(30)]);
@@ -52,7 +54,8 @@ fn a_resumed_cancellation_keeps_its_reason_at_a_catch_point_where_another_waits(
     check(main);
 }
 
-// The second cancellation cut the timeout that waited, and did not reach the task that it waited for.
+// The second cancellation cut the timeout that waited, and did not reach the task that it waited
+// for.
 #[test]
 fn a_task_that_is_waited_for_is_cancelled_again_when_the_waiting_timeout_is_cut() {
     let mut main = cancelled(vec![timeout(5, vec![Stmt::Await(2)])], &[]);
@@ -118,7 +121,8 @@ fn slow(cleanup: u64) -> Block {
     vec![Stmt::Catch(0, vec![sleep(1000)], handler, Then::Resume)]
 }
 
-// The timeout knew nothing of a cancellation that had moved inwards through it: a mistake of the reference.
+// The timeout knew nothing of a cancellation that had moved inwards through it: a mistake of the
+// reference.
 #[test]
 fn a_timeout_that_expires_while_what_moved_in_is_cleaned_up_passes_it_on() {
     let inside = vec![Stmt::Catch(
@@ -136,14 +140,16 @@ fn a_timeout_that_expires_while_what_moved_in_is_cleaned_up_passes_it_on() {
     check(cancelled(body, &[10]));
 }
 
-// The inner timeout's end let the outer one's cancellation hit the code behind that: a mistake of the reference.
+// The inner timeout's end let the outer one's cancellation hit the code behind that: a mistake of
+// the reference.
 #[test]
 fn c14_what_a_timeout_did_not_need_of_its_own_hits_nothing_behind_it() {
     let inner = timeout(10, vec![finally(vec![sleep(100)], vec![sleep(30)])]);
     check(vec![timeout(20, vec![inner, sleep(60)]), sleep(50)]);
 }
 
-// The body was dropped, and with it a sibling cancelled that it was awaiting, after that had begun to clean up.
+// The body was dropped, and with it a sibling cancelled that it was awaiting, after that had begun
+// to clean up.
 #[test]
 fn c10_a_child_that_the_body_awaits_is_cancelled_once_when_a_sibling_fails() {
     let failing = vec![sleep(10), Stmt::Fail];
@@ -154,7 +160,8 @@ fn c10_a_child_that_the_body_awaits_is_cancelled_once_when_a_sibling_fails() {
     }
 }
 
-// The same among children, where one had opened a shield before: it was dropped after the other had begun to clean up.
+// The same among children, where one had opened a shield before: it was dropped after the other had
+// begun to clean up.
 #[test]
 fn c10_a_child_that_a_sibling_awaits_is_cancelled_once_from_outside() {
     let asking = vec![shield(vec![sleep(3)]), Stmt::Await(3), sleep(7)];
@@ -165,7 +172,8 @@ fn c10_a_child_that_a_sibling_awaits_is_cancelled_once_from_outside() {
     ));
 }
 
-// The members of the inner group were told that their awaiter had gone, though that had come second.
+// The members of the inner group were told that their awaiter had gone, though that had come
+// second.
 #[test]
 fn c10_a_child_with_a_group_of_its_own_ends_for_the_first_reason() {
     let inner = vec![group(vec![sleep(80)], vec![sleep(70)])];
@@ -175,7 +183,8 @@ fn c10_a_child_with_a_group_of_its_own_ends_for_the_first_reason() {
     check(vec![Stmt::Group(0, children, vec![sleep(90)])]);
 }
 
-// The child lingered, its future gone; the second cancellation did not reach the task that it waited for.
+// The child lingered, its future gone; the second cancellation did not reach the task that it
+// waited for.
 #[test]
 fn c21_what_a_child_waits_for_is_cancelled_again_when_its_group_is_dropped_whole() {
     let body = vec![sleep(10), Stmt::Cancel(2), sleep(60)];
@@ -184,7 +193,8 @@ fn c21_what_a_child_waits_for_is_cancelled_again_when_its_group_is_dropped_whole
     check(main);
 }
 
-// Of two reasons that of the task's own cancellation counted, though the one that a branch had resumed had come first.
+// Of two reasons that of the task's own cancellation counted, though the one that a branch had
+// resumed had come first.
 #[test]
 fn c22_what_a_branch_resumed_stands_against_a_later_cancellation_of_the_task() {
     let resuming = vec![Stmt::AwaitResume(2), sleep(7)];
@@ -195,7 +205,8 @@ fn c22_what_a_branch_resumed_stands_against_a_later_cancellation_of_the_task() {
     check(main);
 }
 
-// What came back by way of a child's handle was the gather's own by its reason, but not known to be.
+// What came back by way of a child's handle was the gather's own by its reason, but not known to
+// be.
 #[test]
 fn c14_a_try_gather_knows_its_own_when_a_childs_handle_brings_it_back() {
     let asking = vec![finally(vec![], vec![Stmt::AwaitResume(1), sleep(7)])];
@@ -205,7 +216,8 @@ fn c14_a_try_gather_knows_its_own_when_a_childs_handle_brings_it_back() {
     check(vec![Stmt::TryGather(0, 0, vec![asking, failing, grouped])]);
 }
 
-// The shield's end let the cancellation out to the gather once more, which took it for a second one.
+// The shield's end let the cancellation out to the gather once more, which took it for a second
+// one.
 #[test]
 fn c21_a_shield_that_ends_a_branch_does_not_cancel_again_what_is_waited_for() {
     let shielded = |micros| vec![shield(vec![sleep(micros)])];
@@ -219,7 +231,8 @@ fn c21_a_shield_that_ends_a_branch_does_not_cancel_again_what_is_waited_for() {
     }
 }
 
-// The sibling was told first, and once more when the one that awaited it was dropped: that cut its clean-up.
+// The sibling was told first, and once more when the one that awaited it was dropped: that cut its
+// clean-up.
 #[test]
 fn c10_a_sibling_that_is_told_first_is_not_told_again_by_the_one_that_awaits_it() {
     for cleanup in [20, 200] {
@@ -251,7 +264,8 @@ fn c10_a_child_that_cancels_its_parent_is_not_told_again_by_a_task_that_awaits_i
     check(vec![between, group(child, vec![Stmt::AwaitResume(1)])]);
 }
 
-// The same, long after: what the shield had held was passed on to the sibling, which had heard of it.
+// The same, long after: what the shield had held was passed on to the sibling, which had heard of
+// it.
 #[test]
 fn c10_a_sibling_is_not_told_again_when_a_shield_lets_out_what_it_has_heard() {
     let asking = vec![shield(vec![sleep(40)]), Stmt::Await(2), sleep(7)];
@@ -269,7 +283,8 @@ fn c9_a_sibling_that_cleans_up_is_told_of_another_cancellation_by_the_one_that_a
     check(main);
 }
 
-// The child lingered, its future gone; that its sibling failed then did not reach the task that it waited for.
+// The child lingered, its future gone; that its sibling failed then did not reach the task that it
+// waited for.
 #[test]
 fn c21_what_a_child_waits_for_is_cancelled_again_when_a_sibling_fails() {
     let children = vec![(0, vec![Stmt::Await(1)]), (0, vec![sleep(30), Stmt::Fail])];
@@ -278,7 +293,8 @@ fn c21_what_a_child_waits_for_is_cancelled_again_when_a_sibling_fails() {
     check(vec![slow, Stmt::Group(0, children, body)]);
 }
 
-// The branch was dropped for the first cancellation of its gather, whose other branch was in a shield, though it had caught that.
+// The branch was dropped for the first cancellation of its gather, whose other branch was in a
+// shield, though it had caught that.
 #[test]
 fn c20_what_a_branch_drops_in_its_clean_up_hears_of_the_second_cancellation() {
     let handler = vec![group(vec![sleep(50)], vec![sleep(60)])];
@@ -290,7 +306,8 @@ fn c20_what_a_branch_drops_in_its_clean_up_hears_of_the_second_cancellation() {
     check(main);
 }
 
-// The child heard of the group's own cancellation once more, and not of the one that the body had resumed.
+// The child heard of the group's own cancellation once more, and not of the one that the body had
+// resumed.
 #[test]
 fn c20_what_a_body_resumes_is_the_reason_of_those_that_the_group_had_cancelled_before() {
     let task = Stmt::Spawn(0, vec![sleep(1), Stmt::Cancel(1), sleep(9)]);
@@ -299,8 +316,9 @@ fn c20_what_a_body_resumes_is_the_reason_of_those_that_the_group_had_cancelled_b
     check(vec![task, group(slow(90), vec![body])]);
 }
 
-// The child ended for the group's reason, which a sibling's handle had brought back, though one from further out was waiting: a
-// mistake of the reference, to which all was foreign that a handle gave.
+// The child ended for the group's reason, which a sibling's handle had brought back, though one
+// from further out was waiting: a mistake of the reference, to which all was foreign that a handle
+// gave.
 #[test]
 fn c13_what_a_siblings_handle_brings_back_gives_way_to_what_waits_from_further_out() {
     let meanwhile = vec![Stmt::CancelGroup, sleep(10), Stmt::Cancel(1), sleep(70)];
@@ -310,7 +328,8 @@ fn c13_what_a_siblings_handle_brings_back_gives_way_to_what_waits_from_further_o
     check(vec![Stmt::Spawn(0, body)]);
 }
 
-// The same, out of a shield that held the one from further out: at a catch point that one had won before, at a task's end it had not.
+// The same, out of a shield that held the one from further out: at a catch point that one had won
+// before, at a task's end it had not.
 #[test]
 fn c13_what_is_resumed_out_of_a_shield_gives_way_to_what_that_holds_from_further_out() {
     let meanwhile = shield(vec![
@@ -330,8 +349,9 @@ fn c13_what_is_resumed_out_of_a_shield_gives_way_to_what_that_holds_from_further
     }
 }
 
-// The last branch ended with its shield, which let out what the gather knew; the timeout that expired then let it out once more,
-// and it stood against the second cancellation, which had cut what was left.
+// The last branch ended with its shield, which let out what the gather knew; the timeout that
+// expired then let it out once more, and it stood against the second cancellation, which had cut
+// what was left.
 #[test]
 fn c9_what_a_gather_knows_is_not_let_out_again_by_a_timeout_that_expires() {
     for last in [

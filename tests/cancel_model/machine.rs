@@ -1,4 +1,4 @@
-//! Runs a program on wheelhouse, on virtual time, and gives its trace.
+//! Runs a program on wheelhouse on virtual time, and returns its trace.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -102,7 +102,7 @@ impl World {
         })
     }
 
-    /// Makes an entry.
+    /// Adds an entry.
     pub(crate) fn say(&self, what: String, why: &str) {
         let begin = *self.begin.borrow_mut().get_or_insert_with(time::now);
         let at = (time::now() - begin).as_micros();
@@ -125,7 +125,7 @@ impl World {
         self.admit(task, handle.cancel_handle(), Handle::Task(handle));
     }
 
-    /// Keeps the handle of a new task for who awaits it, or has it observed.
+    /// Keeps the handle of a new task for its awaiter, or lets an observer await it.
     pub(crate) fn admit(self: &Rc<Self>, task: usize, cancel: CancelHandle, handle: Handle) {
         self.cancels.borrow_mut()[task] = Some(cancel);
         if self.awaited[task] {
@@ -220,7 +220,7 @@ async fn one<'a>(here: Here<'a>, stmt: &'a Stmt) -> Flow {
     Flow::Next
 }
 
-/// Says something where code goes on to the next statement.
+/// Adds an entry where code continues with the next statement.
 pub(crate) fn noted(here: Here<'_>, flow: Flow, what: String) -> Flow {
     if flow == Flow::Next {
         here.world.say(what, "");

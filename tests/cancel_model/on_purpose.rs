@@ -1,4 +1,4 @@
-//! The differences to asyncio that are on purpose, each by a small program.
+//! The intended differences from asyncio, each with a small program.
 
 use crate::program::{Block, Program, Stmt, Then, sorted, without_reasons};
 use crate::python::{self, Style};
@@ -10,7 +10,8 @@ fn catch(handler: Block, then: Then) -> Stmt {
     Stmt::Catch(0, vec![sleep(100)], handler, then)
 }
 
-/// Both last lines, ours and asyncio's, of what `task` says; and that the reference knows of the difference.
+/// Both last lines, ours and asyncio's, of what `task` says; and that the reference knows of the
+/// difference.
 #[track_caller]
 fn check(main: Block, known: Option<Difference>, ends: [&str; 2]) {
     let program = Program::new(main);

@@ -1,7 +1,9 @@
-//! Programs: a small language of what can be said about cancellation, and the rules that make its traces well defined.
+//! Programs: a small language for cancellation, with rules that make the traces of programs well
+//! defined.
 //!
-//! A task may be awaited only by tasks of lower number, so no program hangs. Durations are in microseconds and no two
-//! are the same, so two timers never fire at one instant; what one timer sets off is set apart by sleeps.
+//! A task may be awaited only by tasks of lower number, so no program hangs. Durations are in
+//! microseconds and all different, so two timers never fire at the same time, and sleeps separate
+//! the effects of one timer.
 
 use std::fmt;
 
@@ -20,11 +22,11 @@ pub(crate) enum Then {
 /// One statement. The first number is its name in the trace, where it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stmt {
-    /// Says its name.
+    /// Adds its name to the trace.
     Log(usize),
     /// Sleeps for so many microseconds.
     Sleep(usize, u64),
-    /// Gives way once.
+    /// Yields once.
     Yield,
     /// A catch point: the body, and what follows where that was cancelled.
     Catch(usize, Block, Block, Then),
@@ -74,7 +76,7 @@ impl Program {
         Self { main, tasks }
     }
 
-    /// Tells which tasks some statement awaits; who ends the others is seen by an observer.
+    /// Returns which tasks some statement awaits. An observer sees the end of the others.
     pub(crate) fn awaited(&self) -> Vec<bool> {
         let mut awaited = vec![false; self.tasks];
         each(&self.main, &mut |stmt| {

@@ -1,4 +1,4 @@
-//! The reference against DESIGN's promises, by their numbers; and the crate against the same.
+//! The promises by their numbers, checked on the reference and on the crate.
 
 use crate::program::{Block, Program, Stmt, Then, shown};
 use crate::short::{cancelled, sleep};

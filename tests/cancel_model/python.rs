@@ -1,4 +1,4 @@
-//! Programs in Python, for asyncio.
+//! Translates programs to Python, for asyncio.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use crate::program::{Block, Entry, Program, Stmt, Then, Trace};
 /// What every script begins with.
 const HARNESS: &str = include_str!("harness.py");
 
-/// Whether Python's code says what the crate means, or is what one would write first.
+/// Whether the Python code has the same meaning as in the crate, or is the usual code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// With the care that it takes to mean the same.

@@ -103,7 +103,7 @@ fn ours(stmt: BoxedStrategy<Stmt>) -> impl Strategy<Value = Stmt> {
     ]
 }
 
-/// Makes a random program well defined.
+/// Changes a random program so that it is well defined.
 fn settle(main: Block) -> Program {
     let mut program = Program::new(main);
     let mut settler = Settler {
@@ -173,7 +173,7 @@ impl Settler {
     }
 }
 
-/// Whether what is inside runs beside what is around, which begins when is not promised.
+/// Returns `true` if the inner code runs beside the outer code, in an order that is not promised.
 fn is_fork(stmt: &Stmt) -> bool {
     matches!(
         stmt,
@@ -181,12 +181,13 @@ fn is_fork(stmt: &Stmt) -> bool {
     )
 }
 
-/// Whether its second block follows on a cancellation.
+/// Returns `true` if its second block follows a cancellation.
 fn is_catch(stmt: &Stmt) -> bool {
     matches!(stmt, Stmt::Catch(..) | Stmt::Finally(..))
 }
 
-/// Whether what a statement sets off elsewhere, or what set off its end, must be over before the next one.
+/// Returns `true` if the effects of a statement elsewhere, or those that ended it, must be over
+/// before the next statement.
 fn needs_pause(stmt: &Stmt, next: Option<&Stmt>) -> bool {
     match stmt {
         // Cancelled twice at once: C10.

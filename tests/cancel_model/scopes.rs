@@ -1,4 +1,4 @@
-//! The statements that need shields and groups.
+//! Statements with shields and groups.
 
 use wheelhouse::{GroupError, TaskGroup, finally, shield, task_group, try_gather};
 

@@ -1,4 +1,4 @@
-//! Programs written by hand, in few words.
+//! Short forms to write programs by hand.
 
 use crate::program::{Block, Stmt};
 

@@ -96,7 +96,8 @@ fn somebody_who_does_not_read_holds_up_nobody_and_is_told_what_was_lost() {
     slow.hears("* ann has come");
     slow.hears("* bob has come");
     ann.hears("* bob has come");
-    // More than the system takes for somebody who does not read, and the room keeps: bob hears all of it meanwhile.
+    // More than the buffers of the system and of the room hold for a client that does not read. Bob
+    // reads all of it meanwhile.
     let line = "x".repeat(1000);
     for number in 0..20_000 {
         ann.says(&format!("{number} {line}"));

@@ -1,4 +1,4 @@
-//! The example `dining`: its default is the report of a deadlock, of which this checks the text.
+//! The example `dining`, whose output is the report of a deadlock.
 
 use std::process::Output;
 

@@ -1,4 +1,4 @@
-//! Examples that are run as a person would run them.
+//! Tests that run the examples as a user does.
 
 mod arguments;
 mod chat;
@@ -31,7 +31,8 @@ fn listening(name: &str, arguments: &[&str]) -> (Program, String) {
     (server, address)
 }
 
-/// Fails unless the example refuses these arguments with a line that says why, and tells how it is used.
+/// Fails unless the example refuses these arguments with a line that says why, and tells how it is
+/// used.
 #[track_caller]
 fn usage_of(name: &str, arguments: &[&str], problem: &str) {
     let output = rust_example(name).args(arguments).output();

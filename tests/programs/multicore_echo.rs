@@ -1,4 +1,4 @@
-//! The example `multicore_echo`: as many connections as come over several threads, and a real Ctrl-C.
+//! The example `multicore_echo`: many connections over several threads, and a real Ctrl-C.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};

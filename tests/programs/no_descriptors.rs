@@ -1,5 +1,5 @@
-//! The servers among the examples have no file descriptor left for a while (`EMFILE`): they say so,
-//! and serve again when there are some. So do connections that were open before.
+//! The example servers run out of file descriptors for a while (`EMFILE`): they print an error, and
+//! accept again when descriptors are free. Connections that were open before are served, too.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -83,7 +83,7 @@ impl Drop for Server {
     }
 }
 
-/// Whether the server says something to this client, which has said a line.
+/// Returns `true` if the server answers a line of this client.
 fn is_served(mut stream: &TcpStream) -> bool {
     stream.write_all(b"x\n").is_ok() && matches!(stream.read(&mut [0; 16]), Ok(1..))
 }

@@ -1,4 +1,4 @@
-//! The example `pipeline`, as a pipe sees it.
+//! The example `pipeline`, without a terminal.
 
 use std::process::Output;
 

@@ -102,7 +102,7 @@ fn c28_a_circle_through_a_shield_is_broken() {
     }
 }
 
-/// Wall time: without a virtual clock nothing notes who awaits whom for a report.
+/// Wall time: without a virtual clock, no record of awaits exists for a report.
 #[test]
 fn c28_a_circle_through_a_shield_is_broken_in_real_time_with_third_party_combinators_too() {
     for way in Way::ALL {

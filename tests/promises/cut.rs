@@ -83,7 +83,7 @@ fn all_kinds() -> Vec<(&'static str, Job)> {
     ]
 }
 
-/// Whether a text says what to do.
+/// Returns `true` if a message says what to do.
 fn advises(text: &str) -> bool {
     text.contains("polled again after a cancellation had ended it")
         && text.contains("make a new one")

@@ -297,7 +297,7 @@ fn c27_an_inner_timeout_whose_inside_swallows_the_outer_cancellation_sends_it_on
             timeout(ms(10), swallows).await.ok();
             trace.note("after the inner one");
         });
-        // The inner one is due, too, and cannot tell that nobody cleans up any more (C13).
+        // The inner timeout is due, too, and cannot know that no code cleans up any more (C13).
         assert!(limited.await.is_err());
         trace.expect(["swallowed"]);
     });

@@ -1,4 +1,4 @@
-//! Getting through to somebody, or not.
+//! Connecting, with success and with every error.
 
 use std::cell::Cell;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose.
+//! Faults that a test injects: partitions, resets, crashes.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,5 @@
-//! The simulated network of `testing::net`: what it does, what goes wrong in it on purpose, and that it does so the same way each time.
+//! The simulated network of `testing::net`: its behaviour, the faults that a test injects, and that
+//! a seed reproduces both.
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 #[path = "../common/mod.rs"]
@@ -30,7 +31,7 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// A network with a client and a server, and who listens at the server's port 80.
+/// Returns a network with a client and a server, and the listener on port 80 of the server.
 fn pair_of_hosts(link: Link) -> (Network, Host, Host, Listener) {
     let network = Network::new();
     network.set_link(link);
@@ -39,7 +40,7 @@ fn pair_of_hosts(link: Link) -> (Network, Host, Host, Listener) {
     (network, client, server, listener)
 }
 
-/// The two ends of a connection over such a link: who connected, who accepted.
+/// Returns the two ends of a connection over such a link: client, server.
 async fn pair(link: Link) -> (Network, Stream, Stream) {
     let (network, client, _, listener) = pair_of_hosts(link);
     let stream = client.connect("server:80").await.expect("it listens");

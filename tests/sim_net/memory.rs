@@ -1,4 +1,4 @@
-//! Nothing is leaked, in whatever order things are dropped.
+//! Nothing is leaked, in any order of drops.
 
 use std::any::Any;
 

@@ -1,4 +1,5 @@
-//! Bytes in are bytes out, in order, whatever the links do: programs at random, against a model that is a queue.
+//! Bytes arrive complete and in order over any link: random programs against a model, which is a
+//! queue.
 
 use std::rc::Rc;
 

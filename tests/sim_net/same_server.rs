@@ -1,7 +1,7 @@
 //! One server, one client, two networks: loopback sockets and the simulated one.
 //!
-//! The server answers each line in capitals. When it is told to stop it takes no new connections, lets the request that is in work
-//! finish, and closes the connections that are idle.
+//! The server answers each line in capitals. When it is stopped, it accepts no new connections,
+//! lets the request in flight finish, and closes idle connections.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
@@ -73,7 +73,8 @@ async fn accept(listener: impl Listen, server: Rc<Server>) {
     }
 }
 
-/// Serves until it is told to stop, and ends well. Gives how many requests were not done by the deadline.
+/// Serves until it is stopped, and returns the number of requests that were not done by the
+/// deadline.
 async fn serve(listener: impl Listen + 'static, server: Rc<Server>) -> usize {
     let accepting = spawn(accept(listener, Rc::clone(&server)));
     server.stop.wait().await;

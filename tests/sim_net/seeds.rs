@@ -1,5 +1,5 @@
-//! All that is left to chance belongs to the seed: runs repeat, faults that need a certain order of events are found, made simple
-//! and replayed.
+//! The seed determines everything random: runs can be repeated, and a fault that needs a certain
+//! order of events is found, simplified and replayed.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -14,7 +14,8 @@ use wheelhouse::{Runtime, sleep, spawn, testing, time, timeout};
 use super::ms;
 use crate::common::{panic_text, panics_saying};
 
-/// Three clients talk to an echo, over links that are slow, small and break; gives what they saw and when.
+/// Three clients talk to an echo, over links that are slow, small and break; gives what they saw
+/// and when.
 async fn story(network: Network) -> Vec<String> {
     let link = Link::new().latency_between(ms(0)..=ms(40));
     network.set_link(link.window(9).breaks_one_in(12));
@@ -152,8 +153,8 @@ fn choices_are_of_the_seed_and_0_without_one() {
     });
 }
 
-/// Checks that the test passes without a seed, that exploring finds its fault, and replaying shows it again. Gives the number of
-/// choices that the fault needs.
+/// Checks that the test passes without a seed, that `explore` finds its fault, and that `replay`
+/// reproduces it. Returns the number of
 fn finds<Fut: Future<Output = ()>>(fault: &str, test: impl Fn() -> Fut) -> usize {
     testing::run(test());
     let text = panic_text(|| testing::explore(0..1000, &test));

@@ -1,4 +1,4 @@
-//! When bytes arrive.
+//! The times at which bytes arrive.
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use wheelhouse::testing::net::{Link, Network};

@@ -1,4 +1,5 @@
-//! Foreign wakers run while nothing is borrowed: they may use what woke them, and they may panic.
+//! Wakers of third-party code run while nothing is borrowed: they may use the network that woke
+//! them, and may panic.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -36,7 +37,7 @@ fn poll_trapped(future: impl Future) {
     assert!(polled.is_pending());
 }
 
-/// Lets somebody wait for bytes with a trap, then wakes; the trap has everything at hand.
+/// Waits for bytes with a waker that acts, and then wakes it. The waker can use the whole network.
 fn springs(
     trap: impl FnOnce(&Network, &mut Option<Stream>) + 'static,
     wakes: fn(&Network, &Stream),
@@ -134,7 +135,7 @@ fn what_waits_on_a_network_survives_each_others_wakers() {
             let futures: Vec<Boxed> = vec![
                 Box::pin(async move { drop(reader.read(&mut [0; 2]).await) }),
                 Box::pin(async move { drop(writer.write(b"more").await) }),
-                // Nobody may come, or its host may crash.
+                // There may be no connection, or the host may crash.
                 Box::pin(async move { drop(wheelhouse::timeout(ms(50), listener.accept()).await) }),
                 Box::pin(async move { drop(other.connect("server:80").await) }),
                 Box::pin(async move { drop(twin.connect("server:80").await) }),
@@ -156,13 +157,15 @@ fn what_waits_on_a_network_survives_each_others_wakers() {
     }
 }
 
-/// The wakers of those who had waited to accept went with the listener, in one destructor: two that panicked aborted.
+/// The destructor of a listener drops the wakers of all tasks that waited to accept. Two that
+/// panicked aborted the process.
 #[test]
 fn wakers_that_panic_when_they_are_dropped_go_with_their_listener() {
     use super::common::bomb_waker::{DROP, bomb_waker};
     testing::run(async {
         let (_network, _client, _server, listener) = pair_of_hosts(Link::new());
-        // The bits beside make them different wakers. They themselves are leaked: only their clones count.
+        // The bits beside make them different wakers. They themselves are leaked: only their clones
+        // count.
         for other in [1 << 8, 1 << 9, 1 << 10] {
             let bad = std::mem::ManuallyDrop::new(bomb_waker(DROP | other));
             let polled = listener.poll_accept(&mut Context::from_waker(&bad));

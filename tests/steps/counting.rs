@@ -1,6 +1,6 @@
-//! The system's allocator, with a count of the bytes that each thread has not given back.
+//! The system allocator, with a count of the bytes that each thread has not freed.
 //!
-//! A test binary that wants it says `#[global_allocator] static ALLOCATOR: Counting = Counting;`.
+//! A test binary enables it with `#[global_allocator] static ALLOCATOR: Counting = Counting;`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -30,7 +30,8 @@ fn note(bytes: isize) {
     BYTES.set(BYTES.get() + bytes);
 }
 
-// SAFETY: it passes everything on to the system's allocator; the counter has no destructor and does not allocate.
+// SAFETY: it passes everything on to the system's allocator; the counter has no destructor and does
+// not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note(layout.size().cast_signed());

@@ -1,4 +1,5 @@
-//! What the tests that use [`Steps`](wheelhouse::testing::Steps) measure by it: the bytes that are not given back.
+//! The meter of the tests that use [`Steps`](wheelhouse::testing::Steps): the bytes that were not
+//! freed.
 #![allow(
     dead_code,
     reason = "every test binary has its own copy and uses a part"

@@ -25,8 +25,8 @@ const STAGGER: Duration = Duration::from_millis(200);
 /// What [`HELD`] prints when Python is up.
 const READY: &str = "ready";
 
-/// Has Python get ready, then wait until its input ends before it runs the script that is its
-/// argument: how long an interpreter takes to start is not what is compared.
+/// Lets Python start, and wait until its input ends before it runs the script in its argument, so
+/// that the comparison does not include the start of the interpreter.
 const HELD: &str = "
 import asyncio, runpy, sys
 print('ready')
@@ -135,7 +135,7 @@ impl fmt::Display for Pair {
     }
 }
 
-/// Says how the two runs of `pair` differ from each other or from the expected time.
+/// Describes how the two runs of `pair` differ from each other or from the expected time.
 pub(crate) fn compare(pair: &Pair) -> Result<(), String> {
     let Pair {
         seconds,

@@ -73,7 +73,7 @@ pub(crate) fn both_programs() -> [Command; 2] {
     [rust_example("echo_server"), python("echo_server")]
 }
 
-/// Lets Python's asyncio client talk to `server`, to its end.
+/// Runs the asyncio client against `server`, to its end.
 pub(crate) fn client_of(server: &Server) -> Output {
     let mut client = script(Path::new("tests/peers/echo_client.py"));
     client.args([&server.host, &server.port.to_string()]);

@@ -1,7 +1,7 @@
 //! Reads Rust source as far as the architecture tests need it: words and signs with their
 //! lines, comments and texts left out.
 //!
-//! Not a parser, and no judge: what the tokens mean is for those who ask.
+//! It is no parser: its users interpret the tokens.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(crate) struct Token {
     pub(crate) line: usize,
 }
 
-/// Gives every `.rs` file under `src`, its path counted from `src`, with its text.
+/// Returns every `.rs` file under `src`, with its path relative to `src` and its text.
 pub(crate) fn files() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
@@ -92,12 +92,12 @@ fn length_of_next(rest: &str) -> usize {
     }
 }
 
-/// Whether `c` can stand in a word.
+/// Returns `true` if `c` can be part of a word.
 fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Whether `rest` begins with a quoted letter, not with a lifetime.
+/// Returns `true` if `rest` begins with a character literal, not with a lifetime.
 fn is_letter(rest: &str) -> bool {
     let mut chars = rest.chars();
     let opens = chars.next() == Some('\'');

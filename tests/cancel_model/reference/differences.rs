@@ -1,4 +1,4 @@
-//! Where asyncio goes another way, on purpose: the reference notes that a program has come there.
+//! The intended differences from asyncio. The reference records which of them a program meets.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -6,45 +6,48 @@ use std::collections::BTreeSet;
 /// A difference that the README's table names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Difference {
-    /// A group is cancelled from outside while its body goes on cleaning up: asyncio cancels the children only when the body has
-    /// ended, and forgets about it all if the body swallows the cancellation. Here children and body hear of it at once,
-    /// and it goes on outwards.
+    /// A group is cancelled from outside while its body cleans up: asyncio cancels the children
+    /// only when the body has ended, and drops the cancellation if the body swallows it. Here
+    /// children and body are cancelled at once, and the cancellation propagates.
     GroupBodyFirst,
-    /// A group that is ending is cancelled from outside, again: asyncio's drops that. Here the members hear of it.
+    /// A group that is ending is cancelled from outside again: asyncio ignores that. Here the
+    /// members are cancelled again.
     GroupHitAgain,
-    /// A group is cancelled from outside and a member fails while it cleans up: asyncio gives the failure and forgets about the
-    /// cancellation. Here the cancellation goes on.
+    /// A group is cancelled from outside and a member fails during its clean-up: asyncio raises the
+    /// failure and drops the cancellation. Here the cancellation propagates.
     GroupFailsWhenCancelled,
-    /// A child fails when the body has ended: asyncio 3.11 cancels the parent and forgets to take that back (`uncancel`), so that a
-    /// timeout around, when it expires later, ends the task instead of giving `TimeoutError`.
+    /// A child fails after the body has ended: asyncio 3.11 cancels the parent and does not take
+    /// that back (`uncancel`), so a timeout around it that expires later ends the task instead of
+    /// raising `TimeoutError`.
     GroupFailsAfterBody,
-    /// The cancellation of another task comes out of a timeout that has expired: asyncio cannot tell the two apart, and gives
-    /// `TimeoutError`. Here it goes on (C22).
+    /// The cancellation of another task comes out of an expired timeout: asyncio cannot distinguish
+    /// the two, and raises `TimeoutError`. Here the cancellation propagates (C22).
     TimeoutTakesForeign,
-    /// The time of a timeout is up while its task, cancelled from further out, waits inside of it for a task that cleans up:
-    /// asyncio's timeout lives until that wait is over, and cancels the clean-up. Here it was dropped with all that was inside.
+    /// A timeout expires while its task, cancelled from further out, waits inside it for a task
+    /// that cleans up: the timeout of asyncio still exists, and cancels the clean-up. Here it was
+    /// dropped with its content.
     DroppedTimeoutFires,
-    /// No difference to asyncio in particular: an awaited task ended at the very instant at which its awaiter was cancelled,
-    /// or was cancelled again while it waited for just that end; or the awaited child's group ended with it, and its awaiter
-    /// resumes the cancellation, which may end what is around that group.
-    /// Which of them comes first is not promised by anybody.
+    /// Not specific to asyncio: an awaited task ended at the moment at which its awaiter was
+    /// cancelled, or was cancelled again while it waited for that end; or the group of the awaited
+    /// child ended with it, and its awaiter resumes the cancellation, which may end the code around
+    /// that group. The order of these is not promised.
     OneInstant,
-    /// A branch of a gather raises the cancellation of another task: asyncio's `return_exceptions` makes it an output. Here it
-    /// ends the gather and goes on (C22).
+    /// A branch of a gather raises the cancellation of another task: with `return_exceptions`,
+    /// asyncio returns it as an output. Here it ends the gather and propagates (C22).
     GatherPassesForeign,
 }
 
 thread_local! {
-    /// What the program that runs has met.
+    /// The differences that the running program has met.
     static MET: RefCell<BTreeSet<Difference>> = const { RefCell::new(BTreeSet::new()) };
 }
 
-/// The program has met a difference.
+/// Records that the program has met a difference.
 pub(super) fn note(difference: Difference) {
     MET.with_borrow_mut(|met| met.insert(difference));
 }
 
-/// Takes what was met since the last call.
+/// Returns the differences since the last call.
 pub(crate) fn take() -> BTreeSet<Difference> {
     MET.take()
 }

@@ -1,4 +1,4 @@
-//! Gathers and groups: scopes of which many parts run at once.
+//! Gathers and groups: scopes with several concurrent parts.
 
 use super::differences::{self, Difference};
 use super::node::Seq;
@@ -39,7 +39,7 @@ pub(super) struct Join<'p> {
     own: Option<Cancel>,
     /// What came from outside, to go on when all have cleaned up (C15).
     outer: Option<Cancel>,
-    /// What came from outside, with nobody in here to catch it: all was dropped.
+    /// The cancellation from outside that no code in here can catch: everything was dropped.
     whole: Option<Cancel>,
     /// Members have failed.
     failed: bool,
@@ -137,7 +137,8 @@ impl<'p> Join<'p> {
         {
             self.cancel(world, "the group was cancelled");
         }
-        // What waits for the next suspension is each branch's, if it suspends; a child is born cancelled.
+        // What waits for the next suspension is each branch's, if it suspends; a child is born
+        // cancelled.
         let inside = if std::mem::replace(&mut self.begun, true) {
             None
         } else {
@@ -166,8 +167,9 @@ impl<'p> Join<'p> {
         all_ended.then(|| self.ended(world))
     }
 
-    /// Gives each member a turn; from the first one again where one has cancelled the others, so that all of these hear
-    /// of it before any of them goes on. `armed` is there for their first suspension. Tells whether it hit one.
+    /// Gives each member a turn. If one has cancelled the others, starts again from the first, so
+    /// that all of them are cancelled before any of them continues. `armed` is there for their
+    /// first suspension. Returns `true` if it hit one.
     fn turns(&mut self, world: &mut World<'p>, here: Here, armed: &Option<Cancel>) -> bool {
         let (mut index, mut begun, mut taken) = (0, 0, false);
         while index < self.members.len() {
@@ -221,7 +223,8 @@ impl<'p> Join<'p> {
         self.members[index].seq = None;
         let mut again = false;
         match (&end, child) {
-            // C22: out of a branch or body comes what is not ours, and the others are cancelled with it.
+            // C22: out of a branch or body comes what is not ours, and the others are cancelled
+            // with it.
             (End::Cut(cancel), None) if self.is_news(cancel) => {
                 if matches!(self.stmt, Stmt::Gather(..)) {
                     differences::note(Difference::GatherPassesForeign);
@@ -251,12 +254,12 @@ impl<'p> Join<'p> {
         again
     }
 
-    /// Tells whether a branch's cancellation is neither ours nor one that we know of.
+    /// Returns `true` if the cancellation of a branch is neither ours nor a known one.
     fn is_news(&self, cancel: &Cancel) -> bool {
         !cancel.is(self.own.as_ref()) && self.outer.is_none() && self.whole.is_none()
     }
 
-    /// Cancels the members, if nobody has.
+    /// Cancels the members, unless they were cancelled.
     fn cancel(&mut self, world: &mut World<'p>, why: &str) {
         if self.own.is_some() || self.outer.is_some() || self.whole.is_some() {
             return;
@@ -282,7 +285,8 @@ impl<'p> Join<'p> {
         }
     }
 
-    /// All members have ended. What came from outside goes on outwards, whatever else there was (C14, C15).
+    /// All members have ended. A cancellation from outside propagates, whatever else there was
+    /// (C14, C15).
     fn ended(&mut self, world: &mut World<'p>) -> End {
         let children = self.members.iter().filter_map(|member| member.child);
         children.for_each(|child| world.end_group_of(child));

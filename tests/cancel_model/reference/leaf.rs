@@ -1,4 +1,4 @@
-//! Where code waits: the places at which a cancellation is thrown.
+//! The places where code waits, at which a cancellation is thrown.
 
 use super::differences::{self, Difference};
 use super::world::{World, told};
@@ -15,7 +15,7 @@ pub(super) enum Wait {
     Await(usize, bool),
 }
 
-/// A wait that goes on.
+/// A wait in progress.
 #[derive(Debug)]
 pub(super) struct Leaf {
     wait: Wait,

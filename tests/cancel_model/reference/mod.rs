@@ -1,14 +1,16 @@
-//! The reference: what DESIGN's rules of cancellation mean, as a walk over a tree of what every task is doing.
+//! The reference: the rules of cancellation, as a walk over a tree of the state of each task.
 //!
-//! It is the semantics of exceptions. A cancellation is *thrown* inwards, at every leaf (a sleep, an await) of the
-//! scope that is not behind a shield; and it *comes back* outwards as the way in which a piece of code ended, until a
-//! catch point catches it, or the scope that it was meant for has gone. That is another form of the rule "the
-//! innermost catch points hear of it, all else is dropped", and shares no code with the crate.
+//! It has the semantics of exceptions. A cancellation is *thrown* inwards, at every leaf (a sleep,
+//! an await) of the scope that is not behind a shield. It *comes back* outwards as the way in which
+//! code has ended, until a catch point catches it, or its scope has ended. That is another form of
+//! the rule "the innermost catch points receive it, all else is dropped", and shares no code with
+//! the crate.
 //!
 //! ```text
-//!   world: clock, ready tasks, timers, what is known of each task ── turn: a cancellation is thrown (C2), then
-//!     the task's tree walks on
-//!   seq: one statement after the other ── node: the one that runs now ── leaf │ join (gather, group)
+//!   world: clock, ready tasks, timers, the state of each task
+//!      └── turn: a cancellation is thrown (C2), then the tree of the task continues
+//!   seq: one statement after the other
+//!      └── node: the running statement ── leaf │ join (gather, group)
 //! ```
 
 pub(crate) mod differences;
@@ -41,11 +43,13 @@ struct Cancel {
 /// Which tasks an event has come to.
 type Told = Rc<RefCell<BTreeSet<usize>>>;
 
-/// The level of a cancellation that came out of a join error (C22), where no scope around is its own.
+/// The level of a cancellation that came out of a join error (C22), where no scope around is its
+/// own.
 const FOREIGN: usize = usize::MAX;
 
 impl Cancel {
-    /// Two that arrive as one: the first wins (C10), unless the second comes from further out (C13).
+    /// Two that arrive as one: the first wins (C10), unless the second comes from further out
+    /// (C13).
     fn merged(first: Option<Self>, second: Self) -> Self {
         match first {
             Some(first) if first.level == FOREIGN || second.level >= first.level => first,
@@ -61,19 +65,20 @@ impl Cancel {
         }
     }
 
-    /// A task hears of it.
+    /// A task is cancelled.
     fn tell(&self, task: usize) {
         self.told.borrow_mut().insert(task);
     }
 
-    /// The same event, for code of which nothing is left but waits (C21): that keeps the reason for which it was dropped.
+    /// The same event, for code of which nothing is left but waits (C21): that keeps the reason for
+    /// which it was dropped.
     fn again(&self, first: Option<&Self>) -> Self {
         let told = Rc::clone(&self.told);
         let first = first.unwrap_or(self).clone();
         Self { told, ..first }
     }
 
-    /// Tells whether it is this one.
+    /// Returns `true` if it is this one.
     fn is(&self, other: Option<&Self>) -> bool {
         other.is_some_and(|other| other.id == self.id)
     }
@@ -95,7 +100,7 @@ enum Flow {
 enum End {
     /// With a value.
     Flow(Flow),
-    /// By a cancellation, which goes on outwards.
+    /// With a cancellation, which propagates.
     Cut(Cancel),
 }
 

@@ -1,4 +1,4 @@
-//! The statement that runs now, with all that runs inside of it.
+//! The running statement, with everything inside it.
 
 use super::differences::{self, Difference};
 use super::join::Join;
@@ -64,12 +64,14 @@ impl<'p> Seq<'p> {
         }
     }
 
-    /// Throws a cancellation at all that waits in here; `true` when a catch point or a shield deals with it.
+    /// Throws a cancellation at all that waits in here; `true` when a catch point or a shield deals
+    /// with it.
     pub(super) fn throw(&mut self, cancel: &Cancel) -> bool {
         self.now.as_mut().is_some_and(|node| node.throw(cancel))
     }
 
-    /// What has cut all the code in here: nothing of it runs any more, it only waits for dropped handles' tasks (C21).
+    /// What has cut all the code in here: nothing of it runs any more, it only waits for dropped
+    /// handles' tasks (C21).
     pub(super) fn dead(&self) -> Option<&Cancel> {
         self.now.as_ref().and_then(|node| node.dead())
     }
@@ -274,7 +276,7 @@ impl<'p> Catch<'p> {
 
     fn throw(&mut self, cancel: &Cancel) -> bool {
         match &mut self.now {
-            // C8: somebody further in, or else this one.
+            // C8: a catch point further in, or else this one.
             Caught::Body(body) => {
                 body.throw(cancel);
                 true
@@ -361,7 +363,7 @@ impl<'p> Timeout<'p> {
                 armed.take_if(|cancel| cancel.is(self.own.as_ref()));
                 return Some(ended);
             }
-            // What waited for a suspension has found one inside: somebody there deals with it.
+            // A catch point inside has received what waited for a suspension.
             if let (Some(cancel), None) = (waited, &armed) {
                 self.note(&cancel);
             }
@@ -370,7 +372,8 @@ impl<'p> Timeout<'p> {
                 world.wake_at(self.until, here.task);
                 return None;
             }
-            // It fires once; and not when all of its body has been dropped from further out, and itself with it.
+            // It fires once; and not when all of its body has been dropped from further out, and
+            // itself with it.
             if self.own.is_some() {
                 return None;
             }
@@ -419,8 +422,8 @@ impl<'p> Timeout<'p> {
         caught
     }
 
-    /// One from further out is dealt with inside: of several that from furthest out counts, and of those from one scope the
-    /// latest, because an earlier one may have been swallowed since.
+    /// One from further out is dealt with inside: of several that from furthest out counts, and of
+    /// those from one scope the latest, because an earlier one may have been swallowed since.
     fn note(&mut self, cancel: &Cancel) {
         let outranks = |old: &Cancel| old.level < cancel.level;
         self.outer = self.outer.take().filter(outranks);

@@ -1,4 +1,5 @@
-//! All that is not the tree of one task: the clock, who is ready, how tasks stand to each other.
+//! The state outside of the tree of one task: the clock, the ready tasks, and the relations between
+//! tasks.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::rc::Rc;
@@ -24,7 +25,7 @@ pub(crate) fn run(program: &Program) -> Trace {
 struct Task {
     /// It has been spawned.
     born: bool,
-    /// Its handle is in somebody's hands.
+    /// Its handle exists.
     taken: bool,
     /// The task in whose group it is a child.
     parent: Option<usize>,
@@ -59,7 +60,7 @@ struct Scope {
     level: usize,
 }
 
-/// Everything that goes on.
+/// The whole state.
 pub(super) struct World<'p> {
     now: u64,
     trace: Trace,
@@ -92,7 +93,8 @@ impl<'p> World<'p> {
         }
     }
 
-    /// Gives one task its turn, or moves the clock; `false` when nothing can happen any more.
+    /// Gives one task its turn, or advances the clock. Returns `false` when nothing can happen any
+    /// more.
     fn step(&mut self) -> bool {
         if let Some(task) = self.ready.pop_front() {
             self.turn(task);
@@ -121,8 +123,8 @@ impl<'p> World<'p> {
         }
     }
 
-    /// A turn of a task or child. C1: what was cancelled before its first turn never runs. C2, C4: otherwise the
-    /// cancellation is thrown before the code goes on.
+    /// A turn of a task or child. C1: what was cancelled before its first turn never runs. C2, C4:
+    /// otherwise the cancellation is thrown before the code goes on.
     pub(super) fn turn_of(&mut self, here: Here, tree: &mut Seq<'p>) -> Option<End> {
         let pending = self.tasks[here.task].pending.take();
         match (pending, tree.has_begun()) {
@@ -174,19 +176,19 @@ impl<'p> World<'p> {
         self.tasks[task].scope
     }
 
-    /// Tells whether `outer` is `inner`, or around it.
+    /// Returns `true` if `outer` is `inner`, or around it.
     fn is_around(&self, outer: usize, inner: usize) -> bool {
         let mut around = std::iter::successors(Some(inner), |at| self.scopes[*at].around);
         around.any(|at| at == outer)
     }
 
-    /// Tells whether a task has ended at this very instant.
+    /// Returns `true` if a task has ended at this moment.
     pub(super) fn has_just_ended(&self, task: usize) -> bool {
         let task = &self.tasks[task];
         task.end.is_some() && task.ended_at == self.now
     }
 
-    /// Tells whether the group that a task is a child of has ended at this very instant.
+    /// Returns `true` if the group of a child has ended at this moment.
     pub(super) fn has_group_just_ended(&self, task: usize) -> bool {
         self.tasks[task].group_ended_at == Some(self.now)
     }
@@ -247,8 +249,9 @@ impl<'p> World<'p> {
         }
     }
 
-    /// How an awaited task ended; wakes the asker later, if it has not. A cancellation comes from elsewhere (C22), unless the
-    /// scope that it was meant for is around the asker, too: that of a group, by the handle of a sibling.
+    /// How an awaited task ended; wakes the asker later, if it has not. A cancellation comes from
+    /// elsewhere (C22), unless the scope that it was meant for is around the asker, too: that of a
+    /// group, by the handle of a sibling.
     pub(super) fn outcome(&mut self, task: usize, asker: Here) -> Option<End> {
         let Some(end) = self.tasks[task].end.clone() else {
             self.tasks[task].waiters.push(asker.task);
@@ -265,8 +268,9 @@ impl<'p> World<'p> {
         Some(End::Cut(cancel))
     }
 
-    /// The awaiter of a task is cancelled (C21): so is the task, unless it has heard of that same cancellation by another way.
-    /// `true` when it is to be waited for: not where the two would wait for each other.
+    /// The awaiter of a task is cancelled (C21): so is the task, unless it has heard of that same
+    /// cancellation by another way. `true` when it is to be waited for: not where the two would
+    /// wait for each other.
     pub(super) fn abandon(&mut self, task: usize, asker: usize, cause: &Cancel) -> bool {
         if !self.tasks[task].is_running() {
             return false;
@@ -288,7 +292,7 @@ impl<'p> World<'p> {
         self.tasks[asker].drains.retain(|drain| *drain != task);
     }
 
-    /// Tells whether a task waits, over whatever way, for `asker` or a task around it.
+    /// Returns `true` if a task waits, directly or not, for `asker` or a task around it.
     fn leads_to(&self, task: usize, asker: usize) -> bool {
         let around = std::iter::successors(Some(asker), |task| self.tasks[*task].parent);
         let around: Vec<_> = around.collect();
@@ -309,7 +313,7 @@ impl<'p> World<'p> {
         false
     }
 
-    /// Gives a task a turn; a child has its own in that of the task around it.
+    /// Gives a task a turn. A child has its turn within that of the task around it.
     pub(super) fn wake(&mut self, task: usize) {
         match self.tasks[task].parent {
             Some(parent) => self.wake(parent),
