@@ -231,7 +231,7 @@ impl Transfer {
     {
         loop {
             ready!(self.poll_write_all(cx, writer))?;
-            // Two streams in memory could go on for ever; sockets count their own calls.
+            // Two streams in memory may never wait. Sockets count their own calls.
             ready!(budget::poll_spend(cx.waker()));
             self.buffer.resize(BUFFER, 0);
             let read = Pin::new(&mut *reader).poll_read(cx, &mut self.buffer);

@@ -95,7 +95,7 @@ impl<T: AsFd> Registered<T> {
     /// registration; the descriptor then stays non-blocking.
     ///
     /// # Errors
-    /// [`RegisterError`], which gives `io` back: outside a runtime; if the descriptor is
+    /// [`RegisterError`], which contains `io`: outside a runtime; if the descriptor is
     /// registered already; if it cannot be watched, as a regular file; those of `epoll_ctl` and
     /// `ioctl`. `?` converts it to an [`io::Error`].
     pub fn new(io: T) -> Result<Self, RegisterError<T>> {

@@ -26,7 +26,7 @@ fn pipe() -> (io::PipeReader, OwnedFd) {
 fn check(fd: OwnedFd, mut reader: io::PipeReader) {
     let flags = fcntl_getfd(&fd).expect("flags");
     assert!(flags.contains(FdFlags::CLOEXEC), "no child inherits it");
-    File::from(fd).write_all(b"through").expect("room");
+    File::from(fd).write_all(b"through").expect("space");
     let mut text = String::new();
     reader.read_to_string(&mut text).expect("the end");
     assert_eq!(text, "through");
@@ -44,7 +44,7 @@ fn a_stream_passes_descriptors_with_its_bytes() {
                 .await
         }))
         .await;
-        assert_eq!(sent.expect("room"), 3);
+        assert_eq!(sent.expect("space"), 3);
         drop((writer, writer2));
         let received = received.expect("a message");
         assert_eq!((received.length, received.is_truncated), (3, false));
@@ -58,11 +58,11 @@ fn a_stream_passes_descriptors_with_its_bytes() {
 fn bytes_without_descriptors_and_the_end_are_received_too() {
     bounded(async {
         let (mut one, other) = UnixStream::pair().expect("a pair");
-        one.write_all(b"plain").await.expect("room");
+        one.write_all(b"plain").await.expect("space");
         let mut buffer = [0; 16];
         let received = other.recv_fds(&mut buffer).await.expect("bytes");
         assert_eq!((received.length, received.fds.len()), (5, 0));
-        assert_eq!(one.send_fds(b"none", &[]).await.expect("room"), 4);
+        assert_eq!(one.send_fds(b"none", &[]).await.expect("space"), 4);
         let received = other.recv_fds(&mut buffer).await.expect("bytes");
         assert_eq!((received.length, received.fds.len()), (4, 0));
         drop(one);
@@ -77,10 +77,12 @@ fn the_descriptors_of_two_sends_stay_apart() {
         let (one, mut other) = UnixStream::pair().expect("a pair");
         let pipes = [pipe(), pipe()];
         for (_, writer) in &pipes {
-            one.send_fds(b"x", &[writer.as_fd()]).await.expect("room");
+            one.send_fds(b"x", &[writer.as_fd()]).await.expect("space");
         }
         let (_, plain) = pipe();
-        one.send_fds(b"lost", &[plain.as_fd()]).await.expect("room");
+        one.send_fds(b"lost", &[plain.as_fd()])
+            .await
+            .expect("space");
         drop(one);
         for (reader, writer) in pipes {
             drop(writer);
@@ -100,7 +102,7 @@ fn datagrams_pass_descriptors() {
     bounded(async {
         let (one, other) = UnixDatagram::pair().expect("a pair");
         let (reader, writer) = pipe();
-        one.send_fds(b"x", &[writer.as_fd()]).await.expect("room");
+        one.send_fds(b"x", &[writer.as_fd()]).await.expect("space");
         drop(writer);
         let mut received = other.recv_fds(&mut [0; 16]).await.expect("a datagram");
         check(received.fds.remove(0), reader);
@@ -113,7 +115,7 @@ fn as_many_as_the_kernel_takes_arrive_and_one_more_is_refused() {
         let (one, other) = UnixStream::pair().expect("a pair");
         let (_reader, writer) = pipe();
         let many: Vec<BorrowedFd<'_>> = vec![writer.as_fd(); 253];
-        one.send_fds(b"x", &many).await.expect("room");
+        one.send_fds(b"x", &many).await.expect("space");
         let received = other.recv_fds(&mut [0]).await.expect("a message");
         assert_eq!((received.fds.len(), received.is_truncated), (253, false));
 
@@ -136,7 +138,7 @@ fn credentials_with_each_message_are_refused_with_a_message() {
     bounded(async {
         let (one, other) = UnixStream::pair().expect("a pair");
         rustix::net::sockopt::set_socket_passcred(&other, true).expect("an option");
-        one.send_fds(b"x", &[]).await.expect("room");
+        one.send_fds(b"x", &[]).await.expect("space");
         let error = other.recv_fds(&mut [0]).await.expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains("SO_PASSCRED"), "{error}");

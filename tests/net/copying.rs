@@ -59,14 +59,14 @@ fn both_directions_are_copied_at_once() {
 fn one_direction_continues_after_the_other_has_ended() {
     bounded(async {
         let (mut client, mut server, copy) = proxied().await;
-        client.write_all(b"question").await.expect("room");
+        client.write_all(b"question").await.expect("space");
         client.close().await.expect("it is open");
         let mut text = String::new();
         server.read_to_string(&mut text).await.expect("the end");
         assert_eq!(text, "question");
         for part in ["an", "swer"] {
             sleep(Duration::from_millis(2)).await;
-            server.write_all(part.as_bytes()).await.expect("room");
+            server.write_all(part.as_bytes()).await.expect("space");
         }
         assert!(!copy.is_finished());
         drop(server);
@@ -114,9 +114,9 @@ fn a_copy_in_which_nothing_moves_times_out_and_one_with_traffic_does_not() {
         // A byte in either direction, each in time.
         for _ in 0..5 {
             sleep(Duration::from_secs(9)).await;
-            client.write_all(b"there").await.expect("room");
+            client.write_all(b"there").await.expect("space");
             sleep(Duration::from_secs(9)).await;
-            far.write_all(b"back").await.expect("room");
+            far.write_all(b"back").await.expect("space");
         }
         let last = time::now();
         let (error, copied, end) = copy.await.expect("no panic");
@@ -209,7 +209,7 @@ fn bytes_are_flushed_when_no_more_come_for_now() {
         let far = memory(b"", 100);
         let (written, dirty) = (Rc::clone(&far.written), Rc::clone(&far.dirty));
         let copy = spawn(async move { copy_bidirectional(near, far).await });
-        client.write_all(b"x").await.expect("room");
+        client.write_all(b"x").await.expect("space");
         while written.borrow().is_empty() {
             sleep(Duration::from_millis(1)).await;
         }

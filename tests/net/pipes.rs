@@ -62,7 +62,7 @@ fn a_pipe_is_read_and_written_without_waiting() {
             .expect_err("it is full");
         let mut bytes = vec![0; count];
         let (ready, read) = gather((writer.writable(), (&reader).read_exact(&mut bytes))).await;
-        ready.expect("room");
+        ready.expect("space");
         read.expect("bytes");
         drop(writer);
         reader.readable().await.expect("the end");
@@ -93,10 +93,10 @@ fn a_pipe_becomes_one_of_std_and_back() {
     bounded(async {
         let (reader, writer) = pipe().expect("a pipe");
         let mut plain = writer.into_std().expect("ours");
-        plain.write_all(b"x").expect("room");
+        plain.write_all(b"x").expect("space");
         let reader = PipeReader::from_std(reader.into_std().expect("ours")).expect("taken");
         let writer = PipeWriter::from_std(plain).expect("taken");
-        assert_eq!(writer.try_write(b"y").expect("room"), 1);
+        assert_eq!(writer.try_write(b"y").expect("space"), 1);
         reader.readable().await.expect("bytes");
         assert_eq!(reader.try_read(&mut [0; 8]).expect("bytes"), 2);
     });
@@ -117,7 +117,7 @@ fn the_first_read_of_a_fifo_waits_for_a_writer_and_a_writer_waits_for_a_reader()
         timeout(SHORT, reader.read(&mut byte))
             .await
             .expect_err("nothing is written");
-        writer.write_all(b"hello").await.expect("room");
+        writer.write_all(b"hello").await.expect("space");
         drop(writer);
         let mut text = String::new();
         reader.read_to_string(&mut text).await.expect("the end");
@@ -125,7 +125,7 @@ fn the_first_read_of_a_fifo_waits_for_a_writer_and_a_writer_waits_for_a_reader()
 
         // The next writer.
         let mut writer = PipeWriter::open(&path).await.expect("a reader");
-        writer.write_all(b"again").await.expect("room");
+        writer.write_all(b"again").await.expect("space");
         drop(writer);
         reader.read_to_string(&mut text).await.expect("the end");
         assert_eq!(text, "helloagain");

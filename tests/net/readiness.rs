@@ -46,7 +46,7 @@ macro_rules! a_stream_is_read_and_written_without_waiting {
         }))
         .await;
         ready.expect("bytes");
-        assert_eq!(written.expect("room"), 3);
+        assert_eq!(written.expect("space"), 3);
         // Bytes that were left are told of again.
         assert_eq!(reader.peek(&mut buffer).await.expect("bytes"), 3);
         assert_eq!(reader.try_read(&mut buffer[..2]).expect("bytes"), 2);
@@ -62,7 +62,7 @@ macro_rules! a_stream_is_read_and_written_without_waiting {
         let mut all = vec![0; sent];
         let mut reading = &reader;
         let (ready, read) = gather((writer.writable(), reading.read_exact(&mut all))).await;
-        ready.expect("room");
+        ready.expect("space");
         read.expect("bytes");
         drop(writer);
         reader.readable().await.expect("the end");
@@ -90,7 +90,7 @@ fn a_unix_stream_is_read_and_written_without_waiting() {
 fn a_byte_that_is_there_is_read_though_the_loop_has_not_said_so() {
     bounded(async {
         let (reader, writer) = UnixStream::pair().expect("a pair");
-        writer.try_write(b"x").expect("room");
+        writer.try_write(b"x").expect("space");
         assert_eq!(reader.try_read(&mut [0; 8]).expect("a byte"), 1);
     });
 }
@@ -100,11 +100,11 @@ macro_rules! closed_is_told {
     ($pair:expr) => {{
         // Unread bytes and further ones are no end.
         let (near, mut far) = $pair;
-        far.write_all(b"unread").await.expect("room");
+        far.write_all(b"unread").await.expect("space");
         {
             let mut closed = pin!(near.closed());
             pends(&mut closed).await;
-            far.write_all(b"more").await.expect("room");
+            far.write_all(b"more").await.expect("space");
             pends(&mut closed).await;
             drop(far);
             closed.await.expect("it has gone");
@@ -173,7 +173,7 @@ fn any_number_of_tasks_wait_for_an_end_beside_a_reader() {
             })
             .collect();
         for _ in 0..3 {
-            far.write_all(b"x").await.expect("room");
+            far.write_all(b"x").await.expect("space");
             (&*near).read_exact(&mut [0]).await.expect("a byte");
         }
         assert!(waiting.iter().all(|task| !task.is_finished()));
@@ -188,7 +188,7 @@ fn any_number_of_tasks_wait_for_an_end_beside_a_reader() {
 fn a_wait_for_an_end_costs_nothing_while_another_task_leaves_bytes_unread() {
     bounded(async {
         let (near, mut far) = pair().await;
-        far.write_all(b"unread").await.expect("room");
+        far.write_all(b"unread").await.expect("space");
         near.readable().await.expect("bytes");
         let polls = std::cell::Cell::new(0);
         let mut closed = pin!(near.closed());
@@ -210,8 +210,8 @@ fn datagrams_are_sent_and_received_without_waiting() {
         let mut buffer = [0; 16];
         would_block(other.try_recv_from(&mut buffer));
         pends(other.readable()).await;
-        one.writable().await.expect("room");
-        assert_eq!(one.try_send_to(b"ping", there).expect("room"), 4);
+        one.writable().await.expect("space");
+        assert_eq!(one.try_send_to(b"ping", there).expect("space"), 4);
         other.readable().await.expect("a datagram");
         assert_eq!(other.peek(&mut buffer).await.expect("a datagram"), 4);
         let (length, from) = other.try_recv_from(&mut buffer).expect("a datagram");
@@ -219,7 +219,7 @@ fn datagrams_are_sent_and_received_without_waiting() {
         would_block(other.try_recv(&mut buffer));
 
         other.connect(from).await.expect("a peer");
-        assert_eq!(other.try_send(b"pong").expect("room"), 4);
+        assert_eq!(other.try_send(b"pong").expect("space"), 4);
         one.readable().await.expect("a datagram");
         assert_eq!(one.try_recv(&mut buffer).expect("a datagram"), 4);
         assert_eq!(&buffer[..4], b"pong");
@@ -234,7 +234,7 @@ fn unix_datagrams_go_to_paths_and_abstract_names_without_waiting() {
         let path = folder.path("datagrams");
         let server = UnixDatagram::bind(&path).expect("a new path");
         let client = UnixDatagram::unbound().expect("a socket");
-        assert_eq!(client.try_send_to(b"path", &path).expect("room"), 4);
+        assert_eq!(client.try_send_to(b"path", &path).expect("space"), 4);
         assert_eq!(server.peek(&mut buffer).await.expect("a datagram"), 4);
         assert_eq!(server.try_recv(&mut buffer).expect("a datagram"), 4);
 
@@ -244,9 +244,9 @@ fn unix_datagrams_go_to_paths_and_abstract_names_without_waiting() {
         let error = UnixDatagram::bind_addr(&address).expect_err("it is taken");
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
         let sent = client.send_to_addr(b"name", &address).await;
-        assert_eq!(sent.expect("room"), 4);
+        assert_eq!(sent.expect("space"), 4);
         client.connect_addr(&address).expect("it is bound");
-        assert_eq!(client.try_send(b"named").expect("room"), 5);
+        assert_eq!(client.try_send(b"named").expect("space"), 5);
         for length in [4, 5] {
             let (got, from) = server.try_recv_from(&mut buffer).expect("a datagram");
             assert_eq!(got, length);
@@ -270,8 +270,8 @@ fn a_full_connected_unix_datagram_socket_waits_until_it_is_writable() {
             while other.try_recv(&mut [0]).is_ok() {}
         }))
         .await;
-        ready.expect("room");
-        assert_eq!(one.try_send(b"x").expect("room"), 1);
+        ready.expect("space");
+        assert_eq!(one.try_send(b"x").expect("space"), 1);
     });
 }
 
@@ -285,7 +285,7 @@ fn connections_are_accepted_without_waiting() {
         let client = TcpStream::connect(address).await.expect("connected");
         let (server, peer) = listener.try_accept().expect("a connection");
         assert_eq!(peer, client.local_addr().expect("an address"));
-        server.try_write(b"x").expect("room");
+        server.try_write(b"x").expect("space");
         would_block(listener.try_accept());
 
         let path = folder.path("listener");
@@ -293,7 +293,7 @@ fn connections_are_accepted_without_waiting() {
         would_block(listener.try_accept());
         let client = UnixStream::connect(&path).await.expect("connected");
         let (server, _) = listener.try_accept().expect("a connection");
-        server.try_write(b"x").expect("room");
+        server.try_write(b"x").expect("space");
         client.readable().await.expect("a byte");
     });
 }
@@ -309,7 +309,7 @@ fn a_call_of_ones_own_is_made_on_a_socket() {
             far.try_write(b"abc")
         }))
         .await;
-        written.expect("room");
+        written.expect("space");
         assert_eq!(seen.expect("bytes"), 3);
     });
 }
@@ -326,7 +326,7 @@ fn away_from_home_nothing_is_tried() {
                 near.readable().now_or_never().expect("it is ready"),
             ];
             for error in errors {
-                let error = error.expect_err("away from home");
+                let error = error.expect_err("outside its runtime");
                 let misuse = error.get_ref().and_then(|error| error.downcast_ref());
                 assert_eq!(misuse, Some(&UseError::Elsewhere), "{error}");
             }

@@ -1,4 +1,4 @@
-//! What Unix sockets transfer besides bytes: file descriptors, and who the peer is.
+//! What Unix sockets transfer besides bytes: file descriptors and credentials.
 
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

@@ -82,7 +82,7 @@ fn a_large_number_of_waiters_comes_to_rest_and_is_woken_by_the_next_edge() {
                 break;
             }
             returns += 1;
-            assert!(returns < 6, "round {round}: they come back for ever");
+            assert!(returns < 6, "round {round}: they come back without end");
             for task in ready {
                 seen[task] = tasks[task].0.count();
                 let read = world.read(key, &own, 1, &tasks[task].1);

@@ -141,9 +141,9 @@ impl<B: Blocking> BlockingStream<B> {
             if let Some(count) = self.give(into) {
                 return Poll::Ready(Ok(count));
             }
-            let room = into.len().min(MOST);
+            let size = into.len().min(MOST);
             self.call(OnShutdown::Leave, move |inner, mut bytes| {
-                bytes.resize(room, 0);
+                bytes.resize(size, 0);
                 let count = inner.read(&mut bytes);
                 bytes.truncate(*count.as_ref().unwrap_or(&0));
                 (bytes, Did::Read(count.map(drop)))

@@ -50,8 +50,8 @@ impl Io {
         drop(removed);
     }
 
-    /// Removes a source whose descriptor was closed away from home, and wakes the tasks that wait
-    /// for it.
+    /// Removes a source whose descriptor was closed on another thread, and wakes the tasks that
+    /// wait for it.
     pub(super) fn remove(&self, key: Key) {
         let mut woken = Vec::new();
         self.reactor.borrow_mut().remove(key, &mut woken);

@@ -26,7 +26,7 @@ fn outside_of_a_runtime_the_value_comes_back() {
     let error = Registered::new(reader).expect_err("no runtime runs");
     assert!(matches!(error.problem(), RegisterProblem::NoRuntime(_)));
     assert!(error.to_string().contains("wheelhouse::run"), "{error}");
-    writer.write_all(b"x").expect("room");
+    writer.write_all(b"x").expect("space");
     assert_eq!(error.into_inner().read(&mut [0]).expect("a byte"), 1);
 }
 
@@ -72,7 +72,7 @@ fn on_another_thread_it_is_an_error_and_no_call_is_made() {
         let (reader, _writer) = io::pipe().expect("a pipe");
         let reader = Registered::new(reader).expect("registered");
         let reader = thread::spawn(move || {
-            let error = block_on(reader.readable()).expect_err("away from home");
+            let error = block_on(reader.readable()).expect_err("outside its runtime");
             assert_eq!(misuse(&error), Some(UseError::Elsewhere));
             assert!(error.to_string().contains("Remote::spawn"), "{error}");
             let called = Cell::new(false);
@@ -104,7 +104,7 @@ fn a_descriptor_of_an_ended_runtime_fails_with_a_message_and_moves_to_the_next()
         assert!(error.to_string().contains(part), "{error}");
     }
     let reader = reader.into_inner();
-    writer.write_all(b"x").expect("room");
+    writer.write_all(b"x").expect("space");
     bounded(async {
         let reader = Registered::new(reader).expect("registered");
         assert_eq!(read_some(&reader).await.expect("a byte"), b"x");
@@ -126,7 +126,7 @@ fn a_replaced_descriptor_is_an_error_and_the_registration_of_another_stays() {
         // The other one is watched as before.
         let (ready, ()) = gather((watched.readable(), async {
             sleep(Duration::from_millis(5)).await;
-            other_writer.write_all(b"x").expect("room");
+            other_writer.write_all(b"x").expect("space");
         }))
         .await;
         ready.expect("a byte");
@@ -167,7 +167,7 @@ fn the_code_of_the_value_may_use_the_runtime() {
         timeout(Duration::from_millis(2), reader.readable())
             .await
             .expect_err("nothing is there");
-        writer.write_all(b"x").expect("room");
+        writer.write_all(b"x").expect("space");
         assert_eq!(read_some(&reader).await.expect("a byte"), b"x");
         drop(reader);
     });

@@ -162,7 +162,7 @@ fn a_blocking_descriptor_keeps_its_mode_and_is_waited_for() {
             .await
             .expect_err("nothing is there");
         let writer = Registered::new(writer).expect("registered");
-        assert_eq!(write_some(&writer, b"ab").await.expect("room"), 2);
+        assert_eq!(write_some(&writer, b"ab").await.expect("space"), 2);
         for byte in [b'a', b'b'] {
             reader.readable().await.expect("a byte");
             let mut got = [0];
@@ -191,7 +191,7 @@ fn a_descriptor_of_epoll_is_one_like_any_other() {
             }))
             .await;
             ready.expect("the inner one has an event");
-            written.expect("room");
+            written.expect("space");
             let mut got = [0];
             assert_eq!(rustix::io::read(&reader, &mut got), Ok(1));
             assert_eq!(got, [byte]);

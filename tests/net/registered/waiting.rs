@@ -33,7 +33,7 @@ async fn waits<T: AsFd>(fd: &Registered<T>) {
 fn a_descriptor_that_is_ready_is_ready_at_once() {
     bounded(async {
         let (reader, mut writer) = io::pipe().expect("a pipe");
-        writer.write_all(b"x").expect("room");
+        writer.write_all(b"x").expect("space");
         let reader = Registered::new(reader).expect("registered");
         let mut cx = Context::from_waker(Waker::noop());
         assert!(reader.poll_readable(&mut cx).is_ready());
@@ -46,7 +46,7 @@ fn a_descriptor_that_is_ready_is_ready_at_once() {
 fn a_descriptor_that_was_read_in_part_is_still_readable() {
     bounded(async {
         let (reader, writer) = pipe();
-        writer.get_ref().write_all(b"abc").expect("room");
+        writer.get_ref().write_all(b"abc").expect("space");
         for _ in 0..3 {
             reader.readable().await.expect("a byte");
             sleep(SHORT).await;
@@ -61,7 +61,7 @@ fn reads_that_the_registration_does_not_see_make_it_wait_all_the_same() {
     bounded(async {
         let (reader, writer) = pipe();
         for _ in 0..3 {
-            writer.get_ref().write_all(b"abc").expect("room");
+            writer.get_ref().write_all(b"abc").expect("space");
             reader.readable().await.expect("bytes");
             assert_eq!(reader.get_ref().read(&mut [0; 8]).expect("bytes"), 3);
             waits(&reader).await;
@@ -73,7 +73,7 @@ fn reads_that_the_registration_does_not_see_make_it_wait_all_the_same() {
 fn only_would_block_makes_try_io_forget_that_a_descriptor_is_ready() {
     bounded(async {
         let (reader, writer) = pipe();
-        writer.get_ref().write_all(b"x").expect("room");
+        writer.get_ref().write_all(b"x").expect("space");
         for kind in [ErrorKind::Interrupted, ErrorKind::InvalidData] {
             let fails = |_: &PipeReader| Err::<(), _>(io::Error::from(kind));
             let error = reader
@@ -88,7 +88,7 @@ fn only_would_block_makes_try_io_forget_that_a_descriptor_is_ready() {
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         let (ready, ()) = gather((reader.readable(), async {
             sleep(SHORT).await;
-            writer.get_ref().write_all(b"y").expect("room");
+            writer.get_ref().write_all(b"y").expect("space");
         }))
         .await;
         ready.expect("a byte");
@@ -111,7 +111,7 @@ fn a_writer_waits_while_the_buffer_is_full() {
         }))
         .await;
         assert!(read.expect("bytes") > 4096);
-        ready.expect("room");
+        ready.expect("space");
     });
 }
 
@@ -156,7 +156,7 @@ fn any_number_of_tasks_wait_and_each_is_woken() {
             .collect();
         sleep(SHORT).await;
         assert_eq!(woken.get(), 0);
-        writer.get_ref().write_all(b"x").expect("room");
+        writer.get_ref().write_all(b"x").expect("space");
         gather(tasks).await;
         assert_eq!(woken.get(), 200);
     });
@@ -166,7 +166,7 @@ fn any_number_of_tasks_wait_and_each_is_woken() {
 fn a_task_with_a_descriptor_that_is_always_ready_yields() {
     bounded(async {
         let (reader, writer) = pipe();
-        writer.get_ref().write_all(b"x").expect("room");
+        writer.get_ref().write_all(b"x").expect("space");
         let other = spawn(async { yield_now().await });
         while !other.is_finished() {
             reader.readable().await.expect("a byte");
@@ -197,7 +197,7 @@ fn a_value_that_is_taken_out_can_be_registered_again() {
             .join()
             .expect("no panic");
         let mut reader = Registered::new(reader).expect("registered");
-        writer.get_ref().write_all(b"xy").expect("room");
+        writer.get_ref().write_all(b"xy").expect("space");
         reader.readable().await.expect("bytes");
         assert_eq!(reader.get_mut().read(&mut [0]).expect("a byte"), 1);
         let mut reader = reader.into_inner();
@@ -212,7 +212,7 @@ fn a_borrowed_descriptor_stays_open() {
         let borrowed: Registered<BorrowedFd<'_>> =
             Registered::new(reader.as_fd()).expect("registered");
         waits(&borrowed).await;
-        writer.write_all(b"x").expect("room");
+        writer.write_all(b"x").expect("space");
         assert_eq!(read_some(&borrowed).await.expect("a byte"), b"x");
         drop(borrowed);
         Registered::new(&reader).expect("the registration has ended");
