@@ -29,7 +29,7 @@ impl Core {
             return;
         }
         let holds = task.scope();
-        if holds.is_some_and(|root| self.scopes().is_holding(root)) {
+        if holds.is_some_and(|root| self.scopes().tree(|tree| tree.is_holding(root))) {
             self.scopes().hold_off(number, || task.by_ref().clone());
             break_cycles(self);
         }
@@ -51,7 +51,7 @@ impl Core {
             break_cycles(self);
         }
         let at = self.scopes().position().node()?;
-        let is_shielded = self.scopes().is_shielded(at);
+        let is_shielded = self.scopes().tree(|tree| tree.is_shielded(at));
         self.current_id().filter(|_| is_shielded)
     }
 }

@@ -50,7 +50,9 @@ impl Core {
         let Some(root) = task.scope() else {
             return false;
         };
-        let delivery = self.scopes().cancel(root, cancelled.clone());
+        let delivery = self
+            .scopes()
+            .tree(|tree| tree.cancel(root, cancelled.clone()));
         delivery.wakes.into_iter().for_each(wake_quietly);
         delivery.duty == Duty::Wait
     }
@@ -60,24 +62,25 @@ impl Core {
     /// the next one.
     pub(crate) fn take_uncaught(&self, task: &Task) -> Option<Cancelled> {
         let root = task.scope()?;
-        if !self.scopes().has_waker(root, |_| true) {
-            let old = self.scopes().set_waker(root, task.waker());
+        if self.scopes().tree(|tree| tree.waker(root).is_none()) {
+            let waker = task.waker();
+            let old = self.scopes().tree(|tree| tree.set_waker(root, waker));
             drop(old);
         }
-        self.scopes().take_pending(root)
+        self.scopes().tree(|tree| tree.take_pending(root))
     }
 
     /// Returns `true` if a cancellation was delivered to a catch point, shield or scope that has
     /// not been polled since.
     pub(crate) fn is_any_unheard(&self) -> bool {
-        self.scopes().is_any_unheard()
+        self.scopes().tree(|tree| tree.is_any_unheard())
     }
 
     /// Propagates what was delivered inside `scope` to nodes that have not been polled since (C26).
     /// The poll of `scope` has ended pending, and the scope is not woken again.
     pub(super) fn pass_by(&self, scope: Key) {
         if self.is_any_unheard() {
-            let wakes = self.scopes().pass_by(scope);
+            let wakes = self.scopes().tree(|tree| tree.pass_by(scope));
             wakes.into_iter().for_each(wake_quietly);
         }
     }

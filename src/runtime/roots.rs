@@ -42,7 +42,7 @@ impl Core {
             return root;
         }
         let around = task.parent().and_then(|parent| parent.node());
-        let root = self.scopes().open(around, Kind::Task);
+        let root = self.scopes().tree(|tree| tree.open(around, Kind::Task));
         task.set_scope(root);
         self.scopes().set_after_poll(true);
         root
@@ -58,14 +58,14 @@ impl Core {
     /// Closes a node. Its wakers may be of third-party code, and the call may be part of an
     /// unwinding.
     pub(super) fn close_node(&self, key: Key) {
-        let closed = self.scopes().close(key);
+        let closed = self.scopes().tree(|tree| tree.close(key));
         drop_quietly(closed.waker);
         closed.wake.into_iter().for_each(wake_quietly);
     }
 
     /// Records that the group with this node is about to cancel itself.
     pub(crate) fn announce_end(&self, group: Key) {
-        self.scopes().set_end(group, 0);
+        self.scopes().tree(|tree| tree.set_end(group, 0));
     }
 
     /// Returns `true` if a scope around the running code is about to end: it has expired, or was
@@ -79,7 +79,7 @@ impl Core {
             .node()
             .or_else(|| task.as_ref().and_then(Task::scope));
         loop {
-            let around = at.map(|at| self.scopes().around(at, now));
+            let around = at.map(|at| self.scopes().tree(|tree| tree.around(at, now)));
             match (around, task) {
                 (Some(Around::Ending), _) => return true,
                 (Some(Around::Shielded), _) | (_, None) => return false,

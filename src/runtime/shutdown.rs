@@ -157,7 +157,7 @@ fn drop_futures(core: &Core) {
 fn take_wakers(core: &Core) -> Vec<Waker> {
     let mut wakers = core.timers.dissolve();
     wakers.append(&mut core.io.dissolve());
-    wakers.append(&mut core.scopes().dissolve());
+    wakers.append(&mut core.scopes().tree(|tree| tree.dissolve()));
     wakers
 }
 

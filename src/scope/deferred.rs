@@ -18,7 +18,7 @@ impl<C: Identity, W, T, J> Scopes<C, W, T, J> {
         let Position::Unopened(_, unopened) = position else {
             return Some(outer);
         };
-        let key = self.with_tree(|tree| unopened.open(tree, outer));
+        let key = self.tree(|tree| unopened.open(tree, outer));
         self.set_position(Position::Node(key));
         Some(key)
     }

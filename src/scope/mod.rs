@@ -11,8 +11,8 @@
 //!   JoinHandle::cancel                                     task/handle
 //!     └▶ Task::cancel: stores it, queues the task          cell/raw/task
 //!          └▶ deliver, on the task's turn                  runtime/cancel
-//!               └▶ Scopes::cancel                          scope/scopes
-//!                    └▶ Tree::cancel                       scope/deliver
+//!               └▶ Scopes::tree                            scope/scopes
+//!                    └▶ Tree::cancel                       scope/tree, deliver
 //!                         │
 //!          ┌──────────────┴────────────────────┐
 //!     Duty::Wait: catch points inside     Duty::Drop: no catch point
@@ -213,6 +213,7 @@ pub(crate) use node::{Identity, Kind};
 pub(crate) use outcome::{Duty, Raise};
 pub(crate) use position::{Position, Unopened};
 pub(crate) use scopes::Scopes;
+pub(crate) use tree::Tree;
 pub(crate) use waits::Wait;
 
 #[cfg(test)]

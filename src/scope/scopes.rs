@@ -6,14 +6,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use super::ending::Around;
 use super::held_off::HeldOff;
-use super::node::{Identity, Kind};
-use super::outcome::{Closed, Delivery, Raise, Wakes};
+use super::node::Identity;
 use super::position::Position;
 use super::tree::Tree;
 use super::waits::{Wait, Waits};
-use crate::util::slab::Key;
 
 /// The cancellation state of a runtime.
 ///
@@ -66,111 +63,11 @@ impl<C: Identity, W, T: Clone, J> Scopes<C, W, T, J> {
     }
 }
 
-/// The tree. Each method is the one of [`Tree`] with its name.
+/// The tree.
 impl<C: Identity, W, T, J> Scopes<C, W, T, J> {
     /// Runs one operation on the tree, which calls no third-party code.
-    pub(super) fn with_tree<R>(&self, operation: impl FnOnce(&mut Tree<C, W>) -> R) -> R {
+    pub(crate) fn tree<R>(&self, operation: impl FnOnce(&mut Tree<C, W>) -> R) -> R {
         operation(&mut self.tree.borrow_mut())
-    }
-
-    pub(crate) fn open(&self, parent: Option<Key>, kind: Kind) -> Key {
-        self.tree.borrow_mut().open(parent, kind)
-    }
-
-    pub(crate) fn close(&self, key: Key) -> Closed<W> {
-        self.tree.borrow_mut().close(key)
-    }
-
-    pub(crate) fn adopt(&self, key: Key, parent: Option<Key>) {
-        self.tree.borrow_mut().adopt(key, parent);
-    }
-
-    pub(crate) fn set_end(&self, scope: Key, ends_at: u64) {
-        self.tree.borrow_mut().set_end(scope, ends_at);
-    }
-
-    pub(crate) fn cancel(&self, scope: Key, cancel: C) -> Delivery<W> {
-        self.tree.borrow_mut().cancel(scope, cancel)
-    }
-
-    pub(crate) fn raise(&self, from: Key, cancel: &C) -> Raise<W> {
-        self.tree.borrow_mut().raise(from, cancel)
-    }
-
-    pub(crate) fn pass_by(&self, top: Key) -> Wakes<W> {
-        self.tree.borrow_mut().pass_by(top)
-    }
-
-    pub(crate) fn take_pending(&self, key: Key) -> Option<C> {
-        self.tree.borrow_mut().take_pending(key)
-    }
-
-    #[must_use = "a waker must be dropped with no borrow alive"]
-    pub(crate) fn set_waker(&self, key: Key, waker: W) -> Option<W> {
-        self.tree.borrow_mut().set_waker(key, waker)
-    }
-
-    #[must_use = "wakers must be dropped with no borrow alive"]
-    pub(crate) fn dissolve(&self) -> Vec<W> {
-        self.tree.borrow_mut().dissolve()
-    }
-
-    /// Returns `true` if a node has a waker for which `test` holds. `test` calls no third-party
-    /// code.
-    pub(crate) fn has_waker(&self, key: Key, test: impl FnOnce(&W) -> bool) -> bool {
-        self.tree.borrow().waker(key).is_some_and(test)
-    }
-
-    pub(crate) fn parent(&self, key: Key) -> Option<Key> {
-        self.tree.borrow().parent(key)
-    }
-
-    pub(crate) fn pending(&self, key: Key) -> Option<C> {
-        self.tree.borrow().pending(key).cloned()
-    }
-
-    pub(crate) fn is_pending(&self, key: Key) -> bool {
-        self.tree.borrow().pending(key).is_some()
-    }
-
-    pub(crate) fn is_raised(&self, key: Key) -> bool {
-        self.tree.borrow().is_raised(key)
-    }
-
-    pub(crate) fn is_shielded(&self, from: Key) -> bool {
-        self.tree.borrow().is_shielded(from)
-    }
-
-    pub(crate) fn is_holding(&self, top: Key) -> bool {
-        self.tree.borrow().is_holding(top)
-    }
-
-    pub(crate) fn is_any_unheard(&self) -> bool {
-        self.tree.borrow().is_any_unheard()
-    }
-
-    pub(crate) fn owns(&self, scope: Key, cancel: &C) -> bool {
-        self.tree.borrow().owns(scope, cancel)
-    }
-
-    pub(crate) fn outer(&self, scope: Key) -> Option<C> {
-        self.tree.borrow().outer(scope).cloned()
-    }
-
-    pub(crate) fn outranks(&self, new: &C, old: &C, from: Key) -> bool {
-        self.tree.borrow().outranks(new, old, from)
-    }
-
-    pub(crate) fn latest(&self, catch: Key) -> Option<C> {
-        self.tree.borrow().latest(catch).cloned()
-    }
-
-    pub(crate) fn has_heard(&self, task: Key, cancel: &C) -> bool {
-        self.tree.borrow().has_heard(task, cancel)
-    }
-
-    pub(crate) fn around(&self, from: Key, now: u64) -> Around {
-        self.tree.borrow().around(from, now)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::runtime::context::hand;
 use crate::runtime::core::Core;
 use crate::runtime::home_key::HomeKey;
 use crate::runtime::try_with;
-use crate::scope::{Duty, Kind, Position, Unopened};
+use crate::scope::{Duty, Kind, Position, Tree, Unopened};
 use crate::util::slab::Key;
 use crate::util::{caught, go_on, wake_quietly};
 
@@ -45,7 +45,7 @@ impl ScopeHandle {
             // The children of a group that is polled outside of a task are tasks too, and receive
             // cancellations through it.
             if parent.is_some() || kind == Kind::Join {
-                let key = core.scopes().open(parent, kind);
+                let key = core.scopes().tree(|tree| tree.open(parent, kind));
                 handle.node = Some((key, HomeKey::of(core)));
                 is_new = true;
                 if kind == Kind::Mask && handle.has_arrived() {
@@ -74,7 +74,7 @@ impl ScopeHandle {
             handle.leave_other_runtime(core);
             let Some(key) = handle.key(core) else { return };
             let parent = core.node_here();
-            core.scopes().adopt(key, parent);
+            core.scopes().tree(|tree| tree.adopt(key, parent));
             core.refresh_waker(key, waker);
         });
     }
@@ -100,7 +100,7 @@ impl ScopeHandle {
     pub(super) fn set_aside(&mut self) {
         self.at(|handle, core| {
             if let Some(key) = handle.key(core) {
-                core.scopes().adopt(key, None);
+                core.scopes().tree(|tree| tree.adopt(key, None));
             }
         });
     }
@@ -155,27 +155,25 @@ impl ScopeHandle {
 
     /// Takes the cancellation that has arrived.
     pub(super) fn arrived(&self) -> Option<Cancelled> {
-        self.ask(|core, key| core.scopes().take_pending(key))
-            .flatten()
+        self.tree(|tree, key| tree.take_pending(key)).flatten()
     }
 
     /// Returns the cancellation that has arrived, and leaves it there.
     pub(super) fn pending(&self) -> Option<Cancelled> {
-        self.ask(|core, key| core.scopes().pending(key)).flatten()
+        self.tree(|tree, key| tree.pending(key).cloned()).flatten()
     }
 
     /// Returns `true` if a cancellation has arrived and was not taken.
     pub(super) fn has_arrived(&self) -> bool {
-        self.ask(|core, key| core.scopes().is_pending(key))
-            .unwrap_or(false)
+        self.tree(|tree, key| tree.pending(key).is_some()) == Some(true)
     }
 
     /// Returns the cancellation that was delivered to this catch point since the last
     /// [`visit`](ScopeHandle::visit), even if an earlier one is the pending one.
     pub(super) fn latest_if_hit(&self) -> Option<Cancelled> {
-        self.ask(|core, key| {
-            let was_hit = !core.scopes().has_waker(key, |_| true);
-            core.scopes().latest(key).filter(|_| was_hit)
+        self.tree(|tree, key| {
+            let was_hit = tree.waker(key).is_none();
+            tree.latest(key).filter(|_| was_hit).cloned()
         })
         .flatten()
     }
@@ -183,12 +181,11 @@ impl ScopeHandle {
     /// Cancels the scope. Returns `false` if no catch point or shield inside received the
     /// cancellation: the owner then drops its future.
     pub(super) fn cancel(&self, cancelled: &Cancelled) -> bool {
-        self.ask(|core, key| {
-            let delivery = core.scopes().cancel(key, cancelled.clone());
-            delivery.wakes.into_iter().for_each(wake_quietly);
-            delivery.duty == Duty::Wait
-        })
-        .unwrap_or(false)
+        let Some(delivery) = self.tree(|tree, key| tree.cancel(key, cancelled.clone())) else {
+            return false;
+        };
+        delivery.wakes.into_iter().for_each(wake_quietly);
+        delivery.duty == Duty::Wait
     }
 
     /// Propagates what was delivered inside to nodes that have not been polled since (C26). The
@@ -199,19 +196,17 @@ impl ScopeHandle {
 
     /// Returns `true` if this scope was cancelled with `cancelled`.
     pub(super) fn owns(&self, cancelled: &Cancelled) -> bool {
-        self.ask(|core, key| core.scopes().owns(key, cancelled))
-            .unwrap_or(false)
+        self.tree(|tree, key| tree.owns(key, cancelled)) == Some(true)
     }
 
     /// Returns the cancellation from further out that was delivered inside.
     pub(super) fn outer(&self) -> Option<Cancelled> {
-        self.ask(|core, key| core.scopes().outer(key)).flatten()
+        self.tree(|tree, key| tree.outer(key).cloned()).flatten()
     }
 
     /// Returns `true` if `new` belongs to a scope further out than that of `old`.
     pub(super) fn outranks(&self, new: &Cancelled, old: &Cancelled) -> bool {
-        self.ask(|core, key| core.scopes().outranks(new, old, key))
-            .unwrap_or(false)
+        self.tree(|tree, key| tree.outranks(new, old, key)) == Some(true)
     }
 
     /// Returns the node, if it is open in the runtime that this thread drives.
@@ -222,7 +217,7 @@ impl ScopeHandle {
     /// Returns a handle to the node around this one.
     pub(super) fn around(&self) -> Option<Self> {
         self.ask(|core, key| {
-            let around = core.scopes().parent(key)?;
+            let around = core.scopes().tree(|tree| tree.parent(key))?;
             let node = Some((around, HomeKey::of(core)));
             Some(Self { node })
         })
@@ -257,6 +252,12 @@ impl ScopeHandle {
         try_with(|core| f(self, core)).ok();
     }
 
+    /// Runs one operation on the tree and the node, if it is open in the runtime that this thread
+    /// drives.
+    fn tree<R>(&self, f: impl FnOnce(&mut Tree<Cancelled, Waker>, Key) -> R) -> Option<R> {
+        self.ask(|core, key| core.scopes().tree(|tree| f(tree, key)))
+    }
+
     /// Runs `f` on the node, if it is open in the runtime that this thread drives.
     #[inline]
     fn ask<R>(&self, f: impl FnOnce(&Core, Key) -> R) -> Option<R> {
@@ -277,9 +278,12 @@ impl Drop for ScopeHandle {
 impl Core {
     /// Registers `waker` for a node.
     fn refresh_waker(&self, key: Key, waker: &Waker) {
-        if !self.scopes().has_waker(key, |set| set.will_wake(waker)) {
+        let is_set = self
+            .scopes()
+            .tree(|tree| tree.waker(key).is_some_and(|set| set.will_wake(waker)));
+        if !is_set {
             let waker = waker.clone();
-            let old = self.scopes().set_waker(key, waker);
+            let old = self.scopes().tree(|tree| tree.set_waker(key, waker));
             drop(old);
         }
     }

@@ -207,7 +207,8 @@ impl Core {
     /// Cancels a task, unless it has received a cancellation of the same event already.
     fn pass_on(&self, task: &TaskRef, cancelled: &Cancelled) {
         let root = task.clone().at_home().ok().and_then(|task| task.scope());
-        let has_heard = root.is_some_and(|root| self.scopes().has_heard(root, cancelled));
+        let has_heard =
+            root.is_some_and(|root| self.scopes().tree(|tree| tree.has_heard(root, cancelled)));
         if !has_heard {
             task.cancel(cancelled.clone());
         }

@@ -59,7 +59,7 @@ impl Outgoing {
     /// Returns `true` if the owner of the stop has not taken the cancellation.
     fn is_on_its_way(&self, core: &Core) -> bool {
         match self.stop {
-            Stop::Node(key) => core.scopes().is_raised(key),
+            Stop::Node(key) => core.scopes().tree(|tree| tree.is_raised(key)),
             Stop::Task(number) => {
                 core.scopes().is_exit_set() && core.current_number() == Some(number)
             }
@@ -94,7 +94,9 @@ impl Core {
             return self.exit_with(&task, cancelled);
         }
         let from = self.node_here();
-        let raised = from.map_or(Raise::Nowhere, |node| self.scopes().raise(node, &cancelled));
+        let raised = from.map_or(Raise::Nowhere, |node| {
+            self.scopes().tree(|tree| tree.raise(node, &cancelled))
+        });
         let stop = match raised {
             Raise::Ends(scope, waker) if task.scope() == Some(scope) => {
                 drop(waker);
