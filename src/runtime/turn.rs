@@ -73,31 +73,11 @@ impl Core {
     pub(super) fn between_batches(&self) {
         budget::end();
         if !self.scheduler.is_idle() {
-            return self.poll_now();
+            return poll_now(self);
         }
         self.scheduler.queue.shrink();
         self.timers.shrink();
-        self.park();
-    }
-
-    /// Checks sockets, the inbox and timers without waiting.
-    pub(super) fn poll_now(&self) {
-        if self.io.has_sources() {
-            self.io.wait(Some(Duration::ZERO));
-        }
-        self.drain_inbox();
-        self.timers.fire();
-    }
-
-    /// Waits until a task may be ready, then drains the inbox and fires timers.
-    fn park(&self) {
-        if self.timers.clock().is_virtual() {
-            virtual_time::park(self);
-        } else {
-            self.sleep(self.timers.until_next_deadline());
-        }
-        self.drain_inbox();
-        self.timers.fire();
+        park(self);
     }
 
     /// Sleeps until the timeout, a readiness event or an unpark. Does not sleep if the inbox has a
@@ -119,4 +99,24 @@ impl Core {
         self.io.wait(timeout);
         unparker.awake();
     }
+}
+
+/// Checks sockets, the inbox and timers without waiting.
+fn poll_now(core: &Core) {
+    if core.io.has_sources() {
+        core.io.wait(Some(Duration::ZERO));
+    }
+    core.drain_inbox();
+    core.timers.fire();
+}
+
+/// Waits until a task may be ready, then drains the inbox and fires timers.
+fn park(core: &Core) {
+    if core.timers.clock().is_virtual() {
+        virtual_time::park(core);
+    } else {
+        core.sleep(core.timers.until_next_deadline());
+    }
+    core.drain_inbox();
+    core.timers.fire();
 }
