@@ -46,6 +46,8 @@
 //! | `call_soon_threadsafe(queue.put_nowait, x)` | [`sync::inbox`] |
 //! | `open_connection`, `start_server` | [`net::TcpStream`], [`net::TcpListener`]; [`net::UnixStream`], [`net::UnixListener`] |
 //! | `create_datagram_endpoint` | [`net::UdpSocket`], [`net::UnixDatagram`] |
+//! | `loop.add_reader`, `add_writer`; `connect_read_pipe` | [`net::Registered`]; [`net::pipe()`] |
+//! | `loop.getaddrinfo` | [`net::lookup_host`] |
 //! | `loop.add_signal_handler`, `KeyboardInterrupt` | [`signal::unix`], [`signal::ctrl_c`], [`Builder::cancel_on_ctrl_c`] |
 //! | `to_thread` | [`to_thread`] |
 //! | `create_subprocess_exec` | [`process::Command`] |

@@ -199,13 +199,12 @@ impl Reactor {
 
     /// Puts a waker into the line after [`Interest::Unparked`].
     ///
-    /// Moves the wakers that must be woken
-    /// now to `woken`: those of a line that is swept, or `waker` itself if the source became ready
-    /// or was removed while it was cloned.
+    /// Moves the wakers that must be woken now to `woken`: those of a line that is swept, or `waker`
+    /// itself if the source became ready, was removed, or parked it while it was cloned.
     pub(crate) fn park(&mut self, side: Side, waker: Waker, woken: &mut Vec<Waker>) {
         match self.interest(side, &waker) {
-            Interest::Ready | Interest::Gone => woken.push(waker),
-            Interest::Parked => {}
+            // One that its own `clone` has parked is not dropped here, under the caller's borrow.
+            Interest::Ready | Interest::Gone | Interest::Parked => woken.push(waker),
             Interest::Unparked => {
                 let lap = self.lap;
                 self.edit(side.key, |source| {

@@ -16,8 +16,9 @@ use crate::time::sleep;
 /// A Unix socket for datagrams, which stay within one machine.
 ///
 /// Datagrams are neither lost nor reordered: a send waits while the queue of the receiver is full.
-/// A socket needs a path to receive from others, and may be [connected](Self::connect) to the path
-/// of one peer. A datagram that is longer than the buffer is truncated, and the rest is lost.
+/// A socket needs a path or an abstract name to receive from others, and may be
+/// [connected](Self::connect) to that of one peer. A datagram that is longer than the buffer is
+/// truncated, and the rest is lost.
 ///
 /// # Cancel safety
 /// A send or receive that was pending has done nothing: no datagram was sent, and none is lost.

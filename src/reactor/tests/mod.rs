@@ -1,5 +1,6 @@
 //! The reactor with real sockets of this machine.
 
+mod awaited_edges;
 mod edges;
 mod waiters;
 mod waiting;

@@ -119,6 +119,26 @@ fn parking_at_a_source_that_became_ready_returns_the_waker() {
     assert!(owed.len() == 1 && owed[0].will_wake(&waker));
 }
 
+/// A waker whose `clone` polled the same source was dropped with the reactor borrowed, and its
+/// destructor may use the reactor.
+#[test]
+fn parking_a_waker_that_is_in_the_line_returns_it() {
+    let world = World::new();
+    let (own, _peer) = unix_pair();
+    let key = world.register(&own);
+    world.catch_up();
+    let (_, waker) = Counter::new();
+    assert!(world.read(key, &own, 8, &waker).0.is_pending());
+    let side = Side {
+        key,
+        direction: Reading,
+    };
+    let mut owed = Vec::new();
+    let mut reactor = world.driver.borrow_mut();
+    reactor.park(side, waker.clone(), &mut owed);
+    assert!(owed.len() == 1 && owed[0].will_wake(&waker));
+}
+
 #[test]
 fn the_end_of_a_source_returns_all_waiters() {
     let world = World::new();
