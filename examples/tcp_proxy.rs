@@ -1,8 +1,8 @@
-//! A TCP proxy: passes on the bytes of each connection to another address and back.
+//! A TCP proxy: forwards the bytes of each connection to another address, and the answers back.
 //!
-//! `copy_bidirectional` passes on a half-close: a client may end its request and still read the
-//! answer. A connection in which nothing moves for a while is closed. asyncio has no such function;
-//! its counterpart there is a pair of tasks that copy.
+//! `copy_bidirectional` also forwards a half-close: a client may end its request and still read the
+//! answer. An idle connection is closed. asyncio has no such function; a program there uses a pair
+//! of tasks that copy.
 
 mod arguments;
 
@@ -13,14 +13,15 @@ use wheelhouse::{run, sleep, spawn, timeout};
 const USAGE: &str = "\
 usage: tcp_proxy ADDRESS TARGET [SECONDS]
 
-Passes on each connection to TARGET, and the answers back, until it is killed.
+Forwards each connection to TARGET, and the answers back, until it is killed.
 
-  ADDRESS     where it listens, as 127.0.0.1:7777; port 0 lets the system choose
-  TARGET      a host and a port, as example.org:80 or 127.0.0.1:8080
-  SECONDS     closes a connection in which no byte moves for so long; 60 if not given
+  ADDRESS     the address to listen on, such as 127.0.0.1:7777; port 0 lets the system
+              choose a free port
+  TARGET      a host and a port, such as example.org:80 or 127.0.0.1:8080
+  SECONDS     the time after which an idle connection is closed; the default is 60
   -h, --help  print this text";
 
-/// How long a connection to the target may take.
+/// The time limit for connecting to the target.
 const CONNECT: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
@@ -30,8 +31,8 @@ struct Settings {
     idle: Duration,
 }
 
-/// Passes on one connection; returns the number of bytes there and back.
-async fn pass_on(near: TcpStream, settings: &Settings) -> io::Result<(u64, u64)> {
+/// Forwards one connection, and returns the number of bytes there and back.
+async fn forward(near: TcpStream, settings: &Settings) -> io::Result<(u64, u64)> {
     let far = timeout(CONNECT, TcpStream::connect(&*settings.target)).await;
     let far = far.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let copy = copy_bidirectional(near, far);
@@ -52,7 +53,7 @@ async fn serve(settings: &Settings) -> io::Result<()> {
         };
         let settings = settings.clone();
         spawn(async move {
-            match pass_on(near, &settings).await {
+            match forward(near, &settings).await {
                 Ok((there, back)) => println!("{peer}: {there} bytes there, {back} back"),
                 Err(error) => eprintln!("{peer}: {error}"),
             }
@@ -63,7 +64,7 @@ async fn serve(settings: &Settings) -> io::Result<()> {
 
 fn settings(arguments: &[&str]) -> Result<Settings, String> {
     let (address, target, seconds) = match *arguments {
-        [] | [_] => return Err("from which address to which?".to_owned()),
+        [] | [_] => return Err("ADDRESS and TARGET are required".to_owned()),
         [address, target] => (address, target, "60"),
         [address, target, seconds] => (address, target, seconds),
         _ => return Err("more than three arguments".to_owned()),
@@ -73,7 +74,7 @@ fn settings(arguments: &[&str]) -> Result<Settings, String> {
         return Err(format!("not a host and a port: {target}"));
     }
     let seconds: Option<u64> = seconds.parse().ok().filter(|&seconds| seconds > 0);
-    let seconds = seconds.ok_or("not a number of seconds, at least 1")?;
+    let seconds = seconds.ok_or("SECONDS must be a number above 0")?;
     Ok(Settings {
         target: target.to_owned(),
         address: arguments::address(Some(address))?,

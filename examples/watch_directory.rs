@@ -16,8 +16,8 @@ usage: watch_directory DIRECTORY [COUNT]
 
 Prints which files in DIRECTORY are created, changed, moved or deleted, one line each.
 
-  DIRECTORY   the directory; those inside of it are not watched
-  COUNT       ends after this many lines; if not given, it runs until it is killed
+  DIRECTORY   the directory; its subdirectories are not watched
+  COUNT       the number of lines after which it ends; by default it runs until it is killed
   -h, --help  print this text";
 
 struct Settings {
@@ -25,7 +25,7 @@ struct Settings {
     count: u64,
 }
 
-/// What happened, and its name.
+/// The events, and their names in the output.
 const EVENTS: [(WatchFlags, ReadFlags, &str); 5] = [
     (WatchFlags::CREATE, ReadFlags::CREATE, "created"),
     (WatchFlags::CLOSE_WRITE, ReadFlags::CLOSE_WRITE, "written"),
@@ -68,12 +68,12 @@ async fn watch(directory: &Path, count: u64) -> io::Result<()> {
 
 fn settings(arguments: &[&str]) -> Result<Settings, String> {
     let (directory, count) = match *arguments {
-        [] => return Err("which directory?".to_owned()),
+        [] => return Err("DIRECTORY is required".to_owned()),
         [directory] => (directory, Ok(u64::MAX)),
         [directory, count] => (directory, count.parse()),
         _ => return Err("more than two arguments".to_owned()),
     };
-    let count = count.map_err(|_| format!("not a number of lines: {}", arguments[1]))?;
+    let count = count.map_err(|_| format!("COUNT must be a number, not `{}`", arguments[1]))?;
     if !Path::new(directory).is_dir() {
         return Err(format!("not a directory: {directory}"));
     }

@@ -40,11 +40,9 @@
 //! | connections between machines | [`TcpListener`], [`TcpStream`]; [`TcpSocket`] to set options first |
 //! | connections within one machine | [`UnixListener`], [`UnixStream`] |
 //! | datagrams | [`UdpSocket`], [`UnixDatagram`] |
-//! | pipes, FIFOs | [`pipe`](pipe()), [`PipeReader`], [`PipeWriter`] |
 //! | a proxy between two streams | [`copy_bidirectional`] |
 //! | pipes and FIFOs | [`pipe()`], [`PipeReader`], [`PipeWriter`] |
 //! | any other descriptor | [`Registered`] |
-//! | a proxy between two streams | [`copy_bidirectional`] |
 //! | the addresses of a host name | [`lookup_host`] |
 //! | a server that also runs in tests without a network | [`Listen`], with [`testing::net`](crate::testing::net) |
 //!

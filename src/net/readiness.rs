@@ -157,14 +157,14 @@ macro_rules! stream_calls {
                 self.$field.try_io($crate::reactor::Direction::Write, write)
             }
 
-            /// Waits until the peer has gone: it has closed the connection or ended its writing
-            /// side, or the connection is broken. Reads nothing, and does not wait until the bytes
-            /// that were received are read.
+            /// Waits until the peer has closed the connection or ended its writing side, or the
+            /// connection is broken. Reads nothing, and does not wait until the received bytes are
+            /// read.
             ///
-            /// A server uses it to give up work for a client that no longer waits. A peer that only
-            /// ended its writing side may still read; the system does not tell this from a close.
-            /// A peer that vanished without a packet (its machine lost power) is not noticed until
-            /// the system gives up on it.
+            /// A server uses it to stop work for a client that no longer waits. A peer that only
+            /// ended its writing side may still read; the system does not distinguish this from a
+            /// close. A peer that disappears without a packet (its machine lost power) is not
+            /// noticed until the system times out.
             ///
             /// # Cancel safety
             /// Nothing is lost.

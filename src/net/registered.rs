@@ -48,8 +48,8 @@ use crate::runtime::{IoSource, for_one_call};
 /// [`readable`](Self::readable) returns if the kernel says so at that moment, as asyncio's
 /// `add_reader` does. So it does not matter what reads from the descriptor: `try_io`, the methods
 /// of the value itself through [`get_ref`](Self::get_ref), or a library that knows nothing of this
-/// crate; and a caller that leaves some bytes unread is told again. Of several tasks that wait, all
-/// are woken, and only one may find something: a call after `readable` may still return
+/// crate; and a caller that leaves some bytes unread is notified again. Of several tasks that wait,
+/// all are woken, and only one may find something: a call after `readable` may still return
 /// `WouldBlock`.
 ///
 /// # Examples

@@ -32,10 +32,10 @@ fn it_passes_on_a_request_and_the_answer_behind_its_end() {
 fn it_says_how_it_is_used() {
     let refused = |arguments: &[&str], problem| usage_of("tcp_proxy", arguments, problem);
     let here = "127.0.0.1:0";
-    refused(&[here], "from which address to which?");
+    refused(&[here], "ADDRESS and TARGET are required");
     refused(&["x", here], "not an IP address with a port: x");
     refused(&[here, "nowhere"], "not a host and a port: nowhere");
-    let problem = "not a number of seconds, at least 1";
+    let problem = "SECONDS must be a number above 0";
     refused(&[here, "localhost:1", "0"], problem);
     refused(&[here, here, "1", "2"], "more than three arguments");
 }

@@ -1,4 +1,4 @@
-//! The example `watch_directory`, with a directory in which things happen.
+//! The example `watch_directory`, with a directory whose files change.
 
 use std::fs;
 
@@ -31,13 +31,17 @@ fn it_prints_what_happens_to_files() {
 
 #[test]
 fn it_says_how_it_is_used() {
-    usage_of("watch_directory", &[], "which directory?");
+    usage_of("watch_directory", &[], "DIRECTORY is required");
     usage_of(
         "watch_directory",
         &["/no/such"],
         "not a directory: /no/such",
     );
-    usage_of("watch_directory", &["/", "x"], "not a number of lines: x");
+    usage_of(
+        "watch_directory",
+        &["/", "x"],
+        "COUNT must be a number, not `x`",
+    );
     usage_of(
         "watch_directory",
         &["/", "1", "2"],

@@ -20,7 +20,7 @@ impl Stream {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
-    /// Waits until a write does not block: there is room, or an error to report.
+    /// Waits until a write does not block: there is space, or an error to report.
     ///
     /// # Cancel safety
     /// No byte is lost.
@@ -31,10 +31,11 @@ impl Stream {
         poll_fn(|cx| self.poll_writable(cx)).await
     }
 
-    /// Waits until the peer has gone: it has closed the connection or ended its writing side, or
-    /// the connection is broken. See [`TcpStream::closed`](crate::net::TcpStream::closed).
+    /// Waits until the peer has closed the connection or ended its writing side, or the connection
+    /// is broken. See [`TcpStream::closed`](crate::net::TcpStream::closed).
     ///
-    /// As with a real network, a peer beyond a [partition](super::Network::partition) is not noticed.
+    /// As with a real network, a peer beyond a [partition](super::Network::partition) is not
+    /// noticed.
     ///
     /// # Cancel safety
     /// No byte is lost.
