@@ -1,7 +1,7 @@
-//! A future with its scope: [`Scoped`], on which `shield`, `catch_cancel` and `timeout` are built.
+//! A future with its scope: [`Scoped`]. The children of one scope: [`Nursery`].
 //!
-//! The only module that asks the tree of scopes whether a cancellation has arrived at a future. An
-//! owner decides what the end of its future means.
+//! Only this module asks the tree whether a cancellation has arrived at a future. An owner decides
+//! what the end of its future means.
 //!
 //! ```text
 //!              the future is ready                        Ending::Value
@@ -19,6 +19,9 @@
 //! | `shield` | at the first poll | a cancellation is held until the future is ready |
 //! | `catch_cancel` | at the first poll | `Cut`: returns the cancellation |
 //! | `timeout` | if the code inside opens one | `Cut` by its own: `Elapsed`; else resumes |
+//!
+//! The main future has the root of its task as its node, so `drive` polls it; it shares the stage
+//! [`Cutting`]. A branch of a gather, and the body of a group, are polled in a [`Nursery`].
 //!
 //! Outside of a task a `Scoped` only polls its future.
 
