@@ -80,7 +80,7 @@ pub use io::UseError;
 pub(crate) use io::{IoSource, for_one_call, require_runtime};
 pub(crate) use order::{Order, Schedule, next as next_random};
 pub use remote::{Remote, RemoteHandle};
-pub(crate) use scoped::{DeferredOpen, Ending, Nursery, ScopeKind, Scoped};
+pub(crate) use scoped::{Cut, DeferredOpen, Ending, Nursery, ScopeKind, Scoped};
 pub(crate) use shared::Shared;
 pub(crate) use signals::{Subscription, drain};
 pub(crate) use task_types::{Join, OwnedRef, Task, TaskRef};

@@ -158,12 +158,8 @@ impl Sleep {
     /// checked. In the other cases the clock is not read.
     pub(super) fn is_past(&self) -> bool {
         let is_past = |core: &Core| {
-            let gives_way = || {
-                core.current()
-                    .is_some_and(|task| task.state().is_scheduled())
-            };
-            let may_be_late = matches!(self.stage, SleepStage::New) || gives_way();
-            may_be_late && self.deadline <= core.timers.clock().nanos()
+            let may_be_late = matches!(self.stage, SleepStage::New) || gives_way(core);
+            may_be_late && core.timers.clock().nanos() >= self.deadline
         };
         try_with(is_past) == Ok(true)
     }
@@ -221,6 +217,14 @@ impl Sleep {
         // The drop of the waker may run third-party code, and this may itself run in an unwinding.
         home.at_home_or_send(move |core| drop_quietly(core.timers.remove(key)));
     }
+}
+
+/// Returns `true` if the current task will be polled again before timers are checked. Not inlined,
+/// so that a new timeout (bench `timeout_waiting`) saves few registers.
+#[inline(never)]
+fn gives_way(core: &Core) -> bool {
+    core.current()
+        .is_some_and(|task| task.state().is_scheduled())
 }
 
 /// Sets another deadline of the entry, and returns the new stage of the sleep.

@@ -24,7 +24,7 @@ use pin_project_lite::pin_project;
 
 use super::{Sleep, sleep_until};
 use crate::error::{Cancelled, Elapsed, Reason};
-use crate::runtime::{Core, Ending, ScopeKind, Scoped, with};
+use crate::runtime::{Core, Cut, Ending, ScopeKind, Scoped, with};
 use crate::util::budget;
 
 /// Runs a future with a time limit (asyncio: `wait_for`, `timeout`).
@@ -134,42 +134,51 @@ impl<F: Future> Timeout<F> {
         }
     }
 
-    /// Polls the future, and cancels it if the deadline has passed.
-    #[inline]
-    fn poll_inside(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending<F::Output>> {
-        let mut this = self.project();
-        let refused = budget::refusals_of_spent();
-        let kind = ScopeKind::Timeout(this.sleep.nanos());
-        let polled = this.scoped.as_mut().poll(cx, kind);
-        if polled.is_ready() || *this.is_expired || !this.scoped.is_running() {
-            return polled;
+    /// Cancels the future, which is pending, if the deadline has passed. `refused` is how often the
+    /// task was refused a step before the poll, if it had none left.
+    fn poll_deadline(
+        self: Pin<&mut Self>,
+        refused: Option<i64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Box<Cut>> {
+        let this = self.project();
+        if *this.is_expired || !this.scoped.is_running() {
+            return Poll::Pending;
         }
         if refused.is_some_and(|refused| refused < budget::refusals()) {
             // The future may be ready, but the task had no steps left to find out. It is polled
             // again with new ones, and wins then.
             return Poll::Pending;
         }
-        if !is_due(this.sleep, cx) || with("timeout", Core::is_outer_ending) {
+        if poll_due(this.sleep, cx).is_pending() || with("timeout", Core::is_outer_ending) {
             return Poll::Pending;
         }
         *this.is_expired = true;
         let expired = Cancelled::new(Reason::Timeout, None);
-        this.scoped.cancel(expired, cx.waker()).map(Ending::Cut)
+        this.scoped.cancel(expired, cx.waker())
     }
 }
 
-/// Returns `true` if the deadline has passed. Otherwise registers a timer for it.
-fn is_due(sleep: &mut Sleep, cx: &mut Context<'_>) -> bool {
-    sleep.is_past() || Pin::new(sleep).poll(cx).is_ready()
+/// Ready if the deadline has passed. Otherwise registers a timer for it.
+fn poll_due(sleep: &mut Sleep, cx: &mut Context<'_>) -> Poll<()> {
+    if sleep.is_past() {
+        return Poll::Ready(());
+    }
+    Pin::new(sleep).poll(cx)
 }
 
 impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let cut = match ready!(self.as_mut().poll_inside(cx)) {
-            Ending::Value(output) => return Poll::Ready(Ok(output)),
-            Ending::Cut(cut) => cut,
+        let mut this = self.as_mut().project();
+        let refused = budget::refusals_of_spent();
+        let kind = ScopeKind::Timeout(this.sleep.nanos());
+        // A value is returned before anything else is asked (bench `timeout_ready`).
+        let cut = match this.scoped.as_mut().poll(cx, kind) {
+            Poll::Ready(Ending::Value(output)) => return Poll::Ready(Ok(output)),
+            Poll::Ready(Ending::Cut(cut)) => cut,
+            Poll::Pending => ready!(self.as_mut().poll_deadline(refused, cx)),
         };
         if cut.own && cut.outer.is_none() {
             return Poll::Ready(Err(Elapsed(())));
