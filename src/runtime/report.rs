@@ -36,7 +36,7 @@ pub(super) fn deadlock_report(core: &Core) -> String {
     let timers = if core.timers.is_empty() {
         "no timer is set"
     } else {
-        "no timer is set but such as lie past the end of the clock"
+        "no timer is set except past the end of the clock"
     };
     let snapshot = Snapshot::of(core);
     let entries: Vec<_> = snapshot
@@ -117,7 +117,7 @@ impl Snapshot {
         let thing = &wait.resource;
         if wait.is_granted {
             return format!(
-                "\n    was handed {thing}, and does not take it: nobody polls that wait"
+                "\n    was granted {thing}, and does not take it: its wait is not polled"
             );
         }
         match self.keepers(thing) {
@@ -142,7 +142,7 @@ impl Snapshot {
             .chain(served.map(|wait| wait.task));
         let names: BTreeSet<_> = whose.map(|who| self.name(who.map(Id::number))).collect();
         if names.is_empty() {
-            Some("nobody that is known".to_owned())
+            Some("no known task".to_owned())
         } else {
             Some(names.into_iter().collect::<Vec<_>>().join(", "))
         }
@@ -250,7 +250,7 @@ impl Snapshot {
 
     /// Returns the lines about a cycle.
     fn describe_cycle(&self, cycle: &[Stop]) -> String {
-        let mut text = "\nIn a circle:".to_owned();
+        let mut text = "\nIn a cycle:".to_owned();
         for (at, stop) in cycle.iter().enumerate() {
             let which = if at == 0 { "" } else { ", which" };
             text += &format!("\n  {}{which} {}", self.name(Some(stop.number)), stop.taken);

@@ -79,7 +79,7 @@ use crate::util::{Payload, caught, drop_quietly, text_of};
 ///     holds the lock "account 1", made at src/bank.rs:12:9
 ///     waits for the lock "account 2", made at src/bank.rs:12:9, held by task 3 "draws"
 ///   …
-/// In a circle:
+/// In a cycle:
 ///   task 2 "pays" waits for the lock "account 2", held by
 ///   task 3 "draws", which waits for the lock "account 1", held by
 ///   task 2 "pays"

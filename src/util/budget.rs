@@ -106,7 +106,7 @@ fn take_step() -> bool {
     STEPS.get() >= 0
 }
 
-/// Counts a refusal. After so many that the poll does not yield, it gets more steps.
+/// Counts a refusal. After many refusals, the poll evidently does not yield, and gets more steps.
 #[cold]
 #[inline(never)]
 fn refuse() {

@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn boxed_errors_and_io_errors_are_returned_themselves() {
-        let cause = || io::Error::new(io::ErrorKind::StorageFull, "no room");
+        let cause = || io::Error::new(io::ErrorKind::StorageFull, "no space");
         let boxed: Box<dyn Error + Send + Sync> = Box::new(cause());
         let unsent: Box<dyn Error> = Box::new(cause());
         let sent: Box<dyn Error + Send> = Box::new(cause());

@@ -26,7 +26,7 @@ fn the_report_names_who_holds_and_who_waits_and_the_circle() {
             report.starts_with("deadlock: the main task is not done"),
             "{report}"
         );
-        let mut circle = "In a circle:\n".to_owned();
+        let mut circle = "In a cycle:\n".to_owned();
         for number in 0..count {
             let next = (number + 1) % count;
             let (task, other) = (number + 2, next + 2);

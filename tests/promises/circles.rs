@@ -177,5 +177,5 @@ fn c28_a_circle_without_a_cancellation_is_reported() {
         });
     }));
     let text = text_of(&*report.unwrap_err()).to_owned();
-    assert!(text.contains("In a circle:"), "{text}");
+    assert!(text.contains("In a cycle:"), "{text}");
 }

@@ -70,7 +70,7 @@ deadlock: the main task is not done, no task is ready, no timer is set and nothi
   task 3 \"two\", spawned at here
     holds the lock \"b\", made at here
     waits for the lock \"a\", made at here, held by task 2 \"one\"
-In a circle:
+In a cycle:
   task 2 \"one\" waits for the lock \"b\", held by
   task 3 \"two\", which waits for the lock \"a\", held by
   task 2 \"one\"";
@@ -130,7 +130,7 @@ fn a_lock_that_is_held_outside_every_task_has_no_known_holder() {
     let report = report(async { drop(lock.lock().await) });
     assert_eq!(
         about(&report, "task 1"),
-        ["waits for the lock made at here, held by nobody that is known"]
+        ["waits for the lock made at here, held by no known task"]
     );
     drop(guard);
 }
@@ -173,7 +173,7 @@ fn a_wait_that_was_handed_the_lock_and_is_not_polled_is_named() {
         drop(lock.lock().await);
     });
     let expected = [
-        "was handed the lock made at here, and does not take it: nobody polls that wait",
+        "was granted the lock made at here, and does not take it: its wait is not polled",
         "waits for the lock made at here, held by task 1",
     ];
     assert_eq!(about(&report, "task 1"), expected);
@@ -268,7 +268,7 @@ fn resources_without_holders_are_named_too() {
         "waits for a value of the watch made at here",
         "waits for an item of the broadcast made at here",
         "waits for an item of the queue \"jobs\", made at here",
-        "waits for room in the queue made at here",
+        "waits for space in the queue made at here",
         "waits for the condition \"changed\", made at here",
         "waits for the event \"ready\", made at here",
         "waits for the items in work of the queue made at here",
@@ -328,7 +328,7 @@ fn tasks_that_await_each_other_and_children_of_groups_are_in_the_circle() {
         });
         grouped.await.unwrap();
     });
-    let circle = "In a circle:
+    let circle = "In a cycle:
   task 1 awaits
   task 2 \"grouped\", which has a group with
   task 3 \"child\", which waits for the lock \"shared\", held by
@@ -492,9 +492,9 @@ fn every_wait_for_a_lock_or_a_queue_is_named() {
         ("an item of the queue", ""),
         ("the event", ""),
         ("the others at the barrier", ""),
-        (permit, ", held by nobody that is known"),
-        (permit, ", held by nobody that is known"),
-        (permit, ", held by nobody that is known"),
+        (permit, ", held by no known task"),
+        (permit, ", held by no known task"),
+        (permit, ", held by no known task"),
         ("the condition", ""),
     ];
     let line = |(what, who)| format!("waits for {what} made at here{who}");
@@ -515,7 +515,7 @@ fn waits_on_a_simulated_network_are_named() {
         "{accept}"
     );
     assert!(accept.ends_with(":80\""), "{accept}");
-    for (what, reads) in [("bytes from", true), ("room in", false)] {
+    for (what, reads) in [("bytes from", true), ("space in", false)] {
         let said = said_of(move || async move {
             let network = Network::new();
             let listener = network.host("server").listen(80).unwrap();
@@ -554,7 +554,7 @@ fn a_child_that_waits_for_the_limit_of_its_group_is_reported_as_such() {
 #[test]
 fn a_sleep_past_the_end_of_the_clock_is_a_timer_that_is_set() {
     let report = report(async { wheelhouse::sleep(std::time::Duration::MAX).await });
-    let words = "no timer is set but such as lie past the end of the clock";
+    let words = "no timer is set except past the end of the clock";
     assert!(report.contains(words), "{report}");
 }
 

@@ -213,7 +213,7 @@ impl<H: Schedule> Task<H> {
     }
 
     /// Runs `look` with the rarely used state, and allocates it if necessary. `look` must not use
-    /// the task. After the end nothing is kept: whoever frees the cell does not look for it.
+    /// the task. After the end nothing is kept: the code that frees the cell does not look for it.
     fn with_cold_state<R>(&self, look: impl FnOnce(&ColdState<H>) -> R) -> R {
         let cold_state = self.header().cold_state.take().unwrap_or_default();
         let result = look(&cold_state);

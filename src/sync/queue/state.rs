@@ -51,7 +51,7 @@ impl<S> QueueState<S> {
             unfinished: 0,
             closed: false,
             gets: WaitQueue::new(ResourceKind::Item),
-            puts: WaitQueue::new(ResourceKind::Room),
+            puts: WaitQueue::new(ResourceKind::Capacity),
             joins: WaitQueue::new(ResourceKind::Join),
         }
     }

@@ -198,7 +198,7 @@ impl Connection {
         })
     }
 
-    /// Writes some bytes, if there is room.
+    /// Writes some bytes, if there is space.
     fn write(&self, side: Side, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let writable = ready!(self.ends.borrow()[side as usize].writable())?;
         if self.network.draw_break(self.route_from(side)) {

@@ -101,7 +101,7 @@ impl Stream {
     /// Writes some bytes without waiting.
     ///
     /// # Errors
-    /// `WouldBlock` if there is no room, and those of a write.
+    /// `WouldBlock` if there is no space, and those of a write.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.connection.try_write(self.side, bytes)
     }

@@ -18,7 +18,7 @@ pub(crate) enum ResourceKind {
     /// An item of a queue.
     Item,
     /// Capacity of a queue.
-    Room,
+    Capacity,
     /// The end of the unfinished items of a queue.
     Join,
     Watch,
@@ -54,7 +54,7 @@ impl ResourceKind {
             Self::Event => "the event",
             Self::Barrier => "the others at the barrier",
             Self::Item => "an item of the queue",
-            Self::Room => "room in the queue",
+            Self::Capacity => "space in the queue",
             Self::Join => "the items in work of the queue",
             Self::Watch => "a value of the watch",
             Self::Broadcast => "an item of the broadcast",
@@ -64,7 +64,7 @@ impl ResourceKind {
             Self::Inbox => "an item of the inbox",
             Self::Accept => "a connection to the listener",
             Self::Read => "bytes from the connection",
-            Self::Write => "room in the connection",
+            Self::Write => "space in the connection",
             Self::Limit => "another child to end, as the limit of its group says, before it begins",
             Self::Reply => "the result of the remote task",
             Self::Never => "the end of a sleep that lies past the end of the clock",
