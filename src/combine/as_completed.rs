@@ -113,7 +113,7 @@ impl<F: Future> AsCompleted<F> {
         }
         if self.join_all.is_propagating() {
             // A cancellation propagates: the stream must not return to the code around it.
-            return self.join_all.wait_to_be_dropped();
+            return self.join_all.nursery().wait_to_be_dropped();
         }
         match self.arrived.pop_front() {
             Some(index) => Poll::Ready(Some(Pin::new(&mut self.join_all).set().at(index).take())),
@@ -149,8 +149,9 @@ struct InNext<'a, F: Future>(&'a mut AsCompleted<F>);
 
 impl<F: Future> Drop for InNext<'_, F> {
     fn drop(&mut self) {
-        self.0.join_all.suspend();
-        self.0.join_all.forget_propagating();
+        let nursery = self.0.join_all.nursery();
+        nursery.suspend();
+        nursery.forget_propagating();
     }
 }
 
@@ -160,7 +161,7 @@ impl<F: Future> Stream for AsCompleted<F> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let polled = budget::counted(cx, |cx| self.poll_output(cx));
         if polled.is_ready() {
-            self.join_all.suspend();
+            self.join_all.nursery().suspend();
         }
         polled
     }

@@ -95,23 +95,15 @@ impl<S: Set> JoinAll<S> {
         self.finished
     }
 
+    /// Returns the scopes of the children.
+    pub(super) fn nursery(&mut self) -> &mut Nursery {
+        &mut self.nursery
+    }
+
     /// Returns `true` if a cancellation propagates, so that the future around must wait to be
     /// dropped.
     pub(super) fn is_propagating(&self) -> bool {
         self.nursery.is_propagating()
-    }
-
-    /// Waits to be dropped while a cancellation propagates.
-    ///
-    /// # Panics
-    /// If `catch_cancel` has returned the cancellation already.
-    pub(super) fn wait_to_be_dropped<T>(&self) -> Poll<T> {
-        self.nursery.wait_to_be_dropped()
-    }
-
-    /// Ends the propagation of a cancellation: the future that polled was dropped.
-    pub(super) fn forget_propagating(&mut self) {
-        self.nursery.forget_propagating();
     }
 
     /// Returns the children, all of which have ended. The driver takes every output.
@@ -123,11 +115,6 @@ impl<S: Set> JoinAll<S> {
 
     pub(super) fn set(self: Pin<&mut Self>) -> Pin<&mut S> {
         self.project().set
-    }
-
-    /// Suspends the scope until the next poll: until then, a cancellation is not delivered inside.
-    pub(super) fn suspend(&mut self) {
-        self.nursery.suspend();
     }
 
     /// Polls the children that were woken. Calls `judge` for each that has ended; a `Break` of it
@@ -147,7 +134,7 @@ impl<S: Set> JoinAll<S> {
         while !self.engine.has_ended() {
             let mut this = self.as_mut().project();
             this.nursery.visit(cx.waker());
-            if this.nursery.receive() {
+            if this.nursery.receive(false) {
                 this.drop_uncaught();
             }
             match this.round(cx, &mut judge) {
@@ -172,7 +159,7 @@ impl<S: Set> JoinAll<S> {
             // A shield that ended last may have released a cancellation that is recorded already.
             // Taking it here keeps it from scopes further out.
             nursery.visit(waker);
-            nursery.receive();
+            nursery.receive(false);
         }
         ready!(nursery.poll_joins(waker));
         *this.finished = true;

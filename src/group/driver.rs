@@ -118,11 +118,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
     fn receive(self: Pin<&mut Self>, is_first: bool) -> bool {
         let this = self.project();
         let nursery = &mut this.state.nursery;
-        let has_received = if is_first {
-            nursery.receive_and_leave()
-        } else {
-            nursery.receive()
-        };
+        let has_received = nursery.receive(is_first);
         if has_received {
             this.group.set_cancelled(nursery.passing());
         }
@@ -273,7 +269,7 @@ impl<'scope, 'env, B: Future<Output: GroupOutput>> Driver<'scope, 'env, B> {
         }
         self.as_mut().advance_body(core, false);
         if has_received && is_first {
-            self.as_mut().project().state.nursery.receive();
+            self.as_mut().project().state.nursery.receive(false);
             self.as_mut().drop_uncaught(core);
         }
         self.as_mut().deliver(core);

@@ -71,8 +71,9 @@ impl ScopeHandle {
     /// [`visit`](ScopeHandle::visit) of an open node. A separate call, for bench `timeout_ready`.
     fn visit_open(&mut self, waker: &Waker) {
         self.at(|handle, core| {
-            handle.leave_other_runtime(core);
-            let Some(key) = handle.key(core) else { return };
+            let Some(key) = handle.key_or_close(core) else {
+                return;
+            };
             let parent = core.node_here();
             core.scopes().tree(|tree| tree.adopt(key, parent));
             core.refresh_waker(key, waker);
@@ -82,27 +83,24 @@ impl ScopeHandle {
     /// Registers the waker, and leaves the node where it is in the tree.
     pub(super) fn refresh(&mut self, waker: &Waker) {
         self.at(|handle, core| {
-            handle.leave_other_runtime(core);
-            if let Some(key) = handle.key(core) {
+            if let Some(key) = handle.key_or_close(core) {
                 core.refresh_waker(key, waker);
             }
         });
     }
 
-    /// Closes a node that is in another runtime than the one that polls.
-    fn leave_other_runtime(&mut self, core: &Core) {
-        if self.node.is_some() && self.key(core).is_none() {
+    /// Returns the node, and closes one that is in another runtime than the one that polls.
+    fn key_or_close(&mut self, core: &Core) -> Option<Key> {
+        let key = self.key(core);
+        if key.is_none() {
             self.close();
         }
+        key
     }
 
     /// Makes the node a root until the next poll: the futures inside are not polled meanwhile.
-    pub(super) fn set_aside(&mut self) {
-        self.at(|handle, core| {
-            if let Some(key) = handle.key(core) {
-                core.scopes().tree(|tree| tree.adopt(key, None));
-            }
-        });
+    pub(super) fn set_aside(&self) {
+        self.tree(|tree, key| tree.adopt(key, None));
     }
 
     /// Runs `f` as code inside of the node.

@@ -101,20 +101,14 @@ impl Nursery {
     }
 
     /// Receives the cancellation from outside that has arrived. `true` obliges the caller to drop
-    /// the children that have no open catch point.
-    pub(crate) fn receive(&mut self) -> bool {
-        let arrived = self.join.arrived();
-        self.receive_one(arrived)
-    }
-
-    /// [`receive`](Nursery::receive), which leaves the cancellation at the scope: branches that
-    /// open receive it, too.
-    pub(crate) fn receive_and_leave(&mut self) -> bool {
-        let arrived = self.join.pending();
-        self.receive_one(arrived)
-    }
-
-    fn receive_one(&mut self, arrived: Option<Cancelled>) -> bool {
+    /// the children that have no open catch point. With `leave` it stays at the scope, too, for
+    /// branches that open.
+    pub(crate) fn receive(&mut self, leave: bool) -> bool {
+        let arrived = if leave {
+            self.join.pending()
+        } else {
+            self.join.arrived()
+        };
         let Some(cancelled) = arrived.filter(|arrived| !self.join.owns(arrived)) else {
             return false;
         };
