@@ -14,7 +14,9 @@ use futures::io::AsyncReadExt;
 use installed::installed;
 use rustix::process::{Pid, Signal, kill_process};
 use wheelhouse::stdio::stdin;
-use wheelhouse::{Runtime, catch_cancel, finally, sleep, spawn, task, to_thread, yield_now};
+use wheelhouse::{
+    Runtime, catch_cancel, finally, shield, sleep, spawn, task, testing, to_thread, yield_now,
+};
 
 /// Says to a process of this test what it is.
 const ROLE: &str = "WHEELHOUSE_TEST_STUBBORN";
@@ -272,4 +274,65 @@ fn a_main_that_is_stuck_after_ctrl_c_says_so_and_how_to_end_it() {
         "tests/shutdown_report.rs:",
     ];
     says(&report, &words);
+}
+
+/// The only thread of the pool is stuck, and there can be no other: what was queued behind it waited in silence.
+///
+/// Wall time: the report comes after some real seconds.
+#[test]
+fn functions_that_wait_for_a_stuck_pool_are_reported() {
+    if env::var_os(ROLE).is_some() {
+        let on_virtual_time = env::var_os("VIRTUAL").is_some();
+        let main = async {
+            let (stuck, begun) = stuck();
+            spawn(to_thread(stuck)).detach();
+            yield_now().await;
+            begun.recv().unwrap();
+            let waits = [(); 2].map(|()| to_thread(|| ()));
+            let [(), ()] = wheelhouse::gather(waits).await;
+        };
+        if on_virtual_time {
+            return testing::run(main);
+        }
+        return Runtime::new().unwrap().block_on(main);
+    }
+    for is_virtual in [false, true] {
+        let mut process = again("functions_that_wait_for_a_stuck_pool_are_reported");
+        process.env("BLOCKING_MAX_THREADS", "1");
+        if is_virtual {
+            process.env("VIRTUAL", "1");
+        }
+        let words = "2 function(s) have waited for 5 s for one of the 1 thread(s) of the pool";
+        says(&first_line_of(process), &[words]);
+    }
+}
+
+/// On virtual time a shutdown that waits for a stuck thread said nothing.
+///
+/// Wall time: the report comes after some real seconds.
+#[test]
+fn an_end_on_virtual_time_that_waits_for_a_stuck_thread_says_so() {
+    if env::var_os(ROLE).is_some() {
+        return testing::run(async {
+            let (stuck, begun) = stuck();
+            spawn(shield(to_thread(stuck))).detach();
+            to_thread(move || begun.recv().unwrap()).await;
+        });
+    }
+    let process = again("an_end_on_virtual_time_that_waits_for_a_stuck_thread_says_so");
+    says(
+        &first_line_of(process),
+        &["has waited for 5 s for 1 task(s)"],
+    );
+}
+
+/// The first line that a process writes to standard error. The process, which would not end, is killed.
+fn first_line_of(mut process: Command) -> String {
+    let mut process = process.stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut errors = BufReader::new(process.stderr.take().unwrap());
+    errors.read_line(&mut line).unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    line
 }

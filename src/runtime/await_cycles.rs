@@ -36,19 +36,22 @@ impl Core {
     }
 
     /// Returns `true` if the running code is in an open scope, if a task holds off a cancellation,
-    /// or if awaits are recorded for the report of a deadlock.
+    /// or if awaits are recorded for a report.
     #[inline]
     pub(super) fn are_awaits_watched(&self) -> bool {
         self.scopes().position().node().is_some()
-            || self.scopes().is_any_held_off()
+            || self.scopes().watches_awaits()
             || self.wait_graph.is_some()
     }
 
     /// Called when the running code begins to await a task. Returns the current task if the code is
-    /// in a shield.
+    /// in a shield, or if awaits are recorded for the report of a cycle.
     pub(super) fn await_begins(&self) -> Option<Id> {
-        if self.scopes().is_any_held_off() {
+        if self.scopes().watches_awaits() {
             break_cycles(self);
+        }
+        if self.scopes().is_recording() {
+            return self.current_id();
         }
         let at = self.scopes().position().node()?;
         let is_shielded = self.scopes().tree(|tree| tree.is_shielded(at));

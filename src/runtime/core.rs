@@ -4,11 +4,13 @@
 //! Wakers, destructors and polls run with no borrow alive: each method here either borrows and
 //! calls no third-party code, or calls and borrows nothing.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::await_watch::WatchStage;
 use super::carriers::Carriers;
 use super::clock::Clock;
 use super::io::Io;
@@ -37,6 +39,7 @@ pub(crate) struct Core {
     pub(crate) vars: VarCell,
     pub(crate) signals: Signals,
     pub(crate) carriers: Carriers,
+    pub(super) await_watch: Cell<WatchStage>,
     scopes: Scopes,
     /// The wait graph for the report of a deadlock; on virtual time only.
     pub(super) wait_graph: Option<WaitGraph>,
@@ -60,6 +63,7 @@ impl Core {
             vars: VarCell::default(),
             signals: Signals::default(),
             carriers: Carriers::default(),
+            await_watch: Cell::default(),
             scopes: Scopes::new(),
             wait_graph,
             lifecycle: Lifecycle::new(),

@@ -27,6 +27,7 @@
 //! | [`report`] | the wait graph that a deadlock prints |
 
 mod await_cycles;
+mod await_watch;
 mod blocking;
 mod builder;
 mod cancel;
@@ -58,6 +59,7 @@ mod shutdown;
 mod signals;
 mod spawn;
 mod stuck;
+mod stuck_awaits;
 mod task_types;
 mod timers;
 mod turn;

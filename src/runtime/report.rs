@@ -50,6 +50,12 @@ pub(super) fn deadlock_report(core: &Core) -> String {
     )
 }
 
+/// Returns the first cycle of tasks that wait for each other, in words.
+pub(super) fn cycle_of_waits(core: &Core) -> Option<String> {
+    let cycle = Snapshot::of(core).cycle();
+    (!cycle.is_empty()).then_some(cycle)
+}
+
 /// The tasks and waits of a runtime in a deadlock.
 struct Snapshot {
     /// In the order in which they were spawned.
@@ -168,7 +174,7 @@ impl Snapshot {
             whom,
         };
         let pending_joins =
-            numbers(&|task| task.state().has_handle() && is(task.awaiter(), number));
+            numbers(&|task| task.state().has_handle() && task.awaited_by() == Some(number));
         let children = numbers(&|task| {
             let owner = task.parent().and_then(|parent| parent.owner());
             owner.is_some_and(|owner| owner.number() == number)

@@ -3,6 +3,7 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
+use super::blocking::pool::{Backlog, backlog_of};
 use super::describe::describe;
 use super::final_output::write_stderr;
 use super::task_types::Task;
@@ -62,6 +63,28 @@ fn report_tasks(tasks: &[Task], mut text: String) {
         text += &format!("  {}\n", describe(task));
     }
     write_stderr(text);
+}
+
+/// Reports functions that have waited for a thread of the pool for [`REPORT_DELAY`].
+pub(super) fn report_backlog() {
+    let Some(Backlog { jobs, threads }) = backlog_of(REPORT_DELAY) else {
+        return;
+    };
+    let seconds = REPORT_DELAY.as_secs();
+    write_stderr(format!(
+        "wheelhouse: {jobs} function(s) have waited for {seconds} s for one of the {threads} thread(s) of the pool, of \
+         which none has returned, and there can be no further thread (`BLOCKING_MAX_THREADS`, or a limit of the \
+         system)\n"
+    ));
+}
+
+/// Reports tasks that wait for each other. `cycle` names them.
+pub(super) fn report_cycle(cycle: &str) {
+    let seconds = REPORT_DELAY.as_secs();
+    write_stderr(format!(
+        "wheelhouse: nothing has happened for {seconds} s, and tasks wait for each other: no timer, socket, thread or \
+         `Remote` of the runtime can wake one of them, only a cancellation.{cycle}\n"
+    ));
 }
 
 /// Reports the functions on the thread pool that still run when the shutdown stops to wait for

@@ -20,8 +20,11 @@
 
 use std::time::Duration;
 
+use super::blocking::pool;
 use super::carry::Carried;
 use super::core::Core;
+use super::stuck::{REPORT_DELAY, report_backlog};
+use super::stuck_awaits;
 use super::task_types::Task;
 use super::virtual_time;
 use crate::util::budget;
@@ -80,6 +83,16 @@ impl Core {
         park(self);
     }
 
+    /// Sleeps like [`sleep`](Self::sleep), and reports functions that have waited too long for a
+    /// thread of the pool.
+    pub(super) fn sleep_or_report_backlog(&self, timeout: Option<Duration>) {
+        if !pool::is_waited_for() {
+            return self.sleep(timeout);
+        }
+        self.sleep(Some(timeout.unwrap_or(REPORT_DELAY).min(REPORT_DELAY)));
+        report_backlog();
+    }
+
     /// Sleeps until the timeout, a readiness event or an unpark. Does not sleep if the inbox has a
     /// message.
     pub(super) fn sleep(&self, timeout: Option<Duration>) {
@@ -99,6 +112,11 @@ impl Core {
         self.io.wait(timeout);
         unparker.awake();
     }
+
+    /// Returns `true` if another thread or a socket may still wake a task.
+    pub(super) fn is_something_in_flight(&self) -> bool {
+        self.shared().is_something_in_flight() || self.io.has_waiters()
+    }
 }
 
 /// Checks sockets, the inbox and timers without waiting.
@@ -115,7 +133,7 @@ fn park(core: &Core) {
     if core.timers.clock().is_virtual() {
         virtual_time::park(core);
     } else {
-        core.sleep(core.timers.until_next_deadline());
+        stuck_awaits::park(core);
     }
     core.drain_inbox();
     core.timers.fire();

@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::final_output::panic_with;
 use super::report::deadlock_report;
+use super::stuck::{REPORT_DELAY, report_backlog};
 
 /// Waits for sockets and other threads, or moves the clock to the next deadline.
 pub(super) fn park(core: &Core) {
     // Read before the inbox is drained: work that is in flight now may send its message after
     // the drain. The turn then starts over, and the clock does not move.
-    let was_in_flight = is_something_in_flight(core);
+    let was_in_flight = core.is_something_in_flight();
     core.sleep(Some(Duration::ZERO));
     core.drain_inbox();
     // One turn takes a bounded number of messages. The rest must be handled at the present
@@ -27,7 +28,7 @@ pub(super) fn park(core: &Core) {
     if !core.scheduler.is_idle() || !core.shared().is_empty() {
         return;
     }
-    if is_something_in_flight(core) {
+    if core.is_something_in_flight() {
         return sleep_for_real(core);
     }
     if was_in_flight {
@@ -40,17 +41,15 @@ pub(super) fn park(core: &Core) {
 }
 
 /// Waits for sockets and other threads; the virtual clock advances by the real time that passes.
+/// Returns after [`REPORT_DELAY`] at the latest, so that a wait can be reported.
 fn sleep_for_real(core: &Core) {
     let clock = core.timers.clock();
     let before = (Instant::now(), clock.nanos());
-    core.sleep_unless(core.timers.until_next_deadline(), || {
-        !is_something_in_flight(core)
+    let timeout = core.timers.until_next_deadline().unwrap_or(REPORT_DELAY);
+    core.sleep_unless(Some(timeout.min(REPORT_DELAY)), || {
+        !core.is_something_in_flight()
     });
+    report_backlog();
     let passed = u64::try_from(before.0.elapsed().as_nanos()).unwrap_or(u64::MAX);
     clock.jump_to(before.1.saturating_add(passed));
-}
-
-/// Returns `true` if another thread or a socket may still wake a task.
-fn is_something_in_flight(core: &Core) -> bool {
-    core.shared().is_something_in_flight() || core.io.has_waiters()
 }

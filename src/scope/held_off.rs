@@ -43,6 +43,11 @@ impl<T: Clone> HeldOff<T> {
         ended
     }
 
+    /// Returns `true` if no task may be in a cycle.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
     /// Returns the tasks that may be in a cycle.
     pub(super) fn candidates(&self) -> Vec<(u64, T)> {
         self.tasks.clone()

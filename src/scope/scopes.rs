@@ -23,8 +23,11 @@ pub(crate) struct Scopes<C, W, T, J> {
     /// The tasks that wait for other tasks to end, after they dropped their handles.
     waits: RefCell<Waits>,
     held_off: RefCell<HeldOff<T>>,
-    /// Whether `held_off` has tasks that may be in a cycle.
-    is_any_held_off: Cell<bool>,
+    /// Whether the beginning of an await is looked at: `held_off` has tasks that may be in a cycle, or
+    /// awaits are recorded.
+    watches_awaits: Cell<bool>,
+    /// Whether each await records its task.
+    is_recording: Cell<bool>,
     /// The waits of the tasks that drain, by the numbers of these.
     draining: RefCell<BTreeMap<u64, J>>,
     /// The wait of the future that is being dropped for a cancellation, while it is dropped.
@@ -53,7 +56,8 @@ impl<C: Identity, W, T: Clone, J> Scopes<C, W, T, J> {
             position: Cell::new(Position::Task),
             waits: RefCell::default(),
             held_off: RefCell::new(HeldOff::new()),
-            is_any_held_off: Cell::new(false),
+            watches_awaits: Cell::new(false),
+            is_recording: Cell::new(false),
             draining: RefCell::default(),
             collecting: RefCell::new(None),
             dropping_for: RefCell::new(None),
@@ -206,16 +210,28 @@ impl<C: Identity, W, T: Clone, J> Scopes<C, W, T, J> {
         self.waits.borrow().waiters_for(task)
     }
 
-    /// Returns `true` if a task that is waited for holds off a cancellation.
+    /// Returns `true` if the beginning of an await must be looked at.
     #[inline]
-    pub(crate) fn is_any_held_off(&self) -> bool {
-        self.is_any_held_off.get()
+    pub(crate) fn watches_awaits(&self) -> bool {
+        self.watches_awaits.get()
+    }
+
+    /// Returns `true` if each await records its task.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.is_recording.get()
+    }
+
+    /// Sets whether each await records its task.
+    pub(crate) fn set_recording(&self, is_recording: bool) {
+        self.is_recording.set(is_recording);
+        let is_any_held_off = !self.held_off.borrow().is_empty();
+        self.watches_awaits.set(is_recording || is_any_held_off);
     }
 
     /// Records that a task that is waited for holds off a cancellation.
     pub(crate) fn hold_off(&self, number: u64, task: impl FnOnce() -> T) {
         self.held_off.borrow_mut().add(number, task);
-        self.is_any_held_off.set(true);
+        self.watches_awaits.set(true);
     }
 
     /// Returns the tasks that hold off a cancellation, without those that have ended.
@@ -223,7 +239,9 @@ impl<C: Identity, W, T: Clone, J> Scopes<C, W, T, J> {
         let ended = self.held_off.borrow_mut().take_ended(has_ended);
         drop(ended);
         let candidates = self.held_off.borrow().candidates();
-        self.is_any_held_off.set(!candidates.is_empty());
+        let is_any_held_off = !candidates.is_empty();
+        self.watches_awaits
+            .set(is_any_held_off || self.is_recording.get());
         candidates
     }
 

@@ -26,6 +26,12 @@ use crate::runtime::Join;
 /// To prevent this, [`detach`](JoinHandle::detach) the task, or await `&mut handle`, for example in
 /// a [`timeout`](crate::timeout).
 ///
+/// # Cycles
+/// Tasks that await each other's handles, or a task that awaits its own, wait until one of them is
+/// cancelled. If the runtime has nothing else to wait for (no timer, socket, thread or
+/// [`Remote`](crate::Remote)), it names them on standard error after 5 s. (asyncio refuses only the
+/// await of a task by itself.) Under [`testing::run`](crate::testing::run) it is a panic.
+///
 /// # Threads
 /// The handle is `Send` if the result is `Send + 'static`. On other threads it can cancel the task,
 /// check whether it has ended, take its result after that, and be dropped.

@@ -5,6 +5,7 @@ mod common;
 
 mod by_hand;
 mod carried;
+mod circle_report;
 mod context_vars;
 mod deadlock_report;
 mod explore;

@@ -160,10 +160,22 @@ impl<H: Schedule> Task<H> {
     }
 
     /// Returns the number of the task that awaits this one, from the joiner's waker or from the
-    /// record.
+    /// record; `None` without a joiner.
     pub(crate) fn awaited_by(&self) -> Option<u64> {
+        let joiner = self.header().joiner.take();
+        let is_awaited = joiner.is_some();
+        self.header().joiner.set(joiner);
+        if !is_awaited {
+            return None;
+        }
         let by_waker = self.header().joiner_number();
         by_waker.or_else(|| self.awaiter().map(Id::number))
+    }
+
+    /// Takes the waker of the code that awaits the task, which must be woken.
+    #[must_use]
+    pub(crate) fn take_joiner(&self) -> Option<Waker> {
+        self.header().joiner.take()
     }
 
     /// Takes the wakers that were to be woken at the end, besides the joiner.

@@ -20,7 +20,7 @@
 mod failure;
 mod inheritance;
 mod jobs;
-mod pool;
+pub(super) mod pool;
 mod slot;
 mod stream;
 

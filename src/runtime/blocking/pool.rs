@@ -22,9 +22,10 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::inheritance::shed_inheritance;
 use crate::util::{caught, drop_quietly};
@@ -46,6 +47,7 @@ static POOL: Pool = Pool {
         jobs: VecDeque::new(),
         threads: 0,
         free: 0,
+        waits_since: None,
     }),
     submitted: Condvar::new(),
 };
@@ -65,6 +67,55 @@ struct Queue {
     threads: usize,
     /// How many of them have no job: they wait for one, or have just been started.
     free: usize,
+    /// Since when jobs wait and no thread takes one.
+    waits_since: Option<Instant>,
+}
+
+/// Whether a job waits because no thread is free.
+static WAITS: AtomicBool = AtomicBool::new(false);
+
+/// The jobs that no thread takes.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    pub(crate) jobs: usize,
+    pub(crate) threads: usize,
+}
+
+/// Returns `true` if a function waits because no thread is free.
+pub(crate) fn is_waited_for() -> bool {
+    WAITS.load(Ordering::Relaxed)
+}
+
+/// Returns the functions that wait, if no thread has taken one for `delay`; once in that time.
+pub(crate) fn backlog_of(delay: Duration) -> Option<Backlog> {
+    let mut queue = POOL.lock();
+    if queue
+        .waits_since
+        .is_none_or(|since| since.elapsed() < delay)
+    {
+        return None;
+    }
+    queue.waits_since = Some(Instant::now() + 1000 * delay);
+    Some(Backlog {
+        jobs: queue.jobs.len(),
+        threads: queue.threads,
+    })
+}
+
+impl Queue {
+    /// Records that a job waits, unless one waits already.
+    fn note_first_waiting(&mut self) {
+        if self.waits_since.is_none() {
+            self.note_waiting();
+        }
+    }
+
+    /// Records that jobs wait for a thread, or that none does.
+    fn note_waiting(&mut self) {
+        let waits = self.jobs.len() > self.free;
+        self.waits_since = waits.then(Instant::now);
+        WAITS.store(waits, Ordering::Relaxed);
+    }
 }
 
 /// Runs `job` on a thread of the pool.
@@ -91,6 +142,7 @@ impl Pool {
             return Ok(());
         }
         if queue.threads >= *LIMIT {
+            queue.note_first_waiting();
             return Ok(());
         }
         // Under the lock, so that no other job is queued for this thread before the system may
@@ -101,7 +153,10 @@ impl Pool {
                 queue.free += 1;
                 Ok(())
             }
-            Err(_) if queue.threads > 0 => Ok(()),
+            Err(_) if queue.threads > 0 => {
+                queue.note_first_waiting();
+                Ok(())
+            }
             Err(error) => {
                 let refused = queue.jobs.pop_back();
                 drop(queue);
@@ -124,6 +179,9 @@ impl Pool {
         loop {
             if let Some(job) = queue.jobs.pop_front() {
                 queue.free -= 1;
+                if queue.waits_since.is_some() {
+                    queue.note_waiting();
+                }
                 drop(queue);
                 caught(job).unwrap_or_else(drop_quietly);
                 queue = self.lock();
