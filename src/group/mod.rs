@@ -4,31 +4,24 @@
 //! use wheelhouse::{run, task_group};
 //!
 //! run(async {
-//!     let words = ["borrowed", "by", "the", "children"];
-//!     let result = task_group(async |g| {
-//!         let lengths = words.map(|word| g.spawn(async move { Ok(word.len()) }));
-//!         let mut sum = 0;
-//!         for length in lengths {
-//!             sum += length.await.unwrap();
-//!         }
-//!         Ok::<_, std::convert::Infallible>(sum)
+//!     let name = String::from("disk");
+//!     let done = task_group(async |g| {
+//!         g.spawn(async { println!("{name}: one") }); // children may borrow
+//!         g.spawn(async { println!("{name}: two") });
 //!     });
-//!     assert_eq!(result.await.unwrap(), 21);
+//!     done.await.unwrap();
 //! });
 //! ```
 //!
-//! [`task_group`] describes errors, cancellation and the order in which children run; [`TaskGroup`]
-//! spawns them.
+//! [`task_group`] describes errors, cancellation and the order in which children run.
 
-//             a member fails or panics, or cancel() was called,
-//             or a cancellation comes from outside
-//   running ───────────────────────────────────────────────────▶ ending: the others
-//      │                                                         are cancelled once,
-//      │ all members have ended                                  and clean up
-//      ▼                                                              │
-//   Ok(value)                                                         │
-//                the panic, or the cancellation from outside, ◀───────┘
-//                or Err(Failed), or Err(Cancelled), or Ok(value)
+//           a member fails or panics, cancel(), or a cancellation from outside
+//   running ────────────────────────▶ ending: the others are cancelled once,
+//      │ all members have ended                and clean up │
+//      ▼                                                    │
+//   Ok(value)                                               │
+//          the panic, or the cancellation from outside, ◀───┘
+//          or Err(Failed), or Err(Cancelled), or Ok(value)
 //
 //   dropped at any time: body and children are dropped, without clean-up
 //
@@ -40,9 +33,8 @@
 //
 //   driver     the future of the group       child_set  the children, their turns
 //   child      the future of a child         members    children that have not ended
-//   abandon    a group that is dropped early limit      children that may begin
-//   output     output types                  waker      wakers of group and body
-//   builder    a child with a name
+//   builder    a child with a name           limit      children that may begin
+//   abandon    a group that is dropped early waker      wakers of group and body
 
 mod abandon;
 mod builder;
