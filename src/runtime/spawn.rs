@@ -12,6 +12,7 @@ use std::rc::Rc;
 use super::core::Core;
 use super::lifecycle::Phase;
 use super::shared::Shared;
+use super::variables::hand_vars_down;
 use super::{Join, OwnedRef, Task};
 use crate::cell::{Label, ParentScheduler, spawn, spawn_main};
 use crate::error::{Cancelled, Reason};
@@ -29,7 +30,7 @@ impl Core {
     fn admit(&self, owner: OwnedRef, task: Task) {
         self.scheduler.owned.insert(owner);
         if self.vars.is_set() {
-            self.hand_vars_down(&task);
+            hand_vars_down(self, &task);
         }
         match self.lifecycle.phase() {
             Phase::Open => self.enqueue(task),

@@ -12,15 +12,6 @@ use crate::util::drop_quietly;
 use crate::util::vars::{self, Vars};
 
 impl Core {
-    /// Gives a new task the variables that it inherits.
-    #[cold]
-    pub(super) fn hand_vars_down(&self, task: &Task) {
-        let vars = vars::for_child(&self.vars.get());
-        if vars.is_some() {
-            task.give_vars(vars);
-        }
-    }
-
     /// Runs `work` with the variables of a task.
     pub(super) fn with_vars_of<R>(&self, task: &Task, work: impl FnOnce() -> R) -> R {
         /// Restores the outer variables, also if `work` panics.
@@ -33,6 +24,15 @@ impl Core {
         }
         let _restore = RestoreOnDrop(self, self.vars.replace(task.vars()));
         work()
+    }
+}
+
+/// Gives a new task the variables that it inherits.
+#[cold]
+pub(super) fn hand_vars_down(core: &Core, task: &Task) {
+    let vars = vars::for_child(&core.vars.get());
+    if vars.is_some() {
+        task.give_vars(vars);
     }
 }
 
