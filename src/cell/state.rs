@@ -246,10 +246,9 @@ impl State {
         self.without(CARRIES)
     }
 
-    /// Returns `true` if the poll that was pending was the task's own turn, and the task was not
-    /// woken since.
+    /// Returns `true` if the poll that was pending was the task's own turn.
     pub(crate) fn had_own_poll(self) -> bool {
-        self.0 & (SCHEDULED | CARRIES) == 0
+        !self.has(CARRIES)
     }
 
     /// Returns `true` if the task can carry the turn of a nested task.

@@ -386,6 +386,7 @@ impl<B: Future<Output: GroupOutput>> Future for Driver<'_, '_, B> {
                 None if !is_first && self.as_mut().project().state.own_turn.is_passed_over() => {}
                 None => return self.poll_group(core, cx, is_first),
             }
+            self.state.nursery.unhear();
             if self.is_due() {
                 // A combinator around may have polled the group because of a wake for the group
                 // itself, which this poll did not serve.

@@ -67,7 +67,25 @@ impl Core {
             let old = self.scopes().tree(|tree| tree.set_waker(root, waker));
             drop(old);
         }
-        self.scopes().tree(|tree| tree.take_pending(root))
+        if self.has_arrived(root) {
+            self.scopes().tree(|tree| tree.take_pending(root))
+        } else {
+            None
+        }
+    }
+
+    /// Returns `true` if a cancellation has arrived at a node. One that a shield or catch point
+    /// inside has let out goes to the others inside first, which are suspended now.
+    #[inline]
+    pub(super) fn has_arrived(&self, key: Key) -> bool {
+        self.scopes().tree(|tree| tree.is_pending(key)) && self.stays_after_redelivery(key)
+    }
+
+    #[cold]
+    fn stays_after_redelivery(&self, key: Key) -> bool {
+        let wakes = self.scopes().tree(|tree| tree.redeliver(key));
+        wakes.into_iter().for_each(wake_quietly);
+        self.scopes().tree(|tree| tree.is_pending(key))
     }
 
     /// Returns `true` if a cancellation was delivered to a catch point, shield or scope that has
@@ -77,10 +95,16 @@ impl Core {
     }
 
     /// Propagates what was delivered inside `scope` to nodes that have not been polled since (C26).
-    /// The poll of `scope` has ended pending, and the scope is not woken again.
-    pub(super) fn pass_by(&self, scope: Key) {
+    /// The poll of `scope` has ended pending. If the scope is woken again, they have some more polls.
+    pub(super) fn pass_by(&self, scope: Key, is_woken: bool) {
         if self.is_any_unheard() {
-            let wakes = self.scopes().tree(|tree| tree.pass_by(scope));
+            let wakes = self.scopes().tree(|tree| {
+                if is_woken {
+                    tree.pass_by_if_overdue(scope)
+                } else {
+                    tree.pass_by(scope)
+                }
+            });
             wakes.into_iter().for_each(wake_quietly);
         }
     }
@@ -93,8 +117,11 @@ impl Core {
         if let Some(root) = task.scope()
             && task.state().had_own_poll()
         {
-            self.pass_by(root);
-            self.look_for_shields(task);
+            let is_woken = task.state().is_scheduled();
+            self.pass_by(root, is_woken);
+            if !is_woken {
+                self.look_for_shields(task);
+            }
         }
         // If the task has a root, the tree has decided between the one that was resumed and the one
         // pending there.

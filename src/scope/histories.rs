@@ -20,6 +20,8 @@ enum Step {
     Take(usize),
     Wake(usize),
     PassBy(usize),
+    Look(usize),
+    Redeliver(usize),
 }
 
 fn kinds() -> impl Strategy<Value = Kind> {
@@ -45,7 +47,9 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => (at.clone(), tag).prop_map(|(at, tag)| Step::Raise(at, tag)),
         2 => at.clone().prop_map(Step::Take),
         3 => at.clone().prop_map(Step::Wake),
-        2 => at.prop_map(Step::PassBy),
+        2 => at.clone().prop_map(Step::PassBy),
+        1 => at.clone().prop_map(Step::Look),
+        2 => at.prop_map(Step::Redeliver),
     ]
 }
 
@@ -70,6 +74,11 @@ impl Pair {
             name,
             kind,
             pending: None,
+            inner: None,
+            caught_inside: None,
+            is_asked: false,
+            unheard: false,
+            latest: None,
             cancels: Vec::new(),
             outer: None,
             awake: true,
@@ -87,6 +96,7 @@ impl Pair {
             Step::OpenRoot(kind) => return self.open(None, kind),
             Step::Open(at, kind) => return self.open(self.pick(at), kind),
             Step::Close(at) | Step::Take(at) | Step::Wake(at) | Step::PassBy(at) => at,
+            Step::Look(at) | Step::Redeliver(at) => at,
             Step::Adopt(at, _) | Step::Cancel(at, _) | Step::Raise(at, _) => at,
         };
         let Some((name, key)) = self.pick(at) else {
@@ -98,15 +108,19 @@ impl Pair {
             Step::Cancel(_, tag) => self.cancel(name, key, tag),
             Step::Raise(_, tag) => self.raise(name, key, tag),
             Step::PassBy(_) => self.pass_by(name, key),
+            Step::Redeliver(_) => self.redeliver(name, key),
+            Step::Look(_) => {
+                self.forest.look(name);
+                let expected = self.forest.at(name).pending.map(|(tag, _)| tag);
+                assert_eq!(self.tree.pending(key).map(|tag| tag.0), expected);
+            }
             Step::Take(_) => {
-                let expected = self.forest.at(name).pending.take();
-                assert_eq!(
-                    self.tree.take_pending(key).map(|tag| tag.0),
-                    expected.map(|at| at.0)
-                );
+                let expected = self.forest.take(name);
+                assert_eq!(self.tree.take_pending(key).map(|tag| tag.0), expected);
             }
             _ => {
                 let twig = self.forest.at(name);
+                twig.unheard = false;
                 let old = std::mem::replace(&mut twig.awake, true).then_some(name);
                 assert_eq!(self.tree.set_waker(key, name), old);
             }
@@ -146,6 +160,13 @@ impl Pair {
         assert_eq!(wakes.into_iter().collect::<Vec<_>>(), woken);
     }
 
+    fn redeliver(&mut self, name: u32, key: Key) {
+        let mut woken = Vec::new();
+        self.forest.redeliver(name, &mut woken);
+        let wakes = self.tree.redeliver(key);
+        assert_eq!(wakes.into_iter().collect::<Vec<_>>(), woken);
+    }
+
     fn raise(&mut self, name: u32, key: Key, tag: u32) {
         let (path, mut woken) = (self.forest.path(name), Vec::new());
         let stop = self.forest.outwards(&path, tag, true, &mut woken);
@@ -175,7 +196,11 @@ impl Pair {
             let twig = self.forest.at(*name);
             let node = self.tree.nodes.at(*key);
             let pending = node.pending.as_ref();
-            assert_eq!(pending.map(|at| (at.cancel.0, at.raised)), twig.pending);
+            assert_eq!(pending.map(|at| (at.cancel.0, at.arrival)), twig.pending);
+            let inner = pending.and_then(|at| at.inner);
+            assert_eq!(inner.map(|tag| tag.0), twig.inner);
+            assert_eq!(node.caught_inside.map(|tag| tag.0), twig.caught_inside);
+            assert_eq!((node.unheard, node.is_asked), (twig.unheard, twig.is_asked));
             let own: Names = node
                 .earlier
                 .iter()

@@ -82,6 +82,7 @@
 //!      └────────────────────────────┘  └──┘
 //!              it moves inwards      close, not taken: it moves outwards
 //!                                    pass_by, not polled: the same, the node stays
+//!                                    redeliver, let out to it: inwards again
 //!
 //!              pending │ the second only waits       │ the second is resumed
 //!   ───────────────────┼─────────────────────────────┼────────────────────────────
@@ -104,6 +105,12 @@
 //! out in the same way, so a cancellation is lost only by being caught. A cancellation that
 //! [`raise`](tree::Tree::raise) brought does not move inwards: the code that resumed it cannot continue.
 //!
+//! What a node lets out waits at the next node outwards until the code there suspends. Other nodes
+//! may be open inside by then: a shield is done, and the code polls a future again that it has held.
+//! The owner of the outer node therefore calls [`redeliver`](tree::Tree::redeliver) before it looks.
+//! That is a second delivery to those inside which do not have the cancellation. If there is none,
+//! and none holds it, the outer node ends by it.
+//!
 //! # A node that is not polled
 //!
 //! Third-party code may hold a future that has begun and not poll it: `buffer_unordered` in a loop
@@ -112,13 +119,28 @@
 //! waker from each node that receives the cancellation and from the scopes around it, and each poll
 //! puts one back. When the poll of a scope has ended pending, and the scope is not woken again, its
 //! owner calls [`pass_by`](tree::Tree::pass_by). What is pending inside at nodes without a waker then
-//! propagates as if they had been dropped.
+//! goes where it would have gone without them: outwards, unless another catch point has caught it or
+//! another shield holds it. Otherwise it would interrupt the clean-up or the shield of code that is
+//! polled. What the node had received from a scope further in is pending there again.
 //!
 //! ```text
 //!   delivered ─▶ the scope is polled ─┬─ woken again ──────────▶ polled again
 //!                                     ├─ the node was polled ──▶ it catches or holds
-//!                                     └─ it was not polled ────▶ passed by
+//!                                     └─ it was not polled ─┬──▶ passed by
+//!                                                           └─ another has caught it
+//!                                                              or holds it: it stays there
 //! ```
+//!
+//! A shield or group that has the cancellation already is woken once more when another node is
+//! passed by: it keeps the cancellation if it is still polled.
+//!
+//! A scope that is woken again in each poll never comes to rest: a future that is always ready shares
+//! its waker. Then a node is passed by after about a thousand polls.
+//!
+//! This concerns the first poll of the scope after a delivery, which wakes the node. Later, a node
+//! that is not polled may just not have been woken: `FuturesUnordered` polls what was woken only. So
+//! a shield that was polled after the delivery holds the cancellation until it is done or dropped,
+//! and code that has caught the cancellation decides what becomes of it.
 //!
 //! The owners that know whether they were woken again are tasks and branches. Only cancellations of
 //! a scope that was polled itself pass by: what a gather delivers to its branches waits until the
@@ -177,8 +199,8 @@
 //!   between, `close` plus one per child that outlives the node. If a cancellation is pending, each
 //!   timeout that it passes may look outwards once, to compare two of them.
 //! - The memory of a node is bounded: a task, gather or group remembers nine cancellations of its
-//!   own, a task eight from further out, any other node four (pending, its own, from further out,
-//!   the latest).
+//!   own, a task eight from further out, any other node six (pending, what that has absorbed, its
+//!   own, from further out, the latest, caught inside).
 //! - [`pass_by`](tree::Tree::pass_by) takes constant time while every delivery has been polled.
 //! - [`cancel`](tree::Tree::cancel) takes time proportional to the part of the tree inside the scope,
 //!   uses no recursion, and allocates only if it returns more than one waker.
@@ -222,6 +244,8 @@ mod histories;
 mod meeting;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod model_passing;
 #[cfg(test)]
 mod passing;
 #[cfg(test)]

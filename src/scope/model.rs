@@ -3,18 +3,38 @@
 
 use std::ops::Range;
 
+use super::node::Arrival;
 use super::*;
+
+/// What a delivery is.
+#[derive(Clone, Copy)]
+pub(super) struct Way {
+    /// This node is where it began.
+    pub(super) top: bool,
+    /// It was let out here, and has not been taken.
+    pub(super) again: bool,
+}
 
 /// A node of the reference, with all that is inside.
 #[derive(Debug)]
 pub(super) struct Twig {
     pub(super) name: u32,
     pub(super) kind: Kind,
-    /// The cancellation, and whether it was raised.
-    pub(super) pending: Option<(u32, bool)>,
+    /// The cancellation, and how it came.
+    pub(super) pending: Option<(u32, Arrival)>,
+    /// What has become one with it, of a node further in.
+    pub(super) inner: Option<u32>,
+    /// What a catch point inside has caught last while others were not polled.
+    pub(super) caught_inside: Option<u32>,
+    /// It was woken once more for what it holds.
+    pub(super) is_asked: bool,
+    /// It was left something and has neither been polled nor looked since.
+    pub(super) unheard: bool,
     /// What it was cancelled with: a task, gather or group each time, another scope the first time.
     pub(super) cancels: Vec<u32>,
     pub(super) outer: Option<u32>,
+    /// In a catch point, what came last.
+    pub(super) latest: Option<u32>,
     pub(super) awake: bool,
     pub(super) twigs: Vec<Twig>,
 }
@@ -30,7 +50,7 @@ const KNOWN: usize = 9;
 
 /// The reference: roots, oldest first.
 #[derive(Default)]
-pub(super) struct Forest(Vec<Twig>);
+pub(super) struct Forest(pub(super) Vec<Twig>);
 
 fn path_in(twigs: &[Twig], name: u32) -> Option<Names> {
     twigs.iter().find_map(|twig| {
@@ -70,20 +90,44 @@ fn outranks(owns: &Owns, new: u32, old: u32) -> bool {
 
 impl Twig {
     /// Leaves a cancellation here; `owns` ends with this node's.
-    fn post(&mut self, owns: &Owns, tag: u32, raised: bool, woken: &mut Names) {
-        let replaces = match self.pending {
-            None => true,
-            // A resume does not wait behind what waits for the next suspension, unless that is from further out.
-            Some((old, false)) if raised => !outranks(owns, old, tag),
-            Some((old, _)) => outranks(owns, tag, old),
+    fn leave_with(&mut self, owns: &Owns, tag: u32, arrival: Arrival) {
+        if self.kind == Kind::Catch {
+            self.latest = Some(tag);
+        }
+        let Some((old, came)) = self.pending else {
+            self.pending = Some((tag, arrival));
+            return;
         };
-        let was_raised = self.pending.is_some_and(|(_, raised)| raised);
-        let stands = self.pending.filter(|_| !replaces);
-        let stands = stands.map_or(tag, |(old, _)| old);
-        self.pending = Some((stands, raised || was_raised));
+        let replaces = match (came, arrival) {
+            // A resume does not wait behind what waits for the next suspension, unless that is from further out.
+            (Arrival::LetOut | Arrival::Delivered, Arrival::Raised) => !outranks(owns, old, tag),
+            _ => outranks(owns, tag, old),
+        };
+        let (stays, goes) = if replaces { (tag, old) } else { (old, tag) };
+        if outranks(owns, stays, goes) {
+            self.inner = Some(goes);
+        }
+        self.pending = Some((stays, came.max(arrival)));
+    }
+
+    /// Leaves a cancellation here, and wakes the owner.
+    fn post(&mut self, owns: &Owns, tag: u32, arrival: Arrival, woken: &mut Names) {
+        self.leave_with(owns, tag, arrival);
+        self.unheard = true;
         if std::mem::take(&mut self.awake) {
             woken.push(self.name);
         }
+    }
+
+    pub(super) fn is_pending_inside(&self, tag: u32) -> bool {
+        self.twigs.iter().any(|twig| {
+            twig.pending.is_some_and(|(pending, _)| pending == tag)
+                || (twig.kind != Kind::Mask && twig.is_pending_inside(tag))
+        })
+    }
+
+    pub(super) fn is_any_unheard(&self) -> bool {
+        self.unheard || self.twigs.iter().any(Self::is_any_unheard)
     }
 
     /// What it knows as its own.
@@ -98,41 +142,75 @@ impl Twig {
         self.outer = self.outer.filter(keeps).or(Some(tag));
     }
 
-    /// Delivers inside; `top` is the scope that is cancelled.
-    fn deliver(&mut self, above: &Owns, tag: u32, top: bool, woken: &mut Names) -> bool {
+    /// Delivers inside; `top` is the scope that is cancelled. Gives whether somebody in here has it, and whether somebody got it.
+    pub(super) fn deliver(
+        &mut self,
+        above: &Owns,
+        tag: u32,
+        way: Way,
+        woken: &mut Names,
+    ) -> (bool, bool) {
         let owns = [above, &[self.own()]].concat();
-        if self.kind == Kind::Mask {
-            self.post(&owns, tag, false, woken);
-            return true;
+        if !way.again {
+            self.caught_inside = None;
+            self.is_asked = false;
         }
-        let inner: Vec<bool> = (self.twigs.iter_mut())
-            .map(|twig| twig.deliver(&owns, tag, false, woken))
+        let top = way.top;
+        if self.kind == Kind::Mask {
+            return self.reach(&owns, tag, way.again, woken);
+        }
+        let way = Way { top: false, ..way };
+        let inner: Vec<(bool, bool)> = (self.twigs.iter_mut())
+            .map(|twig| twig.deliver(&owns, tag, way, woken))
             .collect();
-        let caught = inner.contains(&true);
+        let caught = inner.iter().any(|(caught, _)| *caught);
+        let received = inner.iter().any(|(_, received)| *received);
         match self.kind {
-            Kind::Catch if !caught => self.post(&owns, tag, false, woken),
-            Kind::Join if caught || top => {
-                for (twig, caught) in self.twigs.iter_mut().zip(inner) {
+            Kind::Catch if !caught && !top => return self.reach(&owns, tag, way.again, woken),
+            Kind::Join
+                if received
+                    || (top && !way.again)
+                    || (way.again && caught && !std::mem::replace(&mut self.is_asked, true)) =>
+            {
+                for (twig, (caught, _)) in self.twigs.iter_mut().zip(inner) {
                     if !caught && matches!(twig.kind, Kind::Task | Kind::Branch) {
                         let owns = [&owns[..], &[twig.own()]].concat();
-                        twig.post(&owns, tag, false, woken);
+                        twig.post(&owns, tag, Arrival::Delivered, woken);
                     }
                 }
-                self.post(&owns, tag, false, woken);
+                self.post(&owns, tag, Arrival::Delivered, woken);
             }
-            Kind::Scope if caught && !top => self.note(&owns, tag),
-            _ if top && !caught => self.post(&owns, tag, false, woken),
+            Kind::Scope if received && !top => self.note(&owns, tag),
+            _ if top && !caught && !way.again => {
+                self.post(&owns, tag, Arrival::Delivered, woken);
+            }
             _ => {}
         }
         let has_turn = matches!(self.kind, Kind::Task | Kind::Scope | Kind::Branch);
-        if caught && has_turn && std::mem::take(&mut self.awake) {
+        if received && has_turn && std::mem::take(&mut self.awake) {
             woken.push(self.name);
         }
-        caught || self.kind == Kind::Catch
+        (caught, received)
+    }
+
+    /// A catch point or shield to which a delivery has come.
+    fn reach(&mut self, owns: &Owns, tag: u32, again: bool, woken: &mut Names) -> (bool, bool) {
+        let has_it = self
+            .pending
+            .is_some_and(|(pending, _)| !outranks(owns, tag, pending));
+        if again && has_it && self.awake && !std::mem::replace(&mut self.is_asked, true) {
+            self.post(owns, tag, Arrival::Delivered, woken);
+            return (true, false);
+        }
+        if again && (has_it || !self.awake) {
+            return (has_it, false);
+        }
+        self.post(owns, tag, Arrival::Delivered, woken);
+        (true, true)
     }
 
     /// The names of those inside that nobody has polled since they were told, children first.
-    fn unpolled(&self, is_polled: bool) -> Names {
+    pub(super) fn unpolled(&self, is_polled: bool) -> Names {
         let mut names = Vec::new();
         for twig in &self.twigs {
             if !(is_polled && twig.kind == Kind::Task) {
@@ -157,7 +235,7 @@ impl Forest {
         self.path(name).iter().rev().nth(1).copied()
     }
 
-    fn owns(&mut self, path: &[u32]) -> Vec<Names> {
+    pub(super) fn owns(&mut self, path: &[u32]) -> Vec<Names> {
         path.iter().map(|name| self.at(*name).own()).collect()
     }
 
@@ -181,7 +259,9 @@ impl Forest {
         if let (Some(parent), None) = (parent, self.at(name).pending) {
             let kind = self.kind(name);
             let tag = self.around(parent, self.path(name), kind);
-            self.at(name).pending = tag.map(|tag| (tag, false));
+            let twig = self.at(name);
+            twig.unheard |= tag.is_some() && !twig.awake;
+            twig.pending = tag.map(|tag| (tag, Arrival::Delivered));
         }
     }
 
@@ -206,8 +286,8 @@ impl Forest {
             if matches!(twig.kind, Kind::Mask | Kind::Join) {
                 return None;
             }
-            if let Some((tag, false)) = twig.pending {
-                twig.pending = None;
+            if let Some((tag, Arrival::LetOut | Arrival::Delivered)) = twig.pending {
+                (twig.pending, twig.inner, twig.unheard) = (None, None, false);
                 self.passed(&path, at + 1..inside, tag);
                 return Some(tag);
             }
@@ -229,7 +309,11 @@ impl Forest {
             .cancels
             .last()
             .expect("one was there or has been added");
-        if twig.deliver(&above, tag, true, woken) {
+        let way = Way {
+            top: true,
+            again: false,
+        };
+        if twig.deliver(&above, tag, way, woken).0 {
             Duty::Wait
         } else {
             Duty::Drop
@@ -259,16 +343,17 @@ impl Forest {
     ) -> Option<u32> {
         let stop = self.stop(path, tag, up)?;
         let owns = self.owns(&path[..=stop]);
-        self.at(path[stop]).post(&owns, tag, up, woken);
+        let arrival = if up { Arrival::Raised } else { Arrival::LetOut };
+        self.at(path[stop]).post(&owns, tag, arrival, woken);
         if up {
             self.passed(path, stop + 1..path.len(), tag);
-            self.bring_held(path, stop, woken);
+            self.bring_held(path, stop);
         }
         Some(path[stop])
     }
 
     /// What the shields hold that a resume has passed comes along, if it would go to the same node.
-    fn bring_held(&mut self, path: &[u32], stop: usize, woken: &mut Names) {
+    fn bring_held(&mut self, path: &[u32], stop: usize) {
         let owns = self.owns(&path[..=stop]);
         for at in (stop + 1..path.len()).rev() {
             let twig = self.at(path[at]);
@@ -276,29 +361,9 @@ impl Forest {
                 continue;
             };
             if self.stop(&path[..at], held, false) == Some(stop) {
-                self.at(path[at]).pending = None;
-                self.at(path[stop]).post(&owns, held, false, woken);
-            }
-        }
-    }
-
-    /// The poll of `top` has ended, and it is not woken again.
-    pub(super) fn pass_by(&mut self, top: u32, woken: &mut Names) {
-        let unpolled = self.at(top).unpolled(true);
-        for &name in &unpolled {
-            let path = self.path(name);
-            let Some((tag, _)) = self.at(name).pending else {
-                continue;
-            };
-            let inside = path.iter().position(|at| *at == top).expect("around") + 1;
-            let owns = self.owns(&path);
-            let owner = (inside..path.len()).rfind(|at| owns[*at].contains(&tag));
-            if owner.is_some_and(|at| unpolled.contains(&path[at])) {
-                continue;
-            }
-            self.at(name).pending = None;
-            if self.kind(name) != Kind::Task {
-                self.outwards(&path[..path.len() - 1], tag, false, woken);
+                let twig = self.at(path[at]);
+                (twig.pending, twig.inner, twig.unheard) = (None, None, false);
+                self.at(path[stop]).leave_with(&owns, held, Arrival::LetOut);
             }
         }
     }

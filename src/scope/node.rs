@@ -32,12 +32,35 @@ pub(crate) enum Kind {
     Mask,
 }
 
-/// A cancellation that has arrived at a node, and that its owner has not taken yet.
+/// How a cancellation came to a node. Of two that become one, the greater counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Arrival {
+    /// From inside: a node there was closed or passed by. It arrives when the code inside suspends.
+    LetOut,
+    /// By a delivery.
+    Delivered,
+    /// It was resumed inside: it ends this node and does not move inwards.
+    Raised,
+}
+
+/// A cancellation that is pending at a node, and that its owner has not taken yet.
 #[derive(Debug)]
 pub(super) struct Pending<C> {
     pub(super) cancel: C,
-    /// Whether it was resumed: then it ends this node and does not move inwards.
-    pub(super) raised: bool,
+    pub(super) arrival: Arrival,
+    /// The cancellation of a scope further in that has become one with it. It comes back if this one
+    /// passes the node by.
+    pub(super) inner: Option<C>,
+}
+
+impl<C> Pending<C> {
+    pub(super) const fn new(cancel: C, arrival: Arrival) -> Self {
+        Self {
+            cancel,
+            arrival,
+            inner: None,
+        }
+    }
 }
 
 /// A node, with its links.
@@ -74,10 +97,21 @@ pub(super) struct Node<C, W> {
     /// In a catch point, the cancellation that was delivered last, even if an earlier one is
     /// pending.
     pub(super) latest: Option<C>,
+    /// The cancellation that a catch point inside has caught last, while others had not been polled.
+    pub(super) caught_inside: Option<C>,
     /// Invariant: set only while something is pending and the waker is gone. Counted by the tree.
     pub(super) unheard: bool,
-    /// Scratch of the walk in [`cancel`](super::tree::Tree::cancel): a node inside catches or holds.
+    /// Whether the owner was woken once more for the cancellation that it holds.
+    pub(super) is_asked: bool,
+    /// How many times the node was found unpolled since the delivery, while its scope was busy.
+    pub(super) missed: u8,
+    /// In a scope, how many of its polls have ended with a wake of their own while any node was
+    /// unheard.
+    pub(super) busy_polls: u32,
+    /// Scratch of the walk of a delivery: a node inside catches or holds.
     pub(super) caught: bool,
+    /// Scratch of the walk of a delivery: a node inside received the cancellation.
+    pub(super) received: bool,
     /// Scratch of the walk in [`pass_by`](super::tree::Tree::pass_by): its future was not polled since
     /// the delivery.
     pub(super) unpolled: bool,
@@ -101,8 +135,13 @@ impl<C, W> Node<C, W> {
             outer: None,
             passed: Vec::new(),
             latest: None,
+            caught_inside: None,
             unheard: false,
+            is_asked: false,
+            missed: 0,
+            busy_polls: 0,
             caught: false,
+            received: false,
             unpolled: false,
         }
     }
@@ -132,6 +171,12 @@ impl<C: Identity, W> Node<C, W> {
     pub(super) fn has_heard(&self, cancel: &C) -> bool {
         let mut all = self.own.iter().chain(&self.earlier).chain(&self.passed);
         all.any(|heard| heard.is_of_one_event(cancel))
+    }
+
+    /// Returns `true` once for each delivery: the owner is to be woken again, to see that it is
+    /// polled still.
+    pub(super) fn is_to_ask(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_asked, true)
     }
 
     /// Takes the cancellation that propagates when this node closes.

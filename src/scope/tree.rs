@@ -2,7 +2,7 @@
 //! cancellation goes.
 
 use super::links::Nodes;
-use super::node::{Identity, Kind, Node, Pending};
+use super::node::{Arrival, Identity, Kind, Node, Pending};
 use super::outcome::Closed;
 use crate::util::slab::Key;
 
@@ -81,16 +81,27 @@ impl<C: Identity, W> Tree<C, W> {
         self.nodes.find(key)?.parent
     }
 
-    /// Returns the cancellation that was delivered to a node and not taken.
-    pub(crate) fn pending(&self, key: Key) -> Option<&C> {
+    /// Returns the cancellation that was delivered to a node, for the owner to act on. It stays
+    /// there.
+    pub(crate) fn pending(&mut self, key: Key) -> Option<&C> {
+        if self.is_pending(key) {
+            self.note_caught(key);
+        }
         let pending = self.nodes.find(key)?.pending.as_ref()?;
         Some(&pending.cancel)
+    }
+
+    /// Returns `true` if a cancellation was delivered to a node and not taken.
+    pub(crate) fn is_pending(&self, key: Key) -> bool {
+        self.nodes
+            .find(key)
+            .is_some_and(|node| node.pending.is_some())
     }
 
     /// Returns `true` if a resumed cancellation is pending at a node.
     pub(crate) fn is_raised(&self, key: Key) -> bool {
         let pending = self.nodes.find(key).and_then(|node| node.pending.as_ref());
-        pending.is_some_and(|pending| pending.raised)
+        pending.is_some_and(|pending| pending.arrival == Arrival::Raised)
     }
 
     /// Returns `true` if a node is, or is inside of, a shield in its task.
@@ -150,6 +161,12 @@ impl<C: Identity, W> Tree<C, W> {
 
     /// Takes the cancellation that was delivered to a node.
     pub(crate) fn take_pending(&mut self, key: Key) -> Option<C> {
+        self.note_caught(key);
+        self.take_delivered(key)
+    }
+
+    /// [`take_pending`](Tree::take_pending), not by the owner of the node.
+    pub(super) fn take_delivered(&mut self, key: Key) -> Option<C> {
         self.heard(key);
         let pending = self.nodes.find_mut(key)?.pending.take()?;
         Some(pending.cancel)
@@ -182,9 +199,22 @@ impl<C: Identity, W> Tree<C, W> {
 
     /// Records that the owner of a node has not seen the pending cancellation.
     pub(super) fn told(&mut self, key: Key) {
-        if !std::mem::replace(&mut self.nodes.at_mut(key).unheard, true) {
+        let node = self.nodes.at_mut(key);
+        node.missed = 0;
+        if !std::mem::replace(&mut node.unheard, true) {
             self.unheard += 1;
         }
+    }
+
+    /// Records that a poll of a node was not meant for its owner, which has not looked for a
+    /// cancellation. Returns the waker that the poll stored.
+    #[must_use = "a waker must be dropped after the borrow of the tree ends"]
+    pub(crate) fn unhear(&mut self, key: Key) -> Option<W> {
+        let node = self.nodes.find_mut(key)?;
+        node.pending.as_ref()?;
+        let waker = node.waker.take();
+        self.told(key);
+        waker
     }
 
     /// Records that the owner of a node has seen the pending cancellation, or that there is none.
@@ -206,7 +236,6 @@ impl<C: Identity, W> Tree<C, W> {
             Kind::Task | Kind::Branch => self.shared(parent),
             Kind::Catch | Kind::Mask | Kind::Join => self.draw_in(parent),
         };
-        let raised = false;
         let node = self.nodes.at_mut(key);
         if node.kind == Kind::Task {
             cancel
@@ -215,7 +244,7 @@ impl<C: Identity, W> Tree<C, W> {
                 .for_each(|cancel| node.note_passed(cancel));
         }
         let is_told = cancel.is_some() && node.waker.is_none();
-        node.pending = cancel.map(|cancel| Pending { cancel, raised });
+        node.pending = cancel.map(|cancel| Pending::new(cancel, Arrival::Delivered));
         if is_told {
             self.told(key);
         }
@@ -236,7 +265,10 @@ impl<C: Identity, W> Tree<C, W> {
             if matches!(node.kind, Kind::Mask | Kind::Join) {
                 return None;
             }
-            if let Some(pending) = node.pending.take_if(|pending| !pending.raised) {
+            if let Some(pending) = node
+                .pending
+                .take_if(|pending| pending.arrival != Arrival::Raised)
+            {
                 self.heard(at);
                 self.note_passed(from, at, &pending.cancel);
                 return Some(pending.cancel);

@@ -11,6 +11,7 @@ mod endings;
 
 mod nested;
 mod passing;
+mod passing_more;
 mod results;
 mod scopes;
 mod tasks;

@@ -153,17 +153,25 @@ impl ScopeHandle {
 
     /// Takes the cancellation that has arrived.
     pub(super) fn arrived(&self) -> Option<Cancelled> {
-        self.tree(|tree, key| tree.take_pending(key)).flatten()
+        if self.has_arrived() {
+            self.tree(|tree, key| tree.take_pending(key)).flatten()
+        } else {
+            None
+        }
     }
 
     /// Returns the cancellation that has arrived, and leaves it there.
     pub(super) fn pending(&self) -> Option<Cancelled> {
-        self.tree(|tree, key| tree.pending(key).cloned()).flatten()
+        if self.has_arrived() {
+            self.tree(|tree, key| tree.pending(key).cloned()).flatten()
+        } else {
+            None
+        }
     }
 
     /// Returns `true` if a cancellation has arrived and was not taken.
     pub(super) fn has_arrived(&self) -> bool {
-        self.tree(|tree, key| tree.pending(key).is_some()) == Some(true)
+        self.ask(|core, key| core.has_arrived(key)) == Some(true)
     }
 
     /// Returns the cancellation that was delivered to this catch point since the last
@@ -187,9 +195,17 @@ impl ScopeHandle {
     }
 
     /// Propagates what was delivered inside to nodes that have not been polled since (C26). The
-    /// poll of this scope has just ended pending, and the scope is not woken again.
-    pub(super) fn pass_by(&self) {
-        self.ask(|core, key| core.pass_by(key));
+    /// poll of this scope has just ended pending. If the scope is woken again, they have some more
+    /// polls.
+    pub(super) fn pass_by(&self, is_woken: bool) {
+        self.ask(|core, key| core.pass_by(key, is_woken));
+    }
+
+    /// Ends a poll that was not meant for the owner: a cancellation that is pending counts as if
+    /// this poll had not been.
+    pub(super) fn unhear(&self) {
+        let waker = self.tree(|tree, key| tree.unhear(key));
+        drop(waker);
     }
 
     /// Returns `true` if this scope was cancelled with `cancelled`.

@@ -81,15 +81,21 @@ impl Nursery {
         self.join.set_aside();
     }
 
+    /// Ends a poll that was for a child, not for the nursery: a cancellation from outside that is
+    /// pending counts as if this poll had not been.
+    pub(crate) fn unhear(&self) {
+        self.join.unhear();
+    }
+
     /// Propagates cancellations that a branch received and did not observe in its poll (C26), so
-    /// that they end the branch. Concerns branches whose last poll was pending and that `is_woken`
-    /// does not hold for.
+    /// that they end the branch. Branches that `is_woken` holds for have some more polls.
     pub(crate) fn pass_by(&self, is_woken: impl Fn(usize) -> bool) {
         if !self.has_scopes() || try_with(Core::is_any_unheard) != Ok(true) {
             return;
         }
-        let pending = self.branches.iter().filter(|(index, _)| !is_woken(**index));
-        pending.for_each(|(_, branch)| branch.pass_by());
+        for (&index, branch) in &self.branches {
+            branch.pass_by(is_woken(index));
+        }
     }
 }
 
