@@ -9,6 +9,8 @@ mod installed;
 mod machine;
 #[path = "cancel_model/on_purpose.rs"]
 mod on_purpose;
+#[path = "cancel_model/one_moment.rs"]
+mod one_moment;
 #[path = "cancel_model/program.rs"]
 mod program;
 #[path = "cancel_model/promises.rs"]

@@ -2,7 +2,7 @@
 //! reference.
 
 use crate::differs;
-use crate::program::{Block, Program, Stmt, Then};
+use crate::program::{Block, Keep, Program, Stmt, Then};
 use crate::short::{cancelled, group, sleep};
 
 fn shield(body: Block) -> Stmt {
@@ -368,4 +368,97 @@ fn c9_what_a_gather_knows_is_not_let_out_again_by_a_timeout_that_expires() {
         main.push(Stmt::Spawn(0, vec![sleep(50), Stmt::Cancel(1)]));
         check(main);
     }
+}
+
+/// Holds what cleans up for so long, not polled while `other` runs.
+fn hold(cleanup: u64, other: Block, keep: Keep) -> Stmt {
+    let held = vec![finally(vec![sleep(1000)], vec![sleep(cleanup)])];
+    Stmt::Hold(0, held, vec![other], keep)
+}
+
+// The cancellation passed by what was held, and went on to the end of the task: the shield was cut, which was polled.
+#[test]
+fn c26_a_shield_that_is_polled_holds_on_beside_one_that_is_not() {
+    for keep in [Keep::Drop, Keep::Finish] {
+        let committing = vec![shield(vec![sleep(50)]), sleep(7)];
+        check(cancelled(vec![hold(5, committing, keep)], &[10]));
+    }
+}
+
+// The same with a clean-up, which was cut by the cancellation that it had caught.
+#[test]
+fn c26_a_clean_up_beside_what_is_held_is_not_cut_by_what_it_has_caught() {
+    for then in [Then::Swallow, Then::Resume] {
+        let cleaning = Stmt::Catch(0, vec![sleep(100)], vec![sleep(50)], then);
+        for other in [
+            vec![cleaning.clone()],
+            vec![timeout(90, vec![cleaning.clone()])],
+            vec![Stmt::Gather(
+                0,
+                vec![vec![cleaning.clone()], vec![sleep(80)]],
+            )],
+            vec![group(vec![cleaning], vec![sleep(80)])],
+        ] {
+            check(cancelled(vec![hold(5, other, Keep::Drop), sleep(3)], &[10]));
+        }
+    }
+}
+
+// A shield let the cancellation out, and what was held was polled again and suspended: it was dropped without its clean-up.
+#[test]
+fn c11_what_a_shield_lets_out_arrives_in_what_is_polled_again() {
+    let held = |cleanup| hold(cleanup, vec![shield(vec![sleep(20)])], Keep::Finish);
+    check(cancelled(vec![held(30), sleep(7)], &[10]));
+    check(cancelled(vec![timeout(12, vec![held(30), sleep(7)])], &[]));
+    let branches = vec![vec![held(30)], vec![held(40)]];
+    check(cancelled(vec![Stmt::Gather(0, branches)], &[10]));
+    check(cancelled(
+        vec![group(vec![held(30)], vec![held(40)])],
+        &[10],
+    ));
+}
+
+/// Holds a timeout that has expired; its shield holds that off, while the other code is cancelled and swallows it.
+fn holds_an_expired_one(expires: u64) -> Block {
+    let inside = vec![shield(vec![sleep(90)]), sleep(9)];
+    let held = vec![timeout(expires, inside), sleep(1)];
+    let swallows = Stmt::Catch(0, vec![sleep(100)], vec![sleep(5)], Then::Swallow);
+    let others = vec![vec![sleep(20)], vec![swallows]];
+    cancelled(vec![Stmt::Hold(0, held, others, Keep::Finish)], &[40])
+}
+
+// The cancellation took the place of the timeout's own in the shield; when it had passed by, the timeout never ended its body.
+#[test]
+fn c26_a_timeout_that_is_held_keeps_its_own_expiry_when_another_passes_by() {
+    check(holds_an_expired_one(15));
+}
+
+// The timeout remembered the cancellation that had passed by, and resumed that when it expired, long after it was swallowed.
+#[test]
+fn c14_a_timeout_forgets_what_has_passed_by() {
+    for expires in [15, 70] {
+        check(holds_an_expired_one(expires));
+    }
+}
+
+// A timeout that expired while it was not polled ended at its next poll although its task had cancelled itself before.
+#[test]
+fn c27_a_timeout_that_was_not_polled_in_time_gives_way_to_the_end_of_its_task() {
+    let inside = vec![sleep(1), Stmt::Cancel(1), sleep(9)];
+    let held = vec![timeout(5, vec![Stmt::Gather(0, vec![inside])]), sleep(3)];
+    let hold = Stmt::Hold(0, held, vec![vec![sleep(30)]], Keep::Finish);
+    check(cancelled(vec![hold], &[]));
+}
+
+// An outer timeout and an inner one that both expired while they were not polled: a mistake of the reference.
+#[test]
+fn c27_of_two_timeouts_that_were_not_polled_in_time_the_outer_one_ends() {
+    let inner = vec![timeout(15, vec![sleep(100)]), Stmt::Log(0), sleep(7)];
+    let held = vec![timeout(20, inner)];
+    check(vec![Stmt::Hold(
+        0,
+        held,
+        vec![vec![sleep(40)]],
+        Keep::Finish,
+    )]);
 }

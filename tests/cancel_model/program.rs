@@ -19,6 +19,15 @@ pub(crate) enum Then {
     Resume,
 }
 
+/// What becomes of a held block in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// It is dropped.
+    Drop,
+    /// It is awaited.
+    Finish,
+}
+
 /// One statement. The first number is its name in the trace, where it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stmt {
@@ -42,6 +51,9 @@ pub(crate) enum Stmt {
     TryGather(usize, usize, Vec<Block>),
     /// A group: its children with their task numbers, and its body.
     Group(usize, Vec<(usize, Block)>, Block),
+    /// Holds a begun block: polls it once before each of the blocks that follow, which run while it is not polled, and in
+    /// the end drops or awaits it.
+    Hold(usize, Block, Vec<Block>, Keep),
     /// Cancels the group around.
     CancelGroup,
     /// Spawns a task.
@@ -138,7 +150,8 @@ impl Stmt {
             | Self::Timeout(name, ..)
             | Self::Gather(name, _)
             | Self::TryGather(name, ..)
-            | Self::Group(name, ..) => Some(name),
+            | Self::Group(name, ..)
+            | Self::Hold(name, ..) => Some(name),
             _ => None,
         }
     }
@@ -158,6 +171,10 @@ impl Stmt {
                 children.iter_mut().for_each(|(_, child)| visit(child));
                 visit(body);
             }
+            Self::Hold(_, held, others, _) => {
+                visit(held);
+                others.iter_mut().for_each(visit);
+            }
             _ => {}
         }
     }
@@ -174,6 +191,7 @@ impl Stmt {
                 let children = children.iter().map(|(_, child)| child);
                 children.chain([body]).collect()
             }
+            Self::Hold(_, held, others, _) => std::iter::once(held).chain(others).collect(),
             _ => Vec::new(),
         }
     }
@@ -262,6 +280,7 @@ fn head(stmt: &Stmt) -> String {
             let tasks: Vec<_> = children.iter().map(|(task, _)| task).collect();
             format!("Group({name}) of tasks {tasks:?} and the body")
         }
+        Stmt::Hold(name, _, _, keep) => format!("Hold({name}), in the end {keep:?}"),
         Stmt::Spawn(task, _) => format!("Spawn({task})"),
         plain => format!("{plain:?}"),
     }

@@ -1,6 +1,6 @@
 //! The promises by their numbers, checked on the reference and on the crate.
 
-use crate::program::{Block, Program, Stmt, Then, shown};
+use crate::program::{Block, Keep, Program, Stmt, Then, shown};
 use crate::short::{cancelled, sleep};
 use crate::{differs, reference};
 
@@ -211,6 +211,48 @@ fn c23_a_shield_in_a_timeout_holds_the_expiry_and_a_timeout_in_a_shield_does_not
 #[test]
 fn c24_a_ready_future_wins_over_a_timeout_of_nothing() {
     check(vec![timeout(0, vec![])], &["0 in time 1"], &[]);
+}
+
+#[test]
+fn c26_what_is_held_and_not_polled_holds_nothing_up() {
+    for held in [
+        catch(vec![sleep(500)], vec![sleep(9)], Then::Swallow),
+        Stmt::Finally(0, vec![sleep(500)], vec![sleep(9)]),
+        shield(vec![sleep(500)]),
+    ] {
+        let others = vec![vec![sleep(100)]];
+        let hold = || Stmt::Hold(0, vec![held.clone()], others.clone(), Keep::Drop);
+        let not_there = ["caught", "shielded"];
+        let main = cancelled(vec![hold()], &[10]);
+        check(main, &["10 task 1: cancelled (by 0)"], &not_there);
+        check(
+            vec![timeout(10, vec![hold()])],
+            &["10 elapsed 1"],
+            &not_there,
+        );
+    }
+}
+
+#[test]
+fn c26_what_is_held_is_passed_by_once_and_for_all() {
+    let held = vec![catch(vec![sleep(50)], vec![], Then::Resume)];
+    let other = vec![catch(vec![sleep(100)], vec![sleep(5)], Then::Swallow)];
+    let hold = Stmt::Hold(0, held, vec![other], Keep::Finish);
+    let there = ["10 caught 4 (by 0)", "50 held 1", "57 task 1: value"];
+    check(
+        cancelled(vec![hold, sleep(7)], &[10]),
+        &there,
+        &["caught 2"],
+    );
+}
+
+#[test]
+fn c26_what_is_held_hears_of_it_if_it_is_polled_in_the_same_turn() {
+    let held = vec![catch(vec![sleep(50)], vec![sleep(4)], Then::Resume)];
+    let other = vec![catch(vec![sleep(100)], vec![], Then::Swallow)];
+    let hold = Stmt::Hold(0, held, vec![other], Keep::Finish);
+    let there = ["10 caught 5 (by 0)", "10 caught 2 (by 0)"];
+    check(cancelled(vec![hold], &[10]), &there, &["held"]);
 }
 
 #[test]

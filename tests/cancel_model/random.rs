@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::program::{Block, Program, Stmt, Then};
+use crate::program::{Block, Keep, Program, Stmt, Then};
 
 /// Which statements the programs may have.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,43 @@ fn ours(stmt: BoxedStrategy<Stmt>) -> impl Strategy<Value = Stmt> {
         2 => (block(3), block(2)).prop_map(|(body, after)| Stmt::Finally(LATER, body, after)),
         1 => (0..3_usize, prop::collection::vec(block(3), 1..4))
             .prop_map(|(limit, branches)| Stmt::TryGather(LATER, limit, branches)),
+        2 => hold(holdable(), stmt.clone()),
     ]
+}
+
+/// A held block, of statements of one kind, and what runs meanwhile, of another.
+fn hold(held: BoxedStrategy<Stmt>, meanwhile: BoxedStrategy<Stmt>) -> impl Strategy<Value = Stmt> {
+    let others = prop::collection::vec(block(meanwhile, 2), 1..3);
+    let keep = prop_oneof![Just(Keep::Drop), Just(Keep::Finish)];
+    (block(held, 3), others, keep)
+        .prop_map(|(held, others, keep)| Stmt::Hold(LATER, held, others, keep))
+}
+
+/// What a held block may consist of: nothing that has to be waited for when it is dropped.
+fn holdable() -> BoxedStrategy<Stmt> {
+    let leaf = prop_oneof![
+        1 => Just(Stmt::Log(LATER)),
+        6 => (0..12_u64).prop_map(|weight| Stmt::Sleep(LATER, weight)),
+        2 => (0..8_usize).prop_map(Stmt::Cancel),
+        1 => Just(Stmt::Return),
+        1 => Just(Stmt::Fail),
+    ];
+    let compound = |stmt: BoxedStrategy<Stmt>| {
+        let block = |most| block(stmt.clone(), most).boxed();
+        let then = prop_oneof![Just(Then::Swallow), Just(Then::Resume)];
+        prop_oneof![
+            3 => (block(3), block(2), then)
+                .prop_map(|(body, handler, then)| Stmt::Catch(LATER, body, handler, then)),
+            2 => (block(3), block(2)).prop_map(|(body, after)| Stmt::Finally(LATER, body, after)),
+            3 => block(3).prop_map(|body| Stmt::Shield(LATER, body)),
+            2 => (0..12_u64, block(3))
+                .prop_map(|(weight, body)| Stmt::Timeout(LATER, weight, body)),
+            1 => prop::collection::vec(block(2), 1..3)
+                .prop_map(|branches| Stmt::Gather(LATER, branches)),
+            1 => hold(stmt.clone(), stmt),
+        ]
+    };
+    leaf.prop_recursive(3, 12, 3, compound).boxed()
 }
 
 /// Changes a random program so that it is well defined.
@@ -126,6 +162,9 @@ impl Settler {
         let mut stmts = std::mem::take(block).into_iter().peekable();
         while let Some(mut stmt) = stmts.next() {
             self.stmt(&mut stmt, task);
+            if matches!(stmt, Stmt::Hold(..)) {
+                spaced.push(Stmt::Sleep(LATER, self.duration(0)));
+            }
             let pause = needs_pause(&stmt, stmts.peek());
             spaced.push(stmt);
             if pause {
@@ -153,11 +192,19 @@ impl Settler {
             Stmt::Group(_, children, _) => children.iter().map(|(number, _)| *number).collect(),
             _ => Vec::new(),
         };
+        let (holds, blocks) = (matches!(stmt, Stmt::Hold(..)), stmt.blocks().len());
         let (forks, catches) = (is_fork(stmt), is_catch(stmt));
         stmt.blocks_mut(&mut |block| {
             self.block(block, tasks.get(index).copied().unwrap_or(task));
             if forks || (catches && index == 1) {
                 block.insert(0, Stmt::Sleep(LATER, self.duration(0)));
+            }
+            if holds && index > 0 {
+                // No poll of what is held follows at once on something else, or is followed by it.
+                block.insert(0, Stmt::Sleep(LATER, self.duration(0)));
+                if index + 1 < blocks {
+                    block.push(Stmt::Sleep(LATER, self.duration(0)));
+                }
             }
             index += 1;
         });
@@ -199,7 +246,8 @@ fn needs_pause(stmt: &Stmt, next: Option<&Stmt>) -> bool {
         | Stmt::Timeout(..)
         | Stmt::Gather(..)
         | Stmt::TryGather(..)
-        | Stmt::Group(..) => true,
+        | Stmt::Group(..)
+        | Stmt::Hold(..) => true,
         _ => false,
     }
 }

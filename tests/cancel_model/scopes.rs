@@ -1,9 +1,11 @@
-//! Statements with shields and groups.
+//! Statements with shields and groups, and the one that holds a begun block.
+
+use std::task::Poll;
 
 use wheelhouse::{GroupError, TaskGroup, finally, shield, task_group, try_gather};
 
 use crate::machine::{Failed, Flow, Fut, Handle, Here, Stop, block, noted};
-use crate::program::{Block, Stmt};
+use crate::program::{Block, Keep, Stmt};
 
 impl<'env> Stop for TaskGroup<'_, 'env, Failed> {
     fn stop(&self) {
@@ -44,6 +46,7 @@ pub(crate) fn one<'a>(here: Here<'a>, stmt: &'a Stmt) -> Fut<'a, Flow> {
                 }
             }
             Stmt::Group(name, children, body) => group(here, *name, children, body).await,
+            Stmt::Hold(name, held, others, keep) => hold(here, *name, (held, others), *keep).await,
             other => unreachable!("{other:?} needs no scope"),
         }
     })
@@ -80,5 +83,26 @@ async fn group<'a>(
         Ok(flow) => noted(here, flow, format!("group {name}")),
         Err(GroupError::Cancelled(_)) => noted(here, Flow::Next, format!("group cancelled {name}")),
         Err(_failed) => noted(here, Flow::Next, format!("group failed {name}")),
+    }
+}
+
+async fn hold<'a>(here: Here<'a>, name: usize, code: (&'a Block, &'a [Block]), keep: Keep) -> Flow {
+    let (held, others) = code;
+    let mut job = block(here, held);
+    for other in others {
+        if let Poll::Ready(flow) = futures::poll!(&mut job) {
+            return noted(here, flow, format!("held {name}"));
+        }
+        let flow = block(here, other).await;
+        if flow != Flow::Next {
+            return flow;
+        }
+    }
+    match keep {
+        Keep::Drop => {
+            drop(job);
+            noted(here, Flow::Next, format!("dropped {name}"))
+        }
+        Keep::Finish => noted(here, job.await, format!("held {name}")),
     }
 }

@@ -30,7 +30,8 @@ pub(crate) enum Difference {
     /// Not specific to asyncio: an awaited task ended at the moment at which its awaiter was
     /// cancelled, or was cancelled again while it waited for that end; or the group of the awaited
     /// child ended with it, and its awaiter resumes the cancellation, which may end the code around
-    /// that group. The order of these is not promised.
+    /// that group; or the last member of a group ended as it cancelled the task of that group. The
+    /// order of these is not promised.
     OneInstant,
     /// A branch of a gather raises the cancellation of another task: with `return_exceptions`,
     /// asyncio returns it as an output. Here it ends the gather and propagates (C22).

@@ -85,6 +85,17 @@ impl<'p> Join<'p> {
         }
     }
 
+    pub(super) fn would_catch(&self) -> bool {
+        let mut running = self.members.iter().filter_map(|member| member.seq.as_ref());
+        running.any(|seq| seq.has_begun() && seq.would_catch())
+    }
+
+    pub(super) fn pass_by(&mut self) {
+        let members = self.members.iter_mut();
+        let running = members.filter_map(|member| member.seq.as_mut());
+        running.for_each(Seq::pass_by);
+    }
+
     pub(super) fn dead(&self) -> Option<&Cancel> {
         self.whole.as_ref()
     }
@@ -164,6 +175,9 @@ impl<'p> Join<'p> {
             differences::note(Difference::GroupBodyFirst);
         }
         let all_ended = self.members.iter().all(|member| member.seq.is_none());
+        if all_ended && self.group().is_some() && world.is_cancelled(here) {
+            differences::note(Difference::OneInstant);
+        }
         all_ended.then(|| self.ended(world))
     }
 
@@ -210,7 +224,13 @@ impl<'p> Join<'p> {
         match (member.child, member.stillborn.take()) {
             (_, Some(cancel)) => Some(End::Cut(cancel)),
             (Some(task), None) => {
-                let here = Here { task, ..inside }.inside(world.scope_of(task));
+                let exposed = inside.exposed + 1;
+                let here = Here {
+                    task,
+                    exposed,
+                    ..inside
+                };
+                let here = here.inside(world.scope_of(task));
                 world.turn_of(here, seq)
             }
             (None, None) => seq.poll(world, inside, armed),

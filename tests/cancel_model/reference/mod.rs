@@ -10,10 +10,11 @@
 //!   world: clock, ready tasks, timers, the state of each task
 //!      └── turn: a cancellation is thrown (C2), then the tree of the task continues
 //!   seq: one statement after the other
-//!      └── node: the running statement ── leaf │ join (gather, group)
+//!      └── node: the running statement ── leaf │ join (gather, group) │ hold
 //! ```
 
 pub(crate) mod differences;
+mod hold;
 mod join;
 mod leaf;
 mod node;
@@ -113,6 +114,10 @@ struct Here {
     group: Option<usize>,
     /// The innermost scope around it.
     scope: usize,
+    /// The time of a timeout around it is up, which has not fired yet.
+    ending: bool,
+    /// How many tasks, of this one and those around it, have no shield in between.
+    exposed: usize,
 }
 
 impl Here {

@@ -1,6 +1,7 @@
 //! The running statement, with everything inside it.
 
 use super::differences::{self, Difference};
+use super::hold::Hold;
 use super::join::Join;
 use super::leaf::{Leaf, Wait};
 use super::world::World;
@@ -70,6 +71,18 @@ impl<'p> Seq<'p> {
         self.now.as_mut().is_some_and(|node| node.throw(cancel))
     }
 
+    /// Returns `true` if a catch point or a shield in here would deal with a cancellation.
+    pub(super) fn would_catch(&self) -> bool {
+        self.now.as_ref().is_some_and(|node| node.would_catch())
+    }
+
+    /// C26: a turn has ended. Code that was not polled in it receives nothing.
+    pub(super) fn pass_by(&mut self) {
+        if let Some(node) = &mut self.now {
+            node.pass_by();
+        }
+    }
+
     /// What has cut all the code in here: nothing of it runs any more, it only waits for dropped
     /// handles' tasks (C21).
     pub(super) fn dead(&self) -> Option<&Cancel> {
@@ -85,6 +98,7 @@ enum Node<'p> {
     Shield(Shield<'p>),
     Timeout(Timeout<'p>),
     Join(Join<'p>),
+    Hold(Hold<'p>),
 }
 
 /// Begins a statement; one that never waits is done at once.
@@ -118,6 +132,7 @@ fn begin<'p>(stmt: &'p Stmt, world: &mut World<'p>, here: Here) -> Result<Node<'
         Stmt::Gather(..) | Stmt::TryGather(..) | Stmt::Group(..) => {
             Node::Join(Join::new(stmt, world, here))
         }
+        Stmt::Hold(name, held, others, keep) => Node::Hold(Hold::new(*name, (held, others), *keep)),
         Stmt::Log(_) | Stmt::Cancel(_) | Stmt::CancelGroup | Stmt::Spawn(..) => {
             act(stmt, world, here);
             return Err(Flow::Next);
@@ -159,6 +174,7 @@ impl<'p> Node<'p> {
             Self::Shield(shield) => shield.poll(world, here, armed),
             Self::Timeout(timeout) => timeout.poll(world, here, armed),
             Self::Join(join) => join.poll(world, here, armed),
+            Self::Hold(hold) => hold.poll(world, here, armed),
         }
     }
 
@@ -177,6 +193,35 @@ impl<'p> Node<'p> {
             }
             Self::Timeout(timeout) => timeout.throw(cancel),
             Self::Join(join) => join.throw(cancel),
+            Self::Hold(hold) => hold.throw(cancel),
+        }
+    }
+
+    fn would_catch(&self) -> bool {
+        match self {
+            Self::Leaf(_) => false,
+            Self::Catch(catch) => match &catch.now {
+                Caught::Handler(_, handler) => handler.would_catch(),
+                Caught::Body(_) | Caught::Cleanup(..) => true,
+            },
+            Self::Shield(_) => true,
+            Self::Timeout(timeout) => timeout.body.would_catch(),
+            Self::Join(join) => join.would_catch(),
+            Self::Hold(hold) => hold.would_catch(),
+        }
+    }
+
+    fn pass_by(&mut self) {
+        match self {
+            Self::Leaf(_) => {}
+            Self::Catch(catch) => match &mut catch.now {
+                Caught::Body(seq) | Caught::Handler(_, seq) => seq.pass_by(),
+                Caught::Cleanup(_, shield) => shield.body.pass_by(),
+            },
+            Self::Shield(shield) => shield.body.pass_by(),
+            Self::Timeout(timeout) => timeout.body.pass_by(),
+            Self::Join(join) => join.pass_by(),
+            Self::Hold(hold) => hold.pass_by(),
         }
     }
 
@@ -193,6 +238,7 @@ impl<'p> Node<'p> {
                 dead.filter(|cancel| !cancel.is(timeout.own.as_ref()))
             }
             Self::Join(join) => join.dead(),
+            Self::Hold(hold) => hold.dead(),
         }
     }
 }
@@ -321,6 +367,11 @@ impl<'p> Shield<'p> {
             self.held = Some(Cancel::merged(self.held.take(), cancel));
         }
         let mut inner = None;
+        let here = Here {
+            ending: false,
+            exposed: 0,
+            ..here
+        };
         let end = self.body.poll(world, here, &mut inner)?;
         // C11: the value is given, and the cancellation arrives at the next suspension.
         *armed = match (self.held.take(), inner) {
@@ -357,7 +408,10 @@ impl<'p> Timeout<'p> {
         loop {
             // C24: the body comes first.
             let waited = armed.clone();
-            if let Some(end) = self.body.poll(world, here.inside(self.scope), armed) {
+            let is_due = world.now() >= self.until;
+            let mut inside = here.inside(self.scope);
+            inside.ending |= is_due && self.own.is_none();
+            if let Some(end) = self.body.poll(world, inside, armed) {
                 let ended = self.ended(end, world);
                 // What it did not need of its own ends with it.
                 armed.take_if(|cancel| cancel.is(self.own.as_ref()));
@@ -367,14 +421,13 @@ impl<'p> Timeout<'p> {
             if let (Some(cancel), None) = (waited, &armed) {
                 self.note(&cancel);
             }
-            let is_due = world.now() >= self.until;
             if !is_due {
                 world.wake_at(self.until, here.task);
                 return None;
             }
-            // It fires once; and not when all of its body has been dropped from further out, and
-            // itself with it.
-            if self.own.is_some() {
+            // It fires once; not when one further out is about to (C27); and not when all of its body
+            // has been dropped from further out, and itself with it.
+            if self.own.is_some() || here.ending || world.is_cancelled(here) {
                 return None;
             }
             if self.body.dead().is_some() {
@@ -383,7 +436,11 @@ impl<'p> Timeout<'p> {
             }
             let cancel = world.new_cancel("the time was up", self.scope);
             self.own = Some(cancel.clone());
-            self.body.throw(&cancel);
+            if self.body.throw(&cancel) {
+                // What deals with it does so when it is polled next, in another turn.
+                world.wake(here.task);
+                return None;
+            }
         }
     }
 

@@ -116,6 +116,8 @@ impl<'p> World<'p> {
             task,
             group: None,
             scope: self.tasks[task].scope,
+            ending: false,
+            exposed: 1,
         };
         match self.turn_of(here, &mut tree) {
             Some(end) => self.finish(task, end),
@@ -138,7 +140,12 @@ impl<'p> World<'p> {
             (None, true) => {}
         }
         let mut armed = None;
-        let end = tree.poll(self, here, &mut armed)?;
+        let Some(end) = tree.poll(self, here, &mut armed) else {
+            if !self.is_ready(here.task) {
+                tree.pass_by();
+            }
+            return None;
+        };
         Some(match end {
             End::Cut(cancel) => End::Cut(cancel.joined(armed)),
             flow @ End::Flow(_) => flow,
@@ -188,9 +195,21 @@ impl<'p> World<'p> {
         task.end.is_some() && task.ended_at == self.now
     }
 
+    /// Returns `true` if a task that a statement awaits has ended at this moment.
+    pub(super) fn has_awaited_just_ended(&self) -> bool {
+        (0..self.tasks.len()).any(|task| self.awaited[task] && self.has_just_ended(task))
+    }
+
     /// Returns `true` if the group of a child has ended at this moment.
     pub(super) fn has_group_just_ended(&self, task: usize) -> bool {
         self.tasks[task].group_ended_at == Some(self.now)
+    }
+
+    /// Tells whether a cancellation waits for the next turn of a task, or of one around it up to the next shield.
+    pub(super) fn is_cancelled(&self, here: Here) -> bool {
+        let around = std::iter::successors(Some(here.task), |task| self.tasks[*task].parent);
+        let mut exposed = around.take(here.exposed);
+        exposed.any(|task| self.tasks[task].pending.is_some())
     }
 
     /// The group of this child has ended.
@@ -319,6 +338,14 @@ impl<'p> World<'p> {
             Some(parent) => self.wake(parent),
             None if self.ready.contains(&task) => {}
             None => self.ready.push_back(task),
+        }
+    }
+
+    /// Tells whether a task, or the one around it, has another turn to come at this instant.
+    fn is_ready(&self, task: usize) -> bool {
+        match self.tasks[task].parent {
+            Some(parent) => self.is_ready(parent),
+            None => self.ready.contains(&task),
         }
     }
 
