@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::installed::{installed, is_in, package, remedy};
+use crate::installed::{installed, is_in, package, remedy};
 
 /// How a test would start a program without asking.
 const UNASKED: [&str; 2] = ["Command::new(\"", "StdCommand::new(\""];

@@ -125,7 +125,8 @@ fn a_test_that_waits_in_real_time_gives_its_reason() {
     let mut silent = Vec::new();
     for path in paths {
         let text = fs::read_to_string(&path).expect("a text");
-        let main = fs::read_to_string(path.with_file_name("main.rs")).unwrap_or_default();
+        let root = |name| fs::read_to_string(path.with_file_name(name)).unwrap_or_default();
+        let main = root("main.rs") + &root("mod.rs");
         if path.ends_with("wall_time.rs") || (head(&text) + &head(&main)).contains(REASON) {
             continue;
         }

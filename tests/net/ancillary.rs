@@ -13,8 +13,8 @@ use wheelhouse::net::{UnixDatagram, UnixListener, UnixStream};
 use wheelhouse::{gather, sleep, timeout};
 
 use super::bounded;
-use super::installed::installed;
 use super::unix::Folder;
+use crate::installed::installed;
 
 /// A pipe whose writer's descriptor is sent.
 fn pipe() -> (io::PipeReader, OwnedFd) {

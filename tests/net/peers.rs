@@ -9,8 +9,8 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use wheelhouse::net::{TcpListener, TcpStream};
 use wheelhouse::spawn;
 
-use super::installed::installed;
 use super::{ANY, bounded, echo};
+use crate::installed::installed;
 
 /// Starts one of the Python programs in `tests/peers`.
 pub(super) fn python(program: &str, arguments: &[&str]) -> Child {

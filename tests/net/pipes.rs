@@ -10,8 +10,8 @@ use wheelhouse::net::{PipeReader, PipeWriter, pipe};
 use wheelhouse::{gather, sleep, spawn, timeout};
 
 use super::bounded;
-use super::installed::installed;
 use super::unix::Folder;
+use crate::installed::installed;
 
 /// A time in which the loop looks at its descriptors.
 const SHORT: Duration = Duration::from_millis(5);

@@ -17,8 +17,8 @@ use socket2::SockRef;
 use wheelhouse::net::{TcpListener, TcpStream, UnixStream};
 use wheelhouse::{spawn, yield_now};
 
-use super::installed::installed;
 use super::{ANY, bounded};
+use crate::installed::installed;
 
 /// Sends bytes together with a descriptor.
 fn send_with_descriptor(to: &StdStream, bytes: &[u8]) {

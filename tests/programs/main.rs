@@ -1,44 +1,11 @@
-//! Tests that run the examples as a user does.
+//! Runs the examples and the programs of the README and the guide as a person would.
 
-mod arguments;
-mod chat;
-mod dining;
+mod examples;
+mod graceful;
 #[path = "../common/installed.rs"]
 mod installed;
-mod multicore_echo;
-mod no_descriptors;
-mod pipeline;
-#[expect(dead_code, reason = "the program here is no other half of a test")]
+#[expect(dead_code, reason = "the programs here are no other half of a test")]
 #[path = "../signals/program.rs"]
 mod program;
-#[expect(dead_code, reason = "only how examples are found is needed here")]
-#[path = "../tutorial/programs.rs"]
-mod programs;
-mod tcp_proxy;
-mod watch_directory;
-
-use program::Program;
-use programs::rust_example;
-
-/// Starts an example that serves on a free port; gives also where it says it listens.
-fn listening(name: &str, arguments: &[&str]) -> (Program, String) {
-    let mut example = rust_example(name);
-    example.arg("127.0.0.1:0").args(arguments);
-    let server = Program::start(example, "");
-    let line = server.line();
-    let address = line.strip_prefix("listening on ").expect("it says where");
-    let address = address.to_owned();
-    (server, address)
-}
-
-/// Fails unless the example refuses these arguments with a line that says why, and tells how it is
-/// used.
-#[track_caller]
-fn usage_of(name: &str, arguments: &[&str], problem: &str) {
-    let output = rust_example(name).args(arguments).output();
-    let output = output.expect("the example starts");
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stderr);
-    let expected = format!("{name}: {problem}\n\nusage: {name} ");
-    assert!(text.starts_with(&expected), "{text}");
-}
+mod readme;
+mod tutorial;

@@ -6,6 +6,7 @@
 //! Wall time: the kernel delivers signals, and processes exit at any time.
 
 mod cancel_main;
+mod cancel_steps;
 #[path = "../common/mod.rs"]
 mod common;
 mod ctrl_c;
@@ -13,10 +14,15 @@ mod ctrl_c;
 mod installed;
 mod listeners;
 mod program;
+#[path = "../steps/mod.rs"]
+mod steps;
 
 use rustix::process::{Signal, getpid, kill_process};
 use std::io;
 use wheelhouse::signal::{self, SignalKind};
+
+#[global_allocator]
+static ALLOCATOR: steps::counting::Counting = steps::counting::Counting;
 
 /// More polls than the event loop makes before it has checked the sockets twice.
 const LOOKED: usize = 200;

@@ -1,0 +1,4 @@
+//! Panics, wherever they come from.
+
+mod main_future;
+mod tasks;

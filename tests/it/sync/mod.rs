@@ -1,0 +1,5 @@
+//! The types of `wheelhouse::sync`.
+
+mod channels;
+mod locks;
+mod queues;

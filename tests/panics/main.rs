@@ -1,7 +1,0 @@
-//! Panics, wherever they come from.
-
-#[path = "../common/mod.rs"]
-mod common;
-
-mod main_future;
-mod tasks;

@@ -1,0 +1,5 @@
+//! The end of a runtime.
+
+mod exit;
+mod hard;
+mod order;

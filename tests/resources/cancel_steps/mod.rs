@@ -1,0 +1,4 @@
+//! Cancel at every step, for futures that wait for sockets and other descriptors.
+
+mod descriptors;
+mod sockets;
