@@ -9,25 +9,30 @@
 //!   refs       counted references, for any thread
 //!   waker      the same behind a `Waker`
 //!   task       a reference for the home thread
+//!   poll       one poll through it, and the end of the task
+//!   current    the task that is being polled
 //!   owned_ref  the reference of `OwnedTasks`; spawning
 //!   join       the handle's reference, typed with the output
 //!   label      location and name in one pointer
 //! ```
 
+mod current;
 mod join;
 mod label;
 mod memory;
 mod owned_ref;
+mod poll;
 mod refs;
 mod task;
 mod waker;
 
+pub(crate) use current::Current;
 pub(crate) use join::{GoneHandle, Join};
 pub(crate) use label::Label;
 pub(crate) use memory::empty;
 pub(crate) use owned_ref::{OwnedRef, Spawned, spawn, spawn_main, spawn_scoped};
 pub(crate) use refs::TaskRef;
-pub(crate) use task::{Current, Task};
+pub(crate) use task::Task;
 
 use std::cell::Cell;
 use std::fmt;

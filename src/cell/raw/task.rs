@@ -1,23 +1,20 @@
 //! A reference to a task on its home thread, with the operations that only that thread may perform.
 
-use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::Waker;
 
 use super::refs::{release_here, retain_here};
 use super::waker::waker_vtable;
 use super::{Header, Schedule, TaskRef};
 use crate::cell::cold_state::{ColdState, ParentScheduler};
-use crate::cell::state::{OnCancel, OnFinish, OnSuspend, OnWake, State};
-use crate::error::{Cancelled, JoinError};
+use crate::cell::state::{OnCancel, OnWake, State};
+use crate::error::Cancelled;
 use crate::util::Id;
 use crate::util::slab::Key;
 use crate::util::vars::Vars;
-use crate::util::{drop_quietly, wake_quietly};
 
 /// A counted reference on the home thread: it may use the fields of that thread (rule 2).
 pub(crate) struct Task<H: Schedule>(ManuallyDrop<TaskRef<H>>, PhantomData<*const ()>);
@@ -235,33 +232,6 @@ impl<H: Schedule> Task<H> {
         result
     }
 
-    /// Marks the task as running: the loop has taken it from the queue.
-    #[inline]
-    pub(crate) fn start(&self) -> Started<'_, H> {
-        self.header()
-            .state
-            .advance(|state| (state.start(), Started(self)))
-    }
-
-    /// Marks the task as running if its turn is a poll and nothing else.
-    #[inline]
-    pub(crate) fn start_if_plain(&self) -> Option<Started<'_, H>> {
-        self.header().state.set(self.state().start_if_plain()?);
-        Some(Started(self))
-    }
-
-    /// Marks the task as running to carry the turn of a nested task.
-    pub(crate) fn start_carrying(&self) -> Started<'_, H> {
-        self.header()
-            .state
-            .advance(|state| (state.start_carrying(), Started(self)))
-    }
-
-    /// Ends a pending poll that carried the turn of a nested task.
-    pub(crate) fn end_carrying(&self) {
-        self.header().state.step(|state| (state.end_carrying(), ()));
-    }
-
     /// Runs `f` with wakes of this task suppressed: the task is about to be polled in any case. A
     /// cancellation that `f` requests needs a turn of its own, so it wakes the task afterwards.
     pub(crate) fn with_wakes_suppressed(&self, f: impl FnOnce()) {
@@ -297,130 +267,6 @@ impl<H: Schedule> Task<H> {
                 is_in
             })
     }
-
-    /// Completes or suspends the task after a poll. Returns it if it must be queued again.
-    #[inline]
-    pub(crate) fn settle(self, ended: bool, current: &Current<H>) -> Option<Self> {
-        if ended {
-            self.conclude(current);
-            None
-        } else {
-            self.suspend()
-        }
-    }
-
-    /// Suspends the task after a pending poll, also of a main future. Returns it if it must be
-    /// queued again.
-    #[inline]
-    pub(crate) fn suspend(self) -> Option<Self> {
-        match self.header().state.advance(State::suspend) {
-            OnSuspend::Rest => None,
-            OnSuspend::Requeue => Some(self),
-        }
-    }
-
-    /// Drops the future of a task that is not being polled, and writes `error` as its output. The
-    /// caller must then call [`settle`](Task::settle), as after a poll that ended the task.
-    pub(crate) fn abort(&self, error: JoinError) {
-        assert!(!self.state().is_done() && !self.state().is_main());
-        if !self.state().is_running() {
-            self.start();
-        }
-        // SAFETY: rule 3; here, not done, and marked as running, so that no poll is in progress.
-        unsafe { (self.header().vtable.abort)(self.0.ptr(), error) };
-    }
-
-    /// Ends the task after its output was written: delivers the output to the handle, or drops it.
-    fn conclude(self, current: &Current<H>) {
-        let duty = self.header().state.advance(State::finish);
-        match self.header().cold_state.take() {
-            None => self.hand_over(duty, current),
-            Some(cold_state) => self.conclude_cold(cold_state, duty, current),
-        }
-    }
-
-    /// Delivers the output to the handle, or drops it.
-    #[inline]
-    fn hand_over(self, duty: OnFinish, current: &Current<H>) {
-        match duty {
-            OnFinish::Deliver => self.deliver(),
-            OnFinish::Discard => self.discard(current),
-        }
-    }
-
-    /// [`conclude`](Task::conclude) for a task with rarely used state. Not inlined, so that other
-    /// tasks (bench `spawn_join_1`) save no registers for it.
-    #[cold]
-    #[inline(never)]
-    fn conclude_cold(self, cold_state: Box<ColdState<H>>, duty: OnFinish, current: &Current<H>) {
-        // The destructors of the variables are third-party code.
-        drop_quietly(cold_state.vars.take());
-        let at_end = cold_state.at_end.take();
-        drop(cold_state);
-        self.hand_over(duty, current);
-        at_end.into_iter().for_each(wake_quietly);
-    }
-
-    /// Wakes the joiner.
-    fn deliver(self) {
-        if let Some(joiner) = self.header().joiner.take() {
-            wake_joiner(joiner);
-        }
-    }
-
-    /// Drops the output and gives the task up: it has no handle, and so no joiner. The destructor
-    /// of the output is code of the task, so the task is current meanwhile.
-    #[inline(never)]
-    fn discard(self, current: &Current<H>) {
-        current.during(&self, || {
-            // SAFETY: rule 3; done and no handle, so the output is ours, at home.
-            unsafe { (self.header().vtable.drop_output)(self.0.ptr()) };
-        });
-        let joiner = self.header().joiner.take();
-        self.give_up();
-        drop_quietly(joiner);
-    }
-
-    /// Removes the task from `OwnedTasks` and drops both references, this one first: the owner is
-    /// then the last reference, unless a waker is left, and needs no atomic operation.
-    #[inline]
-    fn give_up(self) {
-        let owner = H::remove(self.header().slot.get());
-        drop(self);
-        if let Some(owner) = owner {
-            owner.end_here();
-        }
-    }
-
-    /// Ends the cell of a main future, whose value `block_on` returns.
-    pub(crate) fn end_main(self) {
-        assert!(self.state().is_main() && !self.state().has_handle());
-        // There is no handle, so no result is written.
-        _ = self.header().state.advance(State::finish);
-        drop(self.header().cold_state.take());
-        self.give_up();
-    }
-}
-
-/// A started task, which may be polled once. (The code that drives the runtime polls the main
-/// future.)
-pub(crate) struct Started<'a, H: Schedule>(&'a Task<H>);
-
-impl<H: Schedule> Started<'_, H> {
-    /// Polls the task. Returns `true` if it has ended. The caller must call
-    /// [`settle`](Task::settle) in either case.
-    #[inline]
-    pub(crate) fn poll(self) -> bool {
-        let task = self.0;
-        let ptr = task.0.ptr();
-        let data = ptr.as_ptr().cast_const().cast();
-        // SAFETY: the data is the counted reference `task`, which outlives this waker; it is never
-        // dropped.
-        let waker = ManuallyDrop::new(unsafe { Waker::new(data, waker_vtable::<H>()) });
-        let mut cx = Context::from_waker(&waker);
-        // SAFETY: rule 3; here, and started; `start` panics until the poll is over.
-        unsafe { (task.header().vtable.poll)(ptr, &mut cx) }
-    }
 }
 
 /// Puts a task into the run queue. Not inlined, so that the wake of a running task (bench
@@ -428,13 +274,6 @@ impl<H: Schedule> Started<'_, H> {
 #[inline(never)]
 fn schedule_outlined<H: Schedule>(task: Task<H>) {
     H::schedule(task);
-}
-
-/// Wakes the joiner. Not inlined, so that a task without a joiner (bench `spawn_detached_burst`)
-/// needs no stack frame.
-#[inline(never)]
-fn wake_joiner(joiner: Waker) {
-    wake_quietly(joiner);
 }
 
 impl<H: Schedule> Clone for Task<H> {
@@ -459,80 +298,5 @@ impl<H: Schedule> Drop for Task<H> {
 impl<H: Schedule> fmt::Debug for Task<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-/// Restores the outer task on drop, even if the inner code panics.
-struct Restore<'a, H: Schedule>(&'a Current<H>, Option<NonNull<Header<H>>>);
-
-impl<H: Schedule> Drop for Restore<'_, H> {
-    fn drop(&mut self) {
-        self.0.0.set(self.1);
-    }
-}
-
-/// The task that is being polled.
-pub(crate) struct Current<H: Schedule>(Cell<Option<NonNull<Header<H>>>>);
-
-impl<H: Schedule> Current<H> {
-    pub(crate) fn new() -> Self {
-        Self(Cell::new(None))
-    }
-
-    /// Runs `f` with `task` as the current one. The borrow keeps `task` alive meanwhile.
-    pub(crate) fn during<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
-        let _restore = Restore(self, self.0.replace(Some(task.0.ptr())));
-        f()
-    }
-
-    /// Runs `f` as the poll of `task` while no other task is current. The borrow keeps `task` alive
-    /// meanwhile.
-    #[inline]
-    pub(crate) fn during_poll<R>(&self, task: &Task<H>, f: impl FnOnce() -> R) -> R {
-        /// Resets the current task on drop, even if `f` panics.
-        struct Clear<'a, H: Schedule>(&'a Current<H>);
-        impl<H: Schedule> Drop for Clear<'_, H> {
-            fn drop(&mut self) {
-                self.0.0.set(None);
-            }
-        }
-        debug_assert!(
-            self.0.get().is_none(),
-            "a task is polled inside the poll of another one"
-        );
-        let _clear = Clear(self);
-        self.0.set(Some(task.0.ptr()));
-        f()
-    }
-
-    /// Runs `f` with no current task: `f` polls another task inside this poll.
-    pub(crate) fn set_aside<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _restore = Restore(self, self.0.replace(None));
-        f()
-    }
-
-    /// Returns the current task.
-    pub(crate) fn get(&self) -> Option<Task<H>> {
-        let ptr = self.0.get()?;
-        // SAFETY: rule 1, `during` keeps a counted reference to it; the clone below counts for
-        // itself.
-        let borrowed = ManuallyDrop::new(unsafe { TaskRef::counted(ptr) });
-        // SAFETY: `during` received a reference of this, the home thread.
-        Some(unsafe { Task::new(TaskRef::clone(&borrowed)) })
-    }
-
-    /// Returns the number of the current task.
-    pub(crate) fn number(&self) -> Option<u64> {
-        let ptr = self.0.get()?;
-        // SAFETY: rule 1, `during` keeps a counted reference to it.
-        Some(unsafe { ptr.as_ref() }.number)
-    }
-}
-
-impl<H: Schedule> fmt::Debug for Current<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Current")
-            .field(&self.0.get().is_some())
-            .finish()
     }
 }
