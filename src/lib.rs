@@ -134,7 +134,7 @@ mod wheel;
 pub use combine::{as_completed, gather, try_gather, wait};
 pub use error::{Cancelled, Elapsed, GroupError, JoinError, NoRuntime, Panic, Reason};
 pub use group::{TaskGroup, task_group};
-pub use runtime::{Builder, Remote, RemoteHandle, Runtime, run, try_run};
+pub use runtime::{Builder, Remote, RemoteHandle, Runtime, Turn, run, try_run};
 pub use task::{
     JoinHandle, catch_cancel, finally, finally_with, shield, spawn, try_spawn, yield_now,
 };

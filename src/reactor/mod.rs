@@ -33,6 +33,7 @@
 //!   until the next edge or sweep.
 //! - [`waiting`](Reactor::waiting) counts the source of such a waker, too.
 
+mod doorbell;
 mod interest;
 mod line;
 mod poll_io;
@@ -51,6 +52,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::task::Waker;
 use std::time::Duration;
 
+pub(crate) use doorbell::Doorbell;
 pub(crate) use interest::{Interest, Side};
 pub(crate) use line::Waiters;
 pub(crate) use poll_io::{Access, Done, poll_edges, poll_io};
@@ -65,7 +67,7 @@ use crate::util::sync::Arc;
 use poller::Poller;
 use source::Source;
 
-/// The token of the event descriptor. No key has it: a slab has no slot with the index `u32::MAX`.
+/// The token of the event descriptor, and of the timer of a [`Doorbell`]. No key has it: a slab has no slot with the index `u32::MAX`.
 const EVENT_FD: u64 = u64::MAX;
 
 /// All sources of one thread.
@@ -109,6 +111,14 @@ impl Reactor {
     /// they close them; [`remove`](Self::remove) then ends the source. It may outlive the reactor.
     pub(crate) fn detacher(&self) -> Detacher {
         self.poller.detacher()
+    }
+
+    /// Opens the descriptor by which another loop waits for this reactor.
+    ///
+    /// # Errors
+    /// Those of `timerfd_create` and `epoll_ctl`: descriptors have run out.
+    pub(crate) fn doorbell(&self) -> io::Result<Doorbell> {
+        Doorbell::new(&self.poller, EVENT_FD)
     }
 
     /// Reads the timer slack of this thread, the one that will wait.

@@ -72,14 +72,14 @@ const MAX_COARSE: Duration = Duration::from_secs(3600);
 
 /// An epoll instance.
 #[derive(Debug)]
-struct Instance {
+pub(super) struct Instance {
     fd: OwnedFd,
     /// The process that created it. A forked process shares the same instance, not a copy.
     process: Pid,
 }
 
 impl Instance {
-    /// Opens an eventfd.
+    /// Opens an instance.
     fn new() -> io::Result<Self> {
         Ok(Self {
             fd: epoll::create(CreateFlags::CLOEXEC)?,
@@ -94,6 +94,12 @@ impl Instance {
             epoll::delete(&self.fd, fd)?;
         }
         Ok(())
+    }
+}
+
+impl AsFd for Instance {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 
@@ -139,10 +145,15 @@ impl Poller {
 
     /// Adds an event descriptor, which is never read: each notification is an edge of its own.
     pub(super) fn add_event_fd(&self, event_fd: &EventFd, token: u64) -> io::Result<()> {
+        self.add_alarm(event_fd.0.as_fd(), token)
+    }
+
+    /// Adds an eventfd or timerfd, which is never read: each time that it rings is an edge.
+    pub(super) fn add_alarm(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let data = EventData::new_u64(token);
         Ok(epoll::add(
             &self.epoll.fd,
-            &event_fd.0,
+            fd,
             data,
             EventFlags::IN | EventFlags::ET,
         )?)
@@ -151,6 +162,11 @@ impl Poller {
     /// Removes `fd`.
     pub(super) fn delete(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.epoll.delete(fd)
+    }
+
+    /// Returns the instance, which a [`Doorbell`](super::Doorbell) keeps open.
+    pub(super) fn instance(&self) -> Arc<Instance> {
+        Arc::clone(&self.epoll)
     }
 
     /// Returns a handle with which other threads remove descriptors.

@@ -4,7 +4,7 @@
 //! Wakers, destructors and polls run with no borrow alive: each method here either borrows and
 //! calls no third-party code, or calls and borrows nothing.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::task_types::{Task, TaskRef};
 use super::timers::Timers;
 use super::var_cell::VarCell;
 use crate::error::Cancelled;
-use crate::reactor::Reactor;
+use crate::reactor::{Doorbell, Reactor};
 use crate::scope::{self, Position};
 use crate::util::wait_graph::WaitGraph;
 use crate::util::{Id, budget};
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     /// The wait graph for the report of a deadlock; on virtual time only.
     pub(super) wait_graph: Option<WaitGraph>,
     pub(super) lifecycle: Lifecycle,
+    /// The descriptor for another loop, opened when it is first asked for.
+    pub(super) doorbell: OnceCell<Doorbell>,
     /// Last, so that it outlives what the other fields contain.
     pub(super) inbox: HomeInbox,
 }
@@ -67,6 +69,7 @@ impl Core {
             scopes: Scopes::new(),
             wait_graph,
             lifecycle: Lifecycle::new(),
+            doorbell: OnceCell::new(),
         })
     }
 

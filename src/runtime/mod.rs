@@ -19,6 +19,7 @@
 //! |---|---|
 //! | [`turn`], [`drain`](mod@drain) | one turn of the loop, and its messages |
 //! | [`drive`](mod@drive) | the main future |
+//! | [`other_loop`], [`announce`](mod@announce) | turns that another event loop takes, and its descriptor |
 //! | [`poll_task`], [`carry`] | the poll of a task that needs more than a poll; the turn of a child |
 //! | [`cancel`], [`scoped`] | delivery of a cancellation to a task, and to a future in a scope |
 //! | [`shutdown`] | the end of a runtime |
@@ -26,6 +27,7 @@
 //! | [`blocking`], [`signals`] | functions on the thread pool; the effect of Ctrl-C |
 //! | [`report`] | the wait graph that a deadlock prints |
 
+mod announce;
 mod await_cycles;
 mod await_watch;
 mod blocking;
@@ -46,6 +48,7 @@ mod home_key;
 mod io;
 mod lifecycle;
 mod order;
+mod other_loop;
 mod owned_tasks;
 mod poll_task;
 mod queue;
@@ -79,8 +82,10 @@ pub(crate) use context::{OwnTurn, try_with, with};
 pub(crate) use core::Core;
 pub(crate) use home_key::HomeKey;
 pub use io::UseError;
+
 pub(crate) use io::{IoSource, for_one_call, require_runtime};
 pub(crate) use order::{Order, Schedule, next as next_random};
+pub use other_loop::Turn;
 pub use remote::{Remote, RemoteHandle};
 pub(crate) use scoped::{Cut, DeferredOpen, Ending, Nursery, ScopeKind, Scoped};
 pub(crate) use shared::Shared;
@@ -255,6 +260,7 @@ impl Runtime {
     /// Drives the runtime until `future` completes.
     pub(crate) fn drive<F: Future>(&self, label: Label, future: F) -> Result<F::Output, Cancelled> {
         self.core.io.read_slack();
+        let _announcing = announce::Announcing(&self.core);
         drive::drive(&self.core, label, future)
     }
 

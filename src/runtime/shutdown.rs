@@ -36,14 +36,7 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn shut_down(core: &Rc<Core>, timeout: Option<Duration>) {
     let begin = Instant::now();
     let emptied = context::enter(core, || {
-        core.lifecycle.set_phase(Phase::ShuttingDown);
-        // A task that was cancelled before keeps the reason of that cancellation.
-        core.drain_inbox_fully();
-        // Groups cancel their children.
-        let tasks = core.running();
-        for task in tasks.into_iter().filter(|task| !task.state().is_child()) {
-            task.cancel(shutdown());
-        }
+        start(core);
         // A deadlock on virtual time panics. The runtime ends all the same.
         caught(|| run_until_empty(core, timeout))
     });
@@ -53,6 +46,22 @@ pub(super) fn shut_down(core: &Rc<Core>, timeout: Option<Duration>) {
     });
     report_functions(&core.shared().jobs().wait_for_none(left));
     emptied.unwrap_or_else(|payload| resume_unwind(payload));
+}
+
+/// Cancels all tasks, unless that was done before: a second cancellation would interrupt their
+/// clean-ups.
+pub(super) fn start(core: &Core) {
+    if core.lifecycle.phase() != Phase::Open {
+        return;
+    }
+    core.lifecycle.set_phase(Phase::ShuttingDown);
+    // A task that was cancelled before keeps the reason of that cancellation.
+    core.drain_inbox_fully();
+    // Groups cancel their children.
+    let tasks = core.running();
+    for task in tasks.into_iter().filter(|task| !task.state().is_child()) {
+        task.cancel(shutdown());
+    }
 }
 
 /// Ends the runtime at once: drops every task.
@@ -83,11 +92,7 @@ fn run_until_empty(core: &Core, timeout: Option<Duration>) {
     // reported at once, but one may wait for a thread.
     let mut report_at = Some(begin + REPORT_DELAY);
     loop {
-        core.begin_batch();
-        // The main future has ended with its `block_on`, so there is none to drive.
-        while let Some(main) = core.batch() {
-            drop(main);
-        }
+        core.run_batch();
         if core.scheduler.is_idle() && !core.scheduler.owned.has_running() {
             return;
         }

@@ -116,15 +116,20 @@ impl Timers {
     /// The loop wakes for timers at most once per [`GAP`]: a timer whose deadline follows another
     /// within the gap fires up to that much late, all others fire at their deadlines.
     pub(super) fn until_next_deadline(&self) -> Option<Duration> {
-        let next = self.next_deadline()?;
-        let wake = if self.clock.is_virtual() {
-            next
-        } else {
-            next.max(self.last_fired.get().saturating_add(GAP))
-        };
+        let wake = self.next_wake()?;
         Some(Duration::from_nanos(
             wake.saturating_sub(self.clock.nanos()),
         ))
+    }
+
+    /// Returns when the loop should wake for a timer, in nanoseconds of the clock.
+    pub(super) fn next_wake(&self) -> Option<u64> {
+        let next = self.next_deadline()?;
+        if self.clock.is_virtual() {
+            Some(next)
+        } else {
+            Some(next.max(self.last_fired.get().saturating_add(GAP)))
+        }
     }
 
     /// Wakes the tasks whose timers are due.

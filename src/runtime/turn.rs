@@ -72,6 +72,15 @@ impl Core {
         None
     }
 
+    /// Runs one batch without a main future.
+    pub(super) fn run_batch(&self) {
+        self.begin_batch();
+        // The main future has ended with its `block_on`, so there is none to drive.
+        while let Some(main) = self.batch() {
+            drop(main);
+        }
+    }
+
     /// Checks sockets, the inbox and timers. Parks if no task is ready.
     pub(super) fn between_batches(&self) {
         budget::end();

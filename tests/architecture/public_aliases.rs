@@ -56,6 +56,8 @@ const ALIASES: &[(&str, &str, &str)] = &[
     ("channel", "sync/mod.rs", "inbox"),
     ("channel", "sync/queue/aliases.rs", "Queue"),
     ("checkpoint", "task/yield_now.rs", "yield_now"),
+    ("dispatch", "runtime/other_loop.rs", "turn"),
+    ("run_once", "runtime/other_loop.rs", "turn"),
     ("communicate", "process/child.rs", "wait_with_output"),
     ("Condvar", "sync/condition.rs", "Condition"),
     ("ContextVar", "task/context_var.rs", "context_var"),

@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::reactor::{Access, Reactor, Readiness};
+use crate::reactor::{Access, Doorbell, Reactor, Readiness};
 use crate::util::slab::Key;
 use crate::util::{budget, wake_quietly};
 
@@ -30,6 +30,11 @@ impl Io {
     /// Reads the timer slack of this thread, which drives the runtime from now on.
     pub(in crate::runtime) fn read_slack(&self) {
         self.reactor.borrow_mut().read_slack();
+    }
+
+    /// Opens the descriptor by which another loop waits; see [`Reactor::doorbell`].
+    pub(in crate::runtime) fn doorbell(&self) -> io::Result<Doorbell> {
+        self.reactor.borrow().doorbell()
     }
 
     /// Registers a non-blocking descriptor; see [`Reactor::register`].

@@ -16,4 +16,5 @@ mod threads;
 mod threads_wakers;
 mod time;
 mod trace;
+mod turns;
 mod wakes;

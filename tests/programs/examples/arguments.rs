@@ -6,10 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::tutorial::programs::rust_example;
 
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
     "chat",
     "dining",
     "echo_server",
+    "epoll_loop",
     "graceful_shutdown",
     "multicore_echo",
     "pipeline",

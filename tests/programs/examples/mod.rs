@@ -3,6 +3,7 @@
 mod arguments;
 mod chat;
 mod dining;
+mod epoll_loop;
 mod multicore_echo;
 mod no_descriptors;
 mod pipeline;
