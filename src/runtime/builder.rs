@@ -62,7 +62,8 @@ impl Builder {
     ///
     /// If several threads have a runtime with this setting, Ctrl-C cancels the main future of each.
     /// [`signal::ctrl_c`](crate::signal::ctrl_c) is notified as well. A program that handles Ctrl-C
-    /// in another way, such as an interactive prompt, uses `signal::ctrl_c` without this setting.
+    /// in another way, such as an interactive prompt, uses `signal::ctrl_c` without this setting, and
+    /// so does one that drives the runtime by [`turn`](Runtime::turn)s, which have no main future.
     /// While tasks are ready, the runtime checks for signals after every 64 polls, as it does for
     /// sockets.
     ///
