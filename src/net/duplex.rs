@@ -10,8 +10,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::{TcpStream, UnixStream};
-use crate::reactor::Direction;
-use crate::runtime::{IoSource, for_one_call};
+use crate::runtime::IoSource;
 
 pub(crate) use sealed::Bytes;
 
@@ -86,9 +85,7 @@ fn send_vectored<S: AsFd>(
     cx: &Context<'_>,
     buffers: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
-    let buffers = &buffers[for_one_call(buffers)];
-    let size = buffers.iter().map(|buffer| buffer.len()).sum();
-    socket.transfer(Direction::Write, cx, size, |socket| {
+    socket.transfer_vectored(cx, buffers, |socket, buffers| {
         let mut nothing = SendAncillaryBuffer::default();
         Ok(sendmsg(socket, buffers, &mut nothing, SendFlags::NOSIGNAL)?)
     })

@@ -24,7 +24,7 @@ use rustix::io::{Errno, ioctl_fionbio};
 
 use super::unix::RETRY;
 use crate::reactor::{Direction, Readiness};
-use crate::runtime::{IoSource, for_one_call, require_runtime};
+use crate::runtime::{IoSource, require_runtime};
 use crate::time::sleep;
 
 /// Creates a pipe: what is written to one end is read from the other (asyncio:
@@ -310,12 +310,7 @@ impl AsyncWrite for PipeWriter {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let buffers = &buffers[for_one_call(buffers)];
-        let size = buffers.iter().map(|buffer| buffer.len()).sum();
-        let source = self.source()?;
-        source.transfer(Direction::Write, cx, size, |mut pipe| {
-            pipe.write_vectored(buffers)
-        })
+        self.source()?.poll_write_vectored(cx, buffers)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

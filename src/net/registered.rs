@@ -26,7 +26,7 @@ use rustix::io::ioctl_fionbio;
 
 use super::register_error::{RegisterError, RegisterProblem};
 use crate::reactor::{Direction, Done, Readiness};
-use crate::runtime::{IoSource, for_one_call};
+use crate::runtime::IoSource;
 
 /// Any file descriptor, registered with the runtime's event loop (asyncio: `loop.add_reader`,
 /// tokio: `AsyncFd`, async-io: `Async`).
@@ -316,12 +316,7 @@ where
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let buffers = &buffers[for_one_call(buffers)];
-        let size = buffers.iter().map(|buffer| buffer.len()).sum();
-        let source = self.source()?;
-        source.transfer(Direction::Write, cx, size, |mut io| {
-            io.write_vectored(buffers)
-        })
+        self.source()?.poll_write_vectored(cx, buffers)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,6 +1,6 @@
 //! Our ends of the pipes to and from a child.
 
-use std::io::{self, IoSlice, IoSliceMut, PipeReader, PipeWriter, Write};
+use std::io::{self, IoSlice, IoSliceMut, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::process::Stdio;
@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use rustix::io::ioctl_fionbio;
 
-use crate::reactor::{Direction, Readiness};
-use crate::runtime::{IoSource, for_one_call};
+use crate::reactor::Readiness;
+use crate::runtime::IoSource;
 
 /// Makes one end of a pipe non-blocking and registers it.
 fn register<P: From<OwnedFd> + Into<OwnedFd> + AsFd>(
@@ -84,12 +84,7 @@ impl AsyncWrite for ChildStdin {
         cx: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let buffers = &buffers[for_one_call(buffers)];
-        let size = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.open()?
-            .transfer(Direction::Write, cx, size, |mut pipe| {
-                pipe.write_vectored(buffers)
-            })
+        self.open()?.poll_write_vectored(cx, buffers)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

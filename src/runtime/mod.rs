@@ -83,7 +83,7 @@ pub(crate) use core::Core;
 pub(crate) use home_key::HomeKey;
 pub use io::UseError;
 
-pub(crate) use io::{IoSource, for_one_call, require_runtime};
+pub(crate) use io::{IoSource, require_runtime};
 pub(crate) use order::{Order, Schedule, next as next_random};
 pub use other_loop::Turn;
 pub use remote::{Remote, RemoteHandle};

@@ -8,5 +8,4 @@ mod use_error;
 
 pub(crate) use driver::Io;
 pub(crate) use source::{IoSource, require_runtime};
-pub(crate) use transfer::for_one_call;
 pub use use_error::UseError;

@@ -1,7 +1,7 @@
 //! Transfers through a descriptor: the reads and writes of sockets and pipes, and single calls.
 
 use std::future::poll_fn;
-use std::io::{self, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::ops::{Deref, Range};
 use std::os::fd::AsFd;
 use std::task::{Context, Poll};
@@ -14,7 +14,7 @@ const MOST_BUFFERS: usize = 1024;
 
 /// Returns the range of the buffers for one call. It skips empty buffers at the front, so that a
 /// result of 0 does not mean that only empty buffers were passed.
-pub(crate) fn for_one_call<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
+fn for_one_call<B: Deref<Target = [u8]>>(buffers: &[B]) -> Range<usize> {
     let first = buffers.iter().position(|buffer| !buffer.is_empty());
     let first = first.unwrap_or(buffers.len());
     first..buffers.len().min(first + MOST_BUFFERS)
@@ -64,8 +64,33 @@ impl<S: AsFd> IoSource<S> {
         })
     }
 
+    pub(crate) fn poll_write_vectored(
+        &self,
+        cx: &Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a S: Write,
+    {
+        self.transfer_vectored(cx, buffers, |mut socket, buffers| {
+            socket.write_vectored(buffers)
+        })
+    }
+
+    /// Writes from several buffers with `call`, which takes those of one system call.
+    pub(crate) fn transfer_vectored(
+        &self,
+        cx: &Context<'_>,
+        buffers: &[IoSlice<'_>],
+        mut call: impl FnMut(&S, &[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let buffers = &buffers[for_one_call(buffers)];
+        let size = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.transfer(Direction::Write, cx, size, |socket| call(socket, buffers))
+    }
+
     /// Transfers at most `size` bytes with `call`. Ready at once if `size` is 0.
-    pub(crate) fn transfer(
+    fn transfer(
         &self,
         direction: Direction,
         cx: &Context<'_>,
