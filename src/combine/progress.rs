@@ -27,7 +27,7 @@ pub(super) enum ReturnWhen<P> {
 }
 
 impl<P> ReturnWhen<P> {
-    /// Whether the wait is over, one more task having ended.
+    /// Returns `true` if the wait is over after one more task has ended.
     pub(super) fn is_met<H>(&mut self, progress: &Progress<'_, H>) -> bool
     where
         P: FnMut(&Progress<'_, H>) -> bool,

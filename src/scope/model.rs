@@ -142,7 +142,8 @@ impl Twig {
         self.outer = self.outer.filter(keeps).or(Some(tag));
     }
 
-    /// Delivers inside; `top` is the scope that is cancelled. Gives whether somebody in here has it, and whether somebody got it.
+    /// Delivers inside; `top` is the scope that is cancelled. Returns whether a scope in here has the
+    /// cancellation, and whether one received it now.
     pub(super) fn deliver(
         &mut self,
         above: &Owns,
@@ -209,7 +210,8 @@ impl Twig {
         (true, true)
     }
 
-    /// The names of those inside that nobody has polled since they were told, children first.
+    /// Returns the names of the scopes inside that were not polled since the delivery, children
+    /// first.
     pub(super) fn unpolled(&self, is_polled: bool) -> Names {
         let mut names = Vec::new();
         for twig in &self.twigs {

@@ -77,7 +77,8 @@ impl Forest {
         }
     }
 
-    /// What passes by leaves timeouts; `true` when somebody beside has caught it.
+    /// Takes a cancellation that passes by from the timeouts on the path. Returns `true` if a
+    /// neighbour has caught it.
     fn leave_behind(&mut self, path: &[u32], tag: u32) -> bool {
         for name in path.iter().rev() {
             let is_root = *name == path[0];

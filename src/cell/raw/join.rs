@@ -171,8 +171,8 @@ impl<T, H: Schedule> Join<T, H> {
     }
 
     /// Makes `waker` the joiner of a task that has not ended. Ready if the task ended meanwhile.
-    /// With `owns`, the handle owns the task from now on. Not inlined, so that a poll of a finished task (bench `spawn_join_1`) needs no
-    /// further register.
+    /// With `owns`, the handle owns the task from now on. Not inlined, so that a poll of a finished
+    /// task (bench `spawn_join_1`) needs no further register.
     ///
     /// The clone and the destructor of a waker are third-party code, which may poll the group of
     /// the task and so end the task. So the clone comes first, and the old waker is dropped last.

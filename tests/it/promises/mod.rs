@@ -8,7 +8,7 @@ mod endings;
 
 mod nested;
 mod passing;
-mod passing_more;
+mod passing_neighbours;
 mod results;
 mod scopes;
 mod tasks;

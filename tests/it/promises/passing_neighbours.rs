@@ -1,5 +1,6 @@
-//! C26, next to code that is polled: what it holds off or cleans up goes on. And in the corners: the poll of a carrier, a
-//! neighbour that is always ready, a future that is polled once after the delivery.
+//! C26 with neighbours that are polled: shields and clean-ups beside the future that is held go on.
+//! Also: the poll of a carrier, a neighbour that is always ready, and a future that is polled once
+//! after the delivery.
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
